@@ -1,9 +1,10 @@
 """The adoption of outputs that a catalog wrote before its records were lost.
 
-Before Renditions claims the key of an object, it must prove that the object is ours, because it overwrites
-the object under a claimed key, and deletes the object with its picture. The proof is the mark of an earlier
-catalog with the same URL and source. An object without a mark (an old version wrote it, or the file system
-has no extended attributes) must equal a fresh rendering, and no other catalog may use the output store.
+Renditions overwrites the object under a claimed key, and deletes the object with its picture. So before it
+claims the key of an existing object, it must prove that an earlier catalog of these pictures wrote the
+object. The proof is the mark of an earlier catalog with the same URL and source. An object without a mark (an
+old version wrote it, or the file system has no extended attributes) must equal a fresh rendering, and no
+other catalog may use the output store.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def check_not_lost(
 ) -> None:
     """Raise CatalogLost if the catalog is empty but most wanted keys hold files.
 
-    Files that this catalog wrote don't count. For a catalog with records, this check costs one read. A record
-    that can't be read is a record, too.
+    Files that this catalog wrote don't count. For a catalog with records, this check costs one read. An
+    unreadable record counts, too.
     """
     unreadable: list[Unreadable] = []
     has_records = next(iter(catalog.list(on_unreadable=unreadable.append)), None) or unreadable

@@ -46,7 +46,7 @@ class Ask:
 
 
 def unverified(ask: Ask) -> Ask:
-    """Return the request without verification.
+    """Return the request without the verification of outputs.
 
     Such a request is enough to find new and missing pictures.
     """

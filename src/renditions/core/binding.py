@@ -67,7 +67,10 @@ class Claimant:
 
 
 class Standing:
-    """Decides whether this process may write to the catalog. Threads may share it."""
+    """Decides whether this process may write to the catalog.
+
+    Threads may share one instance.
+    """
 
     def __init__(self, catalog: Catalog, binding: Binding, claimant: Claimant) -> None:
         self._catalog = catalog
@@ -96,15 +99,16 @@ class Standing:
     def keeps_undeclared(self) -> bool:
         """Whether outputs of undeclared renditions must stay.
 
-        They stay while the binding holds their deletion because of a reload.
+        These outputs stay while the binding holds their deletion, which a reload of the pipeline file held
+        back.
         """
         return bool(self.held_renditions)
 
     @property
     def held_renditions(self) -> tuple[Held, ...]:
-        """The held deletions of undeclared outputs: one or none.
+        """The held deletion of undeclared outputs, if there is one.
 
-        There is none if this process may delete the outputs.
+        The result is empty if this process may delete the outputs.
         """
         return () if self._deletes_undeclared else self._binding.held_renditions
 

@@ -26,7 +26,7 @@ from renditions.model.record import Record
 class Comparison:
     """Compares pictures of one pipeline with their records and outputs.
 
-    It changes nothing.
+    A comparison changes nothing.
     """
 
     pipeline: Pipeline
@@ -86,9 +86,9 @@ class Comparison:
         return blocker is not None and not folding.are_apart(blocker.claimed_keys(), keys.values())
 
     def _identify(self, found: StoredObject, record: Record | None) -> str:
-        """Return the content's SHA-256.
+        """Return the SHA-256 of the object's content; empty if it isn't known.
 
-        The result is empty if no key needs it, or if the object can't be read.
+        This method reads the object only if an output key needs the SHA-256 and the record doesn't have it.
         """
         if record and record.etag == found.etag and record.sha256:
             return record.sha256

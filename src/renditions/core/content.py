@@ -32,7 +32,7 @@ class Content:
 class Reader:
     """Reads source objects, and keeps the last content for the next step.
 
-    It isn't safe for several threads: each caller must have its own.
+    A reader isn't safe for several threads: each caller must have its own reader.
     """
 
     def __init__(self, source: Store) -> None:
@@ -61,8 +61,8 @@ class Reader:
     def identify(self, found: StoredObject) -> str:
         """Return the SHA-256 of ``found`` in hexadecimal.
 
-        The result is empty if the object can't be read now. If it can't be read, the caller continues as if
-        the content were new. Then it reads the object again, and reports why that fails.
+        The result is empty if the object can't be read now. The caller then continues as if the content were
+        new: it reads the object again, and reports why that reading fails.
         """
         try:
             content = self.read(found)

@@ -46,7 +46,7 @@ def owe(pipeline: Pipeline, status: Decided) -> tuple[OwedNotice, ...]:
 def _is_changed(before: Record, decided: Record) -> bool:
     """Return whether the picture, its status or its outputs changed.
 
-    A notice reports nothing else.
+    Only such a change needs a new notice.
     """
     is_same_picture = before.etag == decided.etag or (before.sha256 and before.sha256 == decided.sha256)
     return not is_same_picture or _reported(before) != _reported(decided)

@@ -1,7 +1,7 @@
 """The difference between the wanted and the actual state of one picture.
 
-``plan`` shows the difference, and ``process`` does the work. Both call the same pure function, so a plan and
-the work after it agree.
+``plan`` shows the difference, and ``process`` does the work. Both call the same pure function, so ``process``
+does the work that ``plan`` showed.
 """
 
 from __future__ import annotations
@@ -292,7 +292,7 @@ def _warn_of_drift(name: str, lasting: Mapping[str, str]) -> str | None:
 
 
 def _is_asked_for(rendition: str, ask: Ask, record: Record | None = None) -> bool:
-    """Return whether the caller asked for a rendition, or for one that it replaces."""
+    """Return whether the caller asked for a rendition, or for one that has its file."""
     if ask.renditions is None or rendition in ask.renditions:
         return True
     served = record.stand_ins if record else ()
@@ -304,7 +304,8 @@ def _split_drift(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Divide changed outputs into those to repair and those repaired before.
 
-    Renditions only reports the second ones.
+    Renditions doesn't repair an output twice, unless the caller asks for a retry. It only reports that the
+    output changed again.
     """
     mended: dict[str, str] = {}
     lasting: dict[str, str] = {}
@@ -345,7 +346,7 @@ def _why_stale(
 ) -> str | None:
     """Return why a rendition must be made; None if its output is valid.
 
-    The output of its stand-in counts as its own.
+    If the rendition has a stand-in, the stand-in's output is checked.
     """
     output = record.serving_output(rendition)
     if output is None or output.rendition not in keys:

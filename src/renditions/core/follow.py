@@ -1,4 +1,4 @@
-"""The processing of pictures that hints name, with a sync now and then."""
+"""Process the pictures that hints name, and sync everything now and then."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ MOST_DUE = 10_000
 
 
 class Hints:
-    """The names from hints since the last check. Many threads may share it.
+    """Collects the names in hints until the next check. Many threads may share it.
 
-    It holds at most ``MOST_DUE`` names. If there are more, it only remembers to check everything.
+    If there are more than ``MOST_DUE`` names, this object drops them, and remembers only that every picture
+    must be checked.
     """
 
     def __init__(self) -> None:
@@ -81,8 +82,8 @@ class Following:
 def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None:
     """Sync at the first hint, then process each picture that a hint names.
 
-    It ends when the hints end. ``hints`` yields the names of pictures that may have changed: None if any may
-    have changed, an empty set if none has.
+    This function returns when the hints end. Each hint is a set of the names of pictures that may have
+    changed. None means that any picture may have changed, an empty set that none has.
     """
     # Only the first hint proves that the watcher has begun. An earlier sync would miss pictures that arrive
     # between the sync and that moment.
@@ -167,9 +168,9 @@ class _Work:
                 self.add(self._blocked.pop(outcome.name, ()), now)
 
     def _grow(self, outcome: Outcome) -> timedelta | None:
-        """Return the pause before the next attempt.
+        """Return the pause before the picture's next attempt.
 
-        It grows while failures can't be recorded.
+        The pause grows while the picture fails and the catalog can't record the failures.
         """
         if outcome.result == "failed" and outcome.again_after and outcome.record is None:
             self._unrecorded[outcome.name] += 1

@@ -1,6 +1,6 @@
 """Find out which output keys can't be written.
 
-Something that isn't ours holds or blocks them.
+A file, link or folder that isn't ours holds such a key, or blocks its path.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Ownership:
 
         Args:
             name: The picture.
-            keys: The output keys that it needs, by rendition.
+            keys: The picture's output keys, by rendition.
             claimed: The keys that the picture may replace, because its record claims them.
-            overwrite: Whether the pipeline file allows to replace files that aren't ours.
+            overwrite: Whether the pipeline file lets Renditions replace files that aren't ours.
 
         """
         refused: dict[str, Rejected] = {}

@@ -1,7 +1,7 @@
 """The removal of one picture with its outputs, its record and older versions.
 
-This serves people's right to be forgotten, so it reports everything that it removed and everything that is
-left. If it is interrupted, run it again: it continues.
+People have a right to be forgotten. So the report names everything that was removed, and everything that is
+left. If the removal is interrupted, run it again.
 """
 
 from __future__ import annotations
@@ -154,10 +154,10 @@ def _forget_record(name: str, reach: Reach, report: Report) -> None:
 
 
 def _forget_kept(name: str, reach: Reach, report: Report) -> None:
-    """Delete what the catalog keeps about a picture beside or after its record.
+    """Delete the kept wishes and the unsent notices about a picture.
 
-    A notice has the picture's name, so it goes too, even the one about this removal if it couldn't be sent.
-    The report says which target didn't get it.
+    Notices contain the picture's name. So this function deletes even an unsent notice about this removal. The
+    report then names the target that didn't get the notice.
     """
     where = reach.pipeline.catalog.store
     for unsent in reach.catalog.unsent_notices(name):

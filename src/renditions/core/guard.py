@@ -217,9 +217,10 @@ class Guard:
         return self.describe_loss(census)
 
     def describe_loss(self, census: Census) -> str | None:
-        """Return a text that says that the output store lost all outputs.
+        """Return a sentence that says that the output store lost all outputs.
 
-        Return None if it didn't.
+        Return None if the store still has a counted output as it was written, or if the run counted fewer
+        than ``MANY`` outputs.
         """
         if census.outputs_lost == census.outputs and census.outputs >= MANY:
             return f"none of {census.outputs:,} known outputs is in the output store as it was written"

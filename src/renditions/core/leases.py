@@ -2,9 +2,10 @@
 
 This module also says what happens if the worker loses the lease.
 
-A worker takes a lease by a conditional write of the record. A worker that takes it over raises the record's
-revision. But a worker may pause past the end of its lease without noticing, and continue in the middle of its
-writes. Four rules keep it from undoing the work of the lease's next holder:
+A worker takes a lease by a conditional write of the record. If another worker takes the lease over, it raises
+the record's revision. But the first worker may pause past the end of its lease without noticing, and continue
+in the middle of its writes. Four rules keep the first worker from undoing the work of the lease's next
+holder:
 
 - It checks its clock before it writes.
 - It writes and deletes outputs on conditions.

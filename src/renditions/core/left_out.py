@@ -1,4 +1,4 @@
-"""Count what a source holds beside pictures, and say why it isn't a picture."""
+"""Count the objects of a source that aren't pictures, and explain why not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LeftOut:
     """How many links and special files a folder has that aren't excluded."""
 
     def set(self, counted: LeftOut) -> None:
-        """Take the numbers of another count."""
+        """Replace these numbers by the numbers of another count."""
         self.unmatched, self.excluded, self.links = counted.unmatched, counted.excluded, counted.links
 
     def passes(self, key: str, patterns: Patterns) -> bool:

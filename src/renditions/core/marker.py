@@ -1,8 +1,8 @@
 """The source's marker.
 
-It distinguishes the source folder of a catalog from an empty folder in its place. If a disk is unmounted, its
-empty mount point stays. Once Renditions has written the marker, the catalog expects it. While the marker is
-missing, the guard holds removals back, unless at least half of the known pictures are there.
+The marker distinguishes a catalog's source folder from an empty folder with the same path, such as the mount
+point of an unmounted disk. Once Renditions has written the marker, the catalog expects it. While the marker
+is missing, the guard holds removals back, unless at least half of the known pictures are there.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Marker:
         return bool(binding and binding.is_source_marked and not self.source.is_marked(binding.catalog_id))
 
     def renew(self) -> None:
-        """Write the marker if it is missing, and note in the binding that it is expected.
+        """Write a missing marker, and note in the binding that the source has it.
 
-        This method writes the marker first. A crash between the two writes leaves a marker that the catalog
-        doesn't expect yet. That does no harm.
+        The marker is written first. After a crash between the two writes, the source has a marker that the
+        binding doesn't mention. That does no harm.
         """
         binding = None if self.is_read_only else self.catalog.read_binding()
         if binding is None:

@@ -55,7 +55,8 @@ class Neighbours:
     def read(cls, store: Store, catalog_id: str, us: Registration) -> Neighbours:
         """Read which catalogs use the store.
 
-        ``catalog_id`` is this catalog's id, or empty.
+        ``catalog_id`` is this catalog's id; empty if it has none yet. A registration with the catalog and the
+        source of ``us`` counts as this catalog's, too.
         """
         found = {each: Registration.from_text(text) for each, text in store.registered().items()}
         own = {

@@ -24,7 +24,7 @@ Until then, a slow copy of the file may still go on.
 def rejection_pause(found: StoredObject | None) -> timedelta | None:
     """Return how long the notice of a picture's rejection still waits.
 
-    Return None if it may be sent.
+    Return None if the notice may be sent now.
     """
     unchanged = found.unchanged_seconds if found else math.inf
     left = REJECTION_RESTS.total_seconds() - unchanged
@@ -44,5 +44,5 @@ class Notifier(Protocol):
     """
 
     def send(self, notice: Notice) -> None:
-        """Deliver the notice; raise ``NotifyFailed`` if it may not have been delivered."""
+        """Deliver the notice; raise ``NotifyFailed`` unless the delivery is certain."""
         ...

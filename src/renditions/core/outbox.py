@@ -45,7 +45,7 @@ class Outbox:
     def send(self, unsent: UnsentNotice, notice: Notice) -> bool:
         """Send a new notice, and return whether it was sent.
 
-        If that fails, put it into the outbox.
+        If the sending fails, put the notice into the outbox.
         """
         notifier = self.notifiers.get(unsent.target)
         if notifier is None:
@@ -61,7 +61,7 @@ class Outbox:
     def send_kept(self, unsent: UnsentNotice, notice: Notice) -> bool:
         """Send a notice from the outbox, and return whether it was sent.
 
-        If so, drop it from the outbox.
+        Drop a sent notice from the outbox.
         """
         is_sent = self.send(unsent, notice)
         if is_sent:
@@ -81,8 +81,8 @@ class Outbox:
     def send_due(self, seconds: float = math.inf) -> None:
         """Send the due notices, for at most ``seconds``.
 
-        If one fails, the target's other due notices wait as long as this one: they would fail too. A later
-        run doesn't try them before.
+        If a notice fails, the other due notices of its target would fail, too. So Renditions doesn't try them
+        now: they wait as long as the failed one.
         """
         deadline = time.monotonic() + seconds
         paused: dict[str, datetime] = {}  # until when, by target
@@ -127,7 +127,7 @@ class Outbox:
 def send_again(catalog: Catalog, notices: Iterable[UnsentNotice], now: datetime) -> int:
     """Make these notices due now, and count their attempts from 0.
 
-    Return how many there are.
+    Return the number of the notices.
     """
     count = 0
     for unsent in notices:

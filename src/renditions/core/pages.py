@@ -39,7 +39,7 @@ class _Page:
 class Pages:
     """Looks up objects of one store, in one thread.
 
-    It doesn't see writes after a page was read.
+    A page doesn't show the writes that came after it was read.
     """
 
     def __init__(self, store: Store) -> None:

@@ -13,7 +13,7 @@ from renditions.model.retired import Retired
 def is_in_place(pipeline: Pipeline, record: Record) -> bool:
     """Return whether the record's outputs are in the pipeline's output store.
 
-    A record of version 0.1 has no place; its outputs are in that store.
+    A record of version 0.1 names no store. Its outputs are in the pipeline's output store.
     """
     return record.place in ("", pipeline.output.store)
 
@@ -21,8 +21,8 @@ def is_in_place(pipeline: Pipeline, record: Record) -> bool:
 def leave_place(record: Record, until: datetime | None) -> Record:
     """Return the record without outputs, for use with another output store.
 
-    The worker deletes the objects in the former store at ``until``. With None they stay, and the record
-    forgets them.
+    The worker deletes the objects in the former store at ``until``. If ``until`` is None, the objects stay,
+    and the record forgets them.
     """
     behind = [*record.retired]
     if until:

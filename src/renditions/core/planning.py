@@ -34,8 +34,8 @@ def plan(
     """Yield what each picture and record after ``after`` needs, ordered by name.
 
     A picture that needs no work has the action ``keep``. A missing picture has ``hold`` until its removal is
-    allowed. A part of the source that can't be read has ``unreadable``. The plan changes nothing.
-    ``left_out`` gets its numbers at the end.
+    allowed. A part of the source that can't be read has ``unreadable``. The plan changes nothing. When the
+    plan ends, ``left_out`` gets the numbers of objects that aren't pictures.
     """
     counted = LeftOut()
     prefixes = ("",) if selection.is_all else selection.prefixes
@@ -85,8 +85,8 @@ def _compare(
 ) -> Difference:
     """Return what the picture needs; ``unreadable`` if its outputs can't be checked.
 
-    That can happen to outputs in a folder. A folder may be closed while the others are open. A bucket that
-    fails concerns every picture, so there this function raises ``StoreFailed``.
+    In a folder, one subfolder may be unreadable although the others can be read. But if a bucket fails, no
+    picture can be checked. So for a bucket this function raises ``StoreFailed``.
     """
     try:
         return comparison.compare(name, found, record, now)

@@ -57,9 +57,9 @@ OnUnreadable = Callable[[Unreadable], None]
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Something in a store that keeps a key from being written.
+    """A folder, link or file that keeps a key from being written.
 
-    It isn't an object, or it is another object.
+    It has the key itself, or blocks the path to the key.
     """
 
     kind: str
@@ -68,7 +68,7 @@ class Obstacle:
     """Its path: the key, or the beginning of the key."""
 
     def __str__(self) -> str:
-        """Return it as part of a sentence: ``the folder a.jpg``."""
+        """Return words for a sentence: ``the folder a.jpg``."""
         return f"the {self.kind} {self.key}"
 
 
@@ -121,12 +121,12 @@ class Store(Protocol):
 
         The store calls ``on_unreadable`` for each part that it can't read, before it yields an object after
         that part. Without ``on_unreadable``, such a part raises ``StoreFailed``. It calls ``on_obstacle`` for
-        each link and special file, which are no objects, in the order of their keys.
+        each link and special file, in the order of their keys. These aren't objects.
         """
         ...
 
     def head(self, key: str) -> StoredObject | None:
-        """Return the object's metadata, or None if there is none."""
+        """Return the object's metadata; None if there is no object with this key."""
         ...
 
     def get(self, key: str) -> tuple[StoredObject, bytes] | None:
@@ -141,9 +141,9 @@ class Store(Protocol):
     ) -> Iterator[bytes]:
         """Yield the object's bytes from ``start`` to ``stop``, in pieces.
 
-        A piece has at most ``PIECE_BYTES``. A ``stop`` behind the end, or None, means the end. The first
-        piece comes after a check of the condition, so memory and time are bounded by an object that the
-        caller knows.
+        A piece has at most ``PIECE_BYTES``. A ``stop`` behind the end, or None, means the end. The store
+        checks the condition before it yields the first piece. So the stream is never longer than the object
+        that the caller knows.
 
         Raises:
             Conflict: The object isn't the one of the condition, or was replaced during the read. What was
@@ -156,7 +156,7 @@ class Store(Protocol):
     def has_folder(self, prefix: str) -> bool:
         """Return whether a folder of this name exists, even an empty one.
 
-        It is false in stores without folders.
+        Return False in stores without folders.
         """
         ...
 
@@ -164,12 +164,12 @@ class Store(Protocol):
         """Return what keeps an object from being put under this key; None if nothing does.
 
         In a folder, the path can lead through a file or a link, or end at a folder. Other stores have no
-        obstacles. An object with this key is none.
+        obstacles. An object with this key isn't an obstacle.
         """
         ...
 
     def folding(self) -> Folding:
-        """Return how keys are compared: keys with one folded form name one object."""
+        """Return how keys are compared: equal folded forms name the same object."""
         ...
 
     def put(
@@ -220,8 +220,8 @@ class Store(Protocol):
         """Write a marker that names the source's catalog, and return True.
 
         ``list`` doesn't yield it. If the disk of a folder is unmounted, an empty folder takes its place, and
-        the marker is missing. This can't happen to a bucket, so a bucket gets no marker, and this returns
-        False.
+        the marker is missing. This can't happen to a bucket, so a bucket gets no marker, and this method
+        returns False.
         """
         ...
 
@@ -236,7 +236,7 @@ MOST_TWINS = 50
 
 @dataclass(frozen=True, slots=True)
 class SameContent:
-    """What a catalog has of pictures with one content."""
+    """The records and the kept wishes of pictures with the same content."""
 
     names: tuple[str, ...] = ()
     """The names of records, at most ``MOST_TWINS``."""

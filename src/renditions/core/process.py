@@ -173,9 +173,9 @@ class Processor:
     def _act(
         self, difference: Difference, held: Record | None, ask: Ask, reader: Reader, *, worked: bool
     ) -> Outcome | Record | None:
-        """Do the work that the difference names.
+        """Do the work that the difference names, and return the outcome.
 
-        Returns the outcome; or, if the picture must be checked again, its record (None if it was removed).
+        If the picture must be checked again, return its record instead; None if the record was removed.
         """
         record = difference.record
         match difference.action:
@@ -200,7 +200,10 @@ class Processor:
     def _update(
         self, difference: Difference, found: StoredObject, held: Record | None, ask: Ask, reader: Reader
     ) -> Outcome | Record:
-        """Make missing outputs, and finish the record. It keeps its lease if work is left."""
+        """Make missing outputs, and finish the record.
+
+        The finished record keeps its lease if work is left.
+        """
         updater = self._updater(reader)
         try:
             begun = updater.begin(difference, found, ask, self._prove(difference, found, ask, reader))
@@ -236,7 +239,7 @@ class Processor:
     def _remove(self, record: Record, ask: Ask) -> Outcome | None:
         """Delete the outputs of a missing picture, then its record.
 
-        Return None if it exists again.
+        Return None if the source has the picture again.
         """
         place = self.pipeline.output.store
         if not is_in_place(self.pipeline, record):
@@ -283,7 +286,7 @@ class Processor:
         """Delete an object that was left in an output store that the catalog used before.
 
         Another catalog may have written the key since, so this method deletes the object only if it can prove
-        that the object is ours. In a store that is in use again, the record claims it instead: see
+        that the object is ours. In a store that is in use again, the record claims the object instead: see
         ``Leases.reclaim``.
         """
         if not (old.place and self.open_place):
@@ -299,10 +302,10 @@ class Processor:
     ) -> Outcome:
         """Do a decided picture's work that needs no rendering, and update its record.
 
-        It deletes old outputs, rewrites changed headers and sends owed notices. A target gets each notice at
-        least once: if a process dies after sending a notice and before writing the record, the next call
-        sends the notice again. A notice that can't be sent goes to the outbox, so the worker can finish the
-        picture.
+        This method deletes old outputs, rewrites changed headers and sends owed notices. A target gets each
+        notice at least once: if a process dies after sending a notice and before writing the record, the next
+        call sends the notice again. A notice that can't be sent goes to the outbox, so the worker can finish
+        the picture.
         """
         now = self.clock()
         missing_since = None if difference.found else (record.missing_since or now)
@@ -361,7 +364,7 @@ class Processor:
     def _rewrite_headers(self, made: Output) -> Output:
         """Rewrite an output's headers.
 
-        If the output was replaced, leave it to the next verification.
+        If another program replaced the output, leave it: the next verification finds it.
         """
         try:
             stored = self.output.rewrite_headers(made.key, IfMatch(made.etag))

@@ -170,7 +170,7 @@ class _Pass:
     def _count_again(self, before: Census) -> Census:
         """Return the census after renames.
 
-        It keeps the numbers of outputs, so nothing is verified again.
+        The new census takes the numbers of outputs from ``before``, so outputs aren't verified again.
         """
         census = self._run.guard.open_census()
         for difference in self._run.differences(unverified(self._run.ask)):
@@ -269,7 +269,7 @@ class Places:
 
     @classmethod
     def of(cls, keys: Iterable[str]) -> Places:
-        """Return the places of these keys."""
+        """Return these folded keys with the folders that they lie in."""
         known = frozenset(keys)
         ends = ((key, at) for key in known for at, letter in enumerate(key) if letter == "/")
         return cls(known, frozenset(key[:at] for key, at in ends))

@@ -1,7 +1,7 @@
 """Send the notices of fresh rejections at the end of a run that isn't repeated.
 
-The notice of a rejection waits until the file has stayed unchanged for a while, see ``notify``. A watch comes
-back for it. A single run waits at its end, and processes the pictures once more: a slow copy may be complete
+The notice of a rejection waits until the file has stayed unchanged for a while, see ``notify``. A watch sends
+it later. A single run waits at its end, and then processes these pictures again: a slow copy may be complete
 by then, and its picture isn't rejected any more.
 """
 
@@ -26,7 +26,7 @@ Wait = Callable[[int, timedelta], object]
 
 @dataclass(slots=True)
 class Resting:
-    """The pictures whose notices wait. The run counts each at its end."""
+    """The pictures whose notices wait. The run counts them when it ends."""
 
     on_wait: Wait | None
     """None if the run doesn't wait, because its caller repeats it."""

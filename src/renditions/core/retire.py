@@ -70,8 +70,8 @@ def dropped_keys(
 
 
 def is_in_the_way(key: str, wanted: Iterable[str]) -> bool:
-    """Return whether a folder can't hold this key and the wanted keys.
+    """Return whether a folder can't hold both this key and a wanted key.
 
-    That is so if the key lies below a wanted key, or above it.
+    For example, a folder can't hold both ``a`` and ``a/b``.
     """
     return any(other.startswith(f"{key}/") or key.startswith(f"{other}/") for other in wanted)

@@ -26,7 +26,8 @@ from renditions.model.rendering import Rendered
 def find_renamed(pipeline: Pipeline, record: Record) -> dict[str, str]:
     """Return the former name of each renamed rendition.
 
-    A rendition was renamed if it has no output, and an output of an undeclared rendition has its recipe.
+    A rendition was renamed if it has no output, but the record has an output that the same recipe made, under
+    the name of an undeclared rendition.
     """
     undeclared = [made for made in record.outputs if made.rendition not in pipeline.renditions]
     if not undeclared:

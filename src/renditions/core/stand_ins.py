@@ -1,8 +1,9 @@
-"""Stand-ins: renditions of a family that use another width's file.
+"""Stand-ins: the renditions of a family whose file other widths use, too.
 
-They do so if the picture is too small for both widths.
+If a picture is too small for two widths of a family, both files would be equal. So Renditions makes only the
+file of the narrower width, and the wider one uses it.
 
-The renderer decides, since it knows the picture's dimensions; see ``Rendering.stand_ins``.
+The renderer finds the stand-ins, since it knows the picture's dimensions; see ``Rendering.stand_ins``.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def list_strays(
 
     Args:
         store: An output store that the catalog uses, or used before.
-        neighbours: The catalogs that use it.
+        neighbours: The catalogs that use the store.
         is_claimed: Returns whether a record claims the key in this store.
         selection: The keys to check.
 

@@ -39,7 +39,10 @@ class Summary:
 
     @property
     def has_trouble(self) -> bool:
-        """Whether the run left a rejected, failed, waiting or unreadable picture."""
+        """Whether a picture was rejected, failed or still waits, or more is wrong.
+
+        That is: a part of the source or a record can't be read, or a person must solve a picture's problem.
+        """
         bad = self.results["rejected"] + self.results["failed"] + self.waiting
         return bool(bad or self.unreadable or self.warnings)
 

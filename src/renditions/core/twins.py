@@ -41,7 +41,7 @@ class Twins:
     def identify(self, found: StoredObject, reader: Reader) -> str:
         """Return the SHA-256 of a new picture.
 
-        The result is empty if it is too large to be read, or can't be read now.
+        The result is empty if the picture is too large to be read, or can't be read now.
         """
         return reader.identify(found) if found.size_bytes <= self.pipeline.accept.max_bytes else ""
 
@@ -62,7 +62,7 @@ class Twins:
     def take_over(self, found: StoredObject, twins: list[Record]) -> str | None:
         """Give a new picture the record of a picture that is gone.
 
-        Return that picture's name.
+        Return the name of the picture that is gone; None if there is no such twin.
 
         Two workers may want the same record. The first rename raises its revision:
 
@@ -97,9 +97,8 @@ class Twins:
     def keep_wishes(self, removed: Record) -> str | None:
         """Save the wishes of a picture before its removal.
 
-        Return the name of the twin that got them. If the picture was copied before it was deleted, it has a
-        twin. The twin gets the wishes, unless it has its own. Otherwise the catalog keeps the wishes for a
-        while.
+        A copy of the picture (a twin) without wishes of its own gets these wishes, and this method returns
+        its name. If there is no such twin, the catalog keeps the wishes for a while.
         """
         if removed.wishes == NO_WISHES:
             return None

@@ -74,8 +74,9 @@ class Updater:
     ) -> Begun:
         """Take the lease and claim the keys.
 
-        Reject the picture if another one has claimed a key. The record is then ``processing`` or
-        ``rejected``. A rejected record keeps its lease only if old outputs must be deleted or notices sent.
+        Reject the picture if another picture has claimed one of its keys. The result's record is
+        ``processing`` or ``rejected``. A rejected record keeps its lease only if old outputs must be deleted
+        or notices sent.
 
         Raises:
             KeyTaken: The picture that claims a key is gone from the source, so the key will become free.
@@ -129,8 +130,8 @@ class Updater:
     def make(self, begun: Begun) -> Record:
         """Render and write the missing outputs, and finish the record.
 
-        Returns the finished record, or the begun record if the caller must compare the picture again: it
-        changed before it was read, or its keys depend on the content and it couldn't be read before.
+        Return the finished record. Return the begun record if the caller must compare the picture again: the
+        picture changed before it was read, or its keys depend on its content, which wasn't known before.
         """
         record, difference, found = begun.record, begun.difference, begun.found
         if found.size_bytes > (limit := self.pipeline.accept.max_bytes):
@@ -208,7 +209,7 @@ class Updater:
         """Record a failure that the picture didn't cause.
 
         The record owes notices only when the picture is given up. A full disk or a lost connection doesn't
-        count as an attempt, so it never gives the picture up.
+        count as an attempt. So Renditions never gives a picture up because of them.
         """
         attempts = begun.attempts + error.is_try if error.retryable else MAX_ATTEMPTS
         setbacks = begun.setbacks + (not error.is_try)
@@ -226,8 +227,8 @@ class Updater:
     def _in_place(self, old: Record, now: datetime) -> Record:
         """Return the record for the current output store, which may have changed.
 
-        If the file declares ``keep_replaced``, the worker deletes outputs in the former store after that
-        time. Otherwise they stay there, and the record forgets them.
+        If the pipeline file declares ``keep_replaced``, the outputs stay in the former store for this time,
+        and then the worker deletes them. Otherwise they stay there, and the record forgets them.
         """
         if is_in_place(self.pipeline, old):
             return old
