@@ -123,7 +123,7 @@ def _row(outcome: Outcome, fixed: Outcome) -> list[str]:
 
 
 def _make(outcome: Outcome, boxes: Sequence[int]) -> None:
-    """Make every rendition of all photos, and add the CPU time of that."""
+    """Make every rendition of all photos, and note their CPU time in the outcome."""
     recipes = {str(box): _sized(outcome.recipe, box) for box in boxes}
     cpu_seconds, outcome.output_bytes = 0.0, 0
     for photograph in PHOTOGRAPHS:
@@ -139,7 +139,10 @@ def _make(outcome: Outcome, boxes: Sequence[int]) -> None:
 
 
 def _score(outcome: Outcome, boxes: Sequence[int], scorers: Sequence[Worker]) -> None:
-    """Compute the scores, several at a time, because nothing is timed meanwhile."""
+    """Compute the scores of the renditions, several at a time.
+
+    This disturbs no measurement, because nothing is timed meanwhile.
+    """
     questions = []
     for photograph in PHOTOGRAPHS:
         path = derive(MAIN.kind, photograph)

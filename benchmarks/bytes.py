@@ -147,9 +147,9 @@ def write_corpus(inbox: Path) -> None:
 
 
 def larger() -> Iterator[tuple[str, bytes]]:
-    """Yield pictures that are large enough for every preset.
+    """Yield pictures that are large enough for every preset, and two animations.
 
-    They are large enough for shrinking during decoding, too.
+    The still pictures are large enough for shrinking during decoding, too.
     """
     picture = photo(1600, 1200)
     alpha = photo(1000, 750)
@@ -177,7 +177,7 @@ def write_pipeline(
 ) -> None:
     """Write a pipeline file with these renditions.
 
-    Each of them gets the common fields too.
+    Each rendition also gets the fields in ``common``.
     """
     folder.mkdir()
     text = PLACES.format(more_formats)

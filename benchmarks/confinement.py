@@ -1,9 +1,9 @@
 """``python -m benchmarks.confinement``: measures the cost of confined workers.
 
-Set ``PYTHONPATH=tests``. Workers with and without confinement take turns in shuffled order, and each ratio
-compares two of one round. For a function on Lambda, which renders in its own process, it measures what a
-process of its own for rendering would cost until the first picture is made. The results go into
-``docs/performance.md``.
+Set ``PYTHONPATH=tests``. Workers with and without confinement take turns in shuffled order. Each ratio
+compares two workers in the same round. A function on Lambda renders in its own process. The benchmark also
+measures what a separate process for rendering would cost there until the first picture is made. The results
+go into ``docs/performance.md``.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _cpu_seconds(pid: int) -> float:
 def _first_pictures(content: bytes, rounds: int) -> dict[str, list[tuple[float, ...]]]:
     """Return the seconds until a new process has made its first picture.
 
-    Returns also the megabytes that the process holds then.
+    The megabytes that the process then holds follow the seconds.
     """
     found: dict[str, list[tuple[float, ...]]] = {"same": [], "own": []}
     prefix = ["taskset", "-c", "0", sys.executable, "-c", _FIRST_PICTURE]

@@ -105,7 +105,7 @@ def _row(what: str, folder: Path, count: int) -> list[str]:
 
 
 def _list(folder: Path) -> dict[str, int]:
-    """Return the inode of each output: a rewritten file has another one."""
+    """Return the inode of each output. A rewritten file has another inode."""
     return {str(path): path.stat().st_ino for path in folder.rglob("*.jpg") if path.is_file()}
 
 
@@ -219,7 +219,7 @@ def _cpu_ms(work: Callable[[], object]) -> float:
 
 
 def draw(seed: int, width: int = 64, height: int = 48) -> bytes:
-    """Return a JPEG of soft noise, another one for each seed."""
+    """Return a JPEG of soft noise, which is different for each seed."""
     shape = (max(height // 16, 3), max(width // 16, 4), 3)
     grain = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
     file = BytesIO()

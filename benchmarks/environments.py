@@ -169,7 +169,7 @@ def _set_ready(folder: Path, wanted: str) -> None:
 def _run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
     """Run a step of an installation.
 
-    If it fails, raise ``UnavailableError`` with its last lines.
+    If the step fails, raise ``UnavailableError`` with the last lines of its output.
     """
     environment = {**os.environ, **(variables or {})}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -44,7 +44,7 @@ _OURS = ("FONTCONFIG_FILE", "PANGOCAIRO_BACKEND")
 
 
 class RefusedError(Exception):
-    """Raised if a program makes no picture. The message is its own."""
+    """Raised if a program makes no picture. The message is the program's own."""
 
 
 @dataclass(frozen=True, slots=True)

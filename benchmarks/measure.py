@@ -54,7 +54,10 @@ class CaseResult:
         return 1000.0 * statistics.median(float(getattr(sample, measure)) for sample in self.samples[way])
 
     def ratio(self, way: str, base: str, measure: str = "cpu_seconds") -> float | None:
-        """Return the median ratio to ``base`` on the same picture in the same round."""
+        """Return the median of ``way``'s measure divided by ``base``'s.
+
+        Each pair is of the same picture and round. The result is None if one of them has no samples.
+        """
         if base not in self.samples or way not in self.samples:
             return None
         pairs = zip(self.samples[way], self.samples[base], strict=True)

@@ -34,7 +34,8 @@ _STYLE = """
 def draw(result: CaseResult, ways: Sequence[Way], machine: str) -> str:
     """Return the picture, with a bar of CPU time for each way.
 
-    Each way also has its ratio, bytes and quality.
+    Beside each bar are the CPU time, its ratio to that of the first measured way in ``BASES``, the bytes and
+    the quality.
     """
     head, *rows = case_table(result, ways)
     heading = next(text for name, text in BASES if name in result.samples)

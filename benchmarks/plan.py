@@ -91,7 +91,10 @@ def _row(work: Path, count: int, recorded: int, verify: str) -> list[str]:
 
 
 def _measure(work: Path, verify: Verify) -> dict[str, object]:
-    """Plan once, in this process."""
+    """Plan once, in this process.
+
+    Return the number of each action, the CPU time in seconds, and the peak of the memory in bytes.
+    """
     now = datetime.now(UTC)
     with SqliteCatalog(work / "catalog.db") as catalog:
         output = FolderStore(work / "output", create=True)

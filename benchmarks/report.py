@@ -50,7 +50,7 @@ def case_table(result: CaseResult, ways: Sequence[Way]) -> Table:
 def overview_table(results: Sequence[CaseResult], ways: Sequence[Way]) -> Table:
     """Return one row for each case: CPU time as a share of sharp's.
 
-    A mark shows that quality is lost.
+    A mark shows that a way's quality is visibly worse than that of a full decode.
     """
     base = BASES[0][0] if any(way.name == BASES[0][0] for way in ways) else FULL
     table = [

@@ -3,9 +3,9 @@
 It also computes their cost.
 
 moto's server stands for AWS, with S3's own pages of 1,000 keys. The benchmark first creates a bucket of
-pictures, with a record and four outputs for each. It then counts all requests of a plan, of a plan that
-verifies the outputs, of a schedule's tick that does, and of one that holds removals back. The costs for a
-million pictures go into ``docs/lambda.md``.
+pictures, with a record and four outputs for each. It then counts all requests of four runs: a plan, a plan
+that verifies the outputs, a schedule's tick that verifies the outputs, and a tick that holds removals back.
+The costs for a million pictures go into ``docs/lambda.md``.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """``python -m benchmarks.slow_clients``: measures what slow clients cost others.
 
 The slow clients are hostile, and the others are honest. A server of ``renditions serve`` gets 32 honest
-clients, each with one request after the other. Meanwhile 1,001 sockets of one kind are kept open: each that
-the server closes is opened again. The kinds are in ``KINDS``. Each lasts longer than the server's own limits.
-The benchmark counts the honest requests that failed, and takes the 99th percentile of their time before,
-during and after. The results go into ``docs/security.md``.
+clients, each with one request after the other. Meanwhile 1,001 sockets of one kind are kept open: if the
+server closes one, the benchmark opens another. ``KINDS`` lists the kinds. The attack with each kind lasts
+longer than the server's own limits. The benchmark counts the honest requests that failed, and takes the 99th
+percentile of their time before, during and after the attack. The results go into ``docs/security.md``.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Honest:
 def attacked(port: int, count: int, kind: str) -> Iterator[None]:
     """Keep ``count`` sockets of a kind open.
 
-    Each that the server has closed is opened again soon.
+    If the server closes a socket, open another one soon.
     """
     first, then = KINDS[kind]
     ends = threading.Event()

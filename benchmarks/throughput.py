@@ -126,7 +126,7 @@ def _open(pipeline: Pipeline) -> Function:
 def _fill(pictures: Mapping[str, bytes]) -> None:
     """Put the pictures onto the server.
 
-    Empty it first, because it slows down with its content.
+    Empty the server first, because it gets slower as its content grows.
     """
     clients = Clients()
     request = Request(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset", method="POST")  # noqa: S310 - our own

@@ -38,9 +38,9 @@ class Job:
 
 
 def cascade(sizes: Sequence[Size]) -> list[int | None]:
-    """Return for each size the index of the smallest one that is twice as large.
+    """Return for each size the index of the smallest size that is twice as large.
 
-    None means the picture.
+    None means that the rendition is made from the picture itself.
     """
     return [
         max(
@@ -86,7 +86,8 @@ def serve(make: Callable[[bytes, Job], list[bytes]], versions: str) -> None:
 def peak_bytes() -> int:
     """Return the most resident memory that this process has had (``VmHWM``, proc(5)).
 
-    Return 0 if not on Linux. ``ru_maxrss`` wouldn't do, because a process inherits it from its parent.
+    On other systems than Linux, return 0. ``ru_maxrss`` isn't used, because a process inherits its value from
+    its parent.
     """
     status = Path("/proc/self/status")
     if not status.exists():

@@ -1,7 +1,7 @@
 """``python docs/audit.py [INDEX]``: looks up known flaws of the locked libraries.
 
-The index is PyPI by default. The program asks for every library, also after a flaw or a failure. It ends with
-1 if there is a flaw, or if it got no answer for a library: that library isn't free of flaws.
+The index is PyPI by default. The program asks the index about every library, even after it found a flaw or
+got no answer. In both cases it exits with 1: a library without an answer may have flaws.
 """
 
 from __future__ import annotations

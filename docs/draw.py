@@ -167,7 +167,7 @@ def _show(rendered: Rendered, view: View) -> Image.Image:
 
 
 def _open(rendered: Rendered) -> Image.Image:
-    """Return the file's picture as it is seen on a chequered ground."""
+    """Return the file's picture on a chequered background."""
     picture = Image.open(io.BytesIO(rendered.content)).convert("RGBA")
     ground = Image.new("RGBA", picture.size, "white")
     draw = ImageDraw.Draw(ground)

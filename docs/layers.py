@@ -1,4 +1,4 @@
-"""Writes what each layer stops into ``docs/security.md``.
+"""Writes a table into ``docs/security.md``: the attacks that each layer stops.
 
 Run ``PYTHONPATH=tests python docs/layers.py``.
 """

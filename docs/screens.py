@@ -53,7 +53,10 @@ def draw_files(folder: Path) -> list[Path]:
 
 
 def take_all(browser: Browser, address: str, files: list[Path]) -> None:
-    """Show each view, on a desk and on a telephone, by day and by night."""
+    """Take each view, in the window of a computer and in that of a telephone.
+
+    Some pictures are taken with light colours, the others with dark colours.
+    """
     page = open_page(browser, address, DESK, "light")
     page.set_input_files("#choose", files)
     expect(page.locator("#uploads li.good")).to_have_count(GOOD, timeout=60_000)
@@ -87,7 +90,7 @@ def take_all(browser: Browser, address: str, files: list[Path]) -> None:
 
 
 def open_page(browser: Browser, address: str, size: tuple[int, int], scheme: Scheme) -> Page:
-    """Open the page as one sees it in a window of this size."""
+    """Open the page in a window of this size, with this colour scheme."""
     page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
     page.goto(address)
     expect(page.locator("#connection")).to_have_text("live")
@@ -95,7 +98,7 @@ def open_page(browser: Browser, address: str, size: tuple[int, int], scheme: Sch
 
 
 def take(page: Page, name: str) -> None:
-    """Write what is seen as a small picture, once every picture in it is there."""
+    """Write a screenshot as a small picture, once the page has loaded its pictures."""
     for _ in range(50):  # the page's policy forbids to evaluate there, so it is asked from here
         page.wait_for_timeout(200)
         if page.evaluate("[...document.images].every((image) => image.complete)"):

@@ -43,7 +43,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def aws(request: pytest.FixtureRequest) -> Iterator[None]:
     """Send all AWS calls of this process and its children to a local server.
 
-    It is moto's server, or the one that ``--endpoint`` names.
+    The server is moto's, or the one that ``--endpoint`` names.
     """
     endpoint = request.config.getoption("--endpoint")
     server = nullcontext(environment_of(endpoint)) if endpoint else run_moto()

@@ -1,6 +1,6 @@
 """The command line of libvips, called once for each rendition, as in a script.
 
-Its start counts too.
+The time to start the command counts too.
 """
 
 from __future__ import annotations

@@ -252,7 +252,7 @@ def test_a_record_can_be_deleted_after_a_crash_while_its_keys_were_freed(
 ) -> None:
     """The remaining record lists exactly the keys that it still claims.
 
-    Its goal is empty, so the picture would be processed again.
+    The record's goal is empty, so the picture would be processed again.
     """
     transact, count = catalog._transact, iter(range(2))
 
@@ -351,7 +351,7 @@ def test_a_write_of_an_outdated_record_is_a_conflict(stored: Record) -> None:
 def moved(stored: Record) -> Record:
     """Return the stored record with another key.
 
-    Writing it takes a transaction.
+    Writing the changed record takes a transaction.
     """
     return replace(stored, pending_keys=("l",))
 
@@ -449,7 +449,7 @@ def test_errors_of_dynamodb_become_errors_of_this_package(answer: Answer, error:
 
 
 def test_a_new_picture_costs_one_query_of_the_index_by_content(table: str) -> None:
-    """The answer has the records and the kept wishes of its content."""
+    """The answer has the records and the kept wishes for the picture's content."""
     client = Clients().dynamodb
     queried: list[str] = []
     client.meta.events.register(

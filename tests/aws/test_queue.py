@@ -190,7 +190,7 @@ def test_each_of_ten_messages_has_its_own_outcome_and_runs_once(
 def test_fifty_copies_of_an_event_process_the_picture_once(
     code: Path, account: Account, lambda_runtime: Path, tmp_path: Path
 ) -> None:
-    """Eight threads send them to eight functions, as when Lambda scales."""
+    """Eight threads send the copies to eight functions, as when Lambda scales."""
     draw(tmp_path / "photo.jpg")
     account.upload("photo.jpg", (tmp_path / "photo.jpg").read_bytes())
     (message,) = Queue(CLIENTS.sqs, account.pictures).receive(wait_seconds=5)
@@ -244,7 +244,7 @@ def working(folder: Path, account: Account, number: int) -> Iterator[subprocess.
 
 
 def test_two_workers_make_every_picture_exactly_once(account: Account, tmp_path: Path) -> None:
-    """One of the two workers makes each of the ``QUEUE_PICTURES`` pictures."""
+    """Each of the ``QUEUE_PICTURES`` pictures is made by only one of the two workers."""
     names = [f"{number % 7}/{number:04}.jpg" for number in range(WORKED)]
     draw(tmp_path / "some.jpg", 64, 36)
     some = (tmp_path / "some.jpg").read_bytes()

@@ -1,6 +1,6 @@
 """This version reads a catalog of version 0.1.
 
-It remakes only outputs that a raised revision concerns.
+It makes only those outputs again that depend on a raised revision.
 """
 
 from __future__ import annotations

@@ -176,9 +176,9 @@ def test_invalid_pictures_are_rejected_with_a_reason_and_do_not_block_others(tmp
 
 @pytest.mark.parametrize("template", ["{stem}.jpg", "{stem}.{ext}"])
 def test_two_pictures_never_share_an_output(tmp_path: Path, template: str) -> None:
-    """The later one is rejected, and its reason names the earlier one.
+    """A later picture is rejected, and its reason names the earlier one.
 
-    With the default template, both pictures get all of their outputs.
+    With the default template, every picture then gets its own output.
     """
     names = ["a/photo.jpg", "b/photo.jpg", "photo.jpg", "photo.png"]
     for name in names:
@@ -258,7 +258,7 @@ def test_the_pipeline_file_can_be_named_before_or_after_the_command(folder: Path
 def test_the_focus_command_sets_the_point_that_cropping_keeps(folder: Path) -> None:
     """The picture is black above and white below.
 
-    Its square shows the part around the focus.
+    The square rendition shows the part around the focus.
     """
     write_pipeline(folder, '[renditions.cut]\nwidth = 20\nheight = 20\nfit = "cover"\ngravity = "focus"\n')
     picture = Image.new("L", (20, 60), "black")

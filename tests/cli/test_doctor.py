@@ -1,4 +1,7 @@
-"""`doctor` shows what this system offers."""
+"""`doctor` shows which layers of confinement this system has.
+
+sync works with and without them.
+"""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def test_an_unattended_sync_refuses_a_changed_file_until_a_person_applies_it(tmp
 def test_a_watch_with_an_old_file_stops_after_a_sync_with_a_new_one(tmp_path: Path, command: str) -> None:
     """Two checkouts of one project share a catalog.
 
-    The older one must not undo the work of the newer one.
+    The older checkout must not undo the work of the newer one.
     """
     old, new = tmp_path / "old", tmp_path / "new"
     for folder, width in ((old, 40), (new, 50)):

@@ -1,4 +1,4 @@
-"""Names with hidden characters change nothing else on a terminal."""
+"""Names with hidden characters can't change anything else on a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The imports of commands.
+"""The libraries that commands import.
 
 Checking a pipeline file doesn't import the libraries that the file needs.
 """

@@ -18,7 +18,7 @@ PICTURES = 4
 def declare(folder: Path, width: int, more: str = "") -> None:
     """Write a pipeline file under which no run may remove two pictures.
 
-    Only a person can allow it.
+    Only a person can allow this removal.
     """
     thumb = f'[renditions.thumb]\nwidth = {width}\nkey = "thumb/{{name}}"\n'
     write_pipeline(folder, thumb, more)

@@ -1,6 +1,6 @@
 """The implementations of ``Catalog`` that the contract suite tests.
 
-Add a new one as an entry here.
+Add a new implementation as an entry here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """moto's server, which stands for AWS in the tests, and the clients that reach it.
 
-It handles one request at a time (see ``serve_moto``), because moto's handlers conflict with each other. Those
-of AWS don't. So the races of the contract suites show that our requests contain the right conditions. They
-don't show that a server keeps the conditions.
+The server handles one request at a time (see ``serve_moto``), because moto's handlers conflict with each
+other. AWS's handlers don't. So the races of the contract suites show that our requests contain the right
+conditions. The races don't show that a server keeps these conditions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CLIENTS = Clients()
 def run_moto(way_seconds: float = 0.0, keys_of_page: int = 20) -> Iterator[dict[str, str]]:
     """Run the server, and yield the environment that points at it.
 
-    It delays each request by the latency, and its pages of S3 have this size.
+    The server delays each request by ``way_seconds``. S3's listings have ``keys_of_page`` keys in each page.
     """
     script = Path(__file__).with_name("serve_moto.py")
     command = [sys.executable, "-W", "ignore", str(script), str(way_seconds)]

@@ -1,7 +1,7 @@
 """Runs moto's server on a free port, and handles one request at a time.
 
-It prints the port. Its argument is the latency of each request in seconds; waiting requests wait at the same
-time.
+The program prints the port. Its argument is the latency of each request in seconds. Several requests can wait
+for this time at once.
 
 AWS promises that each request is atomic. moto promises this only without concurrent requests: of 800
 conditional steps from several threads, it loses some. The server handles other requests only while a request

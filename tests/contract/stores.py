@@ -1,6 +1,6 @@
 """The implementations of ``Store`` that the contract suite tests.
 
-Add a new one as an entry here.
+Add a new implementation as an entry here.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def keys(store: Store) -> list[str]:
 def put_number(store: Store, key: str, condition: Condition, number: int) -> StoredObject:
     """Write the number and the condition.
 
-    So each round writes another content.
+    Both are in the content, so each round writes different content.
     """
     return store.put(key, f"{number} {condition}".encode(), condition, "text/plain")
 

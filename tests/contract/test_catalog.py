@@ -259,7 +259,7 @@ def test_a_refused_write_changes_nothing(catalog: Catalog) -> None:
 
 
 def test_a_write_of_an_older_revision_with_a_taken_key_is_reported_as_a_conflict(catalog: Catalog) -> None:
-    """Such a caller must read the record again, even if its key is free."""
+    """The caller must read the record again, even if the key becomes free."""
     catalog.write(make_record("a.jpg", outputs=("k",)))
     catalog.write(make_record("b.jpg"))
     with pytest.raises(Conflict):
@@ -440,7 +440,7 @@ def test_query_lists_each_of_many_records_of_the_same_time_once(which: str, cata
 
 
 def test_query_continues_from_any_time_and_name(which: str, catalog: Catalog) -> None:
-    """The time may be that of several records.
+    """Several records may have this time.
 
     There may be no record with this time and name.
     """

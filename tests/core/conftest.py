@@ -11,7 +11,7 @@ from world import NAME, World
 def world() -> World:
     """Return a bound world with one picture and all of its outputs.
 
-    A file whose tests begin with another world has a fixture of this name.
+    A test file that needs another world defines its own fixture of this name.
     """
     world = World()
     world.bind()

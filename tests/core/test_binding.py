@@ -1,4 +1,4 @@
-"""Held work in a catalog's binding, and the notices about it."""
+"""Held work in a catalog's binding, and the notices about this work."""
 
 from __future__ import annotations
 

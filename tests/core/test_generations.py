@@ -112,9 +112,9 @@ def test_a_binding_of_a_newer_release_is_refused() -> None:
 
 
 def test_of_two_processes_that_bind_at_once_the_second_supersedes_the_first() -> None:
-    """Its first write is refused.
+    """The first write of the second process is refused.
 
-    Then it reads the first one's binding and compares again.
+    This process then reads the first process's binding and compares again.
     """
     catalog = MemoryCatalog()
 

@@ -251,9 +251,9 @@ def test_file_events_remove_no_more_than_the_limits_allow_in_an_hour() -> None:
 
 @pytest.mark.parametrize("at_once", [1, 4, 40])
 def test_file_events_remove_no_more_than_the_limits_however_many_are_in_progress(at_once: int) -> None:
-    """Removals that are allowed and not finished count too.
+    """Removals that were allowed and aren't finished count too.
 
-    The catalog still has their records.
+    The catalog still has the records of these pictures.
     """
     guard = Guard(MaxRemovals())
     known, removed, in_progress, is_allowed = 210, 0, 0, True

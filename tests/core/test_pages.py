@@ -1,6 +1,6 @@
 """The lookup of objects in pages of a listing.
 
-It gives the same answers as requests for single objects, with few requests.
+The lookup gives the same answers as a request for each object, with fewer requests.
 """
 
 from __future__ import annotations

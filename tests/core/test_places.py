@@ -291,7 +291,7 @@ def get_refused(world: World, name: str) -> tuple[str, ...]:
 
 
 def test_a_restored_catalog_takes_back_objects_with_its_own_mark(world: World) -> None:
-    """The catalog comes from yesterday's backup and finds the outputs of today."""
+    """The catalog comes from yesterday's backup and finds today's outputs."""
     restored = World(source=world.source, output=world.output, pipeline=make_pipeline())
     binding = world.catalog.read_binding()
     assert binding

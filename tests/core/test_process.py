@@ -192,7 +192,7 @@ def test_removing_a_rendition_deletes_it_without_reading_the_picture(world: Worl
 def test_an_output_key_can_change_to_one_below_the_old_key_and_back(world: World, tmp_path: Path) -> None:
     """In a folder, no file can lie below another file.
 
-    So the worker first deletes the old output there.
+    So in a folder, the worker first deletes the old output.
     """
     world.output = FolderStore(tmp_path, create=True)
     flat = Rendition(width=200, key="{stem}.{ext}")
@@ -496,7 +496,7 @@ def test_processing_raises_the_error_of_a_failing_catalog_and_leaves_no_output_u
 def test_a_picture_with_an_invalid_output_key_is_rejected_and_can_be_deleted(
     world: World, tmp_path: Path
 ) -> None:
-    """Its output can't exist, so nothing must be deleted."""
+    """Its output can't exist, so there is nothing to delete."""
     world.output = FolderStore(tmp_path / "out", create=True)
     world.upload("a//b.jpg", b"one")
     world.settle()

@@ -312,7 +312,7 @@ def test_plan_also_yields_unchanged_pictures(world: World) -> None:
 def test_a_sync_gives_a_key_that_a_rejected_picture_frees_to_a_blocked_picture(world: World) -> None:
     """The blocked picture's name comes first.
 
-    So only a second pass over the pictures can give it the key.
+    So only a second pass over the pictures can give the freed key to the blocked picture.
     """
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{name}"))
     world.upload("b/photo.jpg", b"earlier")

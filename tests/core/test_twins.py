@@ -37,7 +37,7 @@ FIRST = [("processing", "it is new"), ("done", "")]
 
 
 def tell(world: World, name: str) -> list[tuple[str, str]]:
-    """Return what happened to a picture, as its history says it."""
+    """Return the status and the reason of each event in a picture's history."""
     return [(event.status, event.reason) for event in world.record(name).history]
 
 
@@ -144,7 +144,7 @@ def test_a_plan_shows_a_renamed_picture_once_with_what_is_copied_and_deleted(wor
 
 
 def test_a_plan_shows_what_else_must_be_made_for_a_renamed_picture() -> None:
-    """Its output keeps the key, so the worker copies nothing.
+    """The renamed picture's output keeps its key, so the worker copies nothing.
 
     Only the new rendition is missing.
     """

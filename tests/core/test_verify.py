@@ -165,9 +165,9 @@ def test_the_outputs_of_a_failed_picture_are_kept_and_not_verified(world: World)
 
 
 def test_an_output_that_changes_while_it_is_verified_is_compared_again(world: World) -> None:
-    """Another worker replaces the output at that moment.
+    """Another worker replaces the output between two reads of the first worker.
 
-    This worker has read the record, and not yet the store.
+    The first worker has read the record, and hasn't read the store yet.
     """
     other = world.processor("other")
 

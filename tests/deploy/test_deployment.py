@@ -212,9 +212,9 @@ def test_the_terraform_module_gets_the_values_of_the_pipeline(
 
 
 def test_main_tf_matches_the_module() -> None:
-    """Every argument is a variable of the module.
+    """Every argument in main.tf is a variable of the module.
 
-    Every output is one of its outputs.
+    Every output in main.tf is one of the module's outputs.
     """
     written = hcl2.loads(MAIN)
     ((called,),) = (block.values() for block in written["module"])

@@ -1,6 +1,6 @@
 """A function's bundle has only the needed part of a font.
 
-This part draws the same pixels.
+This part draws the same pixels as the whole font.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SPACE = {" ": (0, 0)}
 def unhinted() -> bytes:
     """Return Open Sans without instructions.
 
-    FreeType would hint its letters by others of the font.
+    FreeType's own hinting of a letter would depend on other letters of the font.
     """
     font = ttLib.TTFont(io.BytesIO(default_font()))
     subsetter = subset.Subsetter(subset.Options(hinting=False, layout_features=["*"]))

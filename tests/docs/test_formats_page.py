@@ -1,6 +1,6 @@
-"""docs/formats.md has the tables of the code.
+"""The tables in docs/formats.md are those of the code.
 
-It has a row for every file with which programs are compared.
+The page also has a row for every file with which programs are compared.
 """
 
 from __future__ import annotations

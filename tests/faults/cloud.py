@@ -189,7 +189,7 @@ class CloudStore:
 class CloudCatalog:
     """A catalog like the one in DynamoDB.
 
-    It is consistent by name. Its listings come from an index that lags.
+    A read by name is consistent. The listings come from an index that lags behind.
     """
 
     scheduler: Scheduler

@@ -300,7 +300,7 @@ class History(Site):
     def rename(self, former: str, name: str) -> None:
         """Rename a picture.
 
-        In a folder the old name goes first. In a bucket both names exist for a moment.
+        In a folder the old name disappears first. In a bucket both names exist for a moment.
         """
         got = self.source.get(former)
         if got is None or former == name:

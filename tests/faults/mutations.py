@@ -1,6 +1,6 @@
 """Ways to break the core.
 
-The simulator must notice each one, which proves that it can fail.
+The simulator must notice each one. This proves that the simulator can fail.
 
 A mutation edits the source text of a module while it is imported, in a process of its own.
 """

@@ -112,7 +112,7 @@ class Observer:
     def _check_generation(self, task: Task, stored: Record | None, record: Record) -> None:
         """Check that an older generation doesn't overwrite a newer one's decision.
 
-        It may only reopen the picture.
+        The older generation may only reopen the picture.
         """
         is_reopening = not record.goal and record.lease is None
         own = self.pipeline_of.get(task.process)
@@ -280,7 +280,7 @@ class Observer:
     def see_outcome(self, outcome: Outcome) -> None:
         """Check that an outcome was true at some moment after it was recorded.
 
-        The outcome of a kept picture is the one from before it was deleted.
+        Skip a picture that is kept after its source was deleted: its outcome is from before the deletion.
         """
         record = outcome.record
         if (
@@ -318,7 +318,7 @@ class Observer:
 def _of_content(record: Record) -> Record:
     """Return what a record says about its content, without the source's ETags.
 
-    A touched picture has another ETag, and what was decided for it stays true.
+    If a picture is only touched, its ETag changes. The rest of the record stays true.
     """
     if not record.sha256:
         return truth(record)

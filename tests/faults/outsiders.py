@@ -91,9 +91,8 @@ class Outsiders:
 
         Args:
             place: The output store.
-            keys: What a rendition may need.
-            fresh: What would be written under these keys; a copy of it may be put there, without a mark.
-
+            keys: The keys that a rendition may need.
+            fresh: The content that a worker would write under each key. An unmarked copy may be put there.
         """
         free = [key for key in keys if place.store.head(key) is None and place.claimant(key) is None]
         if not free:

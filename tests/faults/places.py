@@ -20,7 +20,7 @@ THEIRS = "another catalog"
 class OutputStore:
     """One output store.
 
-    Two keys that are one file in it count as one key.
+    Two keys of the same file count as one key.
     """
 
     name: str
@@ -63,7 +63,7 @@ class OutputStore:
         return Neighbours.read(self.store, self.catalog_id, US)
 
     def tell_whose(self, key: str) -> Whose:
-        """Return by its mark who wrote an object."""
+        """Return who wrote an object, as its mark says."""
         writer, neighbours = self.store.writer_of(key), self.neighbours()
         if writer in neighbours.own:
             return "ours"
@@ -72,12 +72,12 @@ class OutputStore:
     def proves(self, key: str, fresh: Collection[bytes]) -> bool:
         """Return whether an object proves to be ours.
 
-        Its mark proves it. If no other catalog uses the store, its content proves it too.
+        Our mark on the object proves this. If no other catalog uses the store, the object's content proves it
+        too.
 
         Args:
             key: The object's key.
-            fresh: The renderings that it may equal.
-
+            fresh: The renderings whose content the object may have.
         """
         got = self.store.get(key)
         is_unmarked = self.store.writer_of(key) is None and not self.neighbours().others

@@ -216,7 +216,7 @@ def check_adopted(final: Final, place: OutputStore) -> None:
 def is_lost(pipeline: Pipeline, source: Store, place: OutputStore) -> bool:
     """Return whether the catalog counts as lost.
 
-    It is empty, and most wanted keys hold objects that it didn't write.
+    A lost catalog is empty, and most wanted keys hold objects that it didn't write.
     """
     binding = place.catalog.read_binding()
     pictures = [found for found in source.list() if pipeline.source.matches(found.key)]
@@ -232,7 +232,7 @@ def is_lost(pipeline: Pipeline, source: Store, place: OutputStore) -> bool:
 def check_strays(listed: Iterable[Stray], place: OutputStore, *, is_present: bool) -> None:
     """Check that ``strays`` lists all objects that no record names.
 
-    It must also report who wrote each.
+    ``strays`` must also report who wrote each object.
     """
     found = {place.fold(stray.found.key): stray.whose for stray in listed}
     _same(found, place.strays(is_present=is_present), f"strays in {place.name}")
@@ -253,7 +253,7 @@ def check_removals(final: Final, removed: Iterable[str]) -> None:
 def reported(record: Record) -> tuple[object, ...]:
     """Return the part of a record that its notice reports.
 
-    There is no second notice while it stays the same.
+    While this part stays the same, there is no second notice.
     """
     outputs = frozenset((made.key, made.sha256) for made in record.outputs)
     return record.name, record.status, record.reason, record.sha256 or record.etag, outputs
@@ -284,7 +284,7 @@ def truth(record: Record) -> Record:
 def must(holds: bool, otherwise: str, *about: object) -> None:
     """Raise Broken unless the condition holds.
 
-    The message ends with the things that it is about.
+    The message is ``otherwise``, followed by the objects in ``about``.
     """
     if not holds:
         raise Broken(": ".join((otherwise, *map(str, about))))

@@ -1,8 +1,8 @@
 """Many workers in one thread.
 
-One worker at a time runs until its next I/O call. The seed decides which. A task is a greenlet. At each call
-of a port it passes control to the scheduler's driver. The driver decides which task continues, when, and how
-its call ends. Time is a number that the driver advances.
+One worker at a time runs until its next I/O call. The seed decides which worker is next. A task is a
+greenlet. At each call of a port it passes control to the scheduler's driver. The driver decides which task
+continues, when, and how its call ends. Time is a number that the driver advances.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Scheduler:
     def start(self, process: Process, body: Callable[[], object]) -> Task:
         """Start a task.
 
-        It runs ``body`` in a process when its turn comes.
+        The task calls ``body`` in the process when its turn comes.
         """
 
         def run(_: Fault) -> None:
@@ -162,7 +162,7 @@ class Scheduler:
     def take_back(self, task: Task) -> None:
         """Remove this task from the queue.
 
-        So it can continue at once.
+        The task can then continue at once.
         """
         self.take(next(at for at, (_, _, other) in enumerate(self.waiting) if other is task))
 

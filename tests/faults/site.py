@@ -83,7 +83,7 @@ class Site:
     def use_any(self) -> None:
         """Choose a pipeline for all work that begins from now on.
 
-        It is one of those that the weather allows.
+        The weather limits the choice.
         """
         is_respelling = self.weather.folding.ignores_case and self.random.random() < 0.5
         self.use(

@@ -46,9 +46,9 @@ ANALYSED = '[analyze]\ncolours = 3\nplaceholder = "thumbhash"\n'
 
 @dataclass
 class Traffic:
-    """The events of a folder and its server.
+    """Random events for a folder and its server.
 
-    It also holds the state that must exist after them.
+    This class also keeps the state that the folder must have after them.
     """
 
     folder: Path
@@ -72,7 +72,7 @@ class Traffic:
     def put(self) -> None:
         """Write a new picture or replace one.
 
-        It is written at once, or slowly in place.
+        The file is written at once, or slowly in place.
         """
         name, content = self._choose_name(), self._draw()
         path = self.folder / "inbox" / name

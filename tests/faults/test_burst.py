@@ -46,7 +46,7 @@ def _most(monkeypatch: pytest.MonkeyPatch) -> None:
 class Observed(Hints):
     """Hints that record how many names they held at most.
 
-    They also record whether there were too many.
+    They also record whether there ever were too many names.
     """
 
     most = 0

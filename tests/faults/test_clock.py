@@ -107,9 +107,9 @@ def render_after(act: Callable[[], object]) -> Callable[..., Rendering]:
 
 @jumps
 def test_a_clock_jump_during_processing_loses_no_picture(jumping: Jumping, jump: timedelta) -> None:
-    """By the clock of a second worker, the lease may be over.
+    """A second worker's clock may say that the lease is over.
 
-    It then processes the picture at the same time, and both workers finish.
+    That worker then processes the picture at the same time, and both workers finish.
     """
     jumping.world.upload(NAME, b"one")
 
@@ -135,7 +135,7 @@ def test_a_clock_jump_while_a_picture_is_replaced_loses_no_picture(jumping: Jump
 
 @jumps
 def test_the_lease_of_a_worker_that_dies_after_a_clock_jump_ends(jumping: Jumping, jump: timedelta) -> None:
-    """By the new time, it lasts no longer than the longest lease."""
+    """By the new time, this lease lasts no longer than the longest allowed lease."""
     jumping.world.upload(NAME, b"one")
 
     def die() -> None:

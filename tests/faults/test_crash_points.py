@@ -181,8 +181,8 @@ def count_steps(scenario: Callable[[World], None]) -> int:
 def finish(world: World) -> None:
     """Sync until nothing is left to do, and check the promise.
 
-    The second sync is a day later. A worker that lost its lease may leave the record of a deleted
-    picture, and the sync may remove it.
+    The second sync is a day later. A worker that lost its lease may leave the record of a deleted picture.
+    The second sync may remove this record.
     """
     world.ask = replace(world.ask, removal="allowed")
     world.settle()

@@ -123,7 +123,7 @@ def test_a_worker_past_its_lease_does_not_overwrite_an_output_that_has_its_old_e
 
 
 def test_a_worker_past_its_lease_does_not_delete_an_output_that_has_its_old_etag_again() -> None:
-    """The worker confirmed its lease. It slept before it sent the deletion."""
+    """The worker confirmed its lease. It then slept before it sent the deletion."""
     world = World(pipeline=WIDE)
     world.upload(NAME, b"one")
     world.settle()
@@ -200,7 +200,10 @@ def list_keys(world: World) -> list[str]:
 
 
 def test_an_interrupted_picture_that_is_then_deleted_keeps_its_outputs_with_keep() -> None:
-    """The core wrongly deleted the outputs. It took the record for a decided one."""
+    """The core wrongly deleted the outputs.
+
+    It took the interrupted picture's record for that of a decided picture.
+    """
     world = make_done()
     keep_deleted(world)
     world.upload(NAME, b"two")

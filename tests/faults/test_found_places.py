@@ -1,6 +1,6 @@
 """More failures that the simulator found, in rare situations.
 
-They have changed output stores, shared keys or kept pictures.
+Each involves a changed output store, a shared key or a kept picture.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def test_processing_does_not_fail_if_another_worker_kept_the_missing_picture() -
 def test_a_crash_while_strays_are_deleted_leaves_no_record_with_on_delete_keep() -> None:
     """The record that claims a stray's key wrongly counted as a missing picture.
 
-    So ``keep`` kept it.
+    So the core kept this record, as ``on_delete = "keep"`` demands for pictures.
     """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     keep_deleted(world)
@@ -200,9 +200,9 @@ def test_a_worker_past_its_lease_keeps_its_outputs_in_a_former_store_claimed() -
 
 
 def test_a_crash_while_strays_are_deleted_deletes_no_file_in_a_store_that_is_used_later() -> None:
-    """The record named no store.
+    """The record that claims a stray's key named no store.
 
-    So its key was deleted in the store that was used later.
+    So the core wrongly deleted the file under this key in the store that was used later.
     """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     world.bind()

@@ -67,7 +67,7 @@ LEASES_ARE_OVER = timedelta(hours=1)
 class Weather:
     """Decides by a seed how each request ends.
 
-    There are periods with and without faults, until it calms down.
+    There are periods with and without faults. Once ``is_over`` is set, there are no faults.
     """
 
     chance: random.Random
@@ -211,7 +211,7 @@ def test_one_sync_after_network_failures_brings_all_outputs_and_records_up_to_da
 ) -> None:
     """The test adds pictures, and replaces or deletes half of them.
 
-    Workers process them at the same time.
+    Workers process the pictures at the same time.
     """
     account, chance = place.account, random.Random(weather.chance.random())  # noqa: S311 - as above
     names = [f"{number % 3}/ü {number:02}.jpg" for number in range(PICTURES)]
@@ -273,7 +273,7 @@ CALLS: dict[str, tuple[Callable[[Clients], object], str, type[Failed]]] = {
 def test_an_incomplete_answer_is_a_retryable_failure(what: str) -> None:
     """The client must not read it as an empty answer.
 
-    That would say: no such record, no messages, no errors.
+    An empty answer would mean that there is no such record, no message or no error.
     """
     call, body, error = CALLS[what]
     checksum = {"x-amz-crc32": str(crc32(body.encode()))}  # DynamoDB's

@@ -57,7 +57,7 @@ pictures in progress have leases.
 def look(server: int, folder: Path, temporary: Path, catalog: Catalog) -> Vitals:
     """Return the resources of the server with this process id.
 
-    Its pipeline is in ``folder``.
+    The server's pipeline file is in ``folder``.
     """
     workers = find_children(server)
     pids = [server, *workers]
@@ -102,10 +102,9 @@ def _count(folder: str) -> int:
 
 
 def compare_quarters(taken: Sequence[Vitals]) -> tuple[str, list[str]]:
-    """Return a Markdown table of the measurements, and those that grew.
+    """Return a Markdown table of the measurements, and the resources that grew.
 
-    The first quarter is for warming up. The function compares the medians of the second and the last
-    quarter.
+    The first quarter is for warming up. The function compares the medians of the second and the last quarter.
     """
     quarter = len(taken) // 4
     columns = ("min", "median", "max", "second quarter", "last quarter")

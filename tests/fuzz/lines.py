@@ -98,7 +98,7 @@ def trace(files: int) -> dict[str, set[int]]:
 
 
 def _forget() -> None:
-    """Clear the engine's caches. The seeds' own modules have filled some."""
+    """Clear the engine's caches. The modules that make the seeds have filled some."""
     for name, module in list(sys.modules.items()):
         if name.startswith(renditions.imaging.__name__):
             for value in vars(module).values():

@@ -16,9 +16,9 @@ FILES = 300
 
 
 def test_no_damaged_file_breaks_a_promise() -> None:
-    """Each file is made, is rejected, or is a counted failure.
+    """Each file gives outputs, is rejected, or is a counted failure.
 
-    Another decoder can read the outputs that were made.
+    Another decoder can read the outputs.
     """
     kinds: Counter[str] = Counter()
     with RenderPool(1, SECONDS, limits=LIMITS) as pool:

@@ -96,7 +96,7 @@ RECIPES = (
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked for one file."""
+    """The settings that a trial renders one file with."""
 
     accept: Accept
     recipes: dict[str, Rendition]
@@ -126,7 +126,7 @@ def file_of(number: int) -> tuple[str, bytes]:
 
 
 def order_of(number: int) -> Order:
-    """Return what is asked for the file of this number."""
+    """Return the settings that the file of this number is rendered with."""
     turn, at = divmod(number, len(RECIPES))
     return Order(_ACCEPTS[turn % len(_ACCEPTS)], RECIPES[at], _ANALYZES[turn % len(_ANALYZES)])
 

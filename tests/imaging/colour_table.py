@@ -69,7 +69,7 @@ _PNG = Rendition(format="png")
 
 @dataclass(frozen=True)
 class Case:
-    """A file, and the picture with the same colours that Chromium draws."""
+    """A file, and a picture with the same colours, which Chromium draws."""
 
     colours: str
     carrier: str

@@ -35,7 +35,7 @@ def by_avifenc(*pictures: bytes, cicp: str = "1/13/6", options: tuple[str, ...] 
 def by_exiftool(picture: bytes, suffix: str, *options: str, **files: bytes) -> bytes:
     """Return the picture with other metadata.
 
-    ``files`` are written beside it, for options that name a file.
+    ``files`` are written beside the picture, for options that name a file.
     """
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, f"it.{suffix}").write_bytes(picture)

@@ -1,7 +1,7 @@
 """Small files of kinds that programs have drawn wrongly.
 
-Each has the picture that it must give. The expected values were found with Chromium, Pillow, ImageMagick,
-ffmpeg and exiftool. ``cases/README.md`` says what is unusual about each file.
+The table names the picture that each file must give. The expected values were found with Chromium, Pillow,
+ImageMagick, ffmpeg and exiftool. ``cases/README.md`` says what is unusual about each file.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Pictures that could take much time or memory.
 
-They are made at little cost, or rejected at once.
+Their renditions are made at little cost, or the pictures are rejected at once.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ def test_only_the_scans_of_the_picture_itself_count_for_the_limit_of_scans() -> 
 
 
 def test_a_narrow_strip_is_enlarged_and_cropped_to_its_detail_at_little_cost() -> None:
-    """It has 8,000 by 2 pixels. Enlarged as a whole, it would have 640 million."""
+    """The strip has 8,000 by 2 pixels.
+
+    If the whole strip were enlarged, it would have 640 million pixels.
+    """
     strip = Image.new("RGB", (8000, 2), "#808080")
     strip.paste("red", (5700, 0, 6300, 2))
     for side in ((8000, 2), (2, 8000)):
@@ -114,7 +117,7 @@ DOCUMENTS = Accept(formats=("pdf",))
 
 @pytest.mark.parametrize("box", ["[600 800 1000 1000]", "[-9 -9 0 0]", "[600 0 900 800]"])
 def test_a_page_without_area_is_rejected_with_a_reason(box: str) -> None:
-    """Its CropBox lies outside its MediaBox."""
+    """The page's CropBox lies outside its MediaBox."""
     box = f"[0 0 600 800]/CropBox{box}"
     rejected = render(pdf_of(box), DOCUMENTS, {"it": PNG}).rejected
     assert rejected

@@ -84,8 +84,8 @@ TELEVISION = ("rec2020", "television")
 def coded(space: str, kind: str = "avif") -> Any:
     """Return the test's colours as values of 0 to 1 in this space.
 
-    Each colour fills a square; the squares are in one row. Chromium draws the curves of television as
-    sRGB's in AVIF, and as a screen's (BT.1886) in PNG.
+    Each colour fills a square; the squares are in one row. For the curves of television, Chromium uses the
+    curve of sRGB in AVIF, and the curve of a screen (BT.1886) in PNG.
     """
     *_, matrix, curve = SPACES[space]
     if space in TELEVISION and kind.startswith("png"):
@@ -187,7 +187,7 @@ def test_highlights_of_an_hdr_picture_are_compressed_and_never_clipped(most: int
 def test_the_highlights_of_an_hdr_picture_follow_the_curve_of_bt_2390() -> None:
     """The expected curve is computed here with the standard's formulas.
 
-    Its peak is 1,000 cd/m².
+    The brightest light of the picture is 1,000 cd/m².
     """
     levels = np.array([150.0, 203.0, 300.0, 500.0, 700.0, 1000.0])
     top, white = pq(1000 / 203), pq(1.0)
@@ -325,7 +325,7 @@ def test_the_profile_of_an_avif_overrides_its_declared_code_unless_it_is_broken(
 def test_a_source_with_declared_colours_is_never_copied_as_a_rendition() -> None:
     """A copy loses the chunks that declare the colours.
 
-    So it would show other colours.
+    So the copy would show other colours.
     """
     source = png(PLAIN, gamma(100_000), bits=8)
     made = rendered(source, Rendition(format="png", skip_if_larger=True, metadata="all", progressive=False))

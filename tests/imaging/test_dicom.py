@@ -111,7 +111,7 @@ def test_each_frame_of_an_enhanced_file_is_shown_with_its_own_window() -> None:
 def test_the_unused_bits_of_a_dicom_value_are_ignored() -> None:
     """The pixels use 12 of 16 bits.
 
-    Bits that other programs left above them must be cut off.
+    Other programs may leave values in the 4 upper bits. The decoder must ignore them.
     """
     values = ramp(0, 4095, "u2")
     assert row(dicom(values | 0xF000, BitsStored=12)) == row(dicom(values, BitsStored=12))

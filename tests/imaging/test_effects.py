@@ -205,7 +205,7 @@ def test_blur_sharpen_and_pixelate_ignore_the_colours_of_transparent_pixels(opti
 
 
 def test_sharpening_steepens_edges_without_haloes() -> None:
-    """No pixel beside an edge is visibly brighter or darker than its side.
+    """No pixel beside an edge is visibly brighter or darker than the area around it.
 
     Greys stay grey.
     """

@@ -1,6 +1,6 @@
 """Which files a family makes of a picture.
 
-It makes the fewest possible, and each of its renditions has one.
+A family makes the fewest files possible, and each of its renditions has a file.
 """
 
 from __future__ import annotations

@@ -90,9 +90,9 @@ def test_a_collection_without_the_face_is_refused_by_name() -> None:
 
 
 def test_a_font_of_more_than_65535_characters_is_searched() -> None:
-    """Format 12 of ``cmap`` has groups.
+    """Format 12 of ``cmap`` has groups of characters.
 
-    Its search must find their first and last characters.
+    The search must find the first and the last character of each group.
     """
     font = make_font({chr(code): (500, 500) for code in (*range(0x20000, 0x20010), *range(0x20020, 0x20022))})
     text = "\U0001ffff\U00020000\U0002000f\U00020010\U0002001f\U00020020\U00020021\U00020022"

@@ -1,6 +1,6 @@
 """Renditions with ``profile = "keep"`` keep the colours that CICP declares.
 
-They declare these colours themselves.
+Each rendition's file declares these colours too.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def test_a_damaged_picture_that_breaks_another_rule_is_rejected_with_lenient() -
 
 @pytest.mark.parametrize("kind", ["jpeg", "png"])
 def test_a_damaged_file_never_replaces_a_larger_rendition(kind: str) -> None:
-    """Its copy would be damaged too, and other programs wouldn't read it."""
+    """A copy of the file would be damaged too, and other programs wouldn't read it."""
     recipe = {"it": Rendition(format=kind, quality=100 if kind == "jpeg" else None, skip_if_larger=True)}
     whole = encoded(photo(), kind, quality=40) if kind == "jpeg" else encoded(photo().quantize(16), kind)
     assert len(render(whole, LENIENT, recipe).made["it"].content) <= len(whole)

@@ -1,6 +1,6 @@
 """The metadata that renditions keep.
 
-Names in any script stay. Untrue statements go, and so do previews of the whole picture.
+Names in any script stay. Untrue values and previews of the whole picture are removed.
 """
 
 from __future__ import annotations

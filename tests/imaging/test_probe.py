@@ -1,6 +1,6 @@
 """Detecting a file's format and checking the rules.
 
-Both need only its first bytes and its header.
+Both read only the file's first bytes and its header.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def test_a_picture_that_is_too_large_or_has_a_wrong_aspect_ratio_is_rejected(
 def test_an_aspect_ratio_allows_rounding_to_whole_pixels(size: tuple[int, int], *, is_accepted: bool) -> None:
     """Many screens have 1366 by 768 pixels and are called 16:9.
 
-    This is a little wider.
+    1366 by 768 is a little wider than 16:9.
     """
     accept = Accept(min_aspect_ratio=16 / 9, max_aspect_ratio=16 / 9)
     assert (render(encoded(Image.new("L", size), "png"), accept, {}).rejected is None) is is_accepted

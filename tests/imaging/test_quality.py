@@ -1,6 +1,6 @@
 """The search for a quality for each picture.
 
-It uses a score, and the result reaches the declared target.
+The search measures each trial with a score. Its result reaches the declared target.
 """
 
 from __future__ import annotations

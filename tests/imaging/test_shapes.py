@@ -35,7 +35,7 @@ def noisy(width: int = 320, height: int = 240) -> Image.Image:
 def framed(colour: Any, mode: str = "RGB") -> Image.Image:
     """Return a photo of 60 by 40 on a background of 100 by 90.
 
-    Its place is 25, 13.
+    The photo's upper left corner is at 25, 13.
     """
     ground = Image.new(mode, (100, 90), colour)
     ground.paste(photo(60, 40).convert(mode), (25, 13))
@@ -81,7 +81,7 @@ def test_a_cropped_rendition_is_the_part_that_pillow_cuts_and_resizes(file_forma
 def test_a_crop_of_a_shrunk_jpeg_is_where_it_was_declared(width: int, left: float, scale: float) -> None:
     """The decoder shrinks by whole numbers.
 
-    So the edges of a region can lie between its pixels.
+    So the edges of a region can lie between the shrunk picture's pixels.
     """
     content = encoded(noisy(width, 611), "jpeg")
     region = Region(left=left, top=13.7, width=43.1, height=60)
@@ -368,7 +368,7 @@ DRAWINGS = Accept(formats=("svg", "pdf", "tiff"), max_pixels=1_000_000)
 
 
 def test_a_part_of_a_drawing_is_drawn_in_the_needed_size() -> None:
-    """The pixel limit also counts the parts beside it. They are drawn too."""
+    """The pixel limit also counts the parts beside the crop, which are drawn too."""
     quarter = Region(left=50, top=0, width=50, height=50)
     made = rendered(SQUARE, Rendition(crop=quarter, width=400, format="png"), DRAWINGS)
     assert (made.width, made.height) == (400, 200)

@@ -234,7 +234,7 @@ def test_a_gif_without_a_trailer_and_without_its_last_pixels_is_rejected() -> No
 def pdf(body: bytes) -> bytes:
     """Return a PDF of one page of 200 by 100 points.
 
-    It has no table of its objects. PDFium finds them.
+    The file has no table of its objects. PDFium finds the objects without it.
     """
     page = b"/Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]/Resources<<>>/Contents 4 0 R"
     parts = (

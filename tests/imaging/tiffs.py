@@ -20,8 +20,8 @@ def tiff(
 ) -> bytes:
     """Return a TIFF file of pages.
 
-    Each page is an array of rows, columns and samples. ``order`` is ``<`` or ``>``. ``tags`` overrides
-    fields. A field is a type and its numbers. A list of tags has those of each page.
+    Each page is an array of rows, columns and samples. ``order`` is ``<`` or ``>``. ``tags`` overrides fields
+    of the directories: each field is a type and its numbers. A list has the tags of each page.
     """
     each = [tags] * len(pages) if isinstance(tags, Mapping) else tags
     content = (b"II*\0" if order == "<" else b"MM\0*") + bytes(4)

@@ -98,9 +98,9 @@ class Applied:
         return folder
 
     def drift(self) -> set[tuple[str, str]]:
-        """Return the type and the argument of each change by one more apply.
+        """Return the type and the argument of each change in another plan.
 
-        The changes that moto only forgets are left out.
+        Changes of attributes that moto forgets are left out.
         """
         self.deployment.plan()
         changes = json.loads(self.deployment._read("show", "-json", PLAN))["resource_changes"]

@@ -117,9 +117,9 @@ def test_the_deployment_s_time_changes_only_with_the_bundle() -> None:
 
 
 def test_no_policy_allows_a_wildcard() -> None:
-    """No action is a star, and no whole resource is one.
+    """No action is ``*``, and no whole resource is ``*``.
 
-    Deny statements may have stars.
+    Only statements with ``Deny`` may have ``*``.
     """
     text = "".join(file.read_text() for file in MODULE.glob("*.tf"))
     allowing = [line for line in text.splitlines() if re.search(r'"[a-z0-9]+:\*"|= "\*"|\["\*"\]', line)]

@@ -149,9 +149,9 @@ def told(environ: Mapping[str, str], names: Sequence[str], event: str = "ObjectC
 
 
 def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> set[Permission]:
-    """Run every example, and return the permissions that it needed.
+    """Run every example, and return the permissions that the function needed.
 
-    The pictures are new, changed and deleted.
+    Each example gets new, changed and deleted pictures.
     """
     draw(folder / "photo.jpg", 700, 400)
     bucket, prefix = environ["SOURCE_BUCKET"], environ["SOURCE_PREFIX"]

@@ -1,6 +1,6 @@
 """Processes that are stopped while they hold a lock.
 
-Other processes wait for them with a limit, and say so.
+Other processes wait for the lock for a limited time, and report that they waited.
 """
 
 from __future__ import annotations

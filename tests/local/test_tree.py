@@ -215,9 +215,9 @@ def test_pipes_and_sockets_are_not_objects(root: Path, monkeypatch: pytest.Monke
 
 
 def test_the_memory_of_a_listing_does_not_grow_with_the_number_of_files(root: Path) -> None:
-    """SQLite sorts the names outside of Python's memory.
+    """SQLite sorts the names, in memory that Python doesn't count.
 
-    Its page cache limits its own memory.
+    SQLite's page cache has a fixed size.
     """
 
     def peak_bytes() -> int:

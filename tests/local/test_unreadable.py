@@ -26,7 +26,7 @@ WITHOUT_OVERRIDE = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search
 def run_bound_by_permissions(directory: Path, *arguments: str) -> Ended:
     """Run ``renditions`` as a user who must obey permissions.
 
-    root doesn't have to.
+    root can read any folder.
     """
     prefix: tuple[str, ...] = ()
     if os.geteuid() == 0:

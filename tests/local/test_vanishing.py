@@ -1,6 +1,6 @@
 """A watch whose pictures disappear, one by one or when a disk is unmounted.
 
-It removes few of them, and holds back the removal of the others.
+The watch removes a few of these pictures, and holds back the removal of the others.
 """
 
 from __future__ import annotations

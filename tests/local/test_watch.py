@@ -1,6 +1,6 @@
 """The watcher reports each change in a folder as a key.
 
-Where it doesn't know the keys, it asks to check everything.
+If the watcher doesn't know which keys changed, it asks to check everything.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def test_changes_in_the_working_folder_are_not_reported(watched: Watched) -> Non
 
 
 def test_files_of_a_folder_that_is_moved_in_are_reported(watched: Watched, tmp_path: Path) -> None:
-    """Files that are created in it later are reported too."""
+    """Files that are created in this folder later are reported too."""
     (tmp_path / "outside" / "deep").mkdir(parents=True)
     (tmp_path / "outside" / "deep" / "a.jpg").touch()
     (tmp_path / "outside").rename(watched.root / "inside")

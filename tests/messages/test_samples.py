@@ -28,7 +28,10 @@ TASK = "dGFza2lkZ29lc2hlcmUK"
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """Return the templates of events: the file's name, and the values to set."""
+    """Return a function that fills in a template of an event.
+
+    Its arguments are the name of the template's file, and the values to set.
+    """
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
     ended = subprocess.run([*command, "--dest", folder, WHEEL], capture_output=True, text=True, check=False)

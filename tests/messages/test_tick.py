@@ -205,7 +205,7 @@ def test_a_continuation_without_counts_sends_no_removals() -> None:
 def test_a_tick_holds_back_making_all_outputs_in_another_store() -> None:
     """The pipeline file declares another output store.
 
-    No person has applied it yet.
+    No person has applied the changed file yet.
     """
     world = make_world()
     world.settle()

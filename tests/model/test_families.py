@@ -1,6 +1,6 @@
 """Families: one table of widths and formats stands for several renditions.
 
-There is one for each pair of a width and a format.
+There is one rendition for each pair of a width and a format.
 """
 
 from __future__ import annotations

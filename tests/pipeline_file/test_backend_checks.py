@@ -126,7 +126,7 @@ def test_package_refuses_a_target_that_a_function_can_not_use(
 def test_a_bundle_may_name_folders_and_a_file_that_the_functions_environment_replaces() -> None:
     """The function's environment can name buckets and a table.
 
-    They replace the folder and the file.
+    The buckets replace the folders, and the table replaces the catalog's file.
     """
     pipeline = make_pipeline()
     assert list(find_lambda_problems(pipeline, is_built=False)) == []

@@ -176,9 +176,9 @@ def test_an_output_that_links_into_the_source_is_refused(tmp_path: Path) -> None
 
 
 def test_a_store_in_a_circle_of_links_is_reported_or_resolved(tmp_path: Path) -> None:
-    """Older versions of Python refuse to resolve it.
+    """Older versions of Python refuse to resolve such a path.
 
-    Newer ones return a path. Neither may crash.
+    Newer versions return a path. The loader must not crash in either case.
     """
     (tmp_path / "in").symlink_to("out")
     (tmp_path / "out").symlink_to("in")

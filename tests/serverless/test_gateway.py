@@ -1,6 +1,6 @@
 """The API's bundle in AWS's own runtime client, on moto.
 
-It gets the calls of an HTTP API.
+The bundle gets the calls of an HTTP API.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def test_only_the_page_s_files_need_no_authorizer(
     environ: dict[str, str],  # noqa: F811 - a fixture
     version: str,
 ) -> None:
-    """The page's content security policy allows only the buckets."""
+    """Besides its own server, the page's security policy allows only the buckets."""
 
     def ask(path: str, method: str = "GET") -> Any:
         return function.call(make_call(version, method, path, authorizer=None)).value

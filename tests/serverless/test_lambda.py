@@ -321,7 +321,7 @@ def test_with_a_queue_a_tick_sends_differing_pictures_and_a_continuation(
 ) -> None:
     """The function then handles these messages like any others.
 
-    It sends none for unchanged pictures.
+    The tick sends no message for unchanged pictures.
     """
     for picture in PICTURES:
         world.upload(picture, picture.encode())
@@ -412,7 +412,7 @@ def refuse(name: str, ask: Ask = PLAIN) -> Outcome:
 def test_a_superseded_function_leaves_its_messages_in_the_queue(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A message loses no attempt by this, even if it arrives often."""
+    """The function sends each message again, so no message loses a delivery attempt."""
     postponed: list[str] = []
     function = replace(make_function(world, refuse), postpone=postponed.extend)
     batch = queue(*(put(f"{number}.jpg") for number in range(12)), load("schedule"))
@@ -469,7 +469,7 @@ def test_the_log_has_a_line_for_each_picture_with_its_sizes_and_times(
 def test_a_pictures_log_line_contains_its_metrics(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """The line is in CloudWatch's Embedded Metric Format.
 
-    Each named metric and dimension must be a field of it.
+    Each named metric and dimension must be a field of the line.
     """
     world.upload("first.jpg", b"123")
     make(world).handle(put("first.jpg"), Call())

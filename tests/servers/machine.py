@@ -142,8 +142,7 @@ def await_port(port: int, log: Path, seconds: float = 60.0) -> None:
     """Wait until a process listens on the port.
 
     Raises:
-        UnavailableError: No process did in time. The message has the end of the log.
-
+        UnavailableError: No process listened in time. The message has the end of the log.
     """
     until = time.monotonic() + seconds
     while time.monotonic() < until:

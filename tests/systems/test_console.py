@@ -86,7 +86,7 @@ def environ(aws: None) -> dict[str, str]:
 def test_the_console_steps_process_the_first_picture(environ: dict[str, str], tmp_path: Path) -> None:
     """The API of AWS accepts the page's zip, role, function and trigger.
 
-    The zip works.
+    The function in the zip processes a picture.
     """
     (commands,) = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     for command in re.findall(r"^renditions (.*)$", commands, re.MULTILINE):

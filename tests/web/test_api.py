@@ -477,7 +477,7 @@ def test_an_original_that_may_contain_script_is_only_downloaded(world: World, cl
 def test_a_request_for_another_host_is_refused(client: TestClient) -> None:
     """Otherwise the page of another site could reach this server.
 
-    It would use a name that resolves to this machine.
+    The other site would use a host name that resolves to this machine.
     """
     assert client.get("/pictures", headers={"host": "evil.example"}).status_code == 421
 

@@ -31,7 +31,7 @@ WAIT_SECONDS = 30
 async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """Read the whole body, and answer with some bytes.
 
-    The path says how many.
+    The path decides how many, and whether the answer is delayed.
     """
     if scope["type"] != "http":
         return

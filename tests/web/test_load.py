@@ -67,7 +67,7 @@ def encode_form(fields: Mapping[str, str], content: bytes) -> tuple[dict[str, st
 def upload(port: int, name: str, content: bytes) -> None:
     """Send a picture until it is accepted.
 
-    Retry after lost connections and after ``Retry-After``.
+    Try again after a lost connection, and after an answer of 429 or 503.
     """
     asked = {"name": name, "type": "image/jpeg", "size_bytes": len(content), "replace": True}
     for _ in range(ATTEMPTS):
@@ -116,7 +116,7 @@ def read_peak_bytes(pid: int) -> int:
 
 @contextmanager
 def running(folder: Path, port: int) -> Iterator[None]:
-    """Run the server until it is killed."""
+    """Run the server during the block, and kill it at the end."""
     server = start_server(folder, port)
     try:
         wait_for(f"http://127.0.0.1:{port}")
@@ -129,7 +129,7 @@ def running(folder: Path, port: int) -> Iterator[None]:
 def test_an_upload_form_stays_valid_after_a_restart(tmp_path: Path) -> None:
     """The server can end before the client gets its answer.
 
-    Then the client sends the file again, and it is stored only once.
+    Then the client sends the file again, and the server stores it only once.
     """
     write_pipeline(tmp_path, "[renditions.a]\nwidth = 200\n")
     content, port = make_pictures(tmp_path)[0], find_port()

@@ -145,9 +145,9 @@ def test_a_deleted_picture_disappears_from_the_page(page: Page, tmp_path: Path) 
 def test_the_accessibility_checker_finds_no_serious_problem(
     browser: Browser, address: str, scheme: Any, width: int, pictures: list[Path]
 ) -> None:
-    """It checks the page, an open picture and the API's page.
+    """The test checks the page, an open picture and the API's page.
 
-    It does so in both themes and in two screen sizes.
+    It uses both themes and two screen sizes.
     """
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page.goto(address)

@@ -81,7 +81,7 @@ def test_watch_ends_when_another_process_applies_another_file(tmp_path: Path) ->
 def apply_elsewhere(directory: Path) -> None:
     """Sync with another file of the same name.
 
-    It has the same source, output and catalog.
+    That file has the same source, output and catalog.
     """
     other = directory / "other"
     other.mkdir()

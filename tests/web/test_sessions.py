@@ -1,4 +1,7 @@
-"""What a token or a cookie decides stays with its client, and a log-out ends it."""
+"""Answers that need a token stay out of shared caches.
+
+After a log-out, the browser must log in again.
+"""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ def test_a_cancelled_upload_can_be_retried(page: Page, address: str, tmp_path: P
 def test_the_page_waits_while_the_server_is_down_and_then_continues(browser: Browser, tmp_path: Path) -> None:
     """Files that are added meanwhile are sent once.
 
-    The page shows the changes that it missed.
+    Afterwards the page shows the changes that it missed while the server was down.
     """
     write_pipeline(tmp_path, RENDITIONS)
     port = find_port()

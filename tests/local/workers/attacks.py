@@ -1,7 +1,7 @@
-"""What code that took a worker over would try, with raw system calls.
+"""Attacks that code would try after it took over a worker, with raw system calls.
 
 Each attack returns if it got through, and raises OSError if it was stopped. :data:`ATTACKS` lists them by
-what they are after, in the order of the table in ``docs/security.md``.
+their target, in the order of the table in ``docs/security.md``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CALLS = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What there is to attack. All of it belongs to the worker's user."""
+    """The targets of the attacks. All of them belong to the worker's user."""
 
     folder: str
     """A folder with ``credentials`` and ``catalog.db``, in which the user may write."""
@@ -84,7 +84,7 @@ def _read(path: bytes) -> bytes:
 
 
 def _expect(found: bool) -> None:
-    """Raise OSError if the attack went unpunished but got nothing."""
+    """Raise OSError if the attack's calls raised no error but found nothing."""
     if not found:
         raise OSError(errno.ENODATA, "nothing there")
 
@@ -281,7 +281,7 @@ def _shared_memory(scene: Scene) -> None:
 
 
 def _large_file(scene: Scene) -> None:
-    """Fill the disk; a sparse file stands for a full one."""
+    """Make a file of 300 MB, as if to fill the disk. The file is sparse."""
     descriptor = os.memfd_create("large")
     try:
         os.pwrite(descriptor, b"x", 300_000_000)
@@ -365,7 +365,7 @@ def attempt(kind: str, name: str, scene: Scene) -> str:
 
 
 def be_victim() -> None:
-    """Run as the other process, by this user: print where its secret is, and wait."""
+    """Act as another process of this user: print where its secret is, and wait."""
     user = int(sys.argv[1])
     if user:
         os.setgroups([])

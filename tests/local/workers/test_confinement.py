@@ -46,7 +46,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="most layers are
 
 @contextmanager
 def prepared_scene(user: int) -> Iterator[Scene]:
-    """Yield what there is to attack, as this user's."""
+    """Yield the targets of the attacks, which belong to this user."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scene-")))
         for name in ("credentials", "catalog.db", "to-truncate", "to-delete", "to-rename"):
@@ -246,7 +246,7 @@ def test_no_picture_is_rendered_if_a_required_layer_is_missing() -> None:
 def test_a_worker_has_one_thread_until_it_is_confined() -> None:
     """Landlock binds the calling thread and later ones.
 
-    An earlier thread would stay free.
+    A thread that started earlier would stay unconfined.
     """
     code = (
         "import os, renditions.imaging.whole, renditions.local.workers.worker; "

@@ -292,7 +292,7 @@ def _is_storable(text: str) -> bool:
 
 
 def test_forged_answers_are_refused_or_harmless() -> None:
-    """`make test-forged` tries 100,000."""
+    """`make test-forged` tries 100,000 forged answers."""
     ends: Counter[str] = Counter()
     longest = 0.0
     for seed in range(FORGED):
