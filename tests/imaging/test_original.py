@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
-from imaging.pictures import encoded, opened, photo, pixels, rendered
+from imaging.pictures import encoded, opened, photo, pixels, png_chunk, rendered
 from renditions.imaging.formats import jpeg, png
 from renditions.model.recipe import Rendition
 
@@ -158,3 +158,21 @@ def test_a_copied_jpeg_loses_the_preview_in_its_jfif_segment() -> None:
     assert copy is not None
     assert preview not in copy
     assert Image.open(io.BytesIO(copy)).size == (320, 240)
+
+
+def test_a_png_with_a_broken_profile_is_not_copied() -> None:
+    """The copy would keep the profile, which some decoders reject with the picture."""
+    plain = encoded(photo().quantize(4), "png", optimize=True)
+    source = plain[:33] + png_chunk(b"iCCP", b"x\0bbroken") + plain[33:]
+    made = copied(source, "png", profile="keep")
+    assert b"iCCP" not in made
+    assert opened(made).size == (320, 240)
+    assert copied(plain, "png", profile="keep") == plain
+
+
+def test_a_copied_png_loses_metadata_with_a_wrong_checksum() -> None:
+    plain = encoded(photo().quantize(4), "png", optimize=True)
+    text = png_chunk(b"tEXt", b"Comment\0ours")
+    broken = text[:-1] + bytes([text[-1] ^ 1])
+    made = copied(plain[:33] + broken + text + plain[33:], "png", metadata="all")
+    assert made == plain[:33] + text + plain[33:]

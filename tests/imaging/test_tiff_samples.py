@@ -121,6 +121,7 @@ def test_a_small_rendition_of_doubles_shows_the_whole_picture() -> None:
         (tiff(COLOUR, deflated=True, tags={317: (3, [3])}), "expected 64-bit samples"),
         # RowsPerStrip becomes a second, contradictory SamplesPerPixel.
         (tiff(COLOUR, order=">").replace(b"\x01\x16\0\x04", b"\x01\x15\0\x04"), "number of samples"),
+        (tiff(COLOUR, tags={277: (3, [40_000])}), "expected 64-bit samples"),
         (tiff(GREY.astype("f4"))[:-900], "damaged"),
         (tiff(GREY)[:-900], "damaged"),
     ],
@@ -128,6 +129,7 @@ def test_a_small_rendition_of_doubles_shows_the_whole_picture() -> None:
         "64-bit whole numbers",
         "doubles with a predictor",
         "two numbers of samples",
+        "more samples than can be counted",
         "cut off floats",
         "cut off doubles",
     ],

@@ -36,7 +36,7 @@ def smaller(made: Rendered, content: bytes, header: Header, task: Task) -> Rende
     copy = find_code(OUTPUT_FORMATS[task.format].copier or "")(
         content,
         keeps_metadata=task.recipe.metadata == "all",
-        keeps_profile=task.recipe.profile == "keep",
+        keeps_profile=task.recipe.profile == "keep" and not has_warned("profile-ignored"),
     )
     return replace(made, content=copy) if copy and len(copy) < len(made.content) else made
 

@@ -28,6 +28,8 @@ _LEAST_USE = 0.25
 """Signed values that use a smaller share of their type's range than this are measurements."""
 _UNSIGNED, _FLOAT = 1, 3
 """Values of SampleFormat."""
+_MOST_DOUBLES = 32_767
+"""The most samples whose pairs a SHORT can count."""
 _DOUBLE_BITS = 64
 _WHITE_IS_ZERO = 0
 _WEIGHTED_ALPHA = 1
@@ -104,7 +106,7 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
     samples = found.get(tiff_tags.SAMPLES, 0)
     is_mixed = samples == 1 or found.get(tiff_tags.PLANAR, 1) == 1
     has_predictor = found.get(tiff_tags.PREDICTOR, 1) != 1
-    if not samples or not is_mixed or has_predictor or colours not in (0, 1, 2):
+    if not 0 < samples <= _MOST_DOUBLES or not is_mixed or has_predictor or colours not in (0, 1, 2):
         raise Undecodable(
             "expected 64-bit samples in grey or RGB, pixel by pixel and without a predictor, found others"
         )

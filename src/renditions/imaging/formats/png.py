@@ -169,6 +169,10 @@ def _with_cicp(content: bytes, cicp: tuple[int, int]) -> bytes:
     return content[:_AFTER_HEADER] + whole + content[_AFTER_HEADER:]
 
 
+def _is_whole(chunk: bytes) -> bool:
+    return zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
+
+
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:
     """Return the PNG without an animation's frames and without metadata.
 
@@ -186,7 +190,8 @@ def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile
         if name == b"iCCP" and not keeps_profile:
             return None
         is_critical = not name[0] & 0x20
-        is_wanted = keeps_metadata and name not in _ANIMATION
+        # Decoders ignore metadata with a wrong checksum, or reject the picture.
+        is_wanted = keeps_metadata and name not in _ANIMATION and _is_whole(chunk)
         if is_critical or name in (b"tRNS", b"iCCP") or is_wanted:
             parts.append(chunk)
         if name == b"IEND":
