@@ -181,7 +181,7 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
 def stopping() -> Iterator[threading.Event]:
     """Yield an event that the first Ctrl-C (or SIGTERM) sets.
 
-    The second one ends the program at once.
+    The second Ctrl-C ends the program at once.
     """
     stop = threading.Event()
 

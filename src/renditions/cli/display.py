@@ -213,7 +213,10 @@ def describe_summary(summary: Summary) -> str:
 
 
 def _list_troubles(summary: Summary) -> list[str]:
-    """Return the numbers of what this run couldn't do, and only a person can."""
+    """Return the counts of the problems that only a person can solve.
+
+    These are unreadable records, unreadable parts of the source, and pictures with a problem.
+    """
     unreadable = [f"{summary.unreadable:,} can't be read"] if summary.unreadable else []
     return unreadable + ([f"{summary.warnings:,} for a person to check"] if summary.warnings else [])
 
@@ -357,7 +360,7 @@ def print_demo(records: Callable[[], Iterator[Record]], directory: Path, pipelin
 def show_progress(description: str, total: int | None, *, quiet: bool) -> Iterator[Progress]:
     """Show a progress bar on stderr, with rate and remaining time, during the block.
 
-    It has one task.
+    The yielded progress has one task, with this description and total.
     """
     progress = Progress(
         TextColumn("{task.description}"),

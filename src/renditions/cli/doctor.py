@@ -1,4 +1,4 @@
-"""The command ``doctor``: shows what this system offers and lacks."""
+"""The command ``doctor``: shows how this system confines worker processes."""
 
 from __future__ import annotations
 

@@ -10,7 +10,10 @@ from renditions.model.original import Analysis, Exif, Position
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the description. ``swatch`` is the colour of the sample before it."""
+    """One line of the description.
+
+    ``swatch`` is the colour of the sample that is printed before the text.
+    """
 
     name: str
     text: str

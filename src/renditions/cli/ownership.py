@@ -1,6 +1,7 @@
 """The commands ``strays`` and ``forget``.
 
-They list and delete files that a catalog owns.
+``strays`` lists files in an output store that belong to no picture, and deletes those that this catalog
+wrote. ``forget`` deletes a picture, its renditions and its record.
 """
 
 from __future__ import annotations

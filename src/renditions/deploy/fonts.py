@@ -1,7 +1,7 @@
 """Reduce the fonts of watermarks to what their texts need.
 
-A function's bundle has the reduced fonts. A font for Chinese, Japanese and Korean has up to 30 MB, and its
-part for a text some kilobytes.
+A function's bundle contains the reduced fonts. A font for Chinese, Japanese and Korean can have 30 MB. The
+part of it that a text needs has a few kilobytes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _COMPARED_PIXELS = 256
 def with_small_fonts(pipeline: Pipeline) -> Pipeline:
     """Return the pipeline with only the needed part of each font.
 
-    Its fingerprints stay the same.
+    The fingerprints of the pipeline's renditions stay the same.
 
     Raises:
         UsageError: fonttools isn't installed.

@@ -164,7 +164,7 @@ class Deployment:
     def _find_resources(self) -> tuple[list[str], list[str]]:
         """Return Terraform's addresses of the deployed resources.
 
-        The first list has those of the kept types, the second one all others.
+        The first list has the resources whose type is in ``KEPT``, the second one all others.
         """
         deployed = [line for line in self._read("state", "list").splitlines() if ".data." not in line]
         kept = [address for address in deployed if any(f".{kind}." in address for kind in KEPT)]

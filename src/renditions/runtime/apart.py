@@ -18,9 +18,9 @@ from renditions.pipeline_file.checks import can_land_in
 def insist_apart(pipeline: Pipeline, directory: Path, catalog_id: str = "") -> None:
     """Raise UsageError if outputs could land in the source folder.
 
-    There they would become pictures. The checks of the pipeline file compare only paths. This check also
-    reads the mounts. If it knows the catalog's id, it also looks for the files that the catalog wrote into
-    both folders.
+    Outputs in the source folder would become pictures. The checks of the pipeline file compare only paths.
+    This function also reads the mounts. The catalog writes a file into both folders; with the catalog's id,
+    this function also searches for these files.
     """
     source = parse_store(pipeline.source.store, directory)
     output = parse_store(pipeline.output.store, directory)

@@ -59,7 +59,7 @@ log = logging.getLogger(__name__)
 class Parts:
     """The open parts of one pipeline.
 
-    Entry points hold them. Many threads may use them.
+    An entry point opens these parts and passes them on. Many threads may use them.
     """
 
     declared: Pipeline
@@ -287,7 +287,7 @@ class Parts:
     def open_place(self, place: str) -> Store:
         """Open an earlier output store of the catalog.
 
-        ``place`` is its spelling in the pipeline file.
+        ``place`` is the store's URL or path, as in ``[output] store``.
         """
         former = replace(self.pipeline, output=replace(self.pipeline.output, store=place))
         return _open_output(former, self.directory, self.shared)

@@ -35,8 +35,8 @@ _UNDONE: tuple[Decided, ...] = ("failed", "rejected")
 class Waiting:
     """The pictures that wait at the moment, as this process has seen.
 
-    Any thread may use it. Many have no record yet: files that are still being written, and pictures whose key
-    another one has.
+    Any thread may use it. Many have no record yet: files that are still being written, and pictures whose
+    output key belongs to another picture.
     """
 
     def __init__(self, monotonic_seconds: Callable[[], float] = time.monotonic) -> None:
@@ -144,7 +144,7 @@ def read_status(
 
 
 def _find_reasons(parts: Parts, waiting: Iterable[Outcome]) -> Reasons:
-    """Return why pictures wait, and why the newest failed and rejected ones are so."""
+    """Return why pictures wait, and why the newest ones failed or were rejected."""
     reasons = Reasons()
     for outcome in waiting:
         reasons.add(outcome.result, outcome.name, outcome.reason, outcome.code)

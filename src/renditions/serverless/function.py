@@ -92,7 +92,8 @@ class Function:
     def handle(self, event: Any, context: Context) -> Any:
         """Process the event's pictures, and return the answer that its origin waits for.
 
-        If a newer deployment has replaced this function, it puts its messages back into the queue.
+        If a newer deployment has replaced this function, this method puts the event's messages back into the
+        queue.
 
         Raises:
             Failed: A part of the event failed, so the event must be redelivered.
@@ -148,7 +149,7 @@ class Function:
     ) -> Outcome:
         """Return the outcome of one task of a message.
 
-        Report a message that isn't for this pipeline.
+        If the message isn't for this pipeline, log that, and return a rejection.
         """
         match task:
             case Picture(name):
@@ -166,7 +167,7 @@ class Function:
     def _work(self, picture: Picture, allowance: Allowance) -> Outcome:
         """Process one picture and log its outcome.
 
-        Give it back if the time left is too short.
+        If the time left is too short, give the picture back unprocessed.
         """
         name = picture.name
         if not allowance.allows_one_more():

@@ -1,6 +1,6 @@
 """The API and the page on AWS Lambda, behind an HTTP API of API Gateway.
 
-It understands payloads of version 2.0 and 1.0.
+The function accepts the gateway's payloads of version 2.0 and 1.0.
 
 The function answers only calls that an authorizer allowed (JWT, IAM, or a function), and calls for the page's
 own files, which contain no pictures. Clients upload straight to the bucket, whose notification starts the
@@ -114,7 +114,7 @@ class Authorized:
 def limit(answer: dict[str, Any]) -> dict[str, Any]:
     """Return the answer, or an error with the reason if the answer is too long.
 
-    Lambda itself would give no reason.
+    For too long an answer, Lambda itself would send an error without a reason.
     """
     length = len(answer.get("body") or "")
     if length <= MOST_ANSWERED_BYTES:

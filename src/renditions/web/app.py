@@ -178,7 +178,7 @@ def _make(routes: Sequence[BaseRoute]) -> Starlette:
 
 
 class _Api:
-    """The endpoints.
+    """The endpoints of the API.
 
     Those that aren't ``async`` run in a thread, because stores and catalogs can be slow.
     """
@@ -361,7 +361,7 @@ class _LocalApi(_Api):
 async def _tell_health(_: Request) -> Response:
     """Answer the health check.
 
-    It runs without a thread, because all threads may be busy.
+    This endpoint is ``async``, so it needs no thread: all threads may be busy.
     """
     return JSONResponse({"status": "ok"})
 

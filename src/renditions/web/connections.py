@@ -55,10 +55,11 @@ class Connections:
     def admit(self, connection: BoundedProtocol) -> bool:
         """Add a connection; return whether there is room for it.
 
-        If there is no room, a connection of the network address with the most of them gives way: the one that
-        has waited longest for its client. So clients that send and read nothing make room for others, and
-        clients of one address can't take the room of another. If none of that address waits, and it is the
-        new connection's own, there is no room.
+        If all places are taken, this method ends a connection of the network address that has the most: the
+        one that has waited longest for its client. If only the client's own address has all of its places
+        taken, the ended connection is one of that address. So clients that send and read nothing make room
+        for others, and clients of one address can't take the places of another. There is no room if none of
+        these connections waits for its client.
         """
         limits, address = self.limits, connection.address
         gives_way = address

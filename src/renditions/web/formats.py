@@ -1,4 +1,4 @@
-"""The API's list of formats. The page uses it, so it needs no list of its own."""
+"""The API's list of formats, which the page requests, too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 def describe_formats() -> dict[str, Any]:
     """Return the formats of source files, and the formats that browsers show.
 
-    The formats for browsers begin with the one of the smallest files.
+    Of the formats for browsers, the first one makes the smallest files.
     """
     ranked = [(each.browser_rank, each) for each in OUTPUT_FORMATS.values() if each.browser_rank is not None]
     shown = [each for _, each in sorted(ranked, key=lambda pair: pair[0])]

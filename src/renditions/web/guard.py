@@ -49,7 +49,7 @@ class Guard:
         token: The token that clients send in ``Authorization: Bearer …`` or in the cookie. None if every
             client that can reach the server may use it.
         keys: The keys of signed URLs. A signed URL needs no token, and any site may embed it.
-        is_public: Whether all renditions can be read like this.
+        is_public: Whether every client can read all renditions without a token, and any site can embed them.
 
     """
 
@@ -189,8 +189,9 @@ def _crosses_sites(headers: Headers, host: str, *, has_effects: bool) -> str | N
     """Return why the browser's headers show a request from another site.
 
     Return None if they don't. A browser sends ``Sec-Fetch-Site`` to this machine and over TLS, and ``Origin``
-    with changes. Without both, the ``Referer`` counts if the request has effects. For other requests it
-    doesn't, so that the page can be read through a proxy that replaces the host's name.
+    with requests that change something. If both headers are missing, this function checks ``Referer``, but
+    only of a request with effects. It doesn't check the ``Referer`` of other requests, because a proxy may
+    replace the host's name, and the page must be readable through such a proxy.
 
     https://www.w3.org/TR/fetch-metadata/
     """
@@ -210,9 +211,9 @@ def _crosses_sites(headers: Headers, host: str, *, has_effects: bool) -> str | N
 
 
 def _is_visit(headers: Headers) -> bool:
-    """Return whether the browser shows the answer as a page of its own.
+    """Return whether the browser will show the answer as a whole page.
 
-    Then a person followed a link.
+    A browser does so after a person followed a link.
     """
     mode = headers.get("sec-fetch-mode")
     if mode is None:

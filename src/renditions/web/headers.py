@@ -44,9 +44,10 @@ class Labelled:
 
 
 def restrict(origins: Iterable[str] = ()) -> dict[str, str]:
-    """Return the headers that limit the page to its own files and some pictures.
+    """Return the headers that limit what the page may load.
 
-    The pictures are those of these origins.
+    The page may load its own server's files, and pictures of ``data:`` and ``blob:`` URLs. It may also load
+    pictures from these origins, and send requests to them.
     """
     sources = " ".join(("'self'", *sorted(set(origins))))
     policy = (
@@ -63,9 +64,9 @@ def restrict(origins: Iterable[str] = ()) -> dict[str, str]:
 
 
 def keep_private(headers: MutableHeaders) -> None:
-    """Say that a token or a cookie decided about this answer.
+    """Forbid shared caches to keep this answer.
 
-    Then no shared cache keeps it.
+    The answer depends on a token or a cookie.
 
     https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2.7
     """

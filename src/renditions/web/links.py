@@ -51,9 +51,9 @@ the file under it."""
 class BucketLinks:
     """Signed URLs of buckets.
 
-    They are signed because an ``<img>`` can't send a token. They point to the buckets, so that no picture
-    passes through the function. Browsers save an original instead of showing it, because it may contain
-    script.
+    The URLs are signed because an ``<img>`` can't send a token. They point to the buckets, so that no picture
+    passes through the function on Lambda. Browsers save an original instead of showing it, because it may
+    contain script.
     """
 
     def __init__(

@@ -195,8 +195,9 @@ def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> No
 def retry_pictures(service: Service, statuses: Sequence[object], cursor: str | None) -> dict[str, Any]:
     """Let the next pictures of these statuses be processed again soon.
 
-    Returns how many, and the cursor of the call that continues; None if there are no more. One call handles
-    at most ``MOST_RETRIED`` records, so its time and memory don't grow with the catalog.
+    Returns the number of these pictures, and the cursor for the next call. The cursor is None if there are no
+    more pictures. One call handles at most ``MOST_RETRIED`` records, so its time and memory don't grow with
+    the catalog.
     """
     service.insist_in_force()
     catalog, after = service.parts.catalog, _parse_cursor(cursor)
@@ -286,10 +287,10 @@ def describe_status(service: Service) -> dict[str, Any]:
 
 
 def allow_removals(service: Service, count: int) -> dict[str, Any]:
-    """Permit the removal of the missing pictures for a day, and start it.
+    """Permit the removal of the missing pictures for a day, and start to remove them.
 
-    ``count`` is the number that the person saw. If more pictures are missing by now, permit nothing. Returns
-    the number of missing pictures.
+    ``count`` is the number of missing pictures that the person saw. If more are missing by now, permit
+    nothing. Returns the present number of missing pictures.
     """
     service.insist_in_force()
     catalog, now = service.parts.catalog, datetime.now(UTC)

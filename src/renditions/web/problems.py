@@ -57,8 +57,8 @@ class ApiError(Exception):
 def problem_item(status: int, detail: str, code: str | None = None) -> dict[str, Any]:
     """Return the members of a problem document.
 
-    It has no ``type``, so its title must be the status's own phrase. If no ``code`` is given, the error is in
-    the request, and the code follows from the status.
+    The document has no ``type``, so its title must be the standard phrase of the status. If no ``code`` is
+    given, the error is in the request, and the code follows from the status.
     """
     known = HTTPStatus(status)
     code = code or REQUEST_CODES.get(known, RenditionsError.code)

@@ -100,7 +100,7 @@ def check_body(
 
 
 def _read_number(value: Any, kind: type | None) -> Any:
-    """Return a number as the declared kind.
+    """Return a number of the declared type: 1.0 as 1 if a whole number is declared.
 
     JSON doesn't distinguish 1 from 1.0. Other values stay unchanged.
     """
@@ -161,7 +161,7 @@ def _wrong_query(name: str, expected: str, found: str) -> ApiError:
 def parse_range(text: str, size_bytes: int) -> tuple[int, int] | None:
     """Return the first and last byte of a ``Range`` header.
 
-    Return None if the server may ignore the header.
+    Return None if the header isn't one valid range of bytes; the server then ignores the header.
     """
     unit, _, part = text.partition("=")
     first, dash, last = part.strip().partition("-")

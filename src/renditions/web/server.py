@@ -178,7 +178,10 @@ def _open_process(session: Session, workers: int) -> Iterator[Process]:
 
 
 class _Server(uvicorn.Server):
-    """A server that ends when ``stop`` is set. It first closes the live connections."""
+    """A server that ends when ``stop`` is set.
+
+    Before it ends, it closes the streams of live events.
+    """
 
     def __init__(self, config: uvicorn.Config, announcements: Announcements, stop: threading.Event) -> None:
         super().__init__(config)
@@ -190,7 +193,7 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
     async def on_tick(self, counter: int) -> bool:
-        """Return whether to end. uvicorn calls this ten times a second."""
+        """Return whether the server must end. uvicorn calls this ten times a second."""
         return self._stop.is_set() or await super().on_tick(counter)
 
     async def shutdown(self, sockets: object = None) -> None:

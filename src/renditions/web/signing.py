@@ -1,6 +1,6 @@
 """Signed URLs.
 
-A client that has one can read one rendition or original, until the URL expires.
+With a signed URL, a client can read one rendition or original without a token, until the URL expires.
 
     keys = SigningKeys.parse(os.environ["RENDITIONS_SIGNING_KEYS"])
     keys.sign("/i/thumb/photo.jpg", expires_at_seconds=int(time.time()) + 3600)
@@ -79,18 +79,18 @@ class SigningKeys:
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self | None:
-        """Return the keys of the environment; None if it has none.
+        """Return the keys in ``RENDITIONS_SIGNING_KEYS``; None if it is missing or empty.
 
-        Raise UsageError if they aren't valid.
+        Raise UsageError if the keys aren't valid.
         """
         text = environ.get(SIGNING_KEYS)
         return cls.parse(text) if text else None
 
     @classmethod
     def derive(cls, secret: bytes) -> Self:
-        """Return the only key of a server without keys of its own.
+        """Derive the only key of a server for which no keys are configured.
 
-        ``secret`` also signs its upload forms.
+        The server also signs its upload forms with ``secret``.
         """
         return cls((SigningKey("own", hmac.new(secret, b"signed URLs", hashlib.sha256).digest()),))
 
