@@ -70,7 +70,7 @@ def _print_facts(console: Console, record: Record, key_name: str) -> None:
 def _tabulate_renditions(record: Record) -> Table:
     """Return the table of the original and the outputs.
 
-    It also has the renditions without an output of their own.
+    The table also has kept former outputs, renditions that share another one's file, and failed renditions.
     """
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("rendition", "output", "format", "dimensions", "size"):

@@ -87,7 +87,7 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
 
 
 def _has_receivers(pipeline: Pipeline) -> bool:
-    """Return whether notices of rejections go anywhere but to this command's log."""
+    """Return whether a notice target other than this command's log gets rejections."""
     return any(notify.wants("rejected") and notify.to != "log:" for notify in pipeline.notify)
 
 

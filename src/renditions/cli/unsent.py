@@ -19,7 +19,7 @@ MOST_COUNTED = 1_000
 def describe(pipeline: Pipeline, unsent: UnsentNotice) -> str:
     """Return a sentence about an unsent notice.
 
-    It has the event, the target, why it failed, and the next attempt.
+    The sentence has the event, the target, why the last attempt failed, and when the next one follows.
     """
     what = f"{unsent.event} of {unsent.name}" if unsent.name else unsent.event
     then = f"tried again after {format_time(unsent.again_at)}" if unsent.again_at else "given up"

@@ -1,6 +1,6 @@
 """Choose the font of each character of a text.
 
-It is the declared font, or a bundled one for characters that the declared font lacks.
+A character gets the declared font, or a bundled font if the declared one lacks it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Draw a line of text with only the declared font and the bundled fonts.
 
-Left alone, Pango would choose a font for each character, also among the fonts of earlier texts. So
+By default, Pango chooses a font for each character, even one that an earlier text has loaded. So
 :mod:`.font_choice` splits the text, and this module names the font of each piece.
 """
 

@@ -1,7 +1,6 @@
-"""Make all renditions of one picture from one decode.
+"""Render one picture: check it, analyze it, and make all of its renditions.
 
-Each rendition is made from a larger one. If no recipe needs pixels, no function here imports the imaging
-library.
+If no recipe needs pixels, no function here imports the imaging library.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from renditions.imaging.vips import Interpolate
 def enlarge(image: Any, across: float, down: float, size: Size, interpolation: str) -> Any:
     """Return the image enlarged by both factors and cut to the size.
 
-    Its colours must be premultiplied. ``interpolation`` is ``"bilinear"`` or ``"bicubic"``. The middle of a
-    pixel is half a pixel away from its edges. The offset moves the middle of the first pixel to the middle of
-    its enlarged pixels.
+    The colours of the image must be premultiplied by its alpha. ``interpolation`` is ``"bilinear"`` or
+    ``"bicubic"``. The offset moves the middle of the image's first pixel to the middle of the pixels that it
+    is enlarged to.
     """
     return image.affine(
         [across, 0, 0, down],

@@ -197,7 +197,7 @@ def watch(
 def _open_watchers(parts: Parts, stop: threading.Event) -> list[Iterator[frozenset[str] | None]]:
     """Return the iterators over changed names in the source.
 
-    They are a watcher, and on some mounts also a poll.
+    The first one watches the folder. On some mounts, a second one polls it.
     """
     store = parts.pipeline.source.store
     place = parse_store(store, parts.directory)
@@ -216,7 +216,7 @@ def _open_watchers(parts: Parts, stop: threading.Event) -> list[Iterator[frozens
 def describe_polling(parts: Parts) -> str | None:
     """Return a sentence about the mount for which ``watch`` polls the source.
 
-    Return None if it doesn't poll.
+    Return None if ``watch`` doesn't poll.
     """
     place = parse_store(parts.pipeline.source.store, parts.directory)
     mount = find_silent_mount(place.path) if isinstance(place, FolderPlace) else None

@@ -69,7 +69,7 @@ class Waiting:
 class _Seen:
     """A picture that waits: when it was seen, and its last outcome.
 
-    The first and the last time are in monotonic seconds.
+    ``first`` and ``last`` are times in monotonic seconds.
     """
 
     first: float

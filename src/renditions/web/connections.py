@@ -1,4 +1,4 @@
-"""Limits on the connections of the server, so that slow clients keep no other out.
+"""Limits on the server's connections, so that slow clients can't block others.
 
 uvicorn closes only a connection that is idle between two requests. :class:`BoundedProtocol` adds the limits
 of :class:`Limits`. The rates are those of Apache's mod_reqtimeout (its directive RequestReadTimeout).

@@ -106,9 +106,9 @@ class LocalUploads:
         return UploadForm(name, "/uploads/file", fields, expires_at)
 
     def check_form(self, fields: dict[str, str]) -> dict[str, Any]:
-        """Check the form's signature and the upload's fields; return the conditions.
+        """Check the form's signature and the upload's fields.
 
-        The conditions are those of the form.
+        Return the conditions that the form contains.
 
         Raises:
             ApiError: This server didn't sign the form, the form has expired, or a field breaks a condition.

@@ -1,6 +1,6 @@
 """The lowest frequencies of a picture, in plain Python.
 
-This is fast enough for about 64 pixels on a side.
+Plain Python is fast enough for pictures of about 64 pixels on a side.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _Pixel = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Some of the colours, and how often each occurs."""
+    """A part of the space: its colours, and how often each colour occurs."""
 
     colours: Sequence[_Pixel]
     times: Sequence[int]
@@ -32,7 +32,7 @@ class _Part:
 
     @property
     def widest(self) -> float:
-        """The largest spread of a band."""
+        """The spread of the band whose values differ most."""
         return max(self.spreads) / self.count
 
     @property

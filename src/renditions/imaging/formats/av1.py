@@ -57,7 +57,10 @@ def read_colours(data: bytes) -> Cicp | None:
 
 
 def _read_size(data: bytes, at: int) -> tuple[int, int]:
-    """Return a number in groups of seven bits, the lowest first, and its end."""
+    """Return the number at this offset, and the offset after it.
+
+    The number is stored in groups of seven bits, the lowest group first (4.10.5).
+    """
     size = 0
     for step in range(8):
         size |= (data[at + step] & 127) << 7 * step
@@ -112,7 +115,10 @@ def _skip_operating_points(bits: _Bits) -> None:
 
 
 def _skip_number(bits: _Bits) -> None:
-    """Skip a number that begins with as many zeros as bits follow its one (4.10.3)."""
+    """Skip a number of variable length (4.10.3).
+
+    The number begins with zeros and a one. After the one, there are as many bits as there were zeros.
+    """
     zeros = 0
     while not bits.take(1):
         zeros += 1

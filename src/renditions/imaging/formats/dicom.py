@@ -140,7 +140,7 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def read(content: bytes) -> Dicom:
-    """Return the data set; call it within :func:`guarded`."""
+    """Return the file's data set; call this function only within :func:`guarded`."""
     pydicom = library()
     # Checked first: pydicom inflates a deflated data set of any size.
     source = io.BytesIO(content)

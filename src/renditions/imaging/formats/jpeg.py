@@ -77,9 +77,9 @@ def _count_scans(content: bytes) -> int:
 def tidied(content: bytes) -> bytes:
     """Return the file without small faults of its container.
 
-    It is unchanged if its segments can't be followed. A missing end mark is only added if the scans before it
-    bring every coefficient of every pixel. Zeros at the end of such a file are padding. After other scans,
-    zeros may belong to the data.
+    The file is unchanged if its segments can't be followed. This function adds a missing end mark only if the
+    scans have every coefficient of every pixel. Zeros at the end are then padding; otherwise they may belong
+    to the data.
     """
     parts, scans = [content[:2]], _Scans()
     ends: list[int] = []
@@ -197,7 +197,7 @@ def _with_version(segment: bytes) -> bytes:
 
 
 def _without_padding(data: bytes) -> bytes:
-    """Return the end of a file without the padding after it.
+    """Return the last part of a file without the padding at its end.
 
     Padding consists of zeros, or of the first half of a marker.
     """
