@@ -44,7 +44,7 @@ from renditions.runtime.machine import allow_removals, insist_not_lost
 from renditions.runtime.parts import Parts
 
 TO_DO = 4
-"""The exit code of ``plan --exit-code`` if there is something to do."""
+"""The exit code of ``plan --exit-code`` if sync would change something."""
 
 NamesArgument = Annotated[
     list[str] | None,

@@ -46,7 +46,7 @@ class Role:
     """The job of a function."""
 
     handler: str
-    """The text of its ``lambda_function.py``."""
+    """The text of the function's ``lambda_function.py``."""
     left_out: tuple[str, ...] = ()
     """The packages that the function doesn't use, in addition to ``LEFT_OUT``."""
     libraries: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ class Part:
     name: str
     files: int
     size_bytes: int
-    """The size of its compressed files in the zip."""
+    """The size of the part's compressed files in the zip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Bundle:
     parts: tuple[Part, ...]
     """The parts, the largest first."""
     has_bytecode: bool
-    """Whether the bundle has bytecode. Compiling it needs the target's Python on this machine."""
+    """Whether the bundle has bytecode. It does if this machine has the target's Python."""
 
 
 def build(

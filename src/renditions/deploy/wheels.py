@@ -50,7 +50,7 @@ class Target:
 
     architecture: Architecture
     python: str
-    """The version, for example ``3.13``."""
+    """The version of Python, for example ``3.13``."""
 
     @property
     def platforms(self) -> list[str]:

@@ -34,7 +34,7 @@ from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered
 
 _STEP = Fraction(2)
-"""How many times as large as a rendition its level must be."""
+"""How many times as large as a rendition the level must be that the rendition is resized from."""
 
 
 def make(

@@ -15,7 +15,7 @@ _PROFILE = "icc-profile-data"
 _UNUSABLE = ("corrupt profile", "profile incompatible", "profile does not support")
 """How libvips' warnings about an unusable profile begin."""
 _MAX_PROBED_BYTES = 65_536
-"""A larger profile is a table for a device, never sRGB."""
+"""The most bytes of a profile that is compared with sRGB. Larger ones are tables for a device, never sRGB."""
 _GREYS = ("b-w", "grey16")
 _RGBS = ("srgb", "rgb16")
 # Pure colours, greys and a few tones between. A profile that changes none of them is the same as sRGB.

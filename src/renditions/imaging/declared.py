@@ -27,11 +27,11 @@ _WHITE = 203.0
 """The reference white in cd/m² (BT.2408, table 1)."""
 _PQ_PEAK = 10_000.0
 _HLG_PEAK = 1000.0
-"""The nominal peak of an HLG display in cd/m². Its system gamma is then 1.2 (BT.2100, table 5)."""
+"""The nominal peak of an HLG display in cd/m². With this peak, the system gamma is 1.2 (BT.2100, table 5)."""
 _HLG_GAMMA = 1.2
 _M1, _M2 = 2610 / 16_384, 2523 / 4096 * 128
 _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
-"""BT.2100, table 4."""
+"""The constants of PQ in BT.2100, table 4."""
 _STEPS, _RATIO_STEPS = 65_536, 4096
 """The number of entries in a table for 16-bit values, and in a table of ratios."""
 _GREYS = ("b-w", "grey16")

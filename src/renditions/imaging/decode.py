@@ -33,7 +33,7 @@ from renditions.imaging.vips import get_int, raise_if_warned, translated
 from renditions.model.formats import SOURCE_FORMATS
 
 HEADROOM = Fraction(8, 5)
-"""How many times as large as needed the decoder's result must be. With less, its coarse filter is visible."""
+"""How many times as large as needed a shrunk picture must be. With less, the coarse filter is visible."""
 SHRINKS = (8, 4, 2)
 """The factors by which a decoder with ``shrink_on_load = "halves"`` can shrink."""
 _SCALED_HEADROOM = Fraction(5, 4)
@@ -41,7 +41,8 @@ _SCALED_HEADROOM = Fraction(5, 4)
 _MAX_MISSED = Fraction(1, 4)
 """How far the edges of a shrunk part may be from the true edges, in pixels of the result."""
 _GAP = 4
-"""Above this scale, libvips averages before Lanczos. With 2, its default, this is visible, and no faster."""
+"""Above this scale, libvips averages pixels before Lanczos. With 2, libvips' default, the averaging is
+visible and makes the resize no faster."""
 _MAX_HELD_BYTES = 48_000_000
 """A shrunk picture of at most this many bytes is decoded whole before its resize, which is faster."""
 _INSPECTED_SIDE = 2000

@@ -27,7 +27,7 @@ class Piece:
 
     text: str
     is_bundled: bool
-    """Whether the bundled font draws it, and not the declared one."""
+    """Whether the bundled font draws the text, and not the declared one."""
 
 
 @dataclass(frozen=True, slots=True)

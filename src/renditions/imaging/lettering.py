@@ -24,7 +24,7 @@ _OWN_FAMILY = "Renditions"
 _WEIGHT = 700
 """The weight of the letters if the font is variable: bold."""
 _LANGUAGE = "en"
-"""The language of texts. Without one, the machine's decides which forms letters have."""
+"""The language of texts. Without it, the forms of letters would depend on the machine's language."""
 
 
 @cache

@@ -72,7 +72,7 @@ class Plans:
     errors: dict[str, Reason] = field(default_factory=dict)
     """Why some renditions have no task."""
     stand_ins: dict[str, str] = field(default_factory=dict)
-    """See ``Rendering.stand_ins``: a rendition with another's file has no task either."""
+    """See ``Rendering.stand_ins``: a rendition that has the file of another rendition needs no task."""
 
 
 Bases = dict[tuple[Header, Rectangle], Size]

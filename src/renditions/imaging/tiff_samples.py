@@ -29,7 +29,7 @@ _LEAST_USE = 0.25
 _UNSIGNED, _FLOAT = 1, 3
 """Values of SampleFormat."""
 _MOST_DOUBLES = 32_767
-"""The most samples whose pairs a SHORT can count."""
+"""The most doubles of one pixel: a SHORT must be able to count twice as many 32-bit numbers."""
 _DOUBLE_BITS = 64
 _WHITE_IS_ZERO = 0
 _WEIGHTED_ALPHA = 1

@@ -24,7 +24,7 @@ from renditions.model.pipeline import Accept, Limits
 from renditions.model.recipe import Watermark
 
 _RULES = Accept(max_pixels=25_000_000)
-"""The limits of a mark's picture."""
+"""The rules that the picture of a watermark must follow."""
 _OPAQUE = 255
 _PAPER, _INK = Rgba(255, 255, 255, 255), Rgba(0, 0, 0, 255)
 _TEXT_PIXELS = 64

@@ -38,7 +38,7 @@ _UNTRUE = frozenset(
     | {("http://ns.adobe.com/xap/1.0/", "Thumbnails"), ("http://ns.adobe.com/xap/1.0/mm/", "Pantry")}
     | {("http://ns.adobe.com/xmp/note/", "HasExtendedXMP")}
 )  # fmt: skip
-"""Statements on the source's file, and its previews."""
+"""Statements about the source's file, and the file's previews."""
 _UNTRUE_SCHEMAS = (
     "http://ns.adobe.com/xap/1.0/g/img/",
     "http://ns.adobe.com/hdr-gain-map/",

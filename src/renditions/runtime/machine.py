@@ -51,7 +51,8 @@ TICK_SECONDS = 0.1
 """How often a watch checks whether pictures are due."""
 
 RENAME_MARGIN = timedelta(seconds=2)
-"""How long after ``[source] settle`` a watch removes a missing picture, which may have been renamed."""
+"""How much longer than ``[source] settle`` a watch waits before it removes a missing picture. The picture may
+have been renamed."""
 
 
 @contextmanager

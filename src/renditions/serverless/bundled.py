@@ -41,7 +41,7 @@ NOTICE_SECONDS = 3.0
 """How long the end of a run may send due notices, so that the call ends within its time limit."""
 
 _kept_open = ExitStack()
-"""Keeps the parts open until the process ends. Lambda ends it without notice, so nothing closes them."""
+"""Keeps the parts open. Nothing closes them, because Lambda ends the process without notice."""
 
 
 @dataclass(frozen=True)

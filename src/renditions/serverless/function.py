@@ -48,7 +48,7 @@ from renditions.serverless.telemetry import Unit, log_to_stdout, metrics
 log = logging.getLogger(__name__)
 
 FAN_OUT_SECONDS = 5.0
-"""How much time is left when a reconcile hands over to another call. It is enough to list one more page."""
+"""How much time a call must have left to list one more page. With less, another call continues."""
 
 EXTRA_THREADS = 2
 """How many pictures the function reads or writes while each core renders one."""

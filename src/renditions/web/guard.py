@@ -35,7 +35,7 @@ MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS = 20, 60.0
 """One network address may send this many wrong tokens, in this many seconds."""
 
 MOST_STRANGERS = 100
-"""How many requests without the token the server answers at once. So there is always room for the others."""
+"""How many requests without the token the server answers at once, so that requests with it find room."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ SIGNED_PATHS = (*RENDITION_PATHS, "/originals/")
 """The paths below which URLs can be signed."""
 
 FEWEST_CHARACTERS = 32
-"""How long a secret must be, so that it can't be guessed."""
+"""How many characters a secret must have, so that an attacker can't guess it."""
 
 _KEY = re.compile(rf"([A-Za-z0-9_-]{{1,32}}):([^\s,]{{{FEWEST_CHARACTERS},}})")
 _EXPIRY = re.compile(r"[0-9]{1,15}")

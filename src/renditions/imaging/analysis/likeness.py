@@ -23,7 +23,7 @@ _CHROMA_WEIGHT = 0.1
 _SCALES = 2
 _WINDOW = 4
 _UNSEEN_VARIANCE = 30.0
-"""The largest error that people don't see in a plain area, in squared steps of 8 bits."""
+"""The mean squared error, in 8-bit values, up to which people see no error in a plain area."""
 _SCORE_LOSS = 104.0
 """The loss of score for each unit of the distance's root.
 

@@ -17,7 +17,7 @@ from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.recipe import Rendition
 
 _DEEP = 10
-"""The bits of a sample where 8 are too few: HDR needs 10 (ITU-R BT.2100), and every decoder reads them."""
+"""The bits of a sample if 8 are too few. HDR needs 10 (ITU-R BT.2100), and every decoder reads 10."""
 
 
 def read_header(content: bytes, page: int) -> Header:

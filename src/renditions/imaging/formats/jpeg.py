@@ -33,16 +33,16 @@ _STANDALONE = frozenset(range(0xD0, 0xD8)) | {0x01}
 """Restart markers and TEM. These markers have no length, and mean nothing between segments."""
 _SEQUENTIAL_FRAMES = (0xC0, 0xC1)
 _LOSSLESS_FRAMES = (0xC3, 0xCB)
-"""Without frequencies, libjpeg can't shrink the picture. It then returns the upper left part."""
+"""The markers of lossless frames. libjpeg can't shrink these: it returns the upper left part instead."""
 _PROGRESSIVE_FRAME = 0xC2
-"""Progressive, with Huffman's coding."""
+"""The marker of a progressive frame with Huffman's coding."""
 _MOST_SCANS = 100
 _USUAL_SCANS = 20
 _UNSEEN = 99
 _LEAST_SCAN_BYTES = 8
 _STRAYS = re.compile(r"(\d+) extraneous bytes before marker")
 _MOST_STRAYS = 32
-"""How many bytes may be left over after a scan. More are rather the rest of a scan that was damaged."""
+"""How many stray bytes a scan may have after it. More bytes are probably the rest of a damaged scan."""
 _END = bytes([0xFF, _EOI])
 _SEQUENTIAL_PARAMETERS = b"\x00\x3f\x00"
 """The first and last coefficient and the bit position: T.81, B.2.3 allows only these values."""

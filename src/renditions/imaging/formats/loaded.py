@@ -13,9 +13,11 @@ from renditions.model.formats import SOURCE_FORMATS
 
 _MILLIMETRES_PER_INCH = 25.4
 _NO_DPI = 72
-"""What cameras and editors write if they know no resolution. libvips takes it for a PNG without one."""
+"""The value that cameras and editors write if they know no resolution. libvips reports it for a PNG without a
+resolution."""
 _DPI_STEP = 0.05
-"""A PNG has whole pixels per metre, so its resolution differs from the meant one by less than this."""
+"""How far a PNG's resolution can be from the intended one, in pixels per inch, since a PNG has whole pixels
+per metre."""
 _LEAST_DPI, _MOST_DPI = 10, 10_000
 
 

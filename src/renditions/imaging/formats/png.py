@@ -25,7 +25,7 @@ _CHROMATICITIES = struct.Struct(">8I")
 """The data of ``cHRM``: x and y of white, red, green and blue."""
 _GAMMA_BYTES, _GAMMA_UNIT = 4, 100_000
 _USUAL_GAMMA = 2.2
-"""A picture of this gamma, without chromaticities, counts as sRGB."""
+"""A picture with this gamma and without chromaticities counts as sRGB."""
 _GAMMA_TOLERANCE = 0.05
 """A gamma that differs from the usual one by less than this counts as the usual one (libpng's threshold)."""
 _SCREEN_POWER = 2.4

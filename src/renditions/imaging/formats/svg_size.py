@@ -9,7 +9,7 @@ from renditions.errors import NotAccepted
 _MAX_LENGTH = 1_000_000
 """The longest side that the root may declare, in its own units. Far larger numbers overflow in librsvg."""
 _DEFAULTS = {"width": 300.0, "height": 150.0}
-"""The size of a replaced element that has none: CSS 2.2, 10.3.2 and 10.6.2."""
+"""The size in CSS pixels of a drawing that declares no size (CSS 2.2, 10.3.2 and 10.6.2)."""
 _PIXELS = {
     "": 1.0, "px": 1.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, "q": 96 / 101.6, "pt": 96 / 72,
     "pc": 16.0, "em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0,

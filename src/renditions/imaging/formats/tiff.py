@@ -30,7 +30,7 @@ _COUNTS = (279, 325)
 """StripByteCounts and TileByteCounts."""
 _DEFLATE = (8, 32946)
 _PIECE_BYTES = 16_384
-"""How many bytes this module inflates at once. They become at most 17 MB."""
+"""How many deflated bytes this module inflates at once. The inflated data has at most 17 MB."""
 
 
 _MAX_PIXEL_RATIO = 8
