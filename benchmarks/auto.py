@@ -1,6 +1,6 @@
 """``python -m benchmarks.auto [--quick]``: measures quality = "auto".
 
-It compares "auto" with one quality for every picture.
+The benchmark compares "auto" with one quality for every picture.
 
 It makes renditions of each photo at the format's usual quality, with "auto" at the default target, and with
 "auto" at the target that gives the same mean SSIMULACRA2. The full run takes about five minutes and writes

@@ -84,9 +84,9 @@ def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _mosaic(image: Image.Image, size: tuple[int, int], count: int) -> Image.Image:
-    """Return a larger picture of repetitions, every other one mirrored.
+    """Return a larger picture of copies of this one; every other copy is mirrored.
 
-    In this way, all of its details are real.
+    In this way, all details of the larger picture are real.
     """
     tile = _fit(image, size)
     mirrored = ImageOps.mirror(tile)

@@ -1,6 +1,7 @@
 """Computes the scores: SSIMULACRA2 of each rendition.
 
-It compares the rendition with lossless Lanczos from a full decode.
+The metric compares the rendition with the fully decoded original, resized with Lanczos and saved without
+loss.
 
 This is a worker like the others, in an environment with the metric. It scores each file only once.
 """

@@ -1,8 +1,9 @@
 """``python -m benchmarks.upgrade OLD``: counts what an upgrade makes again.
 
-``OLD`` is the older version's ``renditions`` command. It makes five renditions of each picture in the corpus
-of :mod:`benchmarks.bytes`. Then this version plans, and makes all of them in another folder. The table has,
-for each engine revision, the pictures and outputs that it makes again, and how many of them changed.
+``OLD`` is the older version's ``renditions`` command. This command makes five renditions of each picture in
+the corpus of :mod:`benchmarks.bytes`. Then the present version plans, and makes all renditions in another
+folder. For each engine revision, the table has the pictures and outputs that the revision makes again, and
+how many of these outputs changed.
 """
 
 from __future__ import annotations

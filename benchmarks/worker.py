@@ -38,7 +38,7 @@ class Job:
 
 
 def cascade(sizes: Sequence[Size]) -> list[int | None]:
-    """Return for each size the index of the smallest size that is twice as large.
+    """Return for each size the index of the smallest size at least twice as large.
 
     None means that the rendition is made from the picture itself.
     """

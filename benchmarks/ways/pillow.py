@@ -29,9 +29,9 @@ def make_full(content: bytes, job: Job) -> list[bytes]:
 
 
 def make_best(content: bytes, job: Job) -> list[bytes]:
-    """Make each rendition from a picture that is twice as large.
+    """Make each rendition from a picture that is at least twice as large.
 
-    The decoder shrinks the picture first.
+    The decoder already shrinks the picture while it decodes.
     """
     image = _open(content)
     width, height = (math.ceil(side * _HEADROOM) for side in job.sizes[0])

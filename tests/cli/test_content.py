@@ -105,10 +105,7 @@ def test_renaming_a_rendition_renders_nothing(project: Path) -> None:
 
 
 def test_files_of_several_images_are_recognised_after_they_were_touched_or_renamed(tmp_path: Path) -> None:
-    """The hash is over the whole file.
-
-    The number of its images makes no difference.
-    """
+    """The hash is that of the whole file, so the number of images makes no difference."""
     write_pipeline(tmp_path, TWO)
     images = [Image.new("RGB", (320, 240), colour) for colour in ("red", "lime", "blue")]
     formats = {"moving.gif": "gif", "moving.webp": "webp", "pages.tif": "tiff"}

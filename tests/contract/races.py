@@ -33,9 +33,9 @@ def race_threads(step: Callable[[int], object]) -> list[int]:
 
 
 def race_processes(run: Callable[[Path, str, int], list[int]], folder: Path, which: str) -> list[int]:
-    """Let three processes take the same rounds at the same time.
+    """Let three processes run the same rounds at the same time.
 
-    Return the successful rounds of all three.
+    Return the numbers of the rounds in which a process succeeded, for all three processes.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
@@ -46,7 +46,7 @@ def race_processes(run: Callable[[Path, str, int], list[int]], folder: Path, whi
 
 
 def take_rounds(rounds: range, step: Callable[[int], object]) -> list[int]:
-    """Take the step in each round; return the rounds in which it succeeded."""
+    """Take the step once in each round; return the rounds in which the step succeeded."""
     return [number for number in rounds if _wins(step, number)]
 
 

@@ -21,7 +21,7 @@ FAMILY = Rendition(widths=(480, 960, 1600), formats=("avif", "jpeg"))
 
 
 class FamilyWorld(World):
-    """A world with one picture. Its content begins with its width."""
+    """A world with one picture, whose content begins with the picture's width."""
 
     @property
     def files(self) -> list[str]:

@@ -139,7 +139,7 @@ def test_a_plan_names_the_foreign_file_that_has_an_output_key(world: World) -> N
 def test_a_picture_is_rejected_if_another_output_blocks_its_key(
     world: World, first: str, later: str, taken: str
 ) -> None:
-    """One picture's output is a file where the other's needs a folder.
+    """One picture's output is a file where the other picture's output needs a folder.
 
     This happens if the key has no suffix.
     """

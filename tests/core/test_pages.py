@@ -56,7 +56,7 @@ def test_pages_of_a_listing_find_the_same_objects_as_the_store(
 
 @pytest.mark.parametrize("template", ["{}/{}.webp", "{1}/{0}.webp", "{1}_{0}.webp"])
 def test_one_listing_finds_about_ten_outputs(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The keys begin with the picture's name or with the rendition's name."""
+    """The outputs' keys begin with the picture's name or with the rendition's name."""
     monkeypatch.setattr(pages, "PAGE_OBJECTS", 10)
     outputs = [
         template.format(f"{number:03}", rendition)

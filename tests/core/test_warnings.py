@@ -26,7 +26,7 @@ def world() -> World:
 
 
 def render(content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze) -> Rendering:
-    """Hash the picture, with one warning for each rendition that is rendered."""
+    """Render by hashing, and give one warning for each rendition that is rendered."""
     rendering = hash_render(content, accept, recipes, analyze)
     return replace(rendering, warnings=tuple(WARNINGS[name] for name in recipes))
 

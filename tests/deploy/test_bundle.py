@@ -130,9 +130,9 @@ def with_quality(pipeline: Pipeline, quality: int) -> Pipeline:
 
 
 def test_python_does_not_check_the_bytecode_in_a_bundle_against_its_source(tmp_path: Path) -> None:
-    """PEP 552: the flags 1 mean hash-based and unchecked.
+    """In PEP 552, the flags 1 mean that the bytecode is hash-based and unchecked.
 
-    The bytecode names the path that its file has on Lambda.
+    The bytecode names the path that its source file has on Lambda.
     """
     inside = contents(build(preset("base64"), tmp_path / "bundle.zip", HERE))
     compiled = {name: content for name, content in inside.items() if name.endswith(".pyc")}

@@ -400,7 +400,7 @@ class CloudQueue:
         self._call(delete)
 
     def give_back(self, message: Message, delay_seconds: float) -> None:
-        """Show the message again before its visibility timeout ends."""
+        """Show the message again after ``delay_seconds``."""
 
         def give_back() -> None:
             message.visible_from = self.scheduler.now + delay_seconds

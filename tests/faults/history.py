@@ -126,7 +126,7 @@ class History(Site):
     def calm_down(self) -> None:
         """Finish all tasks without failures, sync, and retry given-up pictures.
 
-        The leases of dead workers expire. A person attends the syncs, so they verify, retry and may
+        The leases of dead workers expire. A person starts the syncs, so the syncs verify, retry and may
         remove pictures.
         """
         self.is_calm = True

@@ -159,8 +159,8 @@ def _same_but_strays(
 ) -> None:
     """Check that the output store holds the wanted objects.
 
-    Strays may exist only where they are allowed. A kept record with outputs in another store also claims
-    its keys in this one. The objects under these keys are never deleted.
+    It may also hold strays, but only if these are allowed. A kept record with outputs in another store also
+    claims its keys in this store. The objects under these keys are never deleted.
     """
     binding = final.catalog.read_binding()
     own = binding.catalog_id if binding else ""
@@ -189,7 +189,7 @@ def check_kept(record: Record, place: OutputStore) -> None:
 def check_former(place: OutputStore, kept: Iterable[Record], *, may_stray: bool) -> None:
     """Check an output store that was used before.
 
-    Beside the outputs that are kept there, it may hold only strays of ours.
+    Apart from the outputs that are kept in this store, it may hold only strays of ours.
     """
     claims = {place.fold(key) for record in kept for key in _list_keys(record, place.name)}
     objects = place.contents()
@@ -262,7 +262,7 @@ def reported(record: Record) -> tuple[object, ...]:
 def truth(record: Record) -> Record:
     """Return the record without its wishes and its unsettled fields.
 
-    Those are the fields that change while the record is settled.
+    The unsettled fields change while the record is settled.
     """
     outputs = tuple(replace(made, etag="", sha256="") for made in record.outputs)
     return replace(

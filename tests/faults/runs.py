@@ -93,8 +93,7 @@ def sync(site: Site, ask: Ask, *, is_attended: bool = True) -> None:
     """Run the real ``sync`` over all pictures.
 
     Raises:
-        CatalogLost: a person started it, and most outputs are there though no record names them.
-
+        CatalogLost: A person started the sync, and most outputs are there though no record names them.
     """
     processor, started = site.make_processor(), site.restarts
     standing = processor.standing
@@ -140,7 +139,7 @@ def sync(site: Site, ask: Ask, *, is_attended: bool = True) -> None:
 class Pauses:
     """Stands for the event that stops a sync.
 
-    It is never set, and waiting for it takes simulated time.
+    This event is never set, and waiting for it takes simulated time.
     """
 
     def __init__(self, site: Site) -> None:

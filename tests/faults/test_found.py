@@ -271,9 +271,9 @@ def test_a_partial_run_sends_its_notice_and_leaves_no_lease_and_no_pending_key()
 
 
 def test_present_outputs_stay_in_a_store_that_is_used_again() -> None:
-    """The retired outputs there have the same keys.
+    """The retired outputs in this store have the same keys.
 
-    Their time to be deleted has come.
+    The retired outputs are due to be deleted.
     """
     world = make_done()
     world.use_output(keep_replaced=3600.0)

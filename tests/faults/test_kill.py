@@ -46,8 +46,8 @@ def count_outputs(root: Path) -> int:
 def kill_sync(root: Path, outputs: int, seconds: float) -> bool:
     """Start ``sync``, and kill it together with its workers.
 
-    It is killed once it has made this many outputs, or after some seconds. Return whether that
-    interrupted the sync: it was running, and it had more outputs to make.
+    Kill ``sync`` once it has made this many outputs, or after ``seconds``. Return whether the kill
+    interrupted it: ``sync`` was still running, and had more outputs to make.
     """
     before = count_outputs(root)
     command = subprocess.Popen(

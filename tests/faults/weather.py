@@ -125,7 +125,7 @@ LONG_SECONDS = 3 * 3600.0
 class Weather:
     """The probability of each failure, and the properties of the machines.
 
-    A probability counts per I/O call or per message.
+    Each probability is for one I/O call or one message.
     """
 
     die: float

@@ -1,6 +1,6 @@
 """What a drawing may contain.
 
-It may have text, sizes as in CSS, pictures, entities, HTML, and references to the outside.
+A drawing may have text, sizes as in CSS, pictures, entities, HTML, and references to the outside.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ def test_adjustments_of_tones_follow_their_formulas(amount: float, mode: str) ->
 def test_a_tint_keeps_the_luminance_and_black_and_white(tint: str, mode: str) -> None:
     """The result has the luminance of the picture.
 
-    Each tone has the proportions of the tint's colour.
+    Dark tones are the tint's colour mixed with black, and light tones are this colour mixed with white.
     """
     source = photo(50, 40).convert(mode)
     if mode.endswith("A"):

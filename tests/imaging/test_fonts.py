@@ -122,7 +122,7 @@ def test_each_character_has_the_first_font_that_has_it(
 
 
 def test_a_syllable_in_parts_is_drawn_by_a_font_that_has_the_syllable() -> None:
-    """Files from macOS have Hangul in parts."""
+    """Texts from macOS can have each Hangul syllable in parts (Unicode's form NFD)."""
     korean = make_font({"한": (900, 800), "글": (700, 800)})
     assert split(unicodedata.normalize("NFD", "한글x"), korean) == [
         unicodedata.normalize("NFD", "한글"), "<x>"

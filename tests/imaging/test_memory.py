@@ -39,7 +39,7 @@ def test_a_picture_that_needs_too_much_memory_is_refused_by_its_header() -> None
 def test_a_large_picture_is_accepted_if_only_small_renditions_need_it() -> None:
     """The picture has 27 MB of pixels.
 
-    It is decoded row by row, with only a few rows in memory.
+    The decoder reads it row by row, and holds only a few rows in memory.
     """
     source = one_colour_png(3_000)
     limits = Limits(memory=20_000_000)

@@ -25,7 +25,7 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 def talkative_jpeg(**options: Any) -> bytes:
     """Return a small JPEG with a secret in all of its metadata.
 
-    The secret is in EXIF, in XMP, in a comment and after the end.
+    The secret is in EXIF, in XMP, in a comment, and after the end of the JPEG.
     """
     exif = Image.Exif()
     exif[0x010E] = SECRET.decode()
@@ -36,7 +36,7 @@ def talkative_jpeg(**options: Any) -> bytes:
 def talkative_png(**options: Any) -> bytes:
     """Return a well-packed PNG with a secret in a text and in EXIF.
 
-    The secret is also after its end.
+    The secret also follows the end of the PNG.
     """
     text, exif = PngImagePlugin.PngInfo(), Image.Exif()
     text.add_text("Comment", SECRET.decode())

@@ -58,7 +58,7 @@ def test_each_page_uses_its_own_resolution() -> None:
 def test_a_pixel_becomes_a_point_if_no_resolution_is_known(
     file_format: str, dpi: tuple[int, int] | None
 ) -> None:
-    """A PNG has whole pixels per metre: 72 dpi are 71.98 or 72.01 there."""
+    """A PNG declares whole pixels per metre, so 72 dpi become 71.98 or 72.01."""
     source = encoded(photo(300, 200), file_format, **({"dpi": dpi} if dpi else {"optimize": False}))
     with pypdfium2.PdfDocument(rendered(source, BOOK).content) as document:
         assert document[0].get_size() == (300, 200)

@@ -169,7 +169,7 @@ def test_a_rendition_made_from_another_one_equals_the_whole_picture_resized(
 ) -> None:
     """Renditions are made from shrunk decoding and from other renditions.
 
-    They equal the whole picture resized with Lanczos.
+    Each rendition equals the whole picture resized with Lanczos.
     """
     source = encoded(photo(1301, 903), source_format)
     whole = opened(source).convert("RGB")

@@ -67,7 +67,7 @@ PAGE = ("GET /", "GET /docs", "GET /login", "GET /static/{proxy+}")
 
 @dataclass
 class Applied:
-    """One deployment, and the data that AWS's own poller needs."""
+    """One deployment, and the data that a poller like AWS's own needs."""
 
     deployment: Deployment
     outputs: dict[str, Any]
@@ -163,7 +163,7 @@ def apply(deployment: Deployment, pipeline: str) -> Applied:
 def switch_polling_off(function: str) -> None:
     """Keep moto from taking the messages of the queue.
 
-    It would delete them without processing.
+    moto would delete them without processing them.
     """
     client = open_lambda()
     (mapping,) = client.list_event_source_mappings()["EventSourceMappings"]
@@ -176,7 +176,7 @@ def switch_polling_off(function: str) -> None:
 def without_conditions() -> Iterator[None]:
     """Remove the buckets' policies during the block.
 
-    moto ignores their conditions, so it would deny every request.
+    moto ignores the conditions in these policies, so it would deny every request.
     """
     names = [bucket["Name"] for bucket in CLIENTS.s3.list_buckets()["Buckets"]]
     policies = {name: CLIENTS.s3.get_bucket_policy(Bucket=name)["Policy"] for name in names}
@@ -267,7 +267,7 @@ def test_the_module_can_be_applied_changed_and_destroyed(tmp_path: Path, runtime
 def test_the_api_is_created_on_request_and_needs_authorization(
     tmp_path: Path, runtime: Path, api: str, authorization: str
 ) -> None:
-    """Every route except the page's own files has its authorizer.
+    """Every route needs authorization, except the routes of the page's own files.
 
     The function accepts an upload.
     """

@@ -53,7 +53,7 @@ def find_lacking(policy: Policy, needed: Collection[Permission]) -> set[str]:
 
 
 def find_excess(policy: Policy, needed: Collection[Permission]) -> set[str]:
-    """Return the permissions that are allowed but not needed, by statement."""
+    """Return the permissions that are allowed but not needed, with their statement."""
     return {
         f"{action} on {resource} in {purpose}"
         for purpose, statement in policy.items()

@@ -45,7 +45,7 @@ def run_terraform(directory: Path, *arguments: str) -> subprocess.CompletedProce
 def write_settings(directory: Path) -> Path:
     """Write the program's settings.
 
-    They say where it gets the providers.
+    The settings say where the program gets the providers.
     """
     settings = directory / "settings.tfrc"
     mirror = f'provider_installation {{\n  filesystem_mirror {{\n    path = "{MIRROR}"\n  }}\n}}\n'

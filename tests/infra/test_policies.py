@@ -326,7 +326,7 @@ def test_each_s3_action_of_the_policy_is_needed_on_a_server_that_enforces_it(
 ) -> None:
     """The whole policy is enough to process and delete pictures, and for a tick.
 
-    Without any one action it is not enough.
+    If a needed S3 action is missing, the function fails or leaves other outputs.
     """
     outputs = runs["by_default_a_queue_stands_between"]
     policy: Policy = outputs["policy"]

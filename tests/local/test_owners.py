@@ -130,9 +130,9 @@ def test_many_threads_can_enter_check_and_remove_owners_at_the_same_time(tmp_pat
 def test_a_lock_file_stays_locked_until_it_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise a new owner could lock the file just before it is removed.
+    """Otherwise a new owner could lock the file just before the old owner removes it.
 
-    Then this owner would hold the lock of a deleted file.
+    Then the new owner would hold the lock of a deleted file.
     """
     (tmp_path / "made-but-not-locked-yet.lock").touch()
     seen = []

@@ -166,9 +166,9 @@ def test_reading_the_secret_names_the_stopped_process_that_holds_its_lock(tmp_pa
 
 
 def test_an_owner_does_not_wait_for_a_stopped_process_that_removes_its_file(tmp_path: Path) -> None:
-    """The other process takes the file for a dead owner's.
+    """The stopped process takes the owner's file for that of a dead owner.
 
-    It removes the file when it continues.
+    The stopped process removes the file when it continues.
     """
     with Owner(tmp_path) as other:
         owner = Owner(tmp_path)
@@ -181,7 +181,7 @@ def test_an_owner_does_not_wait_for_a_stopped_process_that_removes_its_file(tmp_
 
 
 def test_a_stopped_owner_does_not_count_as_gone(tmp_path: Path) -> None:
-    """When it continues, it may write once more.
+    """When the stopped owner continues, it may write once more.
 
     Only then does it notice that its lease has expired.
     """

@@ -47,7 +47,7 @@ def changed_files(draw: Any) -> bytes:
 def check_told(error: PipelineError, file: str) -> None:
     """Check that every problem is one complete line.
 
-    It has the file, the expected value and the found value.
+    The line has the file, the expected value and the found value.
     """
     assert error.problems
     assert error.file == file

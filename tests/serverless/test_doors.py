@@ -1,7 +1,7 @@
 """The handler answers any event as documented.
 
-It processes the valid messages of a batch. The handler, the store in a folder and the catalog in SQLite are
-the real ones; the renderer only hashes.
+The handler processes the valid messages of a batch. The handler, the store in a folder and the catalog in
+SQLite are the real ones; the renderer only hashes.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ def test_the_square_example_gives_the_promised_results(
 ) -> None:
     """The example writes the square to the bucket of OUTPUT_BUCKET.
 
-    Its key is below the prefix of the Terraform root.
+    The square's key is below the prefix of the Terraform root.
     """
     code = put_pipeline(EXAMPLES / "square" / "renditions.toml", engine, tmp_path / "task")
     system = run(code, runtime, tmp_path, read_module_call("square"), photographs / "photo.jpg")

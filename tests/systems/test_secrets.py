@@ -38,7 +38,7 @@ width = 20
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Return an environment with secrets, in which nothing answers for AWS."""
+    """Return an environment with secrets; no server listens at its AWS endpoint."""
     return {
         **os.environ,
         **SECRETS,

@@ -1,6 +1,6 @@
 """In CI, a skip that isn't allowed fails the run.
 
-On other machines it only gives its reason.
+On other machines a skip only gives its reason.
 """
 
 from __future__ import annotations

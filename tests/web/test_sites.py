@@ -103,7 +103,10 @@ def test_a_person_who_follows_a_link_from_another_site_stays_logged_in(
 
 
 class OtherSite(BaseHTTPRequestHandler):
-    """A site whose only page embeds the picture of the query, and links to it."""
+    """Another site, with one page.
+
+    The page embeds the picture that the query names, and links to it.
+    """
 
     def do_GET(self) -> None:
         url = self.path.partition("?")[2]

@@ -93,7 +93,7 @@ def run_attacks(scene: Scene, user: int, layers: Iterable[str]) -> Outcomes:
 
 
 def run_all(scene: Scene, user: int) -> Runs:
-    """Run all attacks without any layer, with each one alone, and with all."""
+    """Run all attacks without any layer, with each layer alone, and with all layers."""
     sets: list[tuple[str, ...]] = [(), *((name,) for name in NAMES), NAMES]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET.decode())
@@ -137,7 +137,7 @@ def test_no_attack_gets_through_all_layers(runs: tuple[int, Runs]) -> None:
 
 
 def table_of(outcomes: Runs) -> str:
-    """Return the table of what each layer stops alone, in Markdown."""
+    """Return a table in Markdown of the attacks that each layer stops alone."""
     reached = set(possible(outcomes[()]))
     lines = [f"| attack | {' | '.join(NAMES)} |", f"| --- |{' --- |' * len(NAMES)}"]
     for kind, attacks in ATTACKS.items():
@@ -170,7 +170,7 @@ LARGE = encoded(Image.new("RGB", (7000, 5100), "teal"), "png")
 
 @pytest.mark.parametrize("name", [*{name.partition(" ")[0]: name for name in seeds()}.values(), "png large"])
 def test_a_confined_worker_makes_the_same_bytes(name: str) -> None:
-    """It can read its libraries and fonts, and needs no file in a folder."""
+    """The confined worker can read its libraries and fonts. It needs no other file."""
     content = LARGE if name == "png large" else seeds()[name]
     part = Region(left=10, top=10, width=50, height=50)
     recipes = {each.name: Rendition(format=each.name, width=40) for each in OUTPUT_FORMATS.values()}

@@ -158,7 +158,7 @@ def test_a_worker_that_died_while_idle_is_replaced_without_an_error(pool: Render
 def test_the_time_limit_of_one_picture_never_stops_the_next_one() -> None:
     """Each picture takes about as long as the limit.
 
-    The limit of one must not kill the next one's worker.
+    The time limit of one picture must not kill the worker of the next picture.
     """
     ends = []
     with RenderPool(1, 0.03, "local.workers.pool_jobs:act", layers=()) as pool:
@@ -218,7 +218,7 @@ def test_a_failure_in_a_worker_is_raised_unchanged(pool: RenderPool) -> None:
 
 
 def test_a_worker_cannot_raise_other_errors_of_this_package(pool: RenderPool) -> None:
-    """Some of them would stop the whole program, and a renderer never raises them."""
+    """Some of these errors would stop the whole program. A renderer never raises them."""
     with pytest.raises(Failed, match=r"^rendering failed unexpectedly: Undecodable: no picture at all$"):
         run(pool, b"refuse")
 
