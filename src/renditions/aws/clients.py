@@ -188,7 +188,7 @@ def _refuse_foreign(operation_model: Any, response_dict: Any, **_: Any) -> None:
 def error_code(error: ClientError) -> str:
     """Return AWS's error code, for example ``NoSuchKey``.
 
-    Without a body in the answer, it is the HTTP status.
+    If the answer has no body, return the HTTP status.
     """
     return str(error.response.get("Error", {}).get("Code", ""))
 

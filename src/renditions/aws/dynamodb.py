@@ -76,7 +76,7 @@ class DynamoCatalog:
     Args:
         client: A DynamoDB client.
         table: The table's name. It must exist.
-        key_name: Its partition key's name.
+        key_name: The name of the table's partition key.
 
     """
 
@@ -319,7 +319,7 @@ class DynamoCatalog:
     ) -> None:
         """Send one transaction.
 
-        Its first operation is on the record; the added claims follow.
+        The first operation is on the record; the operations for the added claims follow.
         """
         with self._reader.reported():
             for attempt in range(ATTEMPTS):

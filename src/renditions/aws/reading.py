@@ -38,7 +38,7 @@ class TableReader:
     Args:
         client: A DynamoDB client.
         table: The table's name.
-        key_name: Its partition key's name.
+        key_name: The name of the table's partition key.
 
     """
 
@@ -108,9 +108,9 @@ class TableReader:
                 yield from page["Items"]
 
     def find_content(self, sha256: str) -> tuple[str, ...]:
-        """Return the keys of some items of this content.
+        """Return the keys of at most ``MOST_TWINS`` items with this content.
 
-        There are none if the table has no index for it.
+        The result is empty if the table has no index :data:`BY_CONTENT` that can be queried.
         """
         rows = self.query_index(BY_CONTENT, "sha256", sha256)
         try:

@@ -42,7 +42,8 @@ class S3Store:
     Any number of threads, processes and machines can use the bucket at the same time. An ETag is S3's own,
     without its quotes: 32 hexadecimal digits; for an object that was uploaded in parts, a dash and the number
     of parts follow. If the answer to a write gets lost, botocore sends the write again. The second write may
-    find the object of the first one. It then raises ``Conflict``, like any other.
+    find the object of the first one. It then raises ``Conflict``, like any write whose condition doesn't
+    hold.
 
     Args:
         client: An S3 client.
@@ -142,7 +143,7 @@ class S3Store:
             yield from answer["Body"].iter_chunks(PIECE_BYTES)
 
     def folding(self) -> Folding:
-        """Return the folding under which different keys differ: S3 compares them exactly."""
+        """Return ``EXACT``: to S3, keys are equal only if all their bytes are."""
         return EXACT
 
     def put(
@@ -330,10 +331,11 @@ def _etag(answer: dict[str, Any]) -> str:
 
 
 def _in_archive(answer: dict[str, Any]) -> bool | None:
-    """Return whether an object must be restored first.
+    """Return whether an object is in an archive, so that it must be restored first.
 
-    Its metadata or its entry in a listing says so. Sources:
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html and API_RestoreStatus.html
+    ``answer`` is the object's metadata or its entry in a listing. The result is None if the answer doesn't
+    say enough. Sources: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html and
+    API_RestoreStatus.html
     """
     is_entry = "Key" in answer
     match answer.get("StorageClass"):

@@ -109,7 +109,7 @@ class Queue:
     def hide(self, messages: Sequence[Received], seconds: int) -> None:
         """Hide up to ten messages from other receivers for this long, from now.
 
-        0 gives them back.
+        With 0, other receivers can get the messages at once.
         """
         entries = [
             {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}

@@ -81,7 +81,7 @@ def prepare(directory: Path, photos: Path | None) -> Path:
 def _quote(text: str) -> str:
     """Return a TOML basic string.
 
-    It equals a JSON string, except that TOML also escapes DEL.
+    A TOML basic string equals a JSON string, except that TOML also escapes DEL.
     """
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 

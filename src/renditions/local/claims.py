@@ -1,8 +1,8 @@
 """The claims in a SQLite catalog: for each output key, the picture that claims it.
 
-The table compares keys in the same way as the output store. This way can change: a catalog can move to
-another disk, and version 0.1 always compared keys exactly. After such a change, the catalog rebuilds the
-table.
+The table compares keys in the same way as the output store. This comparison can change: the output store can
+move to another disk, and version 0.1 always compared keys exactly. After such a change, the catalog rebuilds
+the table.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ _Pool = queue.LifoQueue[sqlite3.Connection]
 class Connections:
     """The connections to one file, for all threads of a process.
 
-    Don't use them after a fork. All are opened at once, so that they have the same file even if another file
-    gets its name.
+    Don't use them after a fork. The constructor opens all connections, so that they have the same file open
+    even if the path leads to another file later.
 
     Args:
         path: The file. A missing file is created, and an older one migrated.

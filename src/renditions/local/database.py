@@ -72,7 +72,7 @@ def reported(path: Path) -> Iterator[None]:
 def transact(db: sqlite3.Connection, kind: Literal["DEFERRED", "IMMEDIATE"] = "IMMEDIATE") -> Iterator[None]:
     """Run the block as one transaction.
 
-    With IMMEDIATE, no other process writes during it.
+    With IMMEDIATE, no other process writes during the block.
     """
     db.execute(f"BEGIN {kind}")
     try:

@@ -76,11 +76,10 @@ class FolderStore:
         rest_seconds: How long a file must stay unchanged before it counts as complete.
         create: Whether the folder may be missing. A missing folder is then an empty store, and the first
             write creates it. Otherwise every call raises ``StoreFailed`` while the folder is missing, so that
-            it never looks like a folder whose pictures were deleted.
+            the pictures never look deleted.
 
     An ETag consists of a file's size, modification time and inode. If a program overwrites a file in place,
     and keeps its size and its time, the ETag stays the same.
-
     """
 
     is_cheaper_to_list = False
@@ -220,7 +219,7 @@ class FolderStore:
     def folding(self) -> Folding:
         """See :meth:`Store.folding <renditions.core.ports.Store.folding>`.
 
-        The first call creates probes.
+        The first call creates test folders in the store's working folder.
         """
         if self._folding is None:
             with self._reported():
@@ -248,7 +247,7 @@ class FolderStore:
     def delete(self, key: str, condition: IfMatch) -> None:
         """See :meth:`Store.delete <renditions.core.ports.Store.delete>`.
 
-        It also removes empty folders.
+        This method also removes the folders that become empty.
         """
         parts = parse_key(key)
         with (
@@ -355,7 +354,7 @@ class FolderStore:
 
 
 class _NotMade(Exception):
-    """Raised if the store's folder doesn't exist yet, so that the store is empty."""
+    """Raised if the store's folder doesn't exist yet. The store is then empty."""
 
 
 def _etag(status: os.stat_result) -> str:

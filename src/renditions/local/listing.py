@@ -1,7 +1,7 @@
 """A listing of a store in a temporary SQLite file, for look-ups in bounded memory.
 
-It can hold millions of keys. One request to a bucket lists a thousand objects, but looks up only one. So a
-plan that must look up most objects lists all of them first.
+The listing can hold millions of keys. One request to a bucket lists a thousand objects, but looks up only
+one. So a plan that must look up most objects lists all of them first.
 """
 
 from __future__ import annotations

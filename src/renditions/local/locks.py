@@ -26,12 +26,12 @@ class NotFree(Exception):
 
 
 def take_lock(file: int) -> None:
-    """Lock an open file, so that no other descriptor of it is locked.
+    """Lock an open file as soon as no other descriptor has the lock.
 
     The system has no wait with a limit for these locks, so this function tries again and again.
 
     Raises:
-        NotFree: Another descriptor was locked for ``WAIT_SECONDS``.
+        NotFree: Another descriptor had the lock for ``WAIT_SECONDS``.
 
     """
     deadline = time.monotonic() + WAIT_SECONDS

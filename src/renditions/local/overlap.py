@@ -47,7 +47,8 @@ def find_overlaps(source: Path, output: Path, catalog_id: str = "") -> Iterator[
     Args:
         source: The source folder.
         output: The output folder, which may be missing.
-        catalog_id: The catalog's id, for the files that it left in both; empty if it has none yet.
+        catalog_id: The catalog's id, for the files that the catalog left in both folders;
+            empty if the catalog has no id yet.
 
     """
     source, output = source.resolve(), output.resolve()
@@ -138,9 +139,10 @@ def _are_same(one: Path, other: Path) -> bool:
 def _find_by_marks(source: Path, output: Path, mounts: Sequence[Mount], catalog_id: str) -> Iterator[str]:
     """Yield the parts where a folder shows a file that the catalog left in the other.
 
-    For network mounts, devices and inodes prove nothing. If a folder above the other one is mounted, the
-    other folder appears under the end of its own path. So this function tries these paths, and the mount
-    points below.
+    A network mount shows a folder under other devices and inodes. If the server's ``/data`` is mounted at
+    ``/mnt``, the folder ``/data/pictures`` appears as ``/mnt/pictures``. So if the other folder is
+    ``/data/pictures``, this function tries the parts ``data/pictures/`` and ``pictures/`` of a folder, the
+    whole folder, and each mount point in the folder.
     """
     registration = registration_path(output, catalog_id)
     for part in _list_views(source, output, mounts):

@@ -23,8 +23,8 @@ from renditions.errors import Failed
 class Owner:
     """One owner of leases.
 
-    Inside the context, other processes see that its process runs. ``id`` is the text for ``Lease.owner``: a
-    hash of the machine and the folder, then a random text.
+    Inside the context, other processes see that the owner's process runs. ``id`` is the text for
+    ``Lease.owner``: a hash of the machine and the folder, then a random text.
 
     The lock belongs to an open descriptor. New programs don't inherit it. A child process that a bare
     ``fork`` creates does inherit it, and keeps the owner valid until that child ends. So start workers by
@@ -90,7 +90,7 @@ def _hold(path: Path) -> int | None:
         A  create                      lock: has no name left
         B          not held: remove
 
-    B locks the file until it has removed it. A doesn't wait for that, because B may be stopped in between. It
+    B locks the file until it has removed it. A doesn't wait for that, because B may be stopped in between. A
     can't create the file again either, because B would remove the new one. So A takes another name.
     """
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

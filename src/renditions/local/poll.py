@@ -17,9 +17,9 @@ BATCH = 1000
 def poll_keys(store: Store, stop: threading.Event, poll_seconds: float) -> Iterator[frozenset[str]]:
     """Yield the keys that are new, changed or gone since the previous listing.
 
-    It ends when ``stop`` is set. After the first listing it yields an empty set, because it has no earlier
-    listing to compare. SQLite keeps the listings on disk, so the memory doesn't grow with the number of
-    objects. An object in an unreadable part doesn't count as gone.
+    The function returns when ``stop`` is set. After the first listing it yields an empty set, because there
+    is no earlier listing to compare. SQLite keeps the listings on disk, so the memory doesn't grow with the
+    number of objects. An object in an unreadable part doesn't count as gone.
     """
     # An empty name is SQLite's for a private temporary database, on disk once it is large.
     with closing(sqlite3.connect("", isolation_level=None, check_same_thread=False)) as db:

@@ -80,7 +80,7 @@ def _write(work: int, kind: bytes, name: str, text: str) -> None:
 
 
 def read_registrations(root: int) -> dict[str, str]:
-    """Return the texts of the files, by catalog id."""
+    """Return the text of each catalog's file in an output folder, by catalog id."""
     found: dict[str, str] = {}
     with absence(), closed(open_folder(root, (WORK_FOLDER, _CATALOGS))) as folder:
         with os.scandir(folder) as entries:

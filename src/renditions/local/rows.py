@@ -52,8 +52,8 @@ def add_totals(db: sqlite3.Connection, status: Status, totals: Totals) -> None:
 def repair_record(db: sqlite3.Connection, name: str) -> Record | None:
     """Replace a damaged record by what can be saved; return None if it isn't damaged.
 
-    Its claims stay as they are. The totals are counted again, because the row no longer says what it added to
-    them. That reads every record, some 30,000 in a second.
+    The record's claims stay unchanged. The totals are counted again, because the damaged row no longer says
+    what the record added to them. Counting reads every record, some 30,000 in a second.
     """
     row = db.execute("SELECT item, revision FROM records WHERE name = ?", (name,)).fetchone()
     if row is None or parse_record(row[0]):

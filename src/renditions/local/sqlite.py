@@ -189,8 +189,9 @@ class SqliteCatalog:
     ) -> Iterator[Record]:
         """See :meth:`Catalog.query <renditions.core.ports.Catalog.query>`.
 
-        No index has both times and names in order. For a rare prefix, this finds all names and sorts them by
-        time. For a frequent prefix, it reads the records by time, newest first, and soon finds enough.
+        No index has both times and names in order. For a rare prefix, this method finds all names and sorts
+        them by time. For a frequent prefix, it reads the records by time, newest first, and soon finds
+        enough.
         """
         time, name = (format_time(before[0]), before[1]) if before else ("~", "")  # later than any time
         values = {"status": status, "begin": prefix, "end": _end_of(prefix), "most": PAGE_ROWS}

@@ -23,9 +23,9 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
 
     Files that were created or removed count too.
 
-    At every tick without changes, it yields an empty set. It yields None if the keys are unknown and the
-    caller must check everything: at the start (it reports every change after that), when a folder is gone,
-    and when events were lost.
+    At every tick without changes, this function yields an empty set. It yields None if the caller must check
+    everything: at the start (every later change is reported), when a folder is gone, and when events were
+    lost.
 
     Raises:
         StoreFailed: The folder is missing, or the system can't watch that many folders.
@@ -92,7 +92,7 @@ class _Folders:
     def is_root_replaced(self) -> bool:
         """Return whether the root is now another folder.
 
-        Events still come from the old one.
+        Events still come from the old folder.
         """
         return self._identify() != self._identity
 

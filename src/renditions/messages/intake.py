@@ -1,6 +1,6 @@
 """Decides what a message asks for, and whether it needs redelivery.
 
-Functions and workers both use this.
+The function on Lambda and the worker of a queue both use this module.
 """
 
 from __future__ import annotations

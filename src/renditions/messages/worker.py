@@ -1,9 +1,9 @@
 """A worker that processes a queue's messages like the function on Lambda.
 
-While the worker processes a message, it hides the message from other workers. It hides it for a short time,
-and renews that until the pictures are done. So the queue soon redelivers the messages of a killed worker. The
-worker deletes each message that is done. The queue redelivers a failed message, after a longer pause each
-time, until it moves the message to its dead-letter queue.
+While the worker processes a message, it hides the message from other workers. It hides the message for a
+short time, and again before this time ends, until the pictures are done. So the queue soon redelivers the
+messages of a killed worker. The worker deletes each message that is done. The queue redelivers a failed
+message, after a longer pause each time, until it moves the message to its dead-letter queue.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Held:
 class Worker:
     """Processes a queue's messages, several at a time.
 
-    It receives only as many as it can start at once.
+    The worker receives only as many messages as it can start at once.
     """
 
     queue: Queue

@@ -107,9 +107,9 @@ class Binding:
         return {name: value for name, value in item.items() if value is not None}
 
     def keeps_former_patterns(self, fingerprint: str) -> bool:
-        """Return whether the old default patterns apply to a file with these patterns.
+        """Return whether the default patterns of version 0.1 apply to a pipeline file.
 
-        The old ones are those of version 0.1.
+        ``fingerprint`` is the hash over the patterns in this file.
         """
         return self.former_patterns in (None, fingerprint)
 

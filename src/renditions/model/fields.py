@@ -111,7 +111,7 @@ class NotEmpty:
 class Default:
     """An annotation: the default as a file writes it.
 
-    The class has the default in another form.
+    The dataclass's field has the same default in another form.
     """
 
     value: Any
@@ -144,7 +144,7 @@ class Glob:
         return "a shell pattern for keys"
 
     def explain(self, text: str) -> str:
-        """Return a description of a valid pattern, to use instead of this invalid one."""
+        """Return what a file must have in place of this invalid pattern, for people."""
         return next((expected for form, expected in self.never if re.match(form, text)), self.expected)
 
 

@@ -36,7 +36,7 @@ class Folding:
     def describe(self) -> str:
         """Return a text for people about the differences that the store ignores.
 
-        The result is empty if it ignores none.
+        The result is empty if the store ignores none.
         """
         words = ["upper and lower case"] * self.ignores_case + ["Unicode forms"] * self.ignores_form
         return " and ".join(words)

@@ -29,7 +29,7 @@ class Library:
 class SourceFormat:
     """An input format.
 
-    A field that starts with ``f(…)`` names a function with these arguments.
+    If the description of a field starts with ``f(…)``, the field names a function with these arguments.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Scale:
 class OutputFormat:
     """An output format.
 
-    A field that starts with ``f(…)`` names a function with these arguments.
+    If the description of a field starts with ``f(…)``, the field names a function with these arguments.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """Characters of names that hide something or change how text around them appears.
 
-Names of files may hold any of them. A terminal takes some for commands.
+A file's name may contain any of these characters. A terminal treats some of them as commands.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from renditions.model.wishes import Wishes
 class KeptWishes:
     """The wishes for a removed picture.
 
-    A later picture with its name or its content gets them.
+    A later picture with the same name or the same content gets these wishes.
     """
 
     name: str

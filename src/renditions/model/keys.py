@@ -32,7 +32,7 @@ def template_values(name: str, etag: str, sha256: str = "") -> dict[str, str]:
 def version_of(recipe: Rendition, sha256: str, engine: int | None) -> str:
     """Return the value of ``{version}``.
 
-    It changes with the content, the recipe and the engine. The worker claims keys before it knows the
+    The value changes with the content, the recipe and the engine. The worker claims keys before it knows the
     picture's format, so the revisions of every format count.
     """
     fingerprint = recipe.fingerprint(numbers_of(revisions_of_any(recipe), engine))
@@ -40,10 +40,10 @@ def version_of(recipe: Rendition, sha256: str, engine: int | None) -> str:
 
 
 def find_sharing_names(template: str) -> tuple[str, str] | None:
-    """Return the names of two pictures for which a template can give one key.
+    """Return two different names whose pictures can get one key from a template.
 
-    Return None if it gives none. If the template has a field of :data:`OF_CONTENT` or ``{etag}``, this field
-    must be the same for both.
+    Return None if each picture has its own key. If the template has a field of :data:`OF_CONTENT` or
+    ``{etag}``, the two pictures get one key only if they have the same value in this field.
     """
     used = fields_of(template)
     if "key" in used or {"dir", "name"} <= used:
@@ -54,7 +54,7 @@ def find_sharing_names(template: str) -> tuple[str, str] | None:
 
 
 def advise_on_shared_key(template: str) -> str:
-    """Return how to give two pictures different keys instead of one by this template."""
+    """Return advice for two pictures that get the same key from a template."""
     used = fields_of(template)
     if find_sharing_names(template) is None:
         return "Rename one of the two pictures"

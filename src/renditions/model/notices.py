@@ -151,7 +151,7 @@ class UnsentNotice:
     def to_shown(self, pipeline: Pipeline) -> dict[str, Any]:
         """Return the JSON form with the target as the pipeline file spells it.
 
-        It is for people and programs.
+        The command line and the API show this form. The form of :meth:`to_item` has a hash as its target.
         """
         target = pipeline.spell_target(self.target)
         item = self.to_item() | {"target": target, "given_up": self.again_at is None}

@@ -109,7 +109,7 @@ class Original:
     def completed_from(self, earlier: Original | None) -> Original:
         """Return these facts, with missing dimensions from an earlier reading.
 
-        That reading had the same bytes.
+        The earlier reading must be of the same bytes.
         """
         if self.width is not None or earlier is None:
             return self

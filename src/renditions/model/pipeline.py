@@ -320,9 +320,9 @@ class Pipeline:
     def revisions_since(
         self, fingerprint: str, rendition: str, wishes: Wishes, source_format: str | None
     ) -> tuple[Revision, ...] | None:
-        """Return the revisions that count and are newer than an output.
+        """Return the engine's revisions that affect an output and are newer than it.
 
-        Return None if another recipe made the output.
+        ``fingerprint`` is the output's fingerprint. Return None if another recipe made the output.
         """
         if fingerprint == self.fingerprints(wishes, source_format)[rendition]:
             return ()

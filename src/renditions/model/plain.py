@@ -28,9 +28,9 @@ def to_plain(value: Any, write_bytes: Callable[[bytes], Any]) -> Any:
 
 
 def from_plain(hint: Any, value: Any, read_bytes: Callable[[Any], bytes]) -> Any:
-    """Return the value of this type that :func:`to_plain` turned into this form.
+    """Return the value that :func:`to_plain` turned into plain data.
 
-    There are no checks.
+    ``hint`` is the type of the value. This function checks nothing.
     """
     base, _ = unwrap(hint)
     if is_dataclass(base) and isinstance(base, type):

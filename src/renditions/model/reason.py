@@ -20,7 +20,7 @@ class Reason:
     def of(cls, error: Exception) -> Reason:
         """Return the reason with the error's text and code.
 
-        An unexpected error has the general code.
+        An error of another package gets the code of ``RenditionsError``.
         """
         return cls(str(error), error.code if isinstance(error, RenditionsError) else RenditionsError.code)
 
@@ -32,7 +32,7 @@ class Reason:
 def common_code(reasons: Iterable[Reason]) -> str:
     """Return the code that all reasons have.
 
-    If they differ, return the general code of rejections.
+    If the codes differ, return the general code of rejections.
     """
     codes = {reason.code for reason in reasons}
     return codes.pop() if len(codes) == 1 else Rejected.code

@@ -93,7 +93,7 @@ class Watermark:
 class Region:
     """A part of a picture, in percent of its width and height.
 
-    It lies within the picture.
+    The region lies within the picture.
     """
 
     left: Annotated[Percent, "The left edge, in percent of the picture's width."] = 0.0

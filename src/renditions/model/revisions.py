@@ -1,7 +1,7 @@
-"""The changes of the engine since version 0.1.
+"""The revisions of the engine: its deliberate changes since version 0.1.
 
-If an output depends on a change, Renditions makes it again. An upgraded library isn't a revision. Otherwise
-the worker would make every output of a large catalog again after each upgrade.
+If an output depends on a newer revision, Renditions makes the output again. The upgrade of a library isn't a
+revision. Otherwise the worker would make every output of a large catalog again after each upgrade.
 """
 
 from __future__ import annotations
@@ -77,7 +77,10 @@ def revisions_of(recipe: Rendition, source_format: str | None) -> tuple[Revision
 
 
 def numbers_of(revisions: Iterable[Revision], engine: int | None = None) -> list[int]:
-    """Return the numbers of the revisions, up to the engine's."""
+    """Return the numbers of the revisions, without numbers above ``engine``.
+
+    If ``engine`` is None, return all numbers.
+    """
     return [each.number for each in revisions if engine is None or each.number <= engine]
 
 

@@ -20,8 +20,9 @@ REASON = "its record could not be read"
 def salvage(name: str, item: Mapping[str, Any], keys: Iterable[str], now: datetime) -> Record:
     """Return a record in place of a damaged one.
 
-    It claims the same output keys, and has the wishes and former output stores that can be read. It knows no
-    output, so the picture is processed again, and the objects under keys that it no longer needs are deleted.
+    The new record claims the same output keys, and has the wishes and former output stores that can be read.
+    It has no outputs, so the picture is processed again, and the objects under keys that it no longer needs
+    are deleted.
 
     Args:
         name: The picture.
@@ -45,10 +46,7 @@ def salvage(name: str, item: Mapping[str, Any], keys: Iterable[str], now: dateti
 
 
 def read_claims(item: Mapping[str, Any]) -> frozenset[str]:
-    """Return a damaged record's claimed output keys, as far as they can be read.
-
-    They are in its JSON form.
-    """
+    """Return the claimed output keys that can be read in a damaged record's JSON form."""
     renditions = item.get("renditions")
     outputs = renditions.values() if isinstance(renditions, dict) else ()
     made = [output["key"] for output in outputs if isinstance(output, dict) and "key" in output]

@@ -27,9 +27,9 @@ OnDelete = Literal["remove", "keep"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxRemovals:
-    """How many missing pictures a run removes.
+    """The limits on how many missing pictures a run removes.
 
-    If their number exceeds both limits, it removes none.
+    If more pictures are missing than both limits allow, the run removes none.
     """
 
     pictures: Annotated[

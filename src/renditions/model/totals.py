@@ -12,7 +12,7 @@ from renditions.model.record import Record
 class Totals:
     """Sums over some records.
 
-    All are whole numbers, so that a later subtraction is exact.
+    All sums are whole numbers, so that a later subtraction is exact.
     """
 
     pictures: int = 0

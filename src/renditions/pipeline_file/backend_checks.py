@@ -1,7 +1,7 @@
 """Find out whether the stores, catalog and notice targets can be opened.
 
-The forms of their URLs are already checked. Opening them also needs the right libraries, and a function on
-Lambda can't open every kind.
+The reader has already checked the forms of the URLs. To open them, a machine also needs the right libraries,
+and a function on Lambda can't open every kind.
 """
 
 from __future__ import annotations

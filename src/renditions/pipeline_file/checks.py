@@ -26,7 +26,10 @@ from renditions.pipeline_file.watermark_checks import find_watermark_problems, f
 
 
 def _formats_with(field: str) -> tuple[str, ...]:
-    """Return the formats that a field applies to, and ``auto`` if it can become one."""
+    """Return the formats that a field applies to.
+
+    ``auto`` is among them if it can become one of them.
+    """
     names = [each.name for each in OUTPUT_FORMATS.values() if field in each.choices]
     is_automatic = any(each.auto in names for each in SOURCE_FORMATS.values())
     return (*names, AUTO) if is_automatic else tuple(names)

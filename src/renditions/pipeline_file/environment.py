@@ -1,7 +1,7 @@
 """Environment variables that override a pipeline's fields.
 
-This lets one function use other buckets. This module needs only the standard library, so a deployed function
-doesn't need msgspec.
+They let one bundle of a function use other buckets. This module needs only the standard library, so a
+deployed function doesn't need msgspec.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ def check_keys_apart(
 ) -> Iterator[Problem]:
     """Yield renditions with equal keys, or with a key that is a folder of another key.
 
-    Different templates can give the same key (``{name}`` and ``{stem}.jpg``), so this compares the keys of
-    example pictures.
+    Different templates can give the same key (``{name}`` and ``{stem}.jpg``), so this function compares the
+    keys of example pictures.
     """
     told = set()
     for picture in _example_names(source):

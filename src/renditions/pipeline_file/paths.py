@@ -38,7 +38,7 @@ def find_unusable_paths(pipeline: Pipeline, directory: Path) -> Iterator[Problem
 def _find_path(place: str, url: str, directory: Path) -> Path | None:
     """Return the path of a folder or of the catalog's file.
 
-    Return None if it isn't on this machine.
+    Return None if the URL names a bucket or a table.
     """
     if place == "catalog.store":
         return parse_catalog(url, directory)

@@ -1,6 +1,6 @@
 """Find the mistakes in the patterns of ``[source] match`` and ``exclude``.
 
-A pattern can have a mistake although it is valid.
+A pattern of valid form can still match nothing, or exclude every picture.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def _is_outside(pattern: str, store: str, field: str) -> bool:
 
 
 def _find_excluded(source: Source) -> Iterator[Problem]:
-    """Yield the patterns of ``match`` that ``exclude`` leaves nothing of.
+    """Yield the patterns of ``match`` whose pictures are all excluded.
 
-    If it leaves nothing of any pattern, yield the pattern of ``exclude`` instead.
+    If that applies to every pattern of ``match``, yield the pattern of ``exclude`` instead.
     """
     match, exclude = source.patterns.match, source.patterns.exclude
     excluded: dict[str, str] = {}

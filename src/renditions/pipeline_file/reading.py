@@ -226,7 +226,7 @@ class _Reader:
     def sort_problems(self) -> tuple[Problem, ...]:
         """Return the problems in the order of the file.
 
-        Problems without a place in it come last.
+        Problems without a place in the file come last.
         """
 
         def rank(problem: Problem) -> int:

@@ -1,8 +1,9 @@
 """Confine a worker process in layers, before it reads its first picture.
 
-A picture that takes a decoder over gets what the worker has. So the worker gives up what a decoder doesn't
-need: the parent's environment, other files, the network, other processes. :data:`LAYERS` is the one table of
-the layers. Each stops some of it alone, so a hole in one isn't a way out.
+An attack in a picture may take a decoder over. The attacker then has all that the worker has. So the worker
+gives up what a decoder doesn't need: the parent's environment, other files, the network, other processes.
+:data:`LAYERS` is the one table of the layers. Each layer works without the others, so the others still
+protect if one has a hole.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def _close_handles(descriptor: int) -> str:
 def _set_limits(_: int) -> str:
     """Limit the process's open files, file sizes and memory dumps.
 
-    Its memory and its time are limited from outside.
+    The pool's guard limits the memory and the time from outside.
     """
     for kind, most in (
         (resource.RLIMIT_CORE, 0),  # a memory dump would hold the picture
@@ -132,7 +133,7 @@ def _set_limits(_: int) -> str:
 def _leave_network(_: int) -> str:
     """Move to a network namespace without any network.
 
-    The new user namespace allows this.
+    In a new user namespace, the process has the right to do this.
     """
     try:
         call("unshare", _CLONE_NEWUSER | _CLONE_NEWNET)
@@ -186,7 +187,7 @@ def is_known_here(layer: Layer) -> bool:
 
 
 def _readable_paths() -> Iterator[Path]:
-    """Yield what a worker may read: Python, libraries and fonts."""
+    """Yield the paths that a worker may read: Python, libraries and fonts."""
     yield Path(os.__file__).parent
     yield from map(Path, renditions.__path__)
     yield from _import_folders()
@@ -199,7 +200,8 @@ def _readable_paths() -> Iterator[Path]:
 def _import_folders() -> Iterator[Path]:
     """Yield the folders that modules are imported from.
 
-    The first one is left out, and the working folder: they may be those of the user's own program and files.
+    The first folder is left out, and each folder that contains the working folder: they may have the user's
+    own program and files.
     """
     try:
         here = Path.cwd()

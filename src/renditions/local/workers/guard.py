@@ -23,7 +23,8 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 class Guard:
     """Kills a process that exceeds a limit while the context is open.
 
-    After the context, it never kills the process, because the process may already render its next picture.
+    After the context, the guard never kills the process, because the process may already render its next
+    picture.
 
     Args:
         process: The process.
@@ -68,8 +69,8 @@ class Guard:
 def resident_bytes(pid: int) -> int:
     """Return how many bytes of memory a process holds, with shared libraries.
 
-    Return 0 if the system doesn't say. It is the second number of ``/proc/PID/statm`` (Linux, proc(5)), which
-    counts pages.
+    Return 0 if the system doesn't say. The source is the second number of ``/proc/PID/statm`` (Linux,
+    proc(5)), which counts pages.
     """
     try:
         pages = Path(f"/proc/{pid}/statm").read_bytes().split()

@@ -3,8 +3,8 @@
 Source: Linux, ``Documentation/userspace-api/landlock.rst`` and ``include/uapi/linux/landlock.h``. The
 packages on PyPI for it are young and thin, and a ruleset takes three system calls.
 
-Landlock binds the calling thread and those that it starts later, so a process must call it before it has
-others.
+Landlock binds the calling thread and the threads that it starts later. So a process must call
+:func:`restrict` while it has one thread.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class _PathBeneath(ctypes.Structure):
 def restrict(readable: Iterable[Path]) -> int:
     """Limit this process to reading these paths: no writes and no TCP connections.
 
-    From version 6 on, it can't reach abstract sockets and send signals to processes outside either. It can
-    never read the memory of processes outside.
+    The process can never read the memory of processes outside. From version 6 of Landlock on, it can neither
+    send them signals nor reach their abstract sockets.
 
     Returns:
         The version of the kernel's Landlock.

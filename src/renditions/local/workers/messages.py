@@ -1,7 +1,7 @@
-"""What the pool asks a worker, and what a worker answers.
+"""The jobs that the pool sends to a worker, and the worker's answers.
 
-A worker parses pictures, so the pool takes it for taken over: it believes only that an answer came. It checks
-every name, format, number and length against what it asked for.
+A worker parses pictures, so the pool assumes that an attacker controls it. The pool believes only that an
+answer came: it checks every name, format, number and length against the job.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Job:
     def decode(cls, content: Any, attachments: list[bytes]) -> Job:
         """Return the job from what :meth:`encode` returns.
 
-        Nothing is checked, because the pool is trusted.
+        The worker checks nothing, because it trusts the pool.
         """
         job: Job = from_plain(cls, content, attachments.__getitem__)
         return job
@@ -69,8 +69,8 @@ class Job:
 class JobSender:
     """Writes the jobs for one worker.
 
-    A worker gets attachments only if its last job had others. A font can have 30 MB, and every picture needs
-    it.
+    The sender leaves attachments out if the worker's last job had the same ones. A font can have 30 MB, and
+    every picture needs it.
     """
 
     def __init__(self) -> None:
@@ -178,7 +178,7 @@ def decode_answer(content: Any, parts: list[bytes], picture: bytes, job: Job) ->
     """Return a worker's answer to a job.
 
     Raises:
-        MalformedError: No honest worker answers this to this job.
+        MalformedError: An honest worker never gives this answer to this job.
 
     """
     if not (isinstance(content, dict) and "made" in content):

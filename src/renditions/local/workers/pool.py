@@ -233,7 +233,7 @@ def _refuse(content: bytes, why: str) -> Rendering:
 class _WorkerTraceback(Exception):
     """The traceback of a worker's exception, as text.
 
-    It is the cause of the exception raised here.
+    The pool raises an exception of its own, with this one as the cause.
     """
 
     def __str__(self) -> str:

@@ -61,7 +61,7 @@ class WorkerProcess:
     def is_idle(self) -> bool:
         """Return whether the process runs and waits for a job.
 
-        It must have sent nothing that wasn't asked for.
+        A worker that has sent something without a job isn't idle.
         """
         if self._process.poll() is not None:
             return False

@@ -1,6 +1,6 @@
 """A seccomp filter that limits a process to the system calls of a decoder.
 
-It needs Linux 3.17 or newer.
+The filter needs Linux 3.17 or newer.
 
 All other calls fail as if the kernel lacked them (ENOSYS), so that libraries fall back on older ones. The
 list names what is allowed, so a call of a future kernel is refused too.
