@@ -39,9 +39,10 @@ class Summary:
 
     @property
     def has_trouble(self) -> bool:
-        """Whether a picture was rejected, failed or still waits, or more is wrong.
+        """Whether the run rejected a picture or left another problem.
 
-        That is: a part of the source or a record can't be read, or a person must solve a picture's problem.
+        Other problems are pictures that failed or still wait, parts of the source and records that can't be
+        read, and warnings about problems that a person must solve.
         """
         bad = self.results["rejected"] + self.results["failed"] + self.waiting
         return bool(bad or self.unreadable or self.warnings)
