@@ -77,7 +77,7 @@ def test_bold_italic_greek_and_cyrillic_have_their_own_letters() -> None:
 
 def test_characters_that_the_font_lacks_are_drawn_as_squares_and_reported() -> None:
     assert warnings_of(words("a 山\n田 b")) == [
-        ("glyph-missing", "the font has no glyph for these characters of the drawing: 山田")
+        ("glyph-missing", "no font has a glyph for these characters of the drawing: 山田")
     ]
     assert difference(shown(words("山"), PNG), shown(words("□"), PNG), "RGBA") == 0
     assert warnings_of(svg(f"<title>山</title><desc>田</desc>{CROSS}")) == []

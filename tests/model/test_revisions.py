@@ -26,7 +26,7 @@ KNOWN = {
     "output": OUTPUT_FORMATS,
     "operation": [each.name for each in OPERATIONS],
     "metadata": ("copyright", "all"),
-    "text": ("declared",),
+    "text": ("declared fonts",),
 }
 
 

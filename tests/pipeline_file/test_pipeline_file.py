@@ -119,7 +119,7 @@ GOOD_FILES = {
     "annotated DICOM": pipeline_text(
         more='[accept]\nformats = ["png", "dicom"]\nburned_in_annotation = true'
     ),
-    "drawings": pipeline_text(more='[accept]\nformats = ["heic", "svg", "pdf"]'),
+    "drawings": pipeline_text(more='[accept]\nformats = ["heic", "svg", "pdf"]\nfonts = "system"'),
     "as many renditions as DynamoDB can claim": pipeline_text(more='[catalog]\nstore = "dynamodb:Table"')
     + "".join(f"[renditions.r{number}]\n" for number in range(98)),
     "one side": pipeline_text("height = 100\nenlarge = true"),
@@ -202,6 +202,7 @@ BAD_FILES = {
     "annotations without DICOM": (
         pipeline_text(more="[accept]\nburned_in_annotation = true"), "accept.burned_in_annotation",
     ),
+    "machine fonts without drawings": (pipeline_text(more='[accept]\nfonts = "system"'), "accept.fonts"),
     "DICOM copied as Base64": (
         pipeline_text('format = "base64"', more='[accept]\nformats = ["jpeg", "dicom"]'),
         "renditions.one.format",

@@ -16,24 +16,36 @@ from typing import Any
 
 from renditions.errors import Unrenderable
 from renditions.imaging.font_choice import Letters
+from renditions.imaging.machine_fonts import settle
 from renditions.imaging.typeface import default_font_file, own_fonts
 from renditions.imaging.vips import Image, translated
 
 _OWN_FAMILY = "Renditions"
 """The family of the bundled fonts, see ``fonts.conf``."""
+_PREFIX = "renditions-font-"
+"""The start of the names of declared fonts' files that aren't in memory only, see ``fonts.conf``."""
 _WEIGHT = 700
 """The weight of the letters if the font is variable: bold."""
 _LANGUAGE = "en"
 """The language of texts. Without it, the forms of letters would depend on the machine's language."""
 
 
-@cache
 def add_own_fonts() -> None:
     """Let libraries that draw text, such as librsvg, find the bundled fonts.
 
-    This happens once for each process. ``fonts.conf`` lets these fonts stand in for every family. To add a
-    font, this function draws a text with the font's file: libvips has no other call for that.
+    ``fonts.conf`` lets these fonts stand in for every family.
+
+    Raises:
+        Failed: This process has drawn text with other fonts than the declared ones.
+
     """
+    settle()
+    _add_own_fonts()
+
+
+@cache
+def _add_own_fonts() -> None:
+    """Add the fonts, by drawing a text with each font's file: libvips has no other call for that."""
     for path in own_fonts():
         Image.text("x", font=str(path), fontfile=str(path)).avg()
 
@@ -100,7 +112,7 @@ def _write_file(content: bytes) -> str:
         descriptor = os.memfd_create("font")
         path = f"/proc/self/fd/{descriptor}"
     else:
-        descriptor, path = tempfile.mkstemp()
+        descriptor, path = tempfile.mkstemp(prefix=_PREFIX)
         atexit.register(os.unlink, path)
     with os.fdopen(descriptor, "wb", closefd=False) as file:
         file.write(content)

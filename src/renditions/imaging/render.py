@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from renditions.errors import Failed, Rejected, Undecodable, Unrenderable
+from renditions.imaging import machine_fonts
 from renditions.imaging.probe import (
     check_animation,
     check_cost,
@@ -47,9 +48,11 @@ def render(
     ``Rendering.errors`` has their reasons. ``Rendering.warnings`` says what was left out or assumed.
 
     Raises:
-        Failed: Memory ran out, or an optional library that a recipe needs isn't installed.
+        Failed: Memory ran out, an optional library that a recipe needs isn't installed, or this process has
+            drawn text with other fonts than ``accept`` names.
 
     """
+    machine_fonts.choose(accept.fonts)
     with collected() as warnings:
         rendering = _render(content, accept, recipes, analyze, limits)
     return replace(rendering, warnings=tuple(warnings))

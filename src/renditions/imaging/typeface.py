@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from mmap import mmap
 from pathlib import Path
 
 from renditions.errors import Undecodable
@@ -60,7 +61,7 @@ def own_fonts() -> tuple[Path, ...]:
 class Face:
     """One face of a font file."""
 
-    file: bytes = field(repr=False)
+    file: bytes | mmap = field(repr=False)
     tables: Mapping[bytes, tuple[int, int]]
     """The place and the length of each table in the file, by its tag, in the order of the file."""
     signature: bytes = _SIGNATURES[0]
@@ -92,8 +93,8 @@ class Face:
 
         Source: OpenType, "Organization of an OpenType font".
         """
-        if self.file.startswith(self.signature):
-            return self.file
+        if self.file[:4] == self.signature:
+            return bytes(self.file)
         head = [self.signature + struct.pack(">HHHH", len(self.tables), 0, 0, 0)]
         body, end = [], 12 + 16 * len(self.tables)
         for tag, (at, length) in self.tables.items():
@@ -125,7 +126,7 @@ class Face:
         raise Undecodable("the font has no Unicode characters")
 
 
-def read_faces(font: bytes) -> tuple[Face, ...]:
+def read_faces(font: bytes | mmap) -> tuple[Face, ...]:
     """Return the faces of a font file, at least one.
 
     Raises:
@@ -134,7 +135,7 @@ def read_faces(font: bytes) -> tuple[Face, ...]:
     """
     try:
         starts: tuple[int, ...] = (0,)
-        if font.startswith(_COLLECTION):
+        if font[:4] == _COLLECTION:
             (count,) = struct.unpack_from(">I", font, 8)
             starts = struct.unpack_from(f">{count}I", font, 12)
         faces = tuple(_read_face(font, start) for start in starts)
@@ -145,7 +146,7 @@ def read_faces(font: bytes) -> tuple[Face, ...]:
     return faces
 
 
-def _read_face(font: bytes, start: int) -> Face:
+def _read_face(font: bytes | mmap, start: int) -> Face:
     signature, count = struct.unpack_from(">4sH", font, start)
     if signature not in _SIGNATURES:
         raise Undecodable("the file isn't a TrueType or OpenType font")

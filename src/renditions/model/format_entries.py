@@ -71,6 +71,8 @@ class SourceFormat:
     shrink_on_load: ShrinkOnLoad = "none"
     draws_parts: bool = False
     """Whether the decoder can draw one part of a drawing alone, at any scale."""
+    has_text: bool = False
+    """Whether its files have text that is drawn in the fonts that ``[accept] fonts`` names."""
     has_pages: bool = False
     """Whether its files have pages that a recipe can choose from."""
     has_animation: bool = False

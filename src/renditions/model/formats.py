@@ -130,6 +130,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             decoder="svg:draw",
             loader="svgload_buffer",
             shrink_on_load="drawn",
+            has_text=True,
             is_scriptable=True,
             libraries=(Library("fontpkg-open-sans", "fontpkg_open_sans"),),
             auto="png",
@@ -278,6 +279,8 @@ OUTPUT_FORMATS: Mapping[str, OutputFormat] = {
 }
 """The output formats, in the order of lists for people."""
 
+WITH_TEXT = frozenset(each.name for each in SOURCE_FORMATS.values() if each.has_text)
+"""The formats whose pictures depend on ``[accept] fonts``."""
 DEFAULT_SOURCES = tuple(each.name for each in SOURCE_FORMATS.values() if each.is_default)
 
 SourceName = Annotated[str, OneOf(tuple(SOURCE_FORMATS))]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from renditions.model.fields import hash_of, parse_template
-from renditions.model.recipe import Rendition
-from renditions.model.revisions import numbers_of, revisions_of_any
 
 OF_CONTENT = ("hash", "version")
 """The fields whose values Renditions knows only after it has read the picture."""
@@ -29,13 +27,8 @@ def template_values(name: str, etag: str, sha256: str = "") -> dict[str, str]:
     }
 
 
-def version_of(recipe: Rendition, sha256: str, engine: int | None) -> str:
-    """Return the value of ``{version}``.
-
-    The value changes with the content, the recipe and the engine. The worker claims keys before it knows the
-    picture's format, so the revisions of every format count.
-    """
-    fingerprint = recipe.fingerprint(numbers_of(revisions_of_any(recipe), engine))
+def version_of(fingerprint: str, sha256: str) -> str:
+    """Return the value of ``{version}`` for a recipe's fingerprint and a picture's content."""
     return hash_of([sha256, fingerprint])[:DIGITS] if sha256 else UNKNOWN
 
 

@@ -6,7 +6,7 @@ gives its range and a sentence for people.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Literal
@@ -30,11 +30,19 @@ from renditions.model.fields import (
     declared_in,
     hash_of,
 )
-from renditions.model.formats import DEFAULT_SOURCES, SourceName
+from renditions.model.formats import DEFAULT_SOURCES, WITH_TEXT, SourceName
 from renditions.model.keys import OF_CONTENT, template_values, version_of
 from renditions.model.notice_events import NOTICE_EVENTS
 from renditions.model.recipe import Rendition
-from renditions.model.revisions import FIRST_ENGINE, Revision, newest_engine, numbers_of, revisions_of
+from renditions.model.revisions import (
+    FIRST_ENGINE,
+    MACHINE_FONTS,
+    Revision,
+    newest_engine,
+    numbers_of,
+    revisions_of,
+    revisions_of_any,
+)
 from renditions.model.source import STORE_FORMS, Source
 from renditions.model.wishes import NO_WISHES, Wishes
 
@@ -45,6 +53,7 @@ EventName = Annotated[str, OneOf(tuple(NOTICE_EVENTS))]
 Verify = Literal["always", "schedule", "never"]
 Damaged = Literal["reject", "lenient"]
 Confine = Literal["require", "best", "none"]
+Fonts = Literal["bundled", "system"]
 Placeholder = Literal["none", "thumbhash", "blurhash"]
 
 
@@ -85,6 +94,11 @@ class Accept:
         'Whether a damaged picture is rejected ("reject"), or what can be decoded of it is made, with a '
         'warning ("lenient").',
     ] = "reject"
+    fonts: Annotated[
+        Fonts,
+        "The fonts for the text of an SVG. bundled: Open Sans, the same on every machine. system: those of "
+        "the machine, so each machine can make other outputs.",
+    ] = "bundled"
     burned_in_annotation: Annotated[
         bool,
         "Whether DICOM files are accepted if BurnedInAnnotation says that their pixels identify the patient.",
@@ -100,7 +114,7 @@ class Accept:
     @property
     def needs_header(self) -> bool:
         """Return whether a rule needs more than the file's format, bytes and pixel count."""
-        about_the_file = {"formats", "max_bytes", "max_pixels", "damaged"}
+        about_the_file = {"formats", "max_bytes", "max_pixels", "damaged", "fonts"}
         return not declared_in(self).keys() <= about_the_file
 
 
@@ -312,10 +326,19 @@ class Pipeline:
         asked = source_format, engine
         if asked not in known:
             known[asked] = {
-                name: recipe.fingerprint(numbers_of(revisions_of(recipe, source_format), engine))
+                name: self._fingerprint(recipe, revisions_of(recipe, source_format), engine, source_format)
                 for name, recipe in self.recipes(wishes).items()
             }
         return known[asked]
+
+    def _fingerprint(
+        self, recipe: Rendition, revisions: Sequence[Revision], engine: int | None, *formats: str | None
+    ) -> str:
+        """Return a recipe's fingerprint for pictures of any of these formats."""
+        numbers = numbers_of(revisions, engine)
+        if self.accept.fonts == "system" and recipe.needs_pixels and not WITH_TEXT.isdisjoint(formats):
+            numbers.append(MACHINE_FONTS)
+        return recipe.fingerprint(numbers)
 
     def revisions_since(
         self, fingerprint: str, rendition: str, wishes: Wishes, source_format: str | None
@@ -329,7 +352,7 @@ class Pipeline:
         recipe = self.recipes(wishes)[rendition]
         depends_on = revisions_of(recipe, source_format)
         for known in range(len(depends_on)):
-            if fingerprint == recipe.fingerprint(numbers_of(depends_on[:known])):
+            if fingerprint == self._fingerprint(recipe, depends_on[:known], None, source_format):
                 counted = numbers_of(depends_on, self.output.engine)
                 return tuple(each for each in depends_on[known:] if each.number in counted)
         return None
@@ -351,12 +374,14 @@ class Pipeline:
         if not self.needs_content:
             wanted = self.fingerprints() if wishes == NO_WISHES else self.recipes(wishes)
             return {rendition: self._key_templates[rendition].format_map(values) for rendition in wanted}
-        return {
-            rendition: self._key_templates[rendition].format(
-                **values, version=version_of(recipe, sha256, self.output.engine)
-            )
-            for rendition, recipe in self.recipes(wishes).items()
-        }
+        keys = {}
+        for rendition, recipe in self.recipes(wishes).items():
+            # The worker claims keys before it knows the picture's format, so every format's revisions count.
+            revisions, formats = revisions_of_any(recipe), self.accept.formats
+            fingerprint = self._fingerprint(recipe, revisions, self.output.engine, *formats)
+            version = version_of(fingerprint, sha256)
+            keys[rendition] = self._key_templates[rendition].format(**values, version=version)
+        return keys
 
     def goal_of(
         self,

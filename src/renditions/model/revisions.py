@@ -21,11 +21,13 @@ class Revision:
     number: int
     kind: Literal["source", "output", "operation", "metadata", "text"]
     name: str
-    """What changed: the name of the format or the operation, the choice of metadata, or the text's font."""
+    """What changed: the name of the format or the operation, the choice of metadata, or texts' fonts."""
     why: str
     """A sentence that says how outputs differ from earlier ones."""
 
 
+MACHINE_FONTS = 0
+"""Counts in place of a revision's number: text of drawings has the machine's fonts."""
 FIRST_ENGINE = 1
 """The engine of version 0.1."""
 
@@ -47,7 +49,7 @@ REVISIONS: tuple[Revision, ...] = (
     Revision(9, "metadata", "all", "Previews are left out, and what is true only of the source's file."),
     Revision(10, "source", "gif", "The canvas outside of the frames is transparent."),
     Revision(11, "output", "pdf", "Pages have their size on paper, and pages of two tones lose nothing."),
-    Revision(12, "text", "declared", "Texts in a declared font aren't hinted."),
+    Revision(12, "text", "declared fonts", "Texts in a declared font aren't hinted."),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 
@@ -69,7 +71,7 @@ def revisions_of(recipe: Rendition, source_format: str | None) -> tuple[Revision
         counted |= {("source", source_format or ""), ("metadata", recipe.metadata)}
         counted |= {("operation", each.name) for each in OPERATIONS if each.is_used(recipe)}
         if recipe.watermark and recipe.watermark.font:
-            counted.add(("text", "declared"))
+            counted.add(("text", "declared fonts"))
         if output in OUTPUT_FORMATS and OUTPUT_FORMATS[output].searched:
             # The pages of a PDF are encoded as JPEG.
             counted.add(("output", OUTPUT_FORMATS[output].searched or ""))

@@ -76,6 +76,8 @@ def find_lambda_problems(pipeline: Pipeline, *, is_built: bool) -> Iterator[Prob
 
     A place is a store, a catalog or a notice target. The function runs on Lambda.
 
+    Also yield one if drawings need fonts of the machine, because a function's machine has none.
+
     Args:
         pipeline: A checked pipeline.
         is_built: Whether the function already runs. Until then, its environment may still name a bucket or a
@@ -88,3 +90,5 @@ def find_lambda_problems(pipeline: Pipeline, *, is_built: bool) -> Iterator[Prob
         usable = spell_forms([backend for backend in declared.table if backend.runs_on_lambda])
         instead = f" (or {declared.variable} in the environment)" if declared.variable else ""
         yield Problem(declared.place, f"{usable} on Lambda{instead}", repr(declared.url))
+    if pipeline.accept.fonts == "system":
+        yield Problem("accept.fonts", "'bundled' on Lambda, where a machine has no fonts", "'system'")

@@ -14,7 +14,7 @@ from renditions.imaging.extras import is_installed
 from renditions.model.backends import CATALOGS
 from renditions.model.families import family_of
 from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Template, parse_template
-from renditions.model.formats import AUTO, OUTPUT_FORMATS, SOURCE_FORMATS
+from renditions.model.formats import AUTO, OUTPUT_FORMATS, SOURCE_FORMATS, WITH_TEXT
 from renditions.model.keys import OF_CONTENT, fields_of, find_sharing_names
 from renditions.model.pipeline import Accept, Pipeline
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
@@ -101,6 +101,8 @@ def find_accept_problems(accept: Accept) -> Iterator[Problem]:
         yield Problem(
             "accept.burned_in_annotation", f"{' or '.join(PRIVATE_SOURCES)} in formats with it", "none"
         )
+    if accept.fonts == "system" and WITH_TEXT.isdisjoint(accept.formats):
+        yield Problem("accept.fonts", f"{' or '.join(WITH_TEXT)} in formats with it", "none")
     least = (accept.min_width or 1) * (accept.min_height or 1)
     if least > accept.max_pixels:
         expected = f"at least the {least:,} pixels of min_width and min_height"

@@ -12,7 +12,7 @@ import msgspec
 from renditions.model.backends import CATALOGS
 from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Attachment, Default, Template, unwrap
 from renditions.model.format_entries import OutputFormat
-from renditions.model.formats import AUTO, OUTPUT_FORMATS
+from renditions.model.formats import AUTO, OUTPUT_FORMATS, WITH_TEXT
 from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Rendition, Watermark
 from renditions.pipeline_file.checks import (
@@ -42,7 +42,8 @@ def json_schema() -> dict[str, Any]:
         several["uniqueItems"] = True
     in_dicom = {"formats": {"contains": _one_of(*PRIVATE_SOURCES)}}
     schema["properties"]["accept"]["allOf"] = [
-        _when({"burned_in_annotation": _one_of(True)}, _must(in_dicom))
+        _when({"burned_in_annotation": _one_of(True)}, _must(in_dicom)),
+        _when({"fonts": _one_of("system")}, _must({"formats": {"contains": _one_of(*WITH_TEXT)}})),
     ]
     schema["properties"]["catalog"]["properties"]["key"]["not"] = _one_of(*sorted(RESERVED_ATTRIBUTES))
     copy = _must({"format": _one_of(*(each.name for each in OUTPUT_FORMATS.values() if each.holds_file))})

@@ -24,6 +24,7 @@ from renditions.imaging.formats.svg_file import unpack
 from renditions.imaging.formats.svg_scripts import check_attribute, check_element
 from renditions.imaging.formats.svg_size import with_size
 from renditions.imaging.formats.svg_style import references_in, rules_in, without_outside
+from renditions.imaging.machine_fonts import without_machine_s
 from renditions.imaging.typeface import default_font, find_missing
 from renditions.model.warning import WarningCode
 
@@ -131,9 +132,10 @@ class _Reader:
         """
         text = unicodedata.normalize("NFC", "\n".join(self._written[at] for at in self._letters))
         missing = find_missing(default_font(), "".join(sorted(set(text)))).translate(_BLANKS)
+        missing = without_machine_s(missing)
         if missing:
             shown = missing[:_QUOTED_CHARACTERS] + ("…" if len(missing) > _QUOTED_CHARACTERS else "")
-            self._warn("glyph-missing", f"the font has no glyph for these characters of the drawing: {shown}")
+            self._warn("glyph-missing", f"no font has a glyph for these characters of the drawing: {shown}")
         stand_ins = dict.fromkeys(map(ord, missing), STAND_IN)
         for at in self._letters:
             self._written[at] = self._written[at].translate(stand_ins)

@@ -215,6 +215,7 @@ def _import_folders() -> Iterator[Path]:
 _SYSTEM_PATHS = (
     "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/etc/ld.so.cache",
     "/usr/share/fonts", "/usr/local/share/fonts", "/usr/share/X11/fonts",  # where PDFium looks for fonts
+    "/etc/fonts", "/usr/share/fontconfig", "/var/cache/fontconfig",  # what fontconfig knows of fonts
     "/usr/share/zoneinfo", "/etc/localtime", "/dev/null", "/dev/urandom", "/sys/devices/system/cpu",
     "/proc/cpuinfo", "/proc/meminfo",
 )  # fmt: skip

@@ -1,0 +1,78 @@
+"""Let the text of drawings have the machine's fonts, if the pipeline file declares it.
+
+A process can't change its mind once it has drawn a text, because fontconfig reads its configuration only
+once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import cache
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from renditions.errors import Failed, Undecodable
+from renditions.imaging.typeface import read_faces
+from renditions.model.pipeline import Fonts
+
+_CONFIGURATION = Path(__file__).with_name("machine_fonts.conf")
+_SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
+
+
+class _Choice:
+    """The fonts of this process."""
+
+    wanted: Fonts = "bundled"
+    used: Fonts | None = None
+    """The fonts that fontconfig uses; None before the first text."""
+
+
+def choose(fonts: Fonts) -> None:
+    """Use these fonts for the text of drawings from now on."""
+    _Choice.wanted = fonts
+
+
+def settle() -> None:
+    """Let fontconfig use the chosen fonts. Every text that is drawn needs this call before it.
+
+    Raises:
+        Failed: This process has drawn text with other fonts.
+
+    """
+    if _Choice.used is None and _Choice.wanted == "system":
+        os.environ["FONTCONFIG_FILE"] = str(_CONFIGURATION)
+        os.environ["FONTCONFIG_PATH"] = str(_CONFIGURATION.parent)  # where it includes fonts.conf from
+    _Choice.used = _Choice.used or _Choice.wanted
+    if _Choice.used != _Choice.wanted:
+        raise Failed(
+            f'this process has drawn text with [accept] fonts = "{_Choice.used}". Start it again to use '
+            f'"{_Choice.wanted}"'
+        )
+
+
+def without_machine_s(missing: str) -> str:
+    """Return those characters that no font of the machine has either, if drawings may have its fonts."""
+    return _find_missing(missing) if missing and _Choice.wanted == "system" else missing
+
+
+@cache
+def _find_missing(text: str) -> str:
+    for path in _find_files():
+        try:
+            with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+                for face in read_faces(content):
+                    text = face.find_missing(text)
+        except (OSError, ValueError, Undecodable):
+            continue  # another program's file is no reason to reject a picture; ValueError: it is empty
+        if not text:
+            break
+    return text
+
+
+def _find_files() -> Iterator[Path]:
+    for folder in ET.parse(_CONFIGURATION).getroot().iter("dir"):  # noqa: S314 - our own file
+        for path in sorted(Path(folder.text or "").rglob("*")):
+            if path.suffix.lower() in _SUFFIXES:
+                yield path

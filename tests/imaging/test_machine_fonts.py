@@ -1,0 +1,139 @@
+"""Drawings have the machine's fonts if the pipeline file declares it. Watermarks never do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imaging.fonts import make_font
+from imaging.pictures import encoded, photo
+from imaging.test_drawings import svg
+from renditions.model.pipeline import Accept, Fonts, OutputPlace, Pipeline
+from renditions.model.recipe import Rendition
+from renditions.model.source import Source
+from renditions.model.wishes import NO_WISHES
+from renditions.pipeline_file.backend_checks import find_lambda_problems
+
+RENDER = """
+import hashlib, json, sys
+from renditions.errors import Failed
+from renditions.imaging.render import render
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition, Watermark
+plain = Rendition(format="png")
+recipes = {"plain": plain, "marked": Rendition(format="png", watermark=Watermark(text="Ann"))}
+for file, fonts, recipe in json.load(sys.stdin):
+    content = open(file, "rb").read()
+    try:
+        made = render(content, Accept(formats=("svg", "png"), fonts=fonts), {"it": recipes[recipe]})
+        digest = hashlib.sha256(made.made["it"].content).hexdigest()
+        print(json.dumps([digest, [each.text for each in made.warnings]]))
+    except Failed as error:
+        print(json.dumps([str(error), []]))
+"""
+TEXT = '<text x="10" y="60" font-size="40" font-family="Boxes, sans-serif">{}</text>'
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return the folder of a person who has a font, a drawing and a photo in it."""
+    fonts = tmp_path / ".fonts"
+    fonts.mkdir()
+    (fonts / "boxes.ttf").write_bytes(make_font({"日": (900, 800), "A": (300, 700)}))
+    (fonts / "empty.ttf").touch()
+    (fonts / "broken.otf").write_text("no font")
+    for name, text in (("latin", "A"), ("both", "A日"), ("neither", "A\U0010fffd")):
+        (tmp_path / f"{name}.svg").write_bytes(svg(TEXT.format(text), 'width="400" height="100"'))
+    (tmp_path / "photo.png").write_bytes(encoded(photo(), "png"))
+    return tmp_path
+
+
+def rendered_by(home: Path, *jobs: tuple[str, Fonts, str]) -> list[Any]:
+    """Return a hash or an error, and the warnings, of each job in one new process of this person."""
+    ended = subprocess.run(
+        [sys.executable, "-c", RENDER],
+        input=json.dumps(jobs), capture_output=True, text=True, check=True, cwd=home,
+        env={"PYTHONPATH": ":".join(sys.path), "HOME": str(home)},
+    )  # fmt: skip
+    assert ended.stderr == ""
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def test_text_has_the_machine_s_fonts_only_if_that_is_declared(
+    home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for name in ("latin.svg", "both.svg"):
+        (elsewhere / name).write_bytes((home / name).read_bytes())
+    here = {fonts: rendered_by(home, ("latin.svg", fonts, "plain"))[0] for fonts in ("bundled", "system")}
+    assert here["bundled"][0] != here["system"][0]
+    assert rendered_by(elsewhere, ("latin.svg", "bundled", "plain")) == [here["bundled"]]
+    assert rendered_by(elsewhere, ("latin.svg", "system", "plain")) != [here["system"]]
+
+
+def test_only_characters_that_no_font_of_the_machine_has_are_reported(home: Path) -> None:
+    (_, with_both), (_, with_neither) = rendered_by(
+        home, ("both.svg", "system", "plain"), ("neither.svg", "system", "plain")
+    )
+    assert with_both == []
+    assert with_neither == ["no font has a glyph for these characters of the drawing: \U0010fffd"]
+    ((_, bundled),) = rendered_by(home, ("both.svg", "bundled", "plain"))
+    assert bundled == ["no font has a glyph for these characters of the drawing: 日"]
+
+
+def test_watermarks_are_the_same_with_the_machine_s_fonts(home: Path) -> None:
+    bundled, system = (rendered_by(home, ("photo.png", fonts, "marked")) for fonts in ("bundled", "system"))
+    assert bundled == system
+
+
+def test_a_process_that_has_drawn_text_keeps_its_fonts(home: Path) -> None:
+    marked, refused, plain = rendered_by(
+        home,
+        ("photo.png", "bundled", "marked"),
+        ("latin.svg", "system", "plain"),
+        ("photo.png", "system", "plain"),
+    )
+    assert refused[0] == (
+        'this process has drawn text with [accept] fonts = "bundled". Start it again to use "system"'
+    )
+    assert len(marked[0]) == len(plain[0]) == 64
+
+
+def make(fonts: Fonts, *formats: str) -> Pipeline:
+    return Pipeline(
+        source=Source(store="in"),
+        output=OutputPlace(store="out"),
+        accept=Accept(formats=formats, fonts=fonts),
+        renditions={"it": Rendition(format="png", key="{version}.png"), "file": Rendition(format="base64")},
+    )
+
+
+def test_the_choice_makes_outputs_of_drawings_again_and_no_others() -> None:
+    bundled, system = make("bundled", "svg", "png"), make("system", "svg", "png")
+    for source_format, differs in (("svg", True), ("png", False), (None, False)):
+        before, after = (each.fingerprints(NO_WISHES, source_format) for each in (bundled, system))
+        assert (before["it"] != after["it"]) == differs
+        assert before["file"] == after["file"]
+    fingerprint = system.fingerprints(NO_WISHES, "svg")["it"]
+    assert system.revisions_since(fingerprint, "it", NO_WISHES, "svg") == ()
+    assert bundled.revisions_since(fingerprint, "it", NO_WISHES, "svg") is None
+
+
+def test_a_version_in_a_key_depends_on_the_fonts_if_drawings_are_accepted() -> None:
+    def key(fonts: Fonts, *formats: str) -> str:
+        return make(fonts, *formats).output_keys("a.svg", "1", sha256="2" * 64)["it"]
+
+    assert key("bundled", "svg") == key("bundled", "png") == key("system", "png") != key("system", "svg")
+
+
+def test_a_function_on_lambda_has_no_machine_fonts() -> None:
+    problems = find_lambda_problems(make("system", "svg"), is_built=False)
+    assert [str(each) for each in problems] == [
+        "accept.fonts: expected 'bundled' on Lambda, where a machine has no fonts, found 'system'"
+    ]
+    assert list(find_lambda_problems(make("bundled", "svg"), is_built=False)) == []
