@@ -85,6 +85,88 @@ def test_a_rendition_that_needs_too_much_memory_does_not_reject_the_others() -> 
     assert "bytes of memory" in rendering.errors["whole"].text
 
 
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Rendition(width=60_000, height=60_000, fit="fill", enlarge=True),
+        Rendition(width=60_000, height=60_000, fit="contain", format="png"),
+        Rendition(padding=10_000, pixel_ratio=3.0, width=10, format="tiff"),
+        Rendition(width=11_000, height=11_000, fit="cover", enlarge=True, format="avif"),
+    ],
+)
+def test_a_rendition_far_larger_than_its_picture_is_refused_before_it_is_made(recipe: Rendition) -> None:
+    began = time.monotonic()
+    rendering = render(encoded(photo(20, 20), "png"), Accept(), {"huge": recipe, "thumb": PNG})
+    assert time.monotonic() - began < 5
+    assert set(rendering.made) == {"thumb"}
+    size = {"avif": "11000 by 11000", "tiff": "60020 by 60020"}.get(recipe.format, "60000 by 60000")
+    assert rendering.errors["huge"].text.startswith(f"a rendition of {size} pixels needs ")
+    assert rendering.errors["huge"].text.endswith("that [limits] memory allows")
+
+
+def test_an_enlarged_rendition_within_the_limit_is_made() -> None:
+    recipe = Rendition(width=3000, height=2000, fit="fill", enlarge=True)
+    source = encoded(photo(20, 20), "png")
+    assert rendered(source, recipe).width == 3000
+    limited = render(source, Accept(), {"it": recipe}, limits=Limits(memory=17_999_999))
+    assert "needs 18,000,000 bytes of memory in jpeg" in limited.errors["it"].text
+
+
+CORNER = Region(left=40, top=50, width=1, height=1)
+
+
+def test_only_the_cropped_part_of_a_drawing_is_drawn() -> None:
+    """The whole drawing at this scale would have 60,000 by 30,000 pixels."""
+    accept = Accept(formats=("svg",), max_pixels=1_000_000)
+    source = drawing('<rect x="16.2" y="10.05" width="50%" height="50%" fill="red"/>')
+    made = shown_from(source, Rendition(crop=CORNER, width=600, format="jpeg"), accept)
+    assert made.size == (600, 300)
+    assert made.getpixel((280, 280)) == (255, 255, 255)
+    assert made.getpixel((590, 60)) == (255, 255, 255)
+    assert difference(made.crop((320, 90, 600, 300)), Image.new("RGB", (280, 210), "red")) < 2
+
+
+def test_a_filter_needs_the_whole_drawing() -> None:
+    """A blur of a part alone would end at the part's edges, so the whole drawing counts."""
+    blurred = drawing('<rect width="50%" height="50%" style="filter:blur(1px)"/>')
+    accept = Accept(formats=("svg",), max_pixels=1_000_000)
+    errors = render(blurred, accept, {"it": Rendition(crop=CORNER, width=600)}).errors
+    assert errors["it"].text == "expected at most 1,000,000 pixels, found 1,800,000,000: 60000 by 30000"
+
+
+def drawing(inside: str) -> bytes:
+    return f'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20">{inside}</svg>'.encode()
+
+
+ROOTS = [
+    'width="100" height="60"',
+    'viewBox="0 0 100 60"',
+    'width="200" height="60" viewBox="0 0 100 60"',
+    'width="100" height="90" viewBox="0 0 100 60" preserveAspectRatio="xMinYMin slice"',
+    'viewBox="0 0 100 60" style="width:150px" x="40" y="10"',
+    'width="25.4mm" viewBox="10 5 80 40"',
+    "",
+]
+
+
+@pytest.mark.parametrize("sheet", ["", "<style>svg{width:90px;height:70px;x:9px}</style>"])
+@pytest.mark.parametrize("root", ROOTS)
+def test_a_part_of_a_drawing_is_the_same_as_in_the_whole(root: str, sheet: str) -> None:
+    inside = (
+        '<linearGradient id="g"><stop stop-color="lime"/><stop offset="1"/></linearGradient>'
+        '<rect width="100%" height="100%" fill="#fed"/><circle cx="30" cy="40" r="20" fill="url(#g)"/>'
+        '<clipPath id="c"><circle cx="70" cy="20" r="9"/></clipPath><text x="10" y="55">Text</text>'
+        '<rect x="60%" width="30%" height="60%" clip-path="url(#c)"/>'
+    )
+    source = f'<svg xmlns="http://www.w3.org/2000/svg" {root}>{sheet}{inside}</svg>'.encode()
+    accept = Accept(formats=("svg",))
+    whole = shown_from(source, Rendition(format="png", width=1000), accept)
+    part = Rendition(format="png", width=500, crop=Region(left=25, top=20, width=50, height=40))
+    made = shown_from(source, part, accept)
+    left, top = round(whole.width * 0.25), round(whole.height * 0.2)
+    assert difference(made, whole.crop((left, top, left + 500, top + made.height))) < 0.5
+
+
 def test_a_rendition_of_a_drawing_over_the_pixel_limit_does_not_reject_the_others() -> None:
     accept = Accept(formats=("pdf", "svg"), max_pixels=1_000_000)
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="200" height="100"><rect width="9"/></svg>'

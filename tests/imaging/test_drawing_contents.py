@@ -252,6 +252,32 @@ def test_a_shape_with_an_outside_paint_is_drawn_in_its_fallback_colour() -> None
     assert made.getpixel((4, 3)) == (255, 0, 0, 255)
 
 
+def test_elements_for_other_languages_are_left_out_on_every_machine() -> None:
+    inside = (
+        '<switch><rect systemLanguage="de" width="8" height="6"/>'
+        '<rect systemLanguage="fr, en-GB" width="8" height="6" fill="lime"/>'
+        '<rect width="8" height="6" fill="red"/></switch>'
+    )
+    for language in ("de_DE.UTF-8", "en_US.UTF-8", ""):
+        env = {"PYTHONPATH": ":".join(sys.path), "LANG": language}
+        made = subprocess.run(
+            [sys.executable, "-c", DRAW], input=svg(inside), capture_output=True, check=True, env=env
+        )
+        assert opened(made.stdout).convert("RGB").getpixel((4, 3)) == (0, 255, 0)
+    assert ink(svg('<rect systemLanguage="de" width="8" height="6"/>')) == (0, 0, 0, 0)
+
+
+def test_the_language_of_a_drawing_decides_which_forms_letters_have() -> None:
+    """Without one it is English, also where the machine's is another: Romanian has another cedilla."""
+    text = '<text x="10" y="60" font-size="40" {}>ş</text>'
+    plain, english, romanian = (
+        shown(svg(text.format(attribute), f'width="90" height="90" {root}'), PNG)
+        for attribute, root in (("", ""), ('xml:lang="en"', ""), ("", 'xml:lang="ro"'))
+    )
+    assert difference(plain, english, "RGBA") == 0
+    assert difference(plain, romanian, "RGBA") > 0
+
+
 def test_a_warning_is_given_for_html_in_a_drawing() -> None:
     label = "<div xmlns='http://www.w3.org/1999/xhtml'>Start\n <b>here</b></div>"
     content = svg(f"{CROSS}<foreignObject width='8' height='6'>{label}</foreignObject>")

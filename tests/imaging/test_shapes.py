@@ -6,6 +6,7 @@ Sizes are as promised, and pixels equal those of Pillow and numpy.
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -368,15 +369,15 @@ DRAWINGS = Accept(formats=("svg", "pdf", "tiff"), max_pixels=1_000_000)
 
 
 def test_a_part_of_a_drawing_is_drawn_in_the_needed_size() -> None:
-    """The pixel limit also counts the parts beside the crop, which are drawn too."""
     quarter = Region(left=50, top=0, width=50, height=50)
     made = rendered(SQUARE, Rendition(crop=quarter, width=400, format="png"), DRAWINGS)
     assert (made.width, made.height) == (400, 200)
     alpha = np.asarray(opened(made.content).getchannel("A"))
     assert (alpha[102:, :198] == 255).all()
     assert (alpha[:98].max(), alpha[:, 202:].max()) == (0, 0)
-    tiny = Rendition(crop=Region(width=1, height=1), width=400)
-    assert "at most 1,000,000 pixels" in why_not(SQUARE, tiny, DRAWINGS)
+    tiny = Rendition(crop=Region(width=1, height=1), width=400, height=400, fit="fill")
+    assert rendered(SQUARE, tiny, DRAWINGS).height == 400
+    assert "at most 1,000,000 pixels" in why_not(SQUARE, replace(tiny, width=4000), DRAWINGS)
 
 
 def test_a_drawing_is_trimmed_to_its_visible_content() -> None:

@@ -245,12 +245,9 @@ def _load(content: bytes, header: Header, **options: Any) -> Any:
 
 def _draw(content: bytes, header: Header, part: Rectangle, wanted: Size) -> Any:
     """Return a part of a drawing at this size. Each side may differ by up to a pixel."""
-    facts = SOURCE_FORMATS[header.format]
-    draw, whole = find_code(facts.decoder), whole_for(header.grid, part, wanted)
-    if facts.draws_parts:
-        return draw(content, header, whole, rescaled(part, header.grid, whole))
-    image = draw(content, header, whole)
-    return _cut(image, rescaled(part, header.grid, Size(image.width, image.height)))
+    whole = whole_for(header.grid, part, wanted)
+    draw = find_code(SOURCE_FORMATS[header.format].decoder)
+    return draw(content, header, whole, rescaled(part, header.grid, whole))
 
 
 def _cut(image: Any, part: Rectangle, shrink: int = 1) -> Any:

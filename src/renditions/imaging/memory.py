@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from renditions.errors import NotAccepted
 from renditions.imaging.geometry import Size
 from renditions.imaging.probe import Header
-from renditions.model.formats import SOURCE_FORMATS
+from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 
 _COLOURS = 3
 """The estimate counts at most this many values per pixel, because alpha isn't always kept in memory."""
@@ -36,6 +36,22 @@ def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, 
         raise NotAccepted(
             f"the picture needs at least {max(needs):,} bytes of memory, more than the {limit_bytes:,} that "
             "[limits] memory allows. Raise it, or upload a smaller picture"
+        )
+
+
+def check_output(size: Size, page: Header, output_format: str, limit_bytes: int) -> None:
+    """Raise ``NotAccepted`` if a rendition of this size takes more memory than one picture may take.
+
+    A rendition can be far larger than its picture: by ``enlarge``, ``contain`` or ``padding``. An encoder
+    that takes row by row holds less, but would take very long.
+    """
+    is_larger = _area(size) > _area(page.displayed)
+    per_pixel = max(_bands(page) * is_larger, OUTPUT_FORMATS[output_format].held_bytes_per_pixel)
+    need = per_pixel * _area(size)
+    if need > limit_bytes:
+        raise NotAccepted(
+            f"a rendition of {size.width} by {size.height} pixels needs {need:,} bytes of memory in "
+            f"{output_format}, more than the {limit_bytes:,} that [limits] memory allows"
         )
 
 

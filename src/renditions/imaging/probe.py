@@ -72,6 +72,8 @@ class Header:
 
     A drawing has no pixels of its own: its decoder draws it at the needed size.
     """
+    draws_parts: bool = False
+    """Whether the decoder can draw a part of this drawing alone. Otherwise it draws the whole."""
     bands: int = 1
     """The least number of values per decoded pixel."""
     dpi: float | None = None

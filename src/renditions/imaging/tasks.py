@@ -26,11 +26,11 @@ from renditions.imaging.geometry import (
     round_half_up,
     whole_for,
 )
-from renditions.imaging.memory import check_memory
+from renditions.imaging.memory import check_memory, check_output
 from renditions.imaging.pages import choose_pages
 from renditions.imaging.probe import Header, keeps_animation, output_format
 from renditions.model.families import widths_of
-from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
+from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Limits
 from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
@@ -107,7 +107,12 @@ def plan_tasks(
                     parts.append((pages[number], _find_region(recipe, pages[number], trim)))
             plans.stand_ins.update(_find_stand_ins(name, recipe, parts))
             if plans.stand_ins.get(name, name) == name:
-                plans.tasks.extend([plan_task(name, recipe, *part, chosen) for part in parts])
+                tasks = [plan_task(name, recipe, *part, chosen) for part in parts]
+                for task in tasks:
+                    # The limit of pixels bounds what is drawn, but not what is added around it.
+                    if not task.page.drawing or task.plan.output != task.plan.resized:
+                        check_output(task.plan.output, task.page, task.format, limits.memory)
+                plans.tasks.extend(tasks)
         except (Unrenderable, NotAccepted) as error:
             plans.errors[name] = Reason.of(error)
     return plans
@@ -251,7 +256,7 @@ def _check_drawn(bases: Bases, max_pixels: int) -> None:
     """Raise ``NotAccepted`` if drawings have too many pixels in total."""
     _check_pixels(
         [
-            size if SOURCE_FORMATS[page.format].draws_parts else whole_for(page.grid, region, size)
+            size if page.draws_parts else whole_for(page.grid, region, size)
             for (page, region), size in bases.items()
             if page.drawing
         ],

@@ -45,8 +45,8 @@ class SourceFormat:
     decoder: str
     """f(content, header, **loader's options): returns libvips' image.
 
-    The decoder of a drawn format takes (content, header, size), and (content, header, size, part) if it
-    ``draws_parts``.
+    The decoder of a drawn format takes (content, header, size, part): a part of the drawing, and the size
+    that the whole has.
     """
     loader: str | None = None
     """The name of libvips' loader; None if another library decodes the format."""
@@ -69,8 +69,6 @@ class SourceFormat:
     tidy: str | None = None
     """f(content): returns the file with a header that follows the standard, for a second try to decode it."""
     shrink_on_load: ShrinkOnLoad = "none"
-    draws_parts: bool = False
-    """Whether the decoder can draw one part of a drawing alone, at any scale."""
     has_text: bool = False
     """Whether its files have text that is drawn in the fonts that ``[accept] fonts`` names."""
     has_pages: bool = False
@@ -141,6 +139,11 @@ class OutputFormat:
     """f(content): returns the source file without metadata, to replace a larger rendition.
 
     None: the format never replaces a rendition by a copy.
+    """
+    held_bytes_per_pixel: int = 0
+    """How many bytes its encoder holds for each pixel of a rendition; 0 if it takes them row by row.
+
+    It is the growth of a process's memory, measured with renditions of 4 to 64 megapixels.
     """
     max_side: int = 65_535
     """The longest side that the format, or its encoder here, can hold, in pixels."""

@@ -62,6 +62,7 @@ def read_header(content: bytes, page: int) -> Header:
         frames=count,
         page=page,
         drawing=_round(width * fine, height * fine),
+        draws_parts=True,
     )
 
 

@@ -6,11 +6,12 @@ font.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from renditions.errors import Undecodable
 from renditions.imaging.formats.svg_document import Drawing, read_drawing
-from renditions.imaging.geometry import Size
+from renditions.imaging.geometry import Rectangle, Size, rescaled
 from renditions.imaging.lettering import add_own_fonts
 from renditions.imaging.probe import Header
 from renditions.imaging.vips import load, translated
@@ -40,17 +41,58 @@ def read_header(content: bytes, _: int) -> Header:
         image = _load(drawing, 1)
         stored = Size(image.width, image.height)
         fine = _load(drawing, _fine_scale(stored))
-        return Header("svg", stored, orientation=1, frames=1, drawing=Size(fine.width, fine.height))
+        return Header(
+            format="svg",
+            stored=stored,
+            orientation=1,
+            frames=1,
+            drawing=Size(fine.width, fine.height),
+            # A part of what a filter gets gives other pixels at its edges: a blur would end there.
+            draws_parts=b"filter" not in drawing.content.lower(),
+        )
 
 
-def draw(content: bytes, header: Header, size: Size) -> Any:
-    """Return the drawing as a lazy libvips image in sRGB with alpha.
+def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
+    """Return a part of the drawing as a lazy libvips image in sRGB with alpha.
 
-    Each side may differ from this size by up to a pixel.
+    Each side of the whole may differ from its size by up to a pixel, and the part's sides too.
     """
-    fine = header.drawing or header.stored
-    times = max(size.width / fine.width, size.height / fine.height)
-    return _load(read_drawing(content), _fine_scale(header.stored) * times)
+    drawing, fine = read_drawing(content), header.drawing or header.stored
+    scale = _fine_scale(header.stored)
+    if header.draws_parts and part.size != size:
+        own = fine.width / scale, fine.height / scale
+        return _load(replace(drawing, content=_cut(drawing.content, own, size, part)), 1)
+    image = _load(drawing, scale * max(size.width / fine.width, size.height / fine.height))
+    box = rescaled(part, size, Size(image.width, image.height))
+    return image.crop(box.left, box.top, box.width, box.height)
+
+
+def _cut(content: bytes, own: tuple[float, float], size: Size, part: Rectangle) -> bytes:
+    """Return a document that shows a part of another one.
+
+    ``:root > svg`` is the whole drawing. It gets the size that it has on its own, whatever its attributes and
+    style sheets say.
+
+    Args:
+        content: The whole document.
+        own: Its width and height in CSS pixels.
+        size: The size that the whole has, in pixels.
+        part: The part of it.
+
+    """
+    across, down = own[0] / size.width, own[1] / size.height
+    box = part.left * across, part.top * down, part.width * across, part.height * down
+    return (
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{" ".join(f"{side:.9g}" for side in box)}" '
+            'preserveAspectRatio="none"><style>'
+            f":root{{width:{part.width}px!important;height:{part.height}px!important}}"
+            f":root>svg{{width:{own[0]:.9g}px!important;height:{own[1]:.9g}px!important;"
+            "x:0!important;y:0!important}</style>"
+        ).encode()
+        + content
+        + b"</svg>"
+    )
 
 
 def _load(drawing: Drawing, scale: float) -> Any:

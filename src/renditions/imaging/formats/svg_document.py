@@ -39,6 +39,10 @@ _NOT_DRAWN = ("foreignObject", "metadata", "script")
 _SHOWING = ("image", "feImage")
 _COPYING = ("use", "feImage", "pattern")
 """The elements that draw what their ``href`` refers to."""
+_LANGUAGE = "en"
+"""The language of drawings, whatever the machine's is."""
+_LANGUAGES = "systemLanguage"
+"""The attribute with the languages that an element is for (SVG 2, 5.9)."""
 _BLANKS = dict.fromkeys(map(ord, "\t\n\r"))
 _QUOTED_CHARACTERS = 60
 
@@ -164,7 +168,9 @@ class _Reader:
         if not self._open:
             if element.local != "svg":
                 raise Undecodable(f"expected an svg element, found {element.local[:100]!r}")
-            attributes = with_size(attributes)
+            # Without a language, the machine's would decide which forms letters have.
+            own = {} if "lang" in attributes else {"xml:lang": _LANGUAGE}
+            attributes = own | with_size(attributes)
         if element.namespace in (*_SVG, _XHTML):
             check_element(element.local)
             for attribute, value in attributes.items():
@@ -202,7 +208,8 @@ class _Reader:
         is_svg = element.namespace in _SVG
         if element.local == "include" and not is_svg:
             self._drop(attributes.get("href", name))
-        element.is_drawn = outer.is_drawn and is_svg and element.local not in _NOT_DRAWN
+        is_spoken = _is_spoken(attributes.get(_LANGUAGES))
+        element.is_drawn = outer.is_drawn and is_svg and element.local not in _NOT_DRAWN and is_spoken
         element.is_text = element.is_drawn and (outer.is_text or element.local == "text")
         # Browsers know no other extension.
         is_shown = attributes.get("requiredExtensions", _XHTML) == _XHTML
@@ -245,6 +252,8 @@ class _Reader:
 
     def _read_attribute(self, element: _Element, name: str, value: str) -> str | None:
         """Return the value to write; None to leave the attribute out."""
+        if name == _LANGUAGES:
+            return None
         if name.rpartition(":")[2] in ("href", "src") and element.local != "a":
             return self._follow(element, value.strip())
         if "(" in value:
@@ -261,3 +270,9 @@ class _Reader:
             return self._embedded.read(target)
         self._drop(target)
         return None
+
+
+def _is_spoken(languages: str | None) -> bool:
+    """Return whether an element for these languages is drawn; None: it is for all."""
+    tags = [each.strip().lower() for each in (languages or "").split(",")]
+    return languages is None or any(f"{tag}-".startswith(f"{_LANGUAGE}-") for tag in tags)
