@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from faults.test_disk import can_mount
 from imaging.fonts import make_font
 from imaging.pictures import encoded, photo
 from imaging.test_drawings import svg
@@ -30,7 +31,7 @@ recipes = {"plain": plain, "marked": Rendition(format="png", watermark=Watermark
 for file, fonts, recipe in json.load(sys.stdin):
     content = open(file, "rb").read()
     try:
-        made = render(content, Accept(formats=("svg", "png"), fonts=fonts), {"it": recipes[recipe]})
+        made = render(content, Accept(formats=("svg", "png", "pdf"), fonts=fonts), {"it": recipes[recipe]})
         digest = hashlib.sha256(made.made["it"].content).hexdigest()
         print(json.dumps([digest, [each.text for each in made.warnings]]))
     except Failed as error:
@@ -53,10 +54,14 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def rendered_by(home: Path, *jobs: tuple[str, Fonts, str]) -> list[Any]:
-    """Return a hash or an error, and the warnings, of each job in one new process of this person."""
+def rendered_by(home: Path, *jobs: tuple[str, Fonts, str], before: str = "") -> list[Any]:
+    """Return a hash or an error, and the warnings, of each job in one new process of this person.
+
+    The shell commands ``before`` run in a mount namespace of the process.
+    """
+    namespace = ["unshare", "-rm", "sh", "-euc", before + 'exec "$@"', "sh"] if before else []
     ended = subprocess.run(
-        [sys.executable, "-c", RENDER],
+        [*namespace, sys.executable, "-c", RENDER],
         input=json.dumps(jobs), capture_output=True, text=True, check=True, cwd=home,
         env={"PYTHONPATH": ":".join(sys.path), "HOME": str(home)},
     )  # fmt: skip
@@ -102,6 +107,33 @@ def test_a_process_that_has_drawn_text_keeps_its_fonts(home: Path) -> None:
         'this process has drawn text with [accept] fonts = "bundled". Start it again to use "system"'
     )
     assert len(marked[0]) == len(plain[0]) == 64
+
+
+def pdf_naming(font: str) -> bytes:
+    """Return a PDF with text in a font that it doesn't embed."""
+    text = "BT /F 40 Tf 10 20 Td (AAA) Tj ET"
+    objects = (
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[4 0 R]/Count 1>>",
+        f"<</Length {len(text)}>>stream\n{text}\nendstream",
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 80]/Contents 3 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+        f"<</Type/Font/Subtype/TrueType/BaseFont/{font}>>",
+    )
+    numbered = "".join(f"{number} 0 obj{each} endobj\n" for number, each in enumerate(objects, 1))
+    return f"%PDF-1.4\n{numbered}trailer<</Root 1 0 R/Size 6>>\n%%EOF\n".encode()
+
+
+def test_a_font_that_a_pdf_does_not_embed_is_the_machine_s_only_if_that_is_declared(home: Path) -> None:
+    """PDFium looks for fonts in the folders of the system, so this test mounts one there."""
+    if not can_mount():
+        pytest.skip("this user can't mount here")
+    (home / "page.pdf").write_bytes(pdf_naming("Boxes"))
+    install = "mount -t tmpfs x /usr/local/share && cp -r .fonts /usr/local/share/fonts && "
+    runs: tuple[tuple[Fonts, str], ...] = (("bundled", ""), ("bundled", install), ("system", install))
+    without, bundled, system = (
+        rendered_by(home, ("page.pdf", fonts, "plain"), before=before)[0][0] for fonts, before in runs
+    )
+    assert without == bundled != system
 
 
 def make(fonts: Fonts, *formats: str) -> Pipeline:

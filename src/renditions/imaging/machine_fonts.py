@@ -1,7 +1,7 @@
 """Let the text of drawings have the machine's fonts, if the pipeline file declares it.
 
 A process can't change its mind once it has drawn a text, because fontconfig reads its configuration only
-once.
+once, and PDFium keeps the fonts that it has found.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Choice:
 
     wanted: Fonts = "bundled"
     used: Fonts | None = None
-    """The fonts that fontconfig uses; None before the first text."""
+    """The fonts that fontconfig and PDFium use; None before the first text."""
 
 
 def choose(fonts: Fonts) -> None:
@@ -34,8 +34,10 @@ def choose(fonts: Fonts) -> None:
     _Choice.wanted = fonts
 
 
-def settle() -> None:
-    """Let fontconfig use the chosen fonts. Every text that is drawn needs this call before it.
+def settle() -> Fonts:
+    """Let fontconfig use the chosen fonts, and return the choice.
+
+    Whatever draws text needs this call before it.
 
     Raises:
         Failed: This process has drawn text with other fonts.
@@ -50,6 +52,7 @@ def settle() -> None:
             f'this process has drawn text with [accept] fonts = "{_Choice.used}". Start it again to use '
             f'"{_Choice.wanted}"'
         )
+    return _Choice.used
 
 
 def without_machine_s(missing: str) -> str:

@@ -147,6 +147,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             check_end="pdf:check_end",
             is_salvageable=True,
             shrink_on_load="drawn",
+            has_text=True,
             has_pages=True,
             is_scriptable=True,
             auto="jpeg",

@@ -96,8 +96,8 @@ class Accept:
     ] = "reject"
     fonts: Annotated[
         Fonts,
-        "The fonts for the text of an SVG. bundled: Open Sans, the same on every machine. system: those of "
-        "the machine, so each machine can make other outputs.",
+        "The fonts for the text of an SVG, and of a PDF that lacks some. bundled: the same on every machine. "
+        "system: those of the machine, so each machine can make other outputs.",
     ] = "bundled"
     burned_in_annotation: Annotated[
         bool,

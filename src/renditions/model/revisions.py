@@ -50,6 +50,7 @@ REVISIONS: tuple[Revision, ...] = (
     Revision(10, "source", "gif", "The canvas outside of the frames is transparent."),
     Revision(11, "output", "pdf", "Pages have their size on paper, and pages of two tones lose nothing."),
     Revision(12, "text", "declared fonts", "Texts in a declared font aren't hinted."),
+    Revision(13, "source", "pdf", "Text in fonts that a page lacks is the same on every machine."),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 

@@ -102,7 +102,7 @@ def find_accept_problems(accept: Accept) -> Iterator[Problem]:
             "accept.burned_in_annotation", f"{' or '.join(PRIVATE_SOURCES)} in formats with it", "none"
         )
     if accept.fonts == "system" and WITH_TEXT.isdisjoint(accept.formats):
-        yield Problem("accept.fonts", f"{' or '.join(WITH_TEXT)} in formats with it", "none")
+        yield Problem("accept.fonts", f"{' or '.join(sorted(WITH_TEXT))} in formats with it", "none")
     least = (accept.min_width or 1) * (accept.min_height or 1)
     if least > accept.max_pixels:
         expected = f"at least the {least:,} pixels of min_width and min_height"

@@ -43,7 +43,7 @@ def json_schema() -> dict[str, Any]:
     in_dicom = {"formats": {"contains": _one_of(*PRIVATE_SOURCES)}}
     schema["properties"]["accept"]["allOf"] = [
         _when({"burned_in_annotation": _one_of(True)}, _must(in_dicom)),
-        _when({"fonts": _one_of("system")}, _must({"formats": {"contains": _one_of(*WITH_TEXT)}})),
+        _when({"fonts": _one_of("system")}, _must({"formats": {"contains": _one_of(*sorted(WITH_TEXT))}})),
     ]
     schema["properties"]["catalog"]["properties"]["key"]["not"] = _one_of(*sorted(RESERVED_ATTRIBUTES))
     copy = _must({"format": _one_of(*(each.name for each in OUTPUT_FORMATS.values() if each.holds_file))})

@@ -9,9 +9,11 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from renditions.errors import Undecodable
+from renditions.imaging import machine_fonts
 from renditions.imaging.extras import import_extra
 from renditions.imaging.formats.jpeg import encode as encode_jpeg
 from renditions.imaging.geometry import Rectangle, Size
@@ -150,10 +152,24 @@ def _round(width: float, height: float) -> Size:
     return Size(max(1, round(width)), max(1, round(height)))
 
 
+@cache
+def _leave_out_machine_fonts() -> Any:
+    """Let PDFium draw text whose font a page names but lacks in PDFium's own fonts, and no others.
+
+    PDFium keeps a pointer to the returned table, which has no function that finds a font.
+    """
+    raw = import_extra("pypdfium2.raw", _EXTRA)
+    table = raw.FPDF_SYSFONTINFO(version=1)
+    raw.FPDF_SetSystemFontInfo(table)
+    return table
+
+
 @contextmanager
 def _open(content: bytes) -> Iterator[Any]:
     pdfium = import_extra("pypdfium2", _EXTRA)
     with _LOCK:
+        if machine_fonts.settle() == "bundled":
+            _leave_out_machine_fonts()
         try:
             with pdfium.PdfDocument(content) as document:
                 yield document
