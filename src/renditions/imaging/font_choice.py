@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 from renditions.imaging.typeface import Face, choose_face, default_font
@@ -46,6 +47,7 @@ class Letters:
         return "".join(piece.text for piece in self.pieces if not piece.is_bundled)
 
 
+@lru_cache(maxsize=4)  # each member of a family has the same watermark
 def choose_fonts(text: str, font: Attachment | None, number: int | None = None) -> Letters:
     """Split the text by font.
 

@@ -128,7 +128,6 @@ def _read(picture: Attachment) -> Any:
     return image if image.hasalpha() else image.bandjoin(_OPAQUE)
 
 
-@lru_cache(maxsize=8)
 def _lay_out(text: str, font: Attachment | None, face: int | None) -> Letters:
     try:
         return choose_fonts(text, font, face)
