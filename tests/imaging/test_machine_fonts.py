@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -40,10 +41,16 @@ for file, fonts, recipe in json.load(sys.stdin):
 TEXT = '<text x="10" y="60" font-size="40" font-family="Boxes, sans-serif">{}</text>'
 
 
+INSTALL = "mount -t tmpfs x /usr/local/share && cp -r fonts /usr/local/share && "
+"""Shell commands that install the folder's fonts, in a mount namespace."""
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Return the folder of a person who has a font, a drawing and a photo in it."""
-    fonts = tmp_path / ".fonts"
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with fonts that can be installed, drawings and a photo."""
+    if not can_mount():
+        pytest.skip("this user can't mount here")
+    fonts = tmp_path / "fonts"
     fonts.mkdir()
     (fonts / "boxes.ttf").write_bytes(make_font({"日": (900, 800), "A": (300, 700)}))
     (fonts / "empty.ttf").touch()
@@ -51,54 +58,52 @@ def home(tmp_path: Path) -> Path:
     for name, text in (("latin", "A"), ("both", "A日"), ("neither", "A\U0010fffd")):
         (tmp_path / f"{name}.svg").write_bytes(svg(TEXT.format(text), 'width="400" height="100"'))
     (tmp_path / "photo.png").write_bytes(encoded(photo(), "png"))
+    (tmp_path / "page.pdf").write_bytes(pdf_naming("Boxes"))
     return tmp_path
 
 
-def rendered_by(home: Path, *jobs: tuple[str, Fonts, str], before: str = "") -> list[Any]:
-    """Return a hash or an error, and the warnings, of each job in one new process of this person.
-
-    The shell commands ``before`` run in a mount namespace of the process.
-    """
-    namespace = ["unshare", "-rm", "sh", "-euc", before + 'exec "$@"', "sh"] if before else []
+def printed(folder: Path, code: str, given: Any = None, before: str = INSTALL) -> list[str]:
+    """Return the lines that a Python program prints after the shell commands ``before``."""
     ended = subprocess.run(
-        [*namespace, sys.executable, "-c", RENDER],
-        input=json.dumps(jobs), capture_output=True, text=True, check=True, cwd=home,
-        env={"PYTHONPATH": ":".join(sys.path), "HOME": str(home)},
+        ["unshare", "-rm", "sh", "-euc", before + 'exec "$@"', "sh", sys.executable, "-c", code],
+        input=json.dumps(given), capture_output=True, text=True, check=True, cwd=folder,
+        env={"PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"]},
     )  # fmt: skip
-    assert ended.stderr == ""
-    return [json.loads(line) for line in ended.stdout.splitlines()]
+    return ended.stdout.splitlines()
 
 
-def test_text_has_the_machine_s_fonts_only_if_that_is_declared(
-    home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
-    for name in ("latin.svg", "both.svg"):
-        (elsewhere / name).write_bytes((home / name).read_bytes())
-    here = {fonts: rendered_by(home, ("latin.svg", fonts, "plain"))[0] for fonts in ("bundled", "system")}
-    assert here["bundled"][0] != here["system"][0]
-    assert rendered_by(elsewhere, ("latin.svg", "bundled", "plain")) == [here["bundled"]]
-    assert rendered_by(elsewhere, ("latin.svg", "system", "plain")) != [here["system"]]
+def rendered_in(folder: Path, *jobs: tuple[str, Fonts, str], before: str = INSTALL) -> list[Any]:
+    """Return a hash or an error, and the warnings, of each job in one new process."""
+    return [json.loads(line) for line in printed(folder, RENDER, jobs, before)]
 
 
-def test_only_characters_that_no_font_of_the_machine_has_are_reported(home: Path) -> None:
-    (_, with_both), (_, with_neither) = rendered_by(
-        home, ("both.svg", "system", "plain"), ("neither.svg", "system", "plain")
+@pytest.mark.parametrize("name", ["latin.svg", "page.pdf"])
+def test_text_has_the_machine_s_fonts_only_if_that_is_declared(folder: Path, name: str) -> None:
+    runs: tuple[tuple[Fonts, str], ...] = (("bundled", ""), ("bundled", INSTALL), ("system", INSTALL))
+    without, bundled, system = (
+        rendered_in(folder, (name, fonts, "plain"), before=before)[0][0] for fonts, before in runs
+    )
+    assert without == bundled != system
+
+
+def test_only_characters_that_no_font_of_the_machine_has_are_reported(folder: Path) -> None:
+    (_, with_both), (_, with_neither) = rendered_in(
+        folder, ("both.svg", "system", "plain"), ("neither.svg", "system", "plain")
     )
     assert with_both == []
     assert with_neither == ["no font has a glyph for these characters of the drawing: \U0010fffd"]
-    ((_, bundled),) = rendered_by(home, ("both.svg", "bundled", "plain"))
+    ((_, bundled),) = rendered_in(folder, ("both.svg", "bundled", "plain"))
     assert bundled == ["no font has a glyph for these characters of the drawing: 日"]
 
 
-def test_watermarks_are_the_same_with_the_machine_s_fonts(home: Path) -> None:
-    bundled, system = (rendered_by(home, ("photo.png", fonts, "marked")) for fonts in ("bundled", "system"))
+def test_watermarks_are_the_same_with_the_machine_s_fonts(folder: Path) -> None:
+    bundled, system = (rendered_in(folder, ("photo.png", fonts, "marked")) for fonts in get_args(Fonts))
     assert bundled == system
 
 
-def test_a_process_that_has_drawn_text_keeps_its_fonts(home: Path) -> None:
-    marked, refused, plain = rendered_by(
-        home,
+def test_a_process_that_has_drawn_text_keeps_its_fonts(folder: Path) -> None:
+    marked, refused, plain = rendered_in(
+        folder,
         ("photo.png", "bundled", "marked"),
         ("latin.svg", "system", "plain"),
         ("photo.png", "system", "plain"),
@@ -107,6 +112,24 @@ def test_a_process_that_has_drawn_text_keeps_its_fonts(home: Path) -> None:
         'this process has drawn text with [accept] fonts = "bundled". Start it again to use "system"'
     )
     assert len(marked[0]) == len(plain[0]) == 64
+
+
+IN_WORKER = """
+import hashlib
+from pathlib import Path
+from renditions.local.workers.pool import RenderPool
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
+accept, recipes = Accept(formats=("svg",), fonts="system"), {"it": Rendition(format="png")}
+with RenderPool(1, 60) as pool:
+    made = pool(Path("both.svg").read_bytes(), accept, recipes)
+print(hashlib.sha256(made.made["it"].content).hexdigest())
+"""
+
+
+def test_a_confined_worker_finds_the_machine_s_fonts(folder: Path) -> None:
+    ((direct, _),) = rendered_in(folder, ("both.svg", "system", "plain"))
+    assert printed(folder, IN_WORKER) == [direct]
 
 
 def pdf_naming(font: str) -> bytes:
@@ -121,19 +144,6 @@ def pdf_naming(font: str) -> bytes:
     )
     numbered = "".join(f"{number} 0 obj{each} endobj\n" for number, each in enumerate(objects, 1))
     return f"%PDF-1.4\n{numbered}trailer<</Root 1 0 R/Size 6>>\n%%EOF\n".encode()
-
-
-def test_a_font_that_a_pdf_does_not_embed_is_the_machine_s_only_if_that_is_declared(home: Path) -> None:
-    """PDFium looks for fonts in the folders of the system, so this test mounts one there."""
-    if not can_mount():
-        pytest.skip("this user can't mount here")
-    (home / "page.pdf").write_bytes(pdf_naming("Boxes"))
-    install = "mount -t tmpfs x /usr/local/share && cp -r .fonts /usr/local/share/fonts && "
-    runs: tuple[tuple[Fonts, str], ...] = (("bundled", ""), ("bundled", install), ("system", install))
-    without, bundled, system = (
-        rendered_by(home, ("page.pdf", fonts, "plain"), before=before)[0][0] for fonts, before in runs
-    )
-    assert without == bundled != system
 
 
 def make(fonts: Fonts, *formats: str) -> Pipeline:
