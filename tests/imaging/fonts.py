@@ -10,7 +10,9 @@ from fontTools.feaLib.builder import addOpenTypeFeaturesFromString
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.t2CharStringPen import T2CharStringPen
 from fontTools.pens.ttGlyphPen import TTGlyphPen
-from fontTools.ttLib import TTCollection, TTFont
+from fontTools.ttLib import TTCollection, TTFont, newTable
+from fontTools.ttLib.tables.sbixGlyph import Glyph
+from fontTools.ttLib.tables.sbixStrike import Strike
 
 from renditions.model.fields import Attachment
 
@@ -67,6 +69,24 @@ def make_font(
     if features:
         addOpenTypeFeaturesFromString(builder.font, features)
     return _saved(builder.font)
+
+
+def make_bitmap_font(character: str, picture: bytes, side: int) -> bytes:
+    """Return a font whose only character is a square PNG of this many pixels."""
+    font = TTFont(io.BytesIO(make_font({character: (1000, 1000)})))
+    strike = Strike(ppem=side, resolution=72)
+    for name in font.getGlyphOrder():
+        is_drawn = name == _name(character)
+        strike.glyphs[name] = Glyph(
+            glyphName=name,
+            graphicType="png " if is_drawn else None,
+            imageData=picture if is_drawn else None,
+            originOffsetX=0,
+            originOffsetY=0,
+        )
+    table = font["sbix"] = newTable("sbix")
+    table.version, table.flags, table.strikes = 1, 1, {side: strike}
+    return _saved(font)
 
 
 def make_collection(*fonts: bytes) -> bytes:

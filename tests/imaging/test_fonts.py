@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imaging.fonts import attached, make_collection, make_font
+from imaging.fonts import attached, make_bitmap_font, make_collection, make_font
 from imaging.pictures import difference, encoded, opened, photo, pixels
 from renditions.errors import Undecodable
 from renditions.imaging.font_choice import STAND_IN, Letters, choose_fonts
+from renditions.imaging.lettering import draw_letters
 from renditions.imaging.render import render
 from renditions.imaging.typeface import choose_face, default_font, find_missing, read_faces
 from renditions.model.fields import Attachment
@@ -147,6 +148,18 @@ def test_emoji_have_their_colours_and_letters_the_declared_one() -> None:
         assert (np.abs(left - colour).max(axis=2) == 0).sum() > 100
         assert (np.abs(right - colour).max(axis=2) == 0).sum() == 0
     assert (right.min(axis=2) == 255).sum() > 100
+
+
+def test_emoji_that_are_pictures_have_the_size_of_the_text() -> None:
+    """Such a font has its pictures in few sizes, here in one of 100 pixels."""
+    square = encoded(Image.new("RGBA", (100, 100), (0, 200, 0, 255)), "png")
+    letters = choose_fonts("A📷A", attached(make_bitmap_font("📷", square, 100)))
+    for font_pixels in (50, 100, 400):
+        made = draw_letters(letters, "#ff0000", font_pixels)
+        bands = np.frombuffer(made.write_to_memory(), np.uint8).reshape(made.height, made.width, 4)
+        green = (bands[..., 1] > 150) & (bands[..., 3] > 200)
+        assert np.ptp(np.flatnonzero(green.any(0))) + 1 == pytest.approx(font_pixels, abs=3)
+        assert np.ptp(np.flatnonzero(green.any(1))) + 1 == pytest.approx(font_pixels, abs=3)
 
 
 def test_a_watermark_s_opacity_holds_for_emoji() -> None:
