@@ -127,7 +127,7 @@ def test_only_the_cropped_part_of_a_drawing_is_drawn() -> None:
 
 
 def test_a_filter_needs_the_whole_drawing() -> None:
-    """A blur of a part alone would end at the part's edges, so the whole drawing counts."""
+    """A blur of a part alone would end at the part's edges."""
     blurred = drawing('<rect width="50%" height="50%" style="filter:blur(1px)"/>')
     accept = Accept(formats=("svg",), max_pixels=1_000_000)
     errors = render(blurred, accept, {"it": Rendition(crop=CORNER, width=600)}).errors

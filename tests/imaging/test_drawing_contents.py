@@ -268,7 +268,7 @@ def test_elements_for_other_languages_are_left_out_on_every_machine() -> None:
 
 
 def test_the_language_of_a_drawing_decides_which_forms_letters_have() -> None:
-    """Without one it is English, also where the machine's is another: Romanian has another cedilla."""
+    """Without one it is English: Romanian has another cedilla."""
     text = '<text x="10" y="60" font-size="40" {}>ş</text>'
     plain, english, romanian = (
         shown(svg(text.format(attribute), f'width="90" height="90" {root}'), PNG)

@@ -1,4 +1,4 @@
-"""Drawings have the machine's fonts if the pipeline file declares it. Watermarks never do."""
+"""Drawings have the machine's fonts if the pipeline file declares it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def printed(folder: Path, code: str, given: Any = None, before: str = INSTALL) -> list[str]:
-    """Return the lines that a Python program prints after the shell commands ``before``."""
+    """Return the lines that a program prints after the commands ``before``."""
     ended = subprocess.run(
         ["unshare", "-rm", "sh", "-euc", before + 'exec "$@"', "sh", sys.executable, "-c", code],
         input=json.dumps(given), capture_output=True, text=True, check=True, cwd=folder,

@@ -45,7 +45,10 @@ def add_own_fonts() -> None:
 
 @cache
 def _add_own_fonts() -> None:
-    """Add the fonts, by drawing a text with each font's file: libvips has no other call for that."""
+    """Add the fonts, by drawing a text with each font's file.
+
+    libvips has no other call for that.
+    """
     for path in own_fonts():
         Image.text("x", font=str(path), fontfile=str(path)).avg()
 

@@ -1,4 +1,4 @@
-"""Let the text of drawings have the machine's fonts, if the pipeline file declares it.
+"""Let drawings have the machine's fonts, if the pipeline file declares it.
 
 A process can't change its mind once it has drawn a text, because fontconfig reads its configuration only
 once, and PDFium keeps the fonts that it has found.
@@ -56,7 +56,10 @@ def settle() -> Fonts:
 
 
 def without_machine_s(missing: str) -> str:
-    """Return those characters that no font of the machine has either, if drawings may have its fonts."""
+    """Return those of the characters that no font of the machine has either.
+
+    Return all of them if drawings may not have its fonts.
+    """
     return _find_missing(missing) if missing and _Choice.wanted == "system" else missing
 
 

@@ -40,7 +40,7 @@ def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, 
 
 
 def check_output(size: Size, page: Header, output_format: str, limit_bytes: int) -> None:
-    """Raise ``NotAccepted`` if a rendition of this size takes more memory than one picture may take.
+    """Raise ``NotAccepted`` if a rendition of this size takes too much memory.
 
     A rendition can be far larger than its picture: by ``enlarge``, ``contain`` or ``padding``. An encoder
     that takes row by row holds less, but would take very long.

@@ -28,7 +28,7 @@ def template_values(name: str, etag: str, sha256: str = "") -> dict[str, str]:
 
 
 def version_of(fingerprint: str, sha256: str) -> str:
-    """Return the value of ``{version}`` for a recipe's fingerprint and a picture's content."""
+    """Return the value of ``{version}`` for a fingerprint and a content."""
     return hash_of([sha256, fingerprint])[:DIGITS] if sha256 else UNKNOWN
 
 

@@ -154,9 +154,10 @@ def _round(width: float, height: float) -> Size:
 
 @cache
 def _leave_out_machine_fonts() -> Any:
-    """Let PDFium draw text whose font a page names but lacks in PDFium's own fonts, and no others.
+    """Let PDFium find no font of the machine.
 
-    PDFium keeps a pointer to the returned table, which has no function that finds a font.
+    PDFium then draws text in its own fonts if a page doesn't embed the font. It keeps a pointer to the
+    returned table, which has no function that finds a font.
     """
     raw = import_extra("pypdfium2.raw", _EXTRA)
     table = raw.FPDF_SYSFONTINFO(version=1)
