@@ -89,7 +89,10 @@ def main() -> None:
 
 
 def _take_turns(measure: Callable[[str], float], rounds: int) -> dict[str, list[float]]:
-    """Return each way's seconds in each round but the first, which fills caches."""
+    """Return the seconds of each way, one per round.
+
+    One more round comes first. It fills caches and isn't counted.
+    """
     seconds: dict[str, list[float]] = {way: [] for way in _LAYERS}
     for number in range(rounds + 1):
         for way in random.sample(list(_LAYERS), len(_LAYERS)):

@@ -368,7 +368,7 @@ def test_watch_processes_new_changed_and_deleted_pictures(folder: Path) -> None:
     assert list(outputs(folder)) == ["sub/thumb_second.jpg"]
 
 
-def test_warnings_are_shown_and_select_the_pictures_that_have_them(folder: Path) -> None:
+def test_show_prints_warnings_and_list_selects_pictures_by_warning(folder: Path) -> None:
     write_pipeline(folder, '[renditions.moving]\nformat = "webp"\nanimation = "keep"\n')
     frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "lime")]
     frames[0].save(folder / "inbox" / "moving.png", save_all=True, append_images=frames[1:])

@@ -189,7 +189,7 @@ def test_retry_makes_a_picture_with_an_unreadable_record_again_and_forget_delete
     assert (forgotten.code, forgotten.data["left"]) == (0, [])
     assert listed(synced) == ["cats/a.jpg", "dogs/c.jpg", "e.jpg"]
     assert not any(key.startswith("cats/b.jpg") for key in outputs(synced))
-    assert run(synced, "status", "--json").data["counts"]["done"] == 3
+    assert run(synced, "status", "--json").data["by_status"]["done"] == 3
     assert run(synced, "sync", "--strict").code == 0
 
 

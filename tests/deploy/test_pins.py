@@ -157,7 +157,9 @@ def flawed(**fields: object) -> object:
     return {"vulnerabilities": [{"id": "PYSEC-1", "fixed_in": ["9.9"], **fields}]}
 
 
-def test_an_audit_names_every_library_that_it_could_not_ask_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_audit_names_every_library_that_the_index_did_not_answer_about(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with serve({"pyvips": 503, "msgspec": 404, "rich": "no page", "typer": flawed()}) as index:
         assert audit(index) == 1
     shown = capsys.readouterr().out

@@ -95,14 +95,14 @@ def test_processing_does_not_fail_if_another_worker_kept_the_missing_picture() -
     World.processor(world, steps=steps).process(NAME)
     world = World(pipeline=world.pipeline)
     world.upload(NAME, b"one")
-    get = steps.names.index("MemoryStore.get")
+    read = steps.names.index("MemoryStore.stream")
 
     def meanwhile() -> None:
         world.remove(NAME)
         world.now += timedelta(hours=1)
         world.processor("second").process(NAME)
 
-    outcome = world.processor("first", Steps(at=get, before=meanwhile)).process(NAME)
+    outcome = world.processor("first", Steps(at=read, before=meanwhile)).process(NAME)
     assert outcome.result == "unchanged"
 
 

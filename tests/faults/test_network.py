@@ -4,8 +4,8 @@ After the network works again, one sync restores the promise.
 
 S3, DynamoDB, SQS and SNS are moto's. The proxy before them refuses, resets, cuts and delays requests. The
 worker, the stores, the catalog and the notices are the real ones; the renderer only hashes. A seed decides
-how each request in turn ends. The threads decide which request that is. ``make test-network`` runs many seeds
-with thirty pictures each.
+how the proxy answers the first, second and each later request. The order in which the threads send their
+requests isn't fixed. ``make test-network`` runs many seeds with thirty pictures each.
 """
 
 from __future__ import annotations

@@ -77,7 +77,8 @@ def test_a_dicom_is_never_copied_as_base64() -> None:
 
 def test_a_dicom_whose_pixels_identify_the_patient_is_rejected_unless_allowed() -> None:
     content = dicom(ramp(0, 255, "u1"), BurnedInAnnotation="YES")
-    assert refusal(content) == "expected pixels that don't identify the patient, found BurnedInAnnotation YES"
+    refused = "expected pixels that don't identify the patient, found BurnedInAnnotation YES. "
+    assert refusal(content).startswith(refused)
     assert row(content=dicom(ramp(0, 255, "u1"), BurnedInAnnotation="NO"))[:3] == [0, 1, 2]
     assert shown(content, accept=replace(ACCEPT, burned_in_annotation=True)).size == (256, 16)
 

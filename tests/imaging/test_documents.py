@@ -152,7 +152,7 @@ def test_an_animation_of_too_many_frames_is_rejected_if_they_are_kept() -> None:
     assert render(source, Accept(), {"it": Rendition()}, limits=Limits(frames=1)).rejected is None
 
 
-def test_a_document_with_a_truncated_page_gives_renditions_of_the_other_pages() -> None:
+def test_a_truncated_page_fails_only_the_renditions_that_show_it() -> None:
     source = tiff(PAGES)
     recipes = {"all": Rendition(format="pdf", pages="all"), "cover": Rendition(format="png")}
     rendering = render(source[:-40], Accept(), recipes)

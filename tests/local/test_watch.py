@@ -110,7 +110,7 @@ def test_files_of_a_folder_that_is_moved_in_are_reported(watched: Watched, tmp_p
 def test_files_in_quickly_created_folders_are_reported(watched: Watched) -> None:
     """The watch of a new folder starts a moment late.
 
-    Files that were created before that are reported too.
+    Files created before the watch starts are reported too.
     """
     wanted = []
     for number in range(50):

@@ -1,6 +1,6 @@
-"""The page in a real browser, with the API of AWS.
+"""The page in a real browser, with Renditions' API as it runs on AWS.
 
-The buckets are moto's, and the gateway is the tests' own.
+moto serves the buckets. The tests have a gateway of their own.
 """
 
 from __future__ import annotations

@@ -212,7 +212,7 @@ def retry(  # noqa: PLR0913 - one for each option
         standing = parts.bind(FOLLOWS)
         for name in order.selection.names:
             if parts.catalog.repair(name):
-                display.messages.print(f"{escape(name)}: {REASON}. It is processed again.")
+                display.messages.print(f"{escape(name)}: {REASON}. Renditions processes the picture again.")
         reopened = sum(reopen(parts.catalog, record) for record in _find_undone(parts, order.selection))
         if reopened or not names:
             display.messages.print(f"Failed or rejected pictures to try again: {reopened:,}")

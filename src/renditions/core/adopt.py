@@ -31,8 +31,8 @@ def check_not_lost(
 ) -> None:
     """Raise CatalogLost if the catalog is empty but most wanted keys hold files.
 
-    Files that this catalog wrote don't count. For a catalog with records, this check costs one read. An
-    unreadable record counts, too.
+    Files that this catalog wrote don't count. For a catalog with records, this check costs one read. A record
+    that can't be read is a record too.
     """
     unreadable: list[Unreadable] = []
     has_records = next(iter(catalog.list(on_unreadable=unreadable.append)), None) or unreadable

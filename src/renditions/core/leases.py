@@ -127,12 +127,12 @@ class Leases:
     ) -> StoredObject:
         """Write an output, unless another worker took the lease over.
 
-        If the key holds an unexpected file that Renditions wrote, this method replaces it: a crash left the
-        file there, or our own request wrote it and the answer got lost. It replaces any other file only with
-        ``may_replace``.
+        If the key holds an unexpected file that this catalog wrote, this method replaces it: a crash left
+        the file there, or our own request wrote it and the answer got lost. It replaces any other file only
+        with ``may_replace``.
 
         Raises:
-            ForeignOutput: The key holds a file that Renditions didn't write.
+            ForeignOutput: The key holds a file that this catalog didn't write.
 
         If our lease ran out while we worked, its next holder may have written already, and our write must not
         undo that:

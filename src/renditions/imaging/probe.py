@@ -162,7 +162,10 @@ def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mappin
     checks them.
     """
     if header.is_annotated and not accept.burned_in_annotation:
-        raise NotAccepted("expected pixels that don't identify the patient, found BurnedInAnnotation YES")
+        raise NotAccepted(
+            "expected pixels that don't identify the patient, found BurnedInAnnotation YES. Remove the "
+            "annotation, or set [accept] burned_in_annotation = true"
+        )
     width, height = header.displayed.width, header.displayed.height
     for side, length in (("width", width), ("height", height)):
         least, most = getattr(accept, f"min_{side}"), getattr(accept, f"max_{side}")

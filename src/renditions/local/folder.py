@@ -139,7 +139,8 @@ class FolderStore:
                 if (before.st_ctime_ns, _etag(before)) == (after.st_ctime_ns, _etag(after)):
                     return self._describe(key, after), content
         raise StoreFailed(
-            f"{self._root / key} can't be read: it changed during each of {READ_ATTEMPTS} attempts"
+            f"{self._root / key} can't be read: it changed during each of {READ_ATTEMPTS} attempts. "
+            "Try again when no other program writes to it"
         )
 
     def stream(

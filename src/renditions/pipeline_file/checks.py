@@ -126,7 +126,10 @@ def find_catalog_problems(pipeline: Pipeline) -> Iterator[Problem]:
 
 
 def find_copy_problems(pipeline: Pipeline) -> Iterator[Problem]:
-    """Yield the renditions that would copy files which identify a person."""
+    """Yield a problem for each rendition that copies private files such as DICOM.
+
+    A private file may identify a person.
+    """
     private = [name for name in PRIVATE_SOURCES if name in pipeline.accept.formats]
     for name, rendition in pipeline.renditions.items() if private else ():
         if not rendition.needs_pixels:
