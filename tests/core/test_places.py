@@ -236,6 +236,37 @@ class TestPartialRuns:
 
     ask = Ask(renditions=frozenset({"thumb"}))
 
+    def test_a_partial_run_deletes_no_kept_output_after_a_move_of_the_output_store(
+        self, world: World
+    ) -> None:
+        """Its time is over, but it is in the former store.
+
+        In the present store, another program wrote the key.
+        """
+        world.use_output(keep_replaced=WEEK.total_seconds())
+        use(world, thumb=MOVED, large=LARGE, extra=Rendition(width=9, on_demand=True))
+        world.settle()
+        world.now += WEEK
+        world.move_output("elsewhere")
+        world.overwrite(f"{NAME}/thumb.jpg", b"theirs")
+        before = world.record()
+        assert [(old.key, old.place) for old in before.retired] == [(f"{NAME}/thumb.jpg", "")]
+        outcome = world.processor().process(NAME, Ask(renditions=frozenset({"extra"})))
+        assert outcome.result == "unchanged"
+        assert world.content(f"{NAME}/thumb.jpg") == b"theirs"
+        assert world.record() == before
+
+    def test_a_partial_run_reports_no_result_of_a_picture_that_is_gone_by_then(self, world: World) -> None:
+        world.upload("bad.jpg", b"bad: it is bad")
+        steps = Steps()
+        probe = World()
+        probe.upload("bad.jpg", b"bad: it is bad")
+        probe.processor(steps=steps).process("bad.jpg", self.ask)
+        _, finish, *_ = (at for at, name in enumerate(steps.names) if name == "MemoryCatalog.write")
+        gone = Steps(at=finish, before=lambda: world.remove("bad.jpg"))
+        outcome = world.processor(steps=gone).process("bad.jpg", self.ask)
+        assert outcome.result == "unchanged"
+
     def test_only_the_requested_rendition_is_made_and_a_full_run_makes_the_rest(self, world: World) -> None:
         world.upload("b.jpg", b"two")
         world.processor().process("b.jpg", self.ask)

@@ -159,7 +159,7 @@ class History(Site):
         stopped = self._run(partial(self._is_stopped, ATTENDED))
         is_unchanged = not self.catalog.records and self.place.contents() == before
         promise.must(bool(stopped) and is_unchanged, "a sync with a lost catalog went on")
-        self._run(partial(sync, self, ask, is_attended=ask.adopts))
+        self._run(partial(sync, self, ask, is_attended=ask.adopts, checks_loss=False))
 
     def _change_former_output(self) -> None:
         """Have another program change something in a former output store."""

@@ -59,6 +59,8 @@ class Observer:
     _step: int = 0
     _decided_at: dict[Record, int] = field(default_factory=dict)
     """When each decided state first appeared in the catalog."""
+    _reportable: set[Record] = field(default_factory=set)
+    """The decided states that a notice may report. A retry that a person requests doesn't change them."""
     _stated_at: dict[Record, int] = field(default_factory=dict)
     """The same, whatever ETag the source gave to a content."""
     _contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
@@ -183,6 +185,7 @@ class Observer:
         self._see_release(self._written.get(written.name), written)
         self._last_written[task] = self._written[written.name] = written
         self._decided_at.setdefault(truth(written), self._step)
+        self._reportable.add(_of_any_attempt(written))
         self._stated_at.setdefault(_of_content(written), self._step)
         for made in written.outputs:
             self._check_output(written, written.place, made.key)
@@ -271,7 +274,7 @@ class Observer:
     def see_notice(self, notice: Notice) -> None:
         """Check that the catalog had the state in a notice, or removed its picture."""
         if isinstance(notice.subject, Record):
-            is_true = truth(notice.subject) in self._decided_at
+            is_true = _of_any_attempt(notice.subject) in self._reportable
         else:
             is_true = notice.name in self.removed
         must(is_true, "sent before it was recorded", notice)
@@ -324,3 +327,8 @@ def _of_content(record: Record) -> Record:
         return truth(record)
     outputs = tuple(replace(made, source_etag="") for made in record.outputs)
     return replace(truth(replace(record, outputs=outputs)), etag="", goal="")
+
+
+def _of_any_attempt(record: Record) -> Record:
+    """Return what a record says about its picture, without what a retry resets."""
+    return replace(truth(record), goal="", attempts=0, setbacks=0)

@@ -241,7 +241,7 @@ def _compare_known(
     why = why_update(pipeline, record, found, why_each)
     return Difference(
         seen.name,
-        "update" if make or not is_partial else _settle_or_keep(pipeline, there, found, now, ask),
+        "update" if make or not is_partial else _settle_or_keep(pipeline, record, found, now, ask),
         f"its outputs are in another output store, {record.place}" if is_moved else why,
         make=make,
         keys=keys,
@@ -269,7 +269,7 @@ def _compare_missing(
         return Difference(name, "keep", "it is gone, but only some renditions are requested", record=record)
     # A record without an ETag never belonged to a picture. It only claims keys that must be deleted.
     if pipeline.source.on_delete == "keep" and record.etag and ask.removal != "asked":
-        is_noted = record.missing_since and not (record.is_decided and is_owing(record))
+        is_noted = record.missing_since and not (record.is_decided and is_owing(pipeline, record))
         action: Action = "keep" if is_noted else "settle"
         why = f"{why_left_out or 'its source is missing'}, and its outputs are kept"
         return Difference(name, action, why, record=record)
@@ -321,7 +321,9 @@ def _settle_or_keep(
     pipeline: Pipeline, record: Record, found: StoredObject, now: datetime, ask: Ask
 ) -> Action:
     """Return the action for a picture whose requested renditions all exist."""
-    return "settle" if record.is_decided and why_settle(pipeline, record, found, now, ask) else "keep"
+    if not (record.is_decided and is_in_place(pipeline, record)):
+        return "keep"
+    return "settle" if why_settle(pipeline, record, found, now, ask) else "keep"
 
 
 def _why_decided(seen: Seen, record: Record) -> str | None:

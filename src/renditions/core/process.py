@@ -193,7 +193,7 @@ class Processor:
                 return Outcome(difference.name, "held", difference.why, record=record)
             case _:
                 record = self._leases.release(held) if held else record
-                if record and worked and record.is_decided:
+                if record and worked and record.is_decided and difference.found:
                     return replace(_describe(record), notice_after=difference.notice_after)
                 return replace(difference.as_unchanged(), record=record)
 
@@ -314,7 +314,8 @@ class Processor:
         rewrites = bool(difference.found and record.place and record.headers != self.pipeline.output.headers)
         resting = resting_notices(record, difference.found, ask)
         notice_after = rejection_pause(difference.found) if resting else None
-        has_work = len(record.owed) > len(resting) or record.undeleted_keys() or due or rewrites
+        undeleted = record.undeleted_keys() if is_in_place(self.pipeline, record) else ()
+        has_work = len(record.owed) > len(resting) or undeleted or due or rewrites
         if not (record.is_decided and has_work):
             written = self._leases.release(current)
             if worked and record.is_decided:
@@ -328,7 +329,7 @@ class Processor:
         pending, retired = list(leased.pending_keys), list(leased.retired)
         with self._leases.guard(leased):
             try:
-                for key in leased.undeleted_keys():
+                for key in undeleted:
                     self._leases.delete(leased, key)
                     pending.remove(key)
                 for old in due:

@@ -8,6 +8,7 @@ from datetime import datetime
 from renditions.core.ask import Ask
 from renditions.core.notify import resting_notices
 from renditions.core.outcome import MAX_ATTEMPTS
+from renditions.core.places import is_in_place
 from renditions.core.ports import StoredObject
 from renditions.core.retire import due_retired
 from renditions.errors import Archived
@@ -21,9 +22,12 @@ def is_restored(record: Record, found: StoredObject | None) -> bool:
     return record.code == Archived.code and found is not None and found.is_archived is False
 
 
-def is_owing(record: Record) -> bool:
-    """Return whether a record owes notices, or has old outputs to delete."""
-    return bool(record.owed or record.undeleted_keys())
+def is_owing(pipeline: Pipeline, record: Record) -> bool:
+    """Return whether a record owes notices or has old outputs to delete.
+
+    Outputs in a former store don't count.
+    """
+    return bool(record.owed or (is_in_place(pipeline, record) and record.undeleted_keys()))
 
 
 def why_settle(
