@@ -89,7 +89,8 @@ def trace(files: int) -> dict[str, set[int]]:
     try:
         for turn, content in enumerate(seeds().values()):
             for at in range(len(RECIPES)):
-                _render(content, order_of(turn * len(RECIPES) + at))
+                # Each recipe of a seed has other rules than the one before.
+                _render(content, order_of((turn + at) * len(RECIPES) + at))
         for number in range(files):
             _render(file_of(number)[1], order_of(number))
     finally:

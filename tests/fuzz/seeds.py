@@ -1,6 +1,6 @@
-"""Valid pictures of every format that Renditions reads.
+"""Pictures of every format that Renditions reads.
 
-The fuzzer damages them.
+The fuzzer damages them. Nearly all are valid.
 """
 
 from __future__ import annotations

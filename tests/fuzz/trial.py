@@ -7,7 +7,7 @@ import json
 import os
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -17,8 +17,12 @@ from PIL import Image
 from fuzz.damage import damaged
 from fuzz.seeds import seeds
 from imaging.dicoms import SECRET
+from imaging.fonts import make_collection, make_font
+from imaging.pictures import encoded, photo
 from renditions.errors import Failed, RenderTimedOut, WorkerDied
+from renditions.imaging.typeface import default_font
 from renditions.local.workers.pool import START_SECONDS, RenderPool
+from renditions.model.fields import Attachment
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.original import Analysis
 from renditions.model.pipeline import Accept, Analyze, Limits
@@ -32,9 +36,11 @@ SECONDS = float(LIMITS.seconds)
 """The time limit of one picture."""
 MEMORY_BYTES = LIMITS.memory + 200_000_000
 """The most memory that a worker process may ever hold: more than the limit, which is checked at intervals."""
-_ACCEPTS = tuple(
-    Accept(formats=tuple(SOURCE_FORMATS), max_pixels=30_000_000, damaged=damaged)
-    for damaged in ("reject", "reject", "lenient")
+_STRICT = Accept(formats=tuple(SOURCE_FORMATS), max_pixels=30_000_000)
+_ACCEPTS = (
+    _STRICT,
+    replace(_STRICT, damaged="lenient"),
+    replace(_STRICT, min_sharpness=20.0),
 )
 """The rules. A third of the files is accepted although it is damaged."""
 _ANALYZES = tuple(
@@ -46,6 +52,14 @@ _ANALYZES = tuple(
 )  # fmt: skip
 MAX_ANALYSIS_CHARACTERS = 3_000
 """How long the JSON of an analysis may be, so that records stay small for any file."""
+_FONTS = Attachment(
+    "boxes.ttc",
+    make_collection(
+        make_font(dict.fromkeys("our", (600, 700))),
+        make_font({"\U0001f600": (900, 900), "s": (500, 500)}, layers={"\U0001f600": [("s", (1, 0, 0, 1))]}),
+    ),
+)
+_LOGO = Attachment("logo.png", encoded(photo(24, 16), "png"))
 RECIPES = (
     {"thumb": Rendition(width=48, height=48), "tiny": Rendition(width=16, format="avif", effort=0)},
     {"cover": Rendition(width=32, height=24, fit="cover", gravity="attention", format="webp", effort=0)},
@@ -88,6 +102,26 @@ RECIPES = (
         "large": Rendition(
             width=64, height=64, fit="cover", gravity="attention", enlarge=True, format="gif",
             animation="keep",
+        ),
+        "softer": Rendition(width=24, format="png", profile="keep", blur=1.0),
+    },
+    {
+        "marked": Rendition(
+            width=40, format="webp", effort=0, watermark=Watermark(text="our 山\u2003", font=_FONTS, size=60),
+        ),
+        "smiling": Rendition(
+            width=40, format="png", watermark=Watermark(text="\U0001f600 ours", font=_FONTS, face=1),
+        ),
+        "logo": Rendition(width=40, watermark=Watermark(image=_LOGO, tile=True)),
+    },
+    {
+        "plain": Rendition(width=40, format="png"),
+        # No picture has these.
+        "huge": Rendition(width=16_000, height=16_000, fit="contain", format="webp"),
+        "late page": Rendition(width=40, format="tiff", pages="70-71"),
+        "no font": Rendition(
+            width=40, format="png",
+            watermark=Watermark(text="ours", font=Attachment("cut off.ttf", default_font()[:300])),
         ),
     },
 )  # fmt: skip

@@ -1,6 +1,6 @@
-"""Valid pictures of unusual kinds, which the fuzzer damages too.
+"""Pictures of unusual kinds, which the fuzzer damages too.
 
-They have other colours, samples and structures.
+They have other colours, samples and structures, or break a rule.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import gzip
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 import imaging
+from imaging.dicoms import as_runs, dicom, ramp
 from imaging.pictures import encoded, photo, png_chunk
 from imaging.test_colour import WIDE_GAMUT
 from imaging.test_declared_colours import avif, cicp, coded, gamma, heic, png
@@ -36,6 +39,7 @@ _FILES = {
     "png line": "cases/line.png",
     "avif pq limited": "others/ffmpeg_pq.avif",
     "avif p3": "cases/p3.avif",
+    "avif tiles": "others/avifenc_grid.avif",
     "gif moved": "others/gifsicle_offset.gif",
     "gif without a trailer": "cases/no_trailer.gif",
     "tiff half": "others/tifffile_half.tif",
@@ -79,6 +83,8 @@ def unusual() -> Iterator[tuple[str, bytes]]:
     yield from _tiffs()
     yield from _frames()
     yield from _drawings()
+    yield from _dicoms()
+    yield from _refused()
 
 
 def _slips() -> Iterator[tuple[str, bytes]]:
@@ -103,6 +109,9 @@ def _metadata() -> Iterator[tuple[str, bytes]]:
     resource = b"8BIM\x04\x04\0\0" + len(names).to_bytes(4, "big") + names + bytes(len(names) % 2)
     block = b"Photoshop 3.0\0" + b"8BIM\x04\x0c\0\0\0\0\0\x02xx" + resource
     segment = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
+    exif[0x110] = b"caf\xe9"
+    exif.get_ifd(0x8769)[0x829D] = (1, 0)
+    yield "jpeg foreign names", encoded(photo(48, 32), "jpeg", exif=exif)
     yield "jpeg statements", picture[:2] + segment + picture[2:]
     yield "jpeg wide gamut", encoded(photo(48, 32), "jpeg", icc_profile=WIDE_GAMUT)
     yield (
@@ -121,6 +130,8 @@ def _colours() -> Iterator[tuple[str, bytes]]:
     primaries = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
     yield "png primaries", png(small, gamma(50_000), (b"cHRM", primaries))
     broad = np.dstack([small, small[..., :1]])
+    yield "png possible nowhere", png(small, gamma(50_000), (b"cHRM", bytes(32)), bits=8)
+    yield "png television", png(small, cicp(9, 1))
     yield "png alpha gamma", encoded(Image.fromarray(np.rint(255 * broad).astype("u1")), "png", pnginfo=info)
     yield "png profile and code", encoded(photo(48, 32), "png", icc_profile=WIDE_GAMUT, pnginfo=info)
     yield "png grey gamma", png(small[..., 0], gamma(100_000), bits=8)
@@ -131,8 +142,34 @@ def _colours() -> Iterator[tuple[str, bytes]]:
     limited = (_FOLDER / "others/ffmpeg_pq.avif").read_bytes()
     # The bitstream declares the colours too.
     yield "avif pq without nclx", limited.replace(b"colrnclx", b"skipnclx")
+    tiles = (_FOLDER / "others/avifenc_grid.avif").read_bytes()
+    yield "avif tiles without nclx", tiles.replace(b"colrnclx", b"skipnclx")
+    at = limited.index(b"mdat") + 4
+    header = _sequence_header()
+    timed = limited[:at] + header + limited[at + len(header) :]
+    yield "avif timed without nclx", timed.replace(b"colrnclx", b"skipnclx")
     yield "avif hlg", avif(coded("hlg"), 9, 18, 10)
     yield "heic pq", heic(coded("pq"), 9, 16)
+
+
+def _sequence_header() -> bytes:
+    """Return an AV1 sequence header that has every optional part (AV1, 5.5).
+
+    The picture after it can't be decoded, but the header declares its colours.
+    """
+    fields = (
+        (0, 3), (1, 1), (0, 1),  # profile, still picture, whole header
+        (1, 1), (1, 32), (25, 32), (1, 1), (0b00101, 5),  # timing, with a number of variable length
+        (1, 1), (9, 5), (1, 32), (9, 5), (9, 5),  # the decoder's model
+        (1, 1), (0, 5), (0, 12), (8, 5), (0, 1), (1, 1), (0, 21), (1, 1), (9, 4),  # one operating point
+        (5, 4), (5, 4), (63, 6), (47, 6), (1, 1), (0, 7), (0, 3),  # size, frame numbers
+        (0, 4), (1, 1), (0, 2), (0, 1), (1, 1), (0, 1), (0, 1), (0, 3),  # tools
+        (0, 3), (1, 1), (0, 1), (1, 1), (9, 8), (16, 8), (9, 8),  # 10 bits, and the colours
+    )  # fmt: skip
+    bits = "".join(f"{value:0{count}b}" for value, count in fields)
+    bits += "0" * (-len(bits) % 8)
+    content = int(bits, 2).to_bytes(len(bits) // 8, "big")
+    return bytes([1 << 3 | 2, len(content)]) + content
 
 
 def _tiffs() -> Iterator[tuple[str, bytes]]:
@@ -147,8 +184,8 @@ def _tiffs() -> Iterator[tuple[str, bytes]]:
 
 def _frames() -> Iterator[tuple[str, bytes]]:
     yield "gif disposals", gif((2, 1, 4, 3, 2, 0), (0, 0, 8, 1, 3, 3), (0, 0, 8, 6, 1, 2), (7, 5, 1, 1, 3, 0))
-    small = lossless_jpeg(photo(32, 24))
-    yield "jpeg lossless colour", small
+    yield "jpeg lossless colour", lossless_jpeg(photo(32, 24))
+    yield "png thread", png(np.tile(np.linspace(0, 1, 17_000), (1, 1)), bits=8)
 
 
 def _drawings() -> Iterator[tuple[str, bytes]]:
@@ -167,3 +204,55 @@ def _drawings() -> Iterator[tuple[str, bytes]]:
         "svg long comment",
         b"\xef\xbb\xbf" + f"<?xml version='1.0'?><!--{'-- '.replace('-', '') * 400}-->{plain}".encode(),
     )
+
+
+def _dicoms() -> Iterator[tuple[str, bytes]]:
+    measured = ramp(-24, 24, "i2")
+    windows: dict[str, Any] = {"WindowCenter": 0, "WindowWidth": 30}
+    yield "dicom sigmoid", dicom(measured, VOILUTFunction="SIGMOID", **windows)
+    yield "dicom exact window", dicom(measured, VOILUTFunction="LINEAR_EXACT", **windows)
+    yield "dicom two tones", dicom(measured, WindowCenter=0, WindowWidth=1)
+    yield (
+        "dicom padding",
+        dicom(measured, PixelPaddingValue=-24, PixelPaddingRangeLimit=-20, PixelAspectRatio=[2, 1]),
+    )
+    colours = np.asarray(photo(48, 32))
+    yield "dicom ybr runs", as_runs(dicom(colours, PhotometricInterpretation="YBR_FULL"))
+    halves = dicom(colours, PhotometricInterpretation="YBR_FULL_422")
+    yield "dicom ybr halves", halves
+    palette: dict[str, Any] = {
+        f"{name}PaletteColorLookupTable{part}": value
+        for name in ("Red", "Green", "Blue")
+        for part, value in (("Descriptor", [64, 0, 16]), ("Data", ramp(0, 63, ">u2")[0].tobytes()))
+    }
+    yield (
+        "dicom big end first",
+        dicom(
+            ramp(0, 63, "u1"),
+            syntax=ExplicitVRBigEndian,
+            PhotometricInterpretation="PALETTE COLOR",
+            **palette,
+        ),
+    )
+
+
+def _refused() -> Iterator[tuple[str, bytes]]:
+    """Yield whole pictures that a rule refuses.
+
+    Damage can take away what the rule is about.
+    """
+    yield "dicom annotated", dicom(ramp(0, 47, "u1"), BurnedInAnnotation="YES")
+    yield "dicom deflated", dicom(ramp(0, 47, "u1"), syntax=DeflatedExplicitVRLittleEndian)
+    yield "tiff complex", (_FOLDER / "others/tifffile_complex.tif").read_bytes()
+    yield "svg program with a script", (_FOLDER / "others/gnuplot_mouse.svg").read_bytes()
+    yield "pdf without an area", (_FOLDER / "cases/zero_area_page.pdf").read_bytes()
+    start = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'"
+    yield "svg event", f"{start} onload='go()'><rect width='4' height='4'/></svg>".encode()
+    yield "svg circle", f"{start}><g id='a'><use href='#b'/></g><g id='b'><use href='#a'/></g></svg>".encode()
+    yield "svg far size", f"{start.replace('9', '99999999')}><rect width='4' height='4'/></svg>".encode()
+    outside = "<!DOCTYPE svg [<!ENTITY far SYSTEM 'far.xml'>]>"
+    yield "svg outside entity", f"{outside}{start}><text y='9'>&far;</text></svg>".encode()
+    undeclared = "<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' 'svg11.dtd'>"
+    yield "svg undeclared entity", f"{undeclared}{start}><text y='9'>&far;</text></svg>".encode()
+    inner = base64.b64encode(encoded(photo(8, 8), "tiff")).decode()
+    yield "svg embedded tiff", f"{start}><image href='data:image/tiff;base64,{inner}'/></svg>".encode()
