@@ -127,6 +127,11 @@ bench-quick: setup
 bytes: setup
 	PYTHONPATH=tests .venv/bin/python -m benchmarks.bytes
 
+# CPU time, bytes and quality of the engine against the version in the folder OLD, which has its .venv.
+.PHONY: versions
+versions: setup
+	.venv/bin/python -m benchmarks.versions $(OLD)
+
 # What this version makes again of the outputs of an older one, whose command is OLD.
 .PHONY: upgrade
 upgrade: setup
