@@ -49,8 +49,8 @@ class Observer:
     """The pictures that were removed at least once."""
     syncing: set[Task] = field(default_factory=set)
     """The tasks that process pictures for a sync."""
-    deleting_strays: set[Task] = field(default_factory=set)
-    """The tasks that delete strays."""
+    deleting_strays: dict[Task, bool] = field(default_factory=dict)
+    """The tasks that delete strays, and whether in the present store, where a record must claim each."""
     hidden: frozenset[str] = frozenset()
     """The pictures that are there, and that the source or its listings don't show."""
     _invisible: frozenset[str] = frozenset()
@@ -246,7 +246,7 @@ class Observer:
     def see_delete(self, task: Task, place: OutputStore, key: str, whose: str) -> None:
         """Check that an object may be deleted, and not too early.
 
-        A record must name it, or it must be a stray of ours.
+        A record must name it, or it must be a stray of ours in a former store, where nothing writes.
         """
         held = self._last_written[task]
         folded = place.fold(key)
@@ -256,8 +256,9 @@ class Observer:
         must(folded not in place.foreign, "it isn't ours, and was deleted", key, held)
         is_claimed = self._place_of(task, held) is place and folded in map(place.fold, held.claimed_keys())
         is_left = any((old.place, place.fold(old.key)) == (place.name, folded) for old in held.retired)
+        is_former_stray = not self.deleting_strays.get(task, True)
         must(
-            is_claimed or is_left or task in self.deleting_strays,
+            is_claimed or is_left or is_former_stray,
             "it was deleted, and isn't named",
             key,
             held,

@@ -178,7 +178,6 @@ def delete_strays(site: Site, place: str) -> list[Stray]:
     Return the strays that were listed.
     """
     task, processor, started = site.scheduler.current, site.make_processor(), site.restarts
-    site.observer.deleting_strays.add(task)
     site.observer.see_ask(task, Ask(removal="asked"))
     leases = replace(processor._leases, output=site.open_place(place), lasts=LEASE)
     listed = find_strays(site, place)
@@ -188,6 +187,7 @@ def delete_strays(site: Site, place: str) -> list[Stray]:
         site.in_progress += 1
         try:
             is_present = place == site.pipeline.output.store
+            site.observer.deleting_strays[task] = is_present
             delete_stray(stray, leases, processor.clock, place=place, claims=is_present)
         finally:
             site.in_progress -= 1

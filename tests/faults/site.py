@@ -99,16 +99,23 @@ class Site:
         """
         changes = Changes(self.notify, place, self.weather.keeps_replaced, keeps_deleted)
         self.pipeline = ready(number, changes)
+        self._apply()
+
+    def _apply(self) -> None:
+        """Bind the catalog to the pipeline, as a person's command does."""
         bound = bind(self.catalog, self._claim(Start(sets_generation=True)))
         self.was_moved = self.was_moved or bool(bound.former_outputs)
         self.observer.newest[bound.generation] = bound.generation_number
         self.place.store.register(bound.catalog_id, US.to_text())
 
     def restart(self) -> None:
-        """Start every worker again, with another catalog."""
+        """Start every worker again, with another catalog, and with the same pipeline or another one."""
         self.restarts += 1
         self.observer.see_other_catalog()
-        self.use_any()
+        if self.random.random() < 0.5:
+            self._apply()
+        else:
+            self.use_any()
 
     def start(self, body: Callable[[], object]) -> Task:
         """Start a worker process with this body."""

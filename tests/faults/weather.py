@@ -207,6 +207,10 @@ class Weather:
             has_neighbour=random.random() < 0.3,
             counts_versions=random.random() < 0.5,
         )
+        if weather.loses_catalog and random.random() < 0.5:
+            # One person adopts outputs while another deletes them as strays. Without outsiders, the observer
+            # knows what each output must be.
+            weather = replace(weather, adopts=True, deletes_strays=True, outsider=0.0, restore=0.0)
         if random.random() < 0.15:
             return replace(weather, die=0.0, fail=0.0, refuse=0.0, lose=0.0, skew_seconds=WRONG_SECONDS)
         return weather
