@@ -283,6 +283,19 @@ class CatalogLost(RenditionsError):
     exit_code = 3
     http_status = 409
 
+    def __init__(self, records: int, foreign: int, checked: int) -> None:
+        self.foreign = foreign
+        """How many of the checked keys hold files that the catalog didn't write."""
+        known = f"has only {records:,} {'record' if records == 1 else 'records'}" if records else "is empty"
+        self.why = (
+            f"the catalog {known}, but {foreign:,} of {checked:,} output keys hold files that it didn't write"
+        )
+        super().__init__(
+            f"{self.why[0].upper()}{self.why[1:]}. Nothing was changed. If its records were lost, run "
+            "renditions sync --adopt: it takes over the files that this catalog wrote. Otherwise choose "
+            "another [output] store"
+        )
+
 
 class Superseded(RenditionsError):
     """The catalog uses another version of the pipeline file."""

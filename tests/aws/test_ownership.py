@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,14 @@ import pytest
 from aws.account import Account
 from commands import draw, run
 from contract.cloud import CLIENTS, name_of
+from renditions.core.binding import FOLLOWS
 from renditions.core.ports import IfAbsent
-from renditions.pipeline_file.reading import read_preset
+from renditions.messages.events import SyncRequest
+from renditions.messages.tick import Tick, Ticked
+from renditions.model.places import S3Place
+from renditions.pipeline_file.reading import load, read_preset
+from renditions.runtime.machine import open_workers
+from renditions.runtime.parts import Parts, now, open_parts
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -61,14 +68,61 @@ def test_forget_leaves_no_version_of_a_picture(folder: Path, account: Account) -
     assert left == {"thumb_two.jpg"}
 
 
+def lose_table(account: Account) -> None:
+    """Delete all items of the table."""
+    for page in CLIENTS.dynamodb.get_paginator("scan").paginate(TableName=account.table):
+        for item in page["Items"]:
+            CLIENTS.dynamodb.delete_item(TableName=account.table, Key={"image_name": item["image_name"]})
+
+
 def test_adopt_rebuilds_a_lost_table_from_the_marks_of_its_outputs(folder: Path, account: Account) -> None:
     account.output.put("index.html", b"<p>", IfAbsent(), "text/html")
-    table = account.environ()["TABLE_NAME"]
-    for page in CLIENTS.dynamodb.get_paginator("scan").paginate(TableName=table):
-        for item in page["Items"]:
-            CLIENTS.dynamodb.delete_item(TableName=table, Key={"image_name": item["image_name"]})
+    lose_table(account)
     assert run(folder, "sync").code == 3
     assert run(folder, "sync", "--adopt").code == 0
     strays = run(folder, "strays", "--json").data
     assert [(stray["key"], stray["whose"]) for stray in strays] == [("index.html", "unknown")]
     assert account.read_statuses() == {"one.jpg": "done", "two.jpg": "done"}
+
+
+def tick(parts: Parts, account: Account) -> tuple[Ticked, list[str]]:
+    """Run a schedule's tick, as a worker and the function do; return its messages too."""
+    sent: list[str] = []
+    guard = parts.make_guard(parts.bind(FOLLOWS), is_attended=False)
+    place = S3Place(f"{account.table}-in", "")
+    return Tick(parts.plan_tick, guard, place, sent.extend, parts.end_run, now).run(
+        SyncRequest(), lambda: True
+    ), sent
+
+
+def test_a_tick_with_a_lost_table_sends_nothing_and_reports_it_once(folder: Path, account: Account) -> None:
+    """Events meanwhile overwrite nothing, and make renditions of new pictures."""
+    account.take_notices()
+    outputs = account.read_outputs()
+    lose_table(account)
+    loaded = load(folder / "renditions.toml", os.environ)
+    with open_parts(loaded.pipeline, loaded.directory, loaded.file) as parts:
+        standing = parts.bind(FOLLOWS)
+        with open_workers(parts, 1, standing) as process:
+            for _ in range(2):
+                ticked, sent = tick(parts, account)
+                assert sent == []
+                assert [(held.what, held.count) for held in ticked.held] == [("catalog", 2)]
+            assert account.read_statuses() == {}
+            assert [notice["event"] for notice in account.take_notices()] == ["output_held"]
+            assert process("one.jpg").code == "foreign-output"
+            account.upload("new.jpg", (folder / "one.jpg").read_bytes())
+            assert process("new.jpg").result == "done"
+            account.upload("three.jpg", (folder / "two.jpg").read_bytes())
+            account.output.put("thumb_three.jpg", b"theirs", IfAbsent(), "image/jpeg")
+    ended = run(folder, "status")
+    assert "held back" in ended.out
+    assert "renditions sync --adopt" in ended.out
+    assert {key: account.read_outputs()[key] for key in outputs} == outputs
+    assert run(folder, "sync", "--adopt").code == 1
+    assert account.read_statuses() == {
+        "new.jpg": "done", "one.jpg": "done", "three.jpg": "rejected", "two.jpg": "done",
+    }  # fmt: skip
+    assert run(folder, "status", "--json").data["held"] == []
+    with open_parts(loaded.pipeline, loaded.directory, loaded.file) as parts:
+        assert tick(parts, account) == (Ticked(0), [])

@@ -182,7 +182,7 @@ def test_retry_prints_a_repeated_rejection_although_it_sends_no_notice(folder: P
     assert "rejected text.jpg: " in ended.err
 
 
-@pytest.mark.parametrize("what", ["removals", "renditions", "output"])
+@pytest.mark.parametrize("what", ["removals", "renditions", "output", "catalog"])
 def test_held_work_is_done_after_following_the_command_in_the_status(folder: Path, what: str) -> None:
     assert run(folder, "sync").code == 0
     with SqliteCatalog(folder / "renditions.db") as catalog:

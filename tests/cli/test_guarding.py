@@ -221,7 +221,7 @@ def test_status_names_former_outputs_and_how_to_delete_them(tmp_path: Path) -> N
     assert status["former_outputs"] == ["./processed"]
 
 
-@pytest.mark.parametrize("what", ["removals", "renditions", "output"])
+@pytest.mark.parametrize("what", ["removals", "renditions", "output", "catalog"])
 def test_status_says_how_to_allow_each_kind_of_held_work(tmp_path: Path, what: str) -> None:
     write_pipeline(tmp_path, THUMB)
     draw(tmp_path / "inbox" / "good.jpg")

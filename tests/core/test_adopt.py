@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from renditions.core.adopt import SAMPLE, check_not_lost
+from renditions.core.adopt import FEW, SAMPLE, SAMPLE_OF_TICK, check_not_lost, yield_unless_lost
 from renditions.core.ask import Ask
 from renditions.core.binding import Claimant, Standing, Start, bind
 from renditions.core.neighbours import Neighbours
@@ -183,3 +183,23 @@ def test_the_search_for_a_lost_catalog_checks_a_limited_number_of_outputs(world:
     with pytest.raises(CatalogLost):
         check_not_lost(world.catalog, world.output, "us", differences)
     assert seen == SAMPLE
+
+
+def test_a_tick_takes_a_catalog_with_few_records_and_most_outputs_for_lost(world: World) -> None:
+    """An upload's event may have added a record since the catalog was lost."""
+
+    def tick() -> list[str]:
+        plan = yield_unless_lost(world.catalog, world.output, "us", world.differences())
+        return [difference.name for difference in plan]
+
+    processor(world).process(NAME)
+    assert tick() == [NAME]
+    for number in range(SAMPLE_OF_TICK):
+        world.upload(f"a{number}.jpg", b"two")
+        world.output.put(f"a{number}.jpg/thumb.jpg", b"", IfAbsent(), "image/jpeg")
+    with pytest.raises(CatalogLost, match="has only 1 record, but 100 of 100 output keys"):
+        tick()
+    for number in range(FEW):
+        world.upload(f"b{number}.jpg", b"%d" % number)
+        processor(world).process(f"b{number}.jpg")
+    assert len(tick()) == SAMPLE_OF_TICK + FEW + 1, "a catalog with many records isn't lost"

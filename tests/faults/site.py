@@ -109,7 +109,10 @@ class Site:
         self.place.store.register(bound.catalog_id, US.to_text())
 
     def restart(self) -> None:
-        """Start every worker again, with another catalog, and with the same pipeline or another one."""
+        """Start every worker again, with another catalog.
+
+        The pipeline stays the same, or changes too.
+        """
         self.restarts += 1
         self.observer.see_other_catalog()
         if self.random.random() < 0.5:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from renditions.core.adopt import yield_unless_lost
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Claimant, Start, bind, hold
 from renditions.core.outcome import Outcome, retry_pause
@@ -361,6 +362,28 @@ def test_a_tick_that_would_remove_most_pictures_removes_none_and_logs_a_metric(
     binding = world.catalog.read_binding()
     assert binding
     assert [(held.what, held.count) for held in binding.held] == [("removals", 30)]
+
+
+@pytest.mark.parametrize("has_queue", [True, False])
+def test_a_tick_with_a_lost_catalog_does_nothing_and_logs_a_metric(
+    world: World, capsys: pytest.CaptureFixture[str], *, has_queue: bool
+) -> None:
+    bind(world.catalog, Claimant("", "in", "out", "1", Start(sets_generation=True)))
+    world.upload("first.jpg", b"1")
+    world.overwrite("first.jpg/thumb.jpg", b"of the lost catalog")
+
+    def plan(after: str) -> Iterator[Any]:
+        return yield_unless_lost(world.catalog, world.output, "us", world.differences(after))
+
+    sent: list[str] = []
+    function = replace(make(world), plan=plan, send=sent.extend if has_queue else None)
+    assert function.handle(load("schedule-in-sqs"), Call()) == {"batchItemFailures": []}
+    assert (sent, world.known) == ([], 0)
+    (line,) = [line for line in read_lines(capsys) if "OutputsHeld" in line]
+    assert "because of 1 unknown outputs: the catalog is empty, but 1 of 1 output keys" in line["message"]
+    binding = world.catalog.read_binding()
+    assert binding
+    assert [(held.what, held.count) for held in binding.held] == [("catalog", 1)]
 
 
 def lose_an_output(world: World) -> str:

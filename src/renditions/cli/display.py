@@ -134,6 +134,7 @@ HOW_TO_ALLOW = {
     "removals": "If they are gone on purpose: renditions sync --allow-removals",
     "renditions": "To delete them: renditions sync",
     "output": "To make them again: renditions sync",
+    "catalog": "To take over the outputs that this catalog wrote: renditions sync --adopt",
 }
 
 

@@ -9,7 +9,8 @@ other catalog may use the output store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from renditions.core.content import Reader
@@ -25,32 +26,71 @@ from renditions.model.wishes import NO_WISHES
 SAMPLE = 1_000
 """How many wanted keys to check at most, to find out whether a catalog was lost."""
 
+SAMPLE_OF_TICK = 100
+"""The same for a schedule's tick, which has little time: a key without a record costs a request."""
+
+FEW = 100
+"""A catalog with fewer records than this may be lost: events may have added them since."""
+
 
 def check_not_lost(
-    catalog: Catalog, output: Store, catalog_id: str, differences: Callable[[], Iterable[Difference]]
+    catalog: Catalog, output: Store, catalog_id: str, differences: Callable[[], Iterator[Difference]]
 ) -> None:
     """Raise CatalogLost if the catalog is empty but most wanted keys hold files.
 
     Files that this catalog wrote don't count. For a catalog with records, this check costs one read. A record
     that can't be read is a record too.
     """
-    unreadable: list[Unreadable] = []
-    has_records = next(iter(catalog.list(on_unreadable=unreadable.append)), None) or unreadable
-    if has_records or next(iter(output.list()), None) is None:
+    if _count_records(catalog, 1) or next(iter(output.list()), None) is None:
         return
-    checked = foreign = 0
-    for difference in differences():
-        for key in (difference.keys or {}).values():
-            checked += 1
-            foreign += find(output, key) is not None and output.writer_of(key) != catalog_id
-        if checked >= SAMPLE:
-            break
+    _, foreign, checked = _find_foreign(differences(), output, catalog_id, SAMPLE)
     if 2 * foreign > checked:
-        raise CatalogLost(
-            f"The catalog is empty, but {foreign:,} of {checked:,} output keys hold files that it didn't "
-            "write. Nothing was changed. If its records were lost, run renditions sync --adopt: it takes "
-            "over the files that this catalog wrote. Otherwise choose another [output] store"
-        )
+        raise CatalogLost(0, foreign, checked)
+
+
+def yield_unless_lost(
+    catalog: Catalog, output: Store, catalog_id: str, differences: Iterator[Difference]
+) -> Iterator[Difference]:
+    """Yield the differences; raise CatalogLost first if the catalog was lost.
+
+    A tick can't ask for an empty catalog: an upload's event adds a record before the next tick comes. So
+    pictures with a record count as made by this catalog, and a catalog with many records isn't lost.
+    """
+    seen, foreign, checked = _find_foreign(differences, output, catalog_id, SAMPLE_OF_TICK)
+    if 2 * foreign > checked and (records := _count_records(catalog, FEW)) < FEW:
+        raise CatalogLost(records, foreign, checked)
+    yield from seen
+    yield from differences
+
+
+def _count_records(catalog: Catalog, most: int) -> int:
+    """Count the records, also unreadable ones, up to about ``most``."""
+    unreadable: list[Unreadable] = []
+    readable = sum(1 for _ in itertools.islice(catalog.list(on_unreadable=unreadable.append), most))
+    return readable + len(unreadable)
+
+
+def _find_foreign(
+    differences: Iterator[Difference], output: Store, catalog_id: str, most: int
+) -> tuple[list[Difference], int, int]:
+    """Take differences until they have ``most`` wanted keys.
+
+    Return them, the number of their keys that hold a file which the catalog didn't write, and the number of
+    all their keys.
+    """
+    seen: list[Difference] = []
+    checked = foreign = 0
+    for difference in differences:
+        seen.append(difference)
+        keys = (difference.keys or {}).values()
+        checked += len(keys)
+        if difference.record is None:
+            foreign += sum(
+                find(output, key) is not None and output.writer_of(key) != catalog_id for key in keys
+            )
+        if checked >= most or len(seen) >= most:
+            break
+    return seen, foreign, checked
 
 
 @dataclass(frozen=True, slots=True)

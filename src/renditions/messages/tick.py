@@ -23,6 +23,7 @@ from datetime import datetime
 
 from renditions.core.difference import Difference
 from renditions.core.guard import Census, Guard
+from renditions.errors import CatalogLost
 from renditions.messages.events import Kind, SyncRequest, encode_change, encode_sync
 from renditions.model.binding import Held
 from renditions.model.places import S3Place
@@ -70,12 +71,19 @@ class Tick:
         Each call checks at least one name, so it gets further than the call before. If a call fails, it can
         run again: a picture whose message is delivered twice is already done the second time.
 
+        If the catalog was lost, this method sends nothing, and the catalog keeps that as held work.
+
         Args:
             request: The tick, or the request that an earlier call sent.
             has_time: Returns whether there is time to check one more name and to send ten messages.
 
         """
-        return self._finish(request, has_time) if request.allowed else self._count(request, has_time)
+        try:
+            return self._finish(request, has_time) if request.allowed else self._count(request, has_time)
+        except CatalogLost as lost:  # the plan raises it before its first picture
+            held = hold_lost(lost, self.clock())
+            self.end_run([held])
+            return Ticked(0, held=(held,))
 
     def _count(self, request: SyncRequest, has_time: Callable[[], bool]) -> Ticked:
         census = self.guard.open_census(request.counts or {})
@@ -126,6 +134,11 @@ class Tick:
         # The worker sees drift only if it checks the outputs too.
         kind = "drifted" if difference.drift or difference.refreshed else kind
         return encode_change(self.place.bucket, self.place.prefix + difference.name, kind)
+
+
+def hold_lost(lost: CatalogLost, since: datetime) -> Held:
+    """Return what a run with a lost catalog holds back."""
+    return Held("catalog", lost.foreign, lost.why, since)
 
 
 def _put_off_as(difference: Difference) -> str | None:

@@ -25,16 +25,17 @@ class Held:
     removals      deleting the records and outputs of missing pictures
     renditions    deleting the outputs of renditions that are no longer declared
     output        making missing outputs again
+    catalog       everything that a comparison of all pictures finds, because the catalog was probably lost
     """
     count: int
-    """How many pictures the held work concerns."""
+    """How many pictures the held work concerns; for ``catalog``, how many outputs."""
     why: str
     since: datetime
 
     @property
     def event(self) -> str:
         """The event that a notice about this work reports."""
-        return "output_held" if self.what == "output" else "removals_held"
+        return "output_held" if self.what in ("output", "catalog") else "removals_held"
 
     def describe(self) -> str:
         """Return a sentence for people: which work is held back, and why."""
@@ -42,6 +43,8 @@ class Held:
             return f"The removal of {self.count:,} missing pictures is held back: {self.why}."
         if self.what == "renditions":
             return f"The undeclared outputs of {self.count:,} pictures are kept, because {self.why}."
+        if self.what == "catalog":
+            return f"The schedule skips all pictures because of {self.count:,} unknown outputs: {self.why}."
         return f"The outputs of {self.count:,} pictures are not made again: {self.why}."
 
     def to_item(self) -> dict[str, Any]:

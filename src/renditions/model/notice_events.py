@@ -41,7 +41,8 @@ NOTICE_EVENTS: Mapping[str, NoticeEvent] = {
     ),
     "output_held": NoticeEvent(
         "Output held",
-        "An unattended run didn't make missing outputs again, and waits for permission.",
+        "An unattended run didn't make missing outputs again, or found that the catalog was lost, and waits "
+        "for permission.",
         is_trouble=True,
         is_for_all=True,
     ),

@@ -18,6 +18,7 @@ from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 from renditions.core import planning
+from renditions.core.adopt import yield_unless_lost
 from renditions.core.ask import PLAIN, Ask, Verify
 from renditions.core.binding import Claimant, Standing, Start, bind, check_binding
 from renditions.core.comparison import Comparison
@@ -161,6 +162,9 @@ class Parts:
 
         With ``[output] verify`` this method checks the outputs too. In a bucket it reads only the pages of
         the listing that contain these outputs, because one call lacks the time and memory for all pages.
+
+        Raises:
+            CatalogLost: The catalog has few records, but most outputs exist.
         """
         binding = self.catalog.read_binding()
         keeps = bool(binding and binding.held_renditions)
@@ -168,7 +172,11 @@ class Parts:
         comparison = self._compare(ask)
         if self.output.is_cheaper_to_list:
             comparison = replace(comparison, look_up=Pages(self.output).find)
-        yield from planning.plan(comparison, self.source, clock=now, after=after)
+        differences = planning.plan(comparison, self.source, clock=now, after=after)
+        if not (after or self.pipeline.output.overwrite):
+            catalog_id = binding.catalog_id if binding else ""
+            differences = yield_unless_lost(self.catalog, self.output, catalog_id, differences)
+        yield from differences
 
     def _compare(self, ask: Ask) -> Comparison:
         reader = Reader(self.source)

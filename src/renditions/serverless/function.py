@@ -33,10 +33,10 @@ from renditions.core.guard import Guard
 from renditions.core.outcome import Outcome, retry_pause
 from renditions.core.process import Process
 from renditions.core.reconcile import Run
-from renditions.errors import BindingRefused, Failed, Superseded
+from renditions.errors import BindingRefused, CatalogLost, Failed, Superseded
 from renditions.messages.events import Incoming, Message, SyncRequest, decode, find_bodies
 from renditions.messages.intake import Picture, Refused, Task, needs_redelivery, read_task
-from renditions.messages.tick import SEND_AT_ONCE, Tick
+from renditions.messages.tick import SEND_AT_ONCE, Tick, hold_lost
 from renditions.model.binding import Held
 from renditions.model.places import S3Place
 from renditions.model.reason import Reason
@@ -213,6 +213,10 @@ class Function:
                 self._fan_out(request, self.send, allowance)
             else:
                 self._sync(request.after, allowance)
+        except CatalogLost as lost:
+            held = [hold_lost(lost, now())]
+            self.end_run(held)
+            self._report_held(held, allowance.context)
         except NOT_IN_FORCE:
             raise
         except Exception as error:

@@ -156,7 +156,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                 "held": _array(
                     _object(
                         {
-                            "what": {"enum": ["removals", "renditions", "output"]},
+                            "what": {"enum": ["removals", "renditions", "output", "catalog"]},
                             "count": _COUNT,
                             "why": TEXT,
                             "since": _TIME,
