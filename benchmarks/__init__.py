@@ -1,6 +1,4 @@
-"""Measures what Renditions costs, in comparison with other libraries.
-
-People would otherwise use those libraries.
+"""Measure the cost of Renditions, compared with libraries for the same work.
 
 ``python -m benchmarks.imaging`` measures making renditions, ``python -m benchmarks.auto`` the search for each
 picture's quality, and ``python -m benchmarks.plan`` the comparison of a source with its catalog.

@@ -138,9 +138,9 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def _first_pictures(content: bytes, rounds: int) -> dict[str, list[tuple[float, ...]]]:
-    """Return the seconds until a new process has made its first picture.
+    """Return how long a new process takes for its first picture.
 
-    The megabytes that the process then holds follow the seconds.
+    The result is the time in seconds, and the memory in megabytes that the process then holds.
     """
     found: dict[str, list[tuple[float, ...]]] = {"same": [], "own": []}
     prefix = ["taskset", "-c", "0", sys.executable, "-c", _FIRST_PICTURE]

@@ -1,7 +1,7 @@
-"""Measures the ways with long-lived workers.
+"""Measure the ways with long-lived workers.
 
-It calls the workers one at a time, in shuffled order. A disturbance of the machine affects all ways in the
-same manner. So the results are ratios: each compares two ways on the same picture in the same round.
+This module calls the workers one at a time, in shuffled order. A disturbance of the machine affects all ways
+in the same manner. So the results are ratios: each compares two ways on the same picture in the same round.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Draws the main case's table as a plain SVG picture.
+"""Draw the main case's table as a plain SVG picture.
 
 The picture follows the reader's light or dark theme.
 """

@@ -1,4 +1,4 @@
-"""Computes the scores: SSIMULACRA2 of each rendition.
+"""Compute the scores: SSIMULACRA2 of each rendition.
 
 The metric compares the rendition with the fully decoded original, resized with Lanczos and saved without
 loss.

@@ -1,4 +1,4 @@
-"""Makes tables: for the terminal during the run, and in Markdown for the document."""
+"""Make tables: for the terminal during the run, and in Markdown for the document."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Writes the tables of formats and warnings into ``formats.md``.
+"""Write the tables of formats and warnings into ``formats.md``.
 
-They come from the tables of the code.
+The tables come from those of the code.
 """
 
 from __future__ import annotations

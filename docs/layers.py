@@ -1,4 +1,4 @@
-"""Writes a table into ``docs/security.md``: the attacks that each layer stops.
+"""Write a table into ``docs/security.md``: the attacks that each layer stops.
 
 Run ``PYTHONPATH=tests python docs/layers.py``.
 """

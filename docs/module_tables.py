@@ -1,6 +1,6 @@
-"""Writes the tables of the Terraform module's inputs and outputs into its README.
+"""Write the tables of the Terraform module's inputs and outputs into its README.
 
-They come from the module's own files.
+The tables come from the module's own files.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def make_best(content: bytes, job: Job) -> list[bytes]:
 def resize_full(content: bytes, sizes: tuple[Size, ...]) -> list[Image.Image]:
     """Return each rendition's pixels by Lanczos from the whole picture.
 
-    They are a reference for all ways.
+    The benchmark compares every way with these pixels.
     """
     whole = _upright_srgb(_open(content))
     return [whole.resize(size, Image.Resampling.LANCZOS) for size in sizes]

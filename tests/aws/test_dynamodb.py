@@ -231,7 +231,7 @@ def hoarder(catalog: DynamoCatalog, monkeypatch: pytest.MonkeyPatch) -> Record:
     return record
 
 
-def test_one_write_frees_more_keys_than_a_transaction_holds(
+def test_one_write_can_free_more_keys_than_a_transaction_holds(
     catalog: DynamoCatalog, table: str, hoarder: Record
 ) -> None:
     written = catalog.write(replace(hoarder, pending_keys=("0", "new")))

@@ -80,7 +80,7 @@ SHARED = {
 
 @pytest.mark.parametrize("does_put_key", [True, False], ids=["key", "picture"])
 @pytest.mark.parametrize("template", SHARED)
-def test_of_two_pictures_with_one_key_both_are_made_after_following_the_advice(
+def test_following_the_advice_makes_both_of_two_pictures_with_the_same_key(
     tmp_path: Path, template: str, *, does_put_key: bool
 ) -> None:
     first, second, advice = SHARED[template]
@@ -162,7 +162,7 @@ def test_an_output_that_is_missing_again_is_made_by_the_command_in_the_message(
     assert (folder / "processed" / NAME).exists()
 
 
-def test_sync_works_after_creating_the_missing_source_folder(folder: Path) -> None:
+def test_sync_succeeds_after_creating_the_missing_source_folder(folder: Path) -> None:
     (folder / "inbox" / NAME).rename(folder / NAME)
     (folder / "inbox").rmdir()
     ended = run(folder, "sync")

@@ -71,7 +71,7 @@ def test_plan_shows_that_sync_updates_only_the_record_of_a_touched_picture(proje
     )  # fmt: skip
 
 
-def test_show_has_the_content_hash(project: Path) -> None:
+def test_show_prints_the_content_hash(project: Path) -> None:
     digest = subprocess.run(
         ["sha256sum", project / "inbox/a.jpg"], check=True, capture_output=True, text=True
     ).stdout.split()[0]

@@ -21,13 +21,13 @@ def test_doctor_lists_every_layer_without_a_pipeline_file(tmp_path: Path) -> Non
     assert all(layer.name in run(tmp_path, "doctor").out for layer in LAYERS)
 
 
-def test_doctor_shows_what_the_pipeline_file_demands(tmp_path: Path) -> None:
+def test_doctor_shows_the_confinement_that_the_pipeline_file_declares(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB, '[limits]\nconfine = "none"')
     ended = run(tmp_path, "doctor", "--json")
     assert (ended.code, ended.data["confine"]) == (0, "none")
 
 
-def test_sync_renders_with_every_way_of_confinement(tmp_path: Path) -> None:
+def test_sync_renders_with_every_confinement_setting(tmp_path: Path) -> None:
     for confine in ("best", "none"):
         write_pipeline(tmp_path, THUMB, f'[limits]\nconfine = "{confine}"')
         draw(tmp_path / "inbox" / f"{confine}.jpg")

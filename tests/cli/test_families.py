@@ -50,7 +50,7 @@ def test_show_says_in_text_and_in_json_which_rendition_is_the_stand_in(folder: P
     assert list(item["renditions"]) == [
         "photo-80-webp", "photo-80-jpeg", "photo-160-webp", "photo-160-jpeg",
     ]  # fmt: skip
-    why = "has the file of photo-160-webp: the picture is too small for a wider one"
+    why = "uses the file of photo-160-webp: the picture is too small for a larger width"
     assert re.search(rf"^photo-320-webp +{why}", run(folder, "show", "small.jpg").out, re.MULTILINE)
 
 

@@ -52,7 +52,7 @@ def test_a_name_with_a_line_feed_stays_on_its_line(project: Path) -> None:
     assert not re.search("^failed: c.jpg", run(project, "list").out, re.MULTILINE)
 
 
-def test_json_has_the_same_names_without_hidden_characters(project: Path) -> None:
+def test_json_escapes_hidden_characters_and_decodes_to_the_same_names(project: Path) -> None:
     assert run(project, "sync").code == 1
     ended = run(project, "list", "--json")
     assert_nothing_hidden(ended)

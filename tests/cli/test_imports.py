@@ -1,7 +1,4 @@
-"""The libraries that commands import.
-
-Checking a pipeline file doesn't import the libraries that the file needs.
-"""
+"""``check`` imports none of the libraries that the pipeline file needs."""
 
 from __future__ import annotations
 

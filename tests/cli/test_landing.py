@@ -72,7 +72,7 @@ def test_sync_prints_the_notice_of_a_rejection_once_and_at_once(tmp_path: Path) 
     assert (again.code, again.err) == (0, "")
 
 
-def test_sync_waits_before_it_sends_the_notice_of_a_rejection_to_others(tmp_path: Path) -> None:
+def test_sync_waits_before_it_sends_the_notice_of_a_rejection_to_another_target(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB, NOTIFY.replace("log:", "events:default"))
     (tmp_path / "inbox" / "text.jpg").write_text("no picture")
     environ = {**os.environ, "AWS_DEFAULT_REGION": "eu-west-1"}

@@ -22,7 +22,7 @@ def show(record: Record, capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [re.sub(" +", " ", line.strip()) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_show_prints_what_people_set_and_the_history(capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_wishes_and_history(capsys: pytest.CaptureFixture[str]) -> None:
     wishes = Wishes(Focus(x=10, y=20.5), ("zoom", "banner"))
     record = Record("a.jpg", "processing", NOW, wishes=wishes, lease=Lease("me", NOW))
     record = record.with_event(NOW, "processing", "it was renamed from [old].jpg")
@@ -37,7 +37,7 @@ def test_show_prints_what_people_set_and_the_history(capsys: pytest.CaptureFixtu
     ]
 
 
-def test_show_prints_no_wishes_and_no_history_where_there_are_none(
+def test_show_leaves_out_wishes_and_history_that_do_not_exist(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     lines = show(Record("a.jpg", "done", NOW), capsys)

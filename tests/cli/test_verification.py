@@ -177,12 +177,12 @@ def test_an_unattended_sync_holds_lost_outputs_and_a_person_s_sync_makes_them_ag
     shutil.rmtree(folder / "processed")
     held = run(folder, "sync", "--unattended")
     assert held.code == 3
-    assert "none of 24 known outputs is in the output store" in held.err
+    assert "all 24 known outputs are missing from the output store" in held.err
     assert not outputs(folder)
     ended = run(folder, "sync")
     assert ended.code == 0
     assert (
-        "None of 24 known outputs is in the output store as it was written: they were made again."
+        "All 24 known outputs are missing from the output store, or were changed: they were made again."
         in ended.err
     )
     assert len(outputs(folder)) == 24

@@ -68,9 +68,9 @@ def make_table(name: str, key_name: str) -> str:
 
 
 def scaled(which: str, count: int) -> int:
-    """Return a smaller count for a backend that is reached over HTTP.
+    """Return a smaller number for a backend that is reached over HTTP.
 
-    The count is one of records, objects or rounds.
+    The number counts records, objects or rounds.
     """
     return count // 6 if which in ("s3", "dynamodb") else count
 

@@ -1,4 +1,4 @@
-"""Runs moto's server on a free port, and handles one request at a time.
+"""Run moto's server on a free port, and handle one request at a time.
 
 The program prints the port. Its argument is the latency of each request in seconds. Several requests can wait
 for this time at once.

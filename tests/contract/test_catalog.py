@@ -587,7 +587,7 @@ def test_a_query_has_each_record_once_despite_writes(which: str, catalog: Catalo
     assert seen == [f"{number:03}" for number in reversed(range(count))]
 
 
-def test_a_listing_works_while_other_threads_write(which: str, catalog: Catalog) -> None:
+def test_a_listing_succeeds_while_other_threads_write(which: str, catalog: Catalog) -> None:
     stay = [f"{number:03}" for number in range(scaled(which, 300))]
     for name in stay:
         catalog.write(make_record(name))
@@ -607,7 +607,7 @@ def test_a_listing_works_while_other_threads_write(which: str, catalog: Catalog)
         thread.join()
 
 
-def test_of_many_threads_that_write_one_revision_only_one_succeeds(catalog: Catalog) -> None:
+def test_only_one_of_many_threads_that_write_the_same_revision_succeeds(catalog: Catalog) -> None:
     record = make_record()
     for _ in range(10):
         tries = [replace(record, etag=f"{record.revision} {number}") for number in range(8)]
@@ -621,7 +621,7 @@ def test_of_many_threads_that_write_one_revision_only_one_succeeds(catalog: Cata
         record = there
 
 
-def test_of_many_threads_that_claim_a_key_only_one_succeeds(catalog: Catalog) -> None:
+def test_only_one_of_many_threads_that_claim_the_same_key_succeeds(catalog: Catalog) -> None:
     for key in map(str, range(10)):
         tries = [make_record(f"{key} for {number}", outputs=(key,)) for number in range(8)]
         winners = race_threads(partial(write_one, catalog, tries))
@@ -629,7 +629,7 @@ def test_of_many_threads_that_claim_a_key_only_one_succeeds(catalog: Catalog) ->
         assert [name for name in names(catalog) if name.startswith(f"{key} ")] == [tries[winners[0]].name]
 
 
-def test_of_many_threads_that_write_or_delete_a_revision_only_one_succeeds(catalog: Catalog) -> None:
+def test_only_one_of_many_threads_that_write_or_delete_the_same_revision_succeeds(catalog: Catalog) -> None:
     for _ in range(10):
         record = catalog.write(catalog.get("a.jpg") or make_record(outputs=("k",)))
 
@@ -645,7 +645,9 @@ def test_of_many_threads_that_write_or_delete_a_revision_only_one_succeeds(catal
 
 
 @pytest.mark.parametrize("which", SHARED_CATALOGS)
-def test_of_several_processes_that_write_one_revision_only_one_succeeds(which: str, tmp_path: Path) -> None:
+def test_only_one_of_several_processes_that_write_the_same_revision_succeeds(
+    which: str, tmp_path: Path
+) -> None:
     """The processes also create the catalog at the same time."""
     assert sorted(race_processes(write_each, tmp_path, which)) == list(range(60))
     with SHARED_CATALOGS[which](tmp_path) as catalog:
@@ -653,7 +655,7 @@ def test_of_several_processes_that_write_one_revision_only_one_succeeds(which: s
 
 
 @pytest.mark.parametrize("which", SHARED_CATALOGS)
-def test_of_several_processes_that_claim_a_key_only_one_succeeds(which: str, tmp_path: Path) -> None:
+def test_only_one_of_several_processes_that_claim_the_same_key_succeeds(which: str, tmp_path: Path) -> None:
     assert sorted(race_processes(claim_each, tmp_path, which)) == list(range(60))
     with SHARED_CATALOGS[which](tmp_path) as catalog:
         assert sorted(int(name.split()[0]) for name in names(catalog)) == list(range(60))

@@ -83,7 +83,7 @@ def test_a_folder_is_not_an_object(store: Store) -> None:
     assert keys(store) == ["a/b/c"]
 
 
-def test_looking_below_an_object_finds_nothing(store: Store) -> None:
+def test_an_object_has_no_objects_below_its_key(store: Store) -> None:
     put(store, "a")
     assert store.head("a/b") is None
     assert store.get("a/b") is None
@@ -91,7 +91,7 @@ def test_looking_below_an_object_finds_nothing(store: Store) -> None:
     assert keys(store) == ["a"]
 
 
-def test_nothing_blocks_the_key_of_an_object_or_a_free_key(store: Store) -> None:
+def test_obstacle_returns_none_for_an_existing_object_and_for_a_free_key(store: Store) -> None:
     put(store, "a/b")
     assert (store.obstacle("a/b"), store.obstacle("a/c"), store.obstacle("d/e")) == (None, None, None)
 
@@ -248,7 +248,7 @@ def test_deleting_listed_objects_does_not_break_a_listing(store: Store) -> None:
     assert keys(store) == []
 
 
-def test_of_many_threads_that_create_an_object_only_one_succeeds(store: Store) -> None:
+def test_only_one_of_many_threads_that_create_the_same_object_succeeds(store: Store) -> None:
     for number in range(10):
         winners = race_threads(partial(put_number, store, f"{number}/a", IfAbsent()))
         assert len(winners) == 1
@@ -257,7 +257,7 @@ def test_of_many_threads_that_create_an_object_only_one_succeeds(store: Store) -
         assert got[1].startswith(b"%d " % winners[0])
 
 
-def test_of_many_threads_that_replace_an_object_only_one_succeeds(store: Store) -> None:
+def test_only_one_of_many_threads_that_replace_the_same_object_succeeds(store: Store) -> None:
     there = put(store, "a")
     for _ in range(10):
         winners = race_threads(partial(put_number, store, "a", IfMatch(there.etag)))
@@ -285,7 +285,9 @@ def test_concurrent_deletes_and_puts_in_one_folder_lose_no_object(which: str, st
 
 
 @pytest.mark.parametrize("which", SHARED_STORES)
-def test_of_several_processes_that_create_an_object_only_one_succeeds(which: str, tmp_path: Path) -> None:
+def test_only_one_of_several_processes_that_create_the_same_object_succeeds(
+    which: str, tmp_path: Path
+) -> None:
     assert sorted(race_processes(put_each, tmp_path, which)) == list(range(60))
 
 

@@ -96,7 +96,7 @@ def test_a_notice_about_held_work_that_could_not_be_sent_is_sent_later() -> None
     assert len(working.held) == 1
 
 
-def test_an_unsent_notice_about_held_work_is_dropped_when_no_work_is_held_any_more() -> None:
+def test_an_unsent_notice_about_held_work_is_dropped_when_no_work_is_held() -> None:
     catalog, broken = open_catalog(), BrokenNotifier(1)
     open_outbox(catalog, one=broken).hold([REMOVALS], is_attended=False)
     later = open_outbox(catalog, THEN + timedelta(hours=1), one=broken)

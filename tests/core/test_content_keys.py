@@ -89,7 +89,7 @@ def test_a_touched_picture_keeps_its_versioned_key() -> None:
     assert world.plan() == []
 
 
-def test_an_output_of_the_old_version_stays_for_pages_that_still_link_to_it() -> None:
+def test_an_output_with_the_old_version_in_its_key_is_kept_for_a_while() -> None:
     world = make_world()
     world.use_output(keep_replaced=3600.0)
     world.settle()
@@ -112,7 +112,7 @@ def test_a_raised_revision_of_the_engine_changes_the_version_in_the_key(
     assert before != after
 
 
-def test_a_picture_without_a_recorded_hash_is_read_once_its_key_needs_the_hash() -> None:
+def test_a_picture_without_a_recorded_hash_is_read_if_its_key_needs_the_hash() -> None:
     world = make_world(Rendition(width=200))
     world.settle()
     world.catalog.write(replace(world.record(), sha256=""))
@@ -149,7 +149,7 @@ def test_pictures_that_are_too_large_to_read_never_share_a_key() -> None:
     assert world.plan() == []
 
 
-def test_of_two_pictures_with_the_same_content_and_key_the_later_is_rejected() -> None:
+def test_the_later_of_two_pictures_with_the_same_content_and_key_is_rejected() -> None:
     world = make_world(Rendition(width=200, key="{hash}.jpg"))
     world.upload("zebra.jpg", b"one")
     world.settle()

@@ -105,7 +105,7 @@ def test_a_renamed_family_keeps_its_files_and_its_stand_ins(world: FamilyWorld) 
     world.check_promise()
 
 
-def test_a_member_that_left_its_family_is_renamed_alone(world: FamilyWorld) -> None:
+def test_a_rendition_that_leaves_its_family_keeps_its_file_under_its_new_name(world: FamilyWorld) -> None:
     single = Rendition(width=480, format="jpeg", key="{name}/{width}.{ext}")
     world.pipeline = pipeline_of(photo=replace(FAMILY, key="{name}/{width}.{ext}"))
     world.settle()

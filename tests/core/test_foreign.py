@@ -157,7 +157,7 @@ def test_a_picture_is_rejected_if_another_output_blocks_its_key(
     world.check_promise()
 
 
-def test_of_two_new_pictures_whose_keys_block_each_other_one_is_rejected(world: World) -> None:
+def test_one_of_two_new_pictures_whose_keys_block_each_other_is_rejected(world: World) -> None:
     world.remove(NAME)
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{dir}{stem}"))
     for number in range(10):

@@ -61,7 +61,7 @@ def test_a_process_without_a_pipeline_file_name_keeps_the_bound_name(catalog: Me
 
 
 @pytest.mark.parametrize("start", [FOLLOWS, APPLIES, deploy("2026-01-01")])
-def test_binding_the_same_generation_again_changes_no_number(catalog: MemoryCatalog, start: Start) -> None:
+def test_binding_the_same_generation_again_keeps_its_number(catalog: MemoryCatalog, start: Start) -> None:
     assert bind(catalog, claim(start=start)).generation_number == 1
 
 
@@ -111,7 +111,7 @@ def test_a_binding_of_a_newer_release_is_refused() -> None:
         bind(catalog, claim())
 
 
-def test_of_two_processes_that_bind_at_once_the_second_supersedes_the_first() -> None:
+def test_the_second_of_two_processes_that_bind_at_once_supersedes_the_first() -> None:
     """The first write of the second process is refused.
 
     This process then reads the first process's binding and compares again.

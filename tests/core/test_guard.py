@@ -230,7 +230,7 @@ def test_plan_shows_the_removals_that_sync_would_hold() -> None:
     }
 
 
-def test_file_events_remove_no_more_than_the_limits_allow_in_an_hour() -> None:
+def test_file_events_respect_the_removal_limits_within_an_hour() -> None:
     known, seconds = 100, 0.0
     guard = Guard(MaxRemovals(pictures=10, percent=0.0), window=RemovalWindow(lambda: seconds))
 
@@ -250,7 +250,7 @@ def test_file_events_remove_no_more_than_the_limits_allow_in_an_hour() -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 4, 40])
-def test_file_events_remove_no_more_than_the_limits_however_many_are_in_progress(at_once: int) -> None:
+def test_file_events_respect_the_removal_limits_while_removals_are_in_progress(at_once: int) -> None:
     """Removals that were allowed and aren't finished count too.
 
     The catalog still has the records of these pictures.
@@ -298,7 +298,7 @@ def test_an_empty_output_store_is_filled_again_only_when_a_person_attends(
     assert [held.what for held in summary.held] == ([] if is_attended else ["output"])
 
 
-def test_an_unattended_run_restores_some_lost_outputs() -> None:
+def test_an_unattended_run_restores_lost_outputs_if_others_still_exist() -> None:
     world = make_world(20)
     keys = [found.key for found in world.output.list()]
     world.lose_outputs(keys[:-1])

@@ -96,7 +96,7 @@ def test_the_notice_of_a_finished_picture_is_sent_at_once(world: World) -> None:
 
 
 class Clockwork(threading.Event):
-    """An event to stop a run. Waiting for it ages the files instead of taking time."""
+    """An event that stops a run; waiting for the event ages the files at once."""
 
     def __init__(self, source: Fresh, *, is_stopped: bool = False) -> None:
         super().__init__()
@@ -156,7 +156,7 @@ def test_an_interrupted_wait_leaves_the_notice_to_the_next_run(world: World, sou
     assert sent(world) == ["rejected"]
 
 
-def test_a_run_without_other_receivers_than_its_own_log_sends_the_notice_at_once(world: World) -> None:
+def test_a_run_whose_only_target_is_its_log_sends_the_notice_at_once(world: World) -> None:
     world.upload("photo.jpg", BAD)
     ask = Ask(rests=False)
     summary = sync(world.run(ask=ask))
@@ -164,7 +164,7 @@ def test_a_run_without_other_receivers_than_its_own_log_sends_the_notice_at_once
     assert next(world.differences(ask=ask)).action == "keep"
 
 
-def test_a_waiting_notice_is_no_difference_until_it_can_be_sent(world: World, source: Fresh) -> None:
+def test_a_plan_shows_a_waiting_notice_only_when_it_can_be_sent(world: World, source: Fresh) -> None:
     world.upload("photo.jpg", BAD)
     world.processor().process("photo.jpg")
     before = world.catalog.get("photo.jpg")

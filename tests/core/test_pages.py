@@ -55,7 +55,9 @@ def test_pages_of_a_listing_find_the_same_objects_as_the_store(
 
 
 @pytest.mark.parametrize("template", ["{}/{}.webp", "{1}/{0}.webp", "{1}_{0}.webp"])
-def test_one_listing_finds_about_ten_outputs(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_page_of_a_listing_finds_about_ten_outputs(
+    template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The outputs' keys begin with the picture's name or with the rendition's name."""
     monkeypatch.setattr(pages, "PAGE_OBJECTS", 10)
     outputs = [

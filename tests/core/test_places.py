@@ -239,9 +239,9 @@ class TestPartialRuns:
     def test_a_partial_run_deletes_no_kept_output_after_a_move_of_the_output_store(
         self, world: World
     ) -> None:
-        """Its time is over, but it is in the former store.
+        """The output's time is over, but the output is in the former store.
 
-        In the present store, another program wrote the key.
+        In the present store, another program wrote the same key.
         """
         world.use_output(keep_replaced=WEEK.total_seconds())
         use(world, thumb=MOVED, large=LARGE, extra=Rendition(width=9, on_demand=True))
@@ -256,7 +256,9 @@ class TestPartialRuns:
         assert world.content(f"{NAME}/thumb.jpg") == b"theirs"
         assert world.record() == before
 
-    def test_a_partial_run_reports_no_result_of_a_picture_that_is_gone_by_then(self, world: World) -> None:
+    def test_a_partial_run_reports_no_result_for_a_picture_that_disappears_meanwhile(
+        self, world: World
+    ) -> None:
         world.upload("bad.jpg", b"bad: it is bad")
         steps = Steps()
         probe = World()

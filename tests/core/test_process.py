@@ -54,7 +54,7 @@ def test_a_second_hint_about_an_unchanged_picture_does_nothing(world: World) -> 
     assert len(world.notifier.sent) == 1
 
 
-def test_without_notices_a_picture_costs_two_catalog_writes(world: World) -> None:
+def test_processing_a_picture_without_notices_takes_two_catalog_writes(world: World) -> None:
     world.pipeline = make_pipeline(notify=())
     world.upload(NAME, b"one")
     steps = Steps()
@@ -392,7 +392,7 @@ def test_a_restored_picture_is_made_by_the_next_call_or_sync(world: World) -> No
     assert [notice.event for notice in world.notifier.sent] == ["rejected", "done"]
 
 
-def test_of_two_pictures_with_one_key_the_later_is_rejected_and_its_reason_names_the_other(
+def test_the_later_of_two_pictures_with_one_key_is_rejected_with_a_reason_that_names_the_other(
     world: World,
 ) -> None:
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="thumb_{name}"))

@@ -117,7 +117,7 @@ def test_rejected_pictures_do_not_block_others_and_are_not_retried(world: World)
 
 
 @pytest.mark.parametrize("threads", [1, 8])
-def test_of_several_pictures_with_one_key_the_first_by_name_gets_it(world: World, threads: int) -> None:
+def test_the_first_by_name_of_several_pictures_with_one_key_gets_the_key(world: World, threads: int) -> None:
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{stem}.jpg"))
     for name in ("a/photo.jpg", "b/photo.jpg", "c/photo.jpg", "d/photo.png"):
         world.upload(name, name.encode())
@@ -388,8 +388,8 @@ def test_a_sync_names_the_picture_whose_held_removal_blocks_another_picture(worl
     (outcome,) = outcomes
     assert (outcome.name, outcome.result, outcome.blocked_by) == ("b/photo.jpg", "waiting", "a/photo.jpg")
     assert outcome.reason == (
-        "its output photo.jpg still belongs to a/photo.jpg, which is gone from the source. It is made once "
-        "a/photo.jpg is removed. If that removal is held back, run renditions sync --allow-removals"
+        "its output photo.jpg still belongs to a/photo.jpg, which is gone from the source. The output is "
+        "made once a/photo.jpg is removed. If that removal is held back, run renditions sync --allow-removals"
     )
     assert world.catalog.get("b/photo.jpg") is None, "so that the next full sync finds it"
 
@@ -452,7 +452,7 @@ def test_a_watch_processes_a_blocked_picture_again_only_when_its_key_is_free(
     assert (world.catalog.get("b/photo.jpg") is not None) == is_allowed
 
 
-def test_a_slash_selects_all_pictures() -> None:
+def test_a_prefix_of_only_a_slash_selects_all_pictures() -> None:
     assert Selection.of(["/"]).prefixes == ("",)
     assert Selection.of(["/a/", "b"]) == Selection(("b",), ("a/",))
 

@@ -76,7 +76,7 @@ def test_a_plan_says_that_a_picture_keeps_its_outputs_if_only_the_order_of_rendi
     declare(world, thumb=THUMB, large=Rendition(width=900))
     world.processor().process(NAME)
     declare(world, large=Rendition(width=900), thumb=THUMB)
-    assert why(world) == "what is declared for it changed, and its outputs stay"
+    assert why(world) == "the pipeline file changed, but the outputs are still valid"
 
 
 def test_the_output_of_a_renamed_rendition_with_another_key_is_copied(world: World) -> None:

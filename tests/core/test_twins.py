@@ -300,7 +300,7 @@ def test_a_picture_with_the_same_etag_and_other_content_does_not_count_as_rename
     assert world.catalog.get("a.jpg")
 
 
-def test_of_two_new_names_of_one_content_only_one_takes_over_the_record(world: World) -> None:
+def test_only_one_of_two_new_names_with_the_same_content_takes_over_the_record(world: World) -> None:
     rename(world, "a.jpg", "b.jpg")
     world.upload("c.jpg", b"one")
     first, second = (world.processor().process(name) for name in ("b.jpg", "c.jpg"))

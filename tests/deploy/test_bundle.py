@@ -164,7 +164,7 @@ def test_a_bundle_has_the_libraries_that_the_pipeline_needs(name: str, libraries
     assert find_libraries(preset(name)) == libraries
 
 
-def test_a_bundle_with_a_rule_about_pixels_has_the_engine() -> None:
+def test_a_bundle_contains_the_imaging_library_if_a_rule_needs_the_header() -> None:
     pipeline = replace(preset("base64"), accept=Accept(formats=("jpeg", "pdf"), min_width=200))
     assert find_libraries(pipeline) == ("pyvips", "pyvips-binary", "pypdfium2")
 
@@ -268,7 +268,7 @@ def test_package_warns_if_a_bundle_is_too_large_for_lambda(capsys: pytest.Captur
     for size_bytes, unzipped_bytes in ((50_000_000, 250_000_000), (50_000_001, 1), (1, 250_000_001)):
         warn_of_size(Bundle(Path("b.zip"), size_bytes, unzipped_bytes, (), has_bytecode=True))
         is_taken = (size_bytes, unzipped_bytes) == (50_000_000, 250_000_000)
-        assert ("warning: b.zip has" in capsys.readouterr().err) is not is_taken
+        assert ("warning: the size of b.zip is" in capsys.readouterr().err) is not is_taken
 
 
 @pytest.mark.parametrize(

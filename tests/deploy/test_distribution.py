@@ -24,7 +24,7 @@ def files_of(package: Path) -> Iterator[str]:
         yield from ((Path(folder) / file).relative_to(package.parent).as_posix() for file in files)
 
 
-def test_a_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:
+def test_the_wheel_contains_every_file_of_the_package(tmp_path: Path) -> None:
     """The wheel has the presets, the page and the Terraform module.
 
     It doesn't have the module's tests.

@@ -98,7 +98,7 @@ def test_a_font_that_fonttools_cannot_read_is_bundled_whole() -> None:
     assert rendered(source, function.renditions["it"]) == rendered(source, pipeline.renditions["it"])
 
 
-def test_a_font_that_draws_nothing_is_bundled_whole() -> None:
+def test_a_font_without_visible_glyphs_for_the_text_is_bundled_whole() -> None:
     pipeline = make(it=Watermark(text="Ann", font=attached(make_font(MANY))))
     function, _ = bundled(pipeline)
     source = encoded(photo(), "png")
@@ -110,12 +110,14 @@ def test_renditions_without_a_declared_font_are_unchanged() -> None:
     assert with_small_fonts(pipeline) is pipeline
 
 
-def test_a_text_needs_the_bundled_font_too() -> None:
+def test_a_text_with_a_declared_font_needs_the_bundled_font_too() -> None:
     pipeline = make(it=Watermark(text="一", font=attached(make_font(MANY))))
     assert "fontpkg-open-sans" in find_libraries(pipeline)
 
 
-def test_without_fonttools_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bundling_a_font_without_fonttools_fails_and_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pipeline = make(it=Watermark(text="一", font=attached(make_font(MANY))))
     monkeypatch.setitem(sys.modules, "fontTools", None)
     with pytest.raises(

@@ -13,7 +13,7 @@ from format_tables import BEGIN, END, PAGE, describe
 TEXT = PAGE.read_text("utf-8")
 
 
-def test_the_page_has_the_tables_of_the_code() -> None:
+def test_the_formats_page_has_the_tables_that_the_code_generates() -> None:
     """After you change a format or a warning, run ``python docs/format_tables.py``."""
     assert TEXT.partition(BEGIN)[2].partition(END)[0].strip() == describe()
 

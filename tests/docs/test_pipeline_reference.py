@@ -90,7 +90,7 @@ def test_the_first_example_is_a_whole_pipeline_file() -> None:
     assert parse(blocks("toml")[0], "renditions.toml", Path("/pictures"), {}).warnings == ()
 
 
-def test_the_error_example_matches_the_loaders_message() -> None:
+def test_the_documented_error_equals_the_message_of_the_loader() -> None:
     with pytest.raises(PipelineError) as caught:
         parse(blocks("toml")[-1], "renditions.toml", Path("/pictures"), {})
     assert str(caught.value) == blocks("")[-1].strip()

@@ -1,4 +1,4 @@
-"""Checks the invariants that must hold at every step."""
+"""Check the invariants that must hold at every step."""
 
 from __future__ import annotations
 

@@ -27,9 +27,8 @@ class OutputStore:
     store: MemoryStore
     catalog: MemoryCatalog
     foreign: dict[str, bytes] = field(default_factory=dict)
-    """What isn't the catalog's own, by folded key, and must stay as it is. After the catalog was lost, the
-    outputs that it made belong to this until they are adopted.
-    """
+    """Objects that aren't the catalog's own and must stay unchanged, by folded key. After the catalog was
+    lost, the outputs that it made are among them until they are adopted."""
     changed: set[str] = field(default_factory=set)
     """The folded keys of outputs that an outsider deleted or replaced."""
 

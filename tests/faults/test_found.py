@@ -161,7 +161,7 @@ def test_a_worker_past_its_lease_does_not_delete_an_output_that_has_its_old_etag
 def test_a_crash_after_refusing_a_taken_key_leaves_no_lease() -> None:
     """Without notices, no later step settles the record.
 
-    So a lease in it would stay for ever.
+    So a lease in this record would never end.
     """
     key = "{name}"
     world = World(pipeline=make_pipeline(notify=(), thumb=Rendition(width=200, key=key)))
@@ -199,10 +199,10 @@ def list_keys(world: World) -> list[str]:
     return [found.key for found in world.output.list()]
 
 
-def test_an_interrupted_picture_that_is_then_deleted_keeps_its_outputs_with_keep() -> None:
+def test_an_interrupted_picture_that_is_then_deleted_keeps_its_outputs_with_on_delete_keep() -> None:
     """The core wrongly deleted the outputs.
 
-    It took the interrupted picture's record for that of a decided picture.
+    The core mistook the interrupted picture's record for that of a decided picture.
     """
     world = make_done()
     keep_deleted(world)
@@ -270,7 +270,7 @@ def test_a_partial_run_sends_its_notice_and_leaves_no_lease_and_no_pending_key()
     assert [notice.event for notice in world.notifier.sent] == ["done"]
 
 
-def test_present_outputs_stay_in_a_store_that_is_used_again() -> None:
+def test_current_outputs_stay_when_a_former_store_is_used_again() -> None:
     """The retired outputs in this store have the same keys.
 
     The retired outputs are due to be deleted.
@@ -341,7 +341,7 @@ def test_a_function_deployed_before_a_take_over_is_superseded() -> None:
 def test_an_output_stays_until_its_replacement_is_recorded_even_if_another_key_is_refused() -> None:
     """A folder can't hold both keys.
 
-    The core writes nothing under the refused key, so it needs not delete the old output first.
+    The core writes nothing under the refused key, so it must not delete the old output first.
     """
     world = make_done()
     world.overwrite(NAME, b"not ours")

@@ -50,7 +50,7 @@ def test_a_picture_does_not_overwrite_a_foreign_file_in_a_new_output_store() -> 
     assert KEY not in record.claimed_keys()
 
 
-def test_a_former_output_is_deleted_even_if_a_present_key_differs_only_in_case() -> None:
+def test_a_former_output_is_deleted_even_if_a_current_key_differs_only_in_case() -> None:
     world = World(output=MemoryStore(IGNORES_CASE), catalog=MemoryCatalog(IGNORES_CASE))
     world.bind()
     world.upload(NAME, b"one")
@@ -83,10 +83,10 @@ def test_a_key_that_another_picture_gets_is_no_longer_reported_as_foreign() -> N
     world.check_promise()
 
 
-def test_processing_does_not_fail_if_another_worker_kept_the_missing_picture() -> None:
+def test_processing_reports_no_failure_if_another_worker_took_the_lease_of_a_missing_picture() -> None:
     """The worker lost its lease while it processed the picture.
 
-    It wrongly reported a failure.
+    The worker wrongly reported a failure.
     """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     keep_deleted(world)
@@ -169,7 +169,7 @@ def test_a_worker_does_not_delete_a_former_output_that_another_picture_has_repla
 def test_a_worker_past_its_lease_keeps_its_outputs_in_a_former_store_claimed() -> None:
     """The worker had written to the former store.
 
-    It claimed the keys as if they were in the present store.
+    The worker then claimed the keys as if they were in the present store.
     """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     world.bind()

@@ -15,7 +15,7 @@ HISTORIES = 400
 
 
 @pytest.mark.parametrize("first", range(0, HISTORIES, 100))
-def test_the_promise_holds_after_every_history(first: int) -> None:
+def test_every_simulated_history_ends_with_the_right_outputs_and_records(first: int) -> None:
     for number in range(first, first + 100):
         History(number).run()
 
@@ -31,7 +31,7 @@ def test_a_history_depends_only_on_its_number() -> None:
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-def test_the_text_of_each_mutation_is_found_in_the_core(mutation: Mutation) -> None:
+def test_the_code_that_each_mutation_changes_is_found_in_the_core(mutation: Mutation) -> None:
     compile(edit(mutation), mutation.module, "exec")
 
 

@@ -1,6 +1,6 @@
-"""Measures the resources of a running server, and decides whether they grow.
+"""Measure the resources of a running server, and decide whether they grow.
 
-It measures from outside, on Linux.
+The measurements come from outside the server, on Linux.
 """
 
 from __future__ import annotations

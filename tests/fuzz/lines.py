@@ -1,8 +1,8 @@
-"""``python -m fuzz.lines --since COMMIT``: which lines the fuzzer's files run.
+"""``python -m fuzz.lines --since COMMIT``: counts the engine's lines that run.
 
-The lines are those of the engine. Lines count if they were added since the commit and are in a function. The
-program renders each seed as it is with all recipes, and then the damaged files of the first numbers, all in
-this process.
+The program counts lines in functions that were added since the commit. It renders each undamaged seed with
+all recipes, and then the damaged files of the first numbers, all in this process. The output says what share
+of the lines ran.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finds where the parts of a file begin and end, as far as it can be parsed.
+"""Find where the parts of a file begin and end, as far as it can be parsed.
 
 Each function yields the spans of JPEG's segments (ITU-T T.81, B.1.1), PNG's chunks, RIFF's chunks, ISO boxes
 (ISO/IEC 14496-12, 4.2), GIF's blocks, TIFF's directory entries, DICOM's elements (PS3.5, 7.1), SVG's tags, or

@@ -15,7 +15,7 @@ from renditions.local.workers.pool import RenderPool
 FILES = 300
 
 
-def test_no_damaged_file_breaks_a_promise() -> None:
+def test_a_damaged_file_gives_readable_outputs_a_rejection_or_a_counted_failure() -> None:
     """Each file gives outputs, is rejected, or is a counted failure.
 
     Another decoder can read the outputs.

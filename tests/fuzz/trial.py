@@ -1,4 +1,4 @@
-"""Renders one damaged file in the pool of worker processes, and checks the answer."""
+"""Render one damaged file in the pool of worker processes, and check the answer."""
 
 from __future__ import annotations
 

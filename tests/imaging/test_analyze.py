@@ -261,7 +261,7 @@ def test_colours_are_sorted_by_their_share_and_transparent_pixels_do_not_count()
     assert [colour.share for colour in told] == pytest.approx([0.75, 0.25], abs=0.02)
 
 
-def test_a_fully_transparent_picture_has_no_colours() -> None:
+def test_a_fully_transparent_picture_has_no_dominant_colours() -> None:
     item = found_in(encoded(Image.new("RGBA", (50, 50)), "png")).to_item()
     assert "colours" not in item
     assert item["transparency"] is True
@@ -319,7 +319,7 @@ def test_analysis_does_not_change_renditions() -> None:
     assert without.original.analysis is None
 
 
-def test_analysis_works_with_only_a_base64_rendition() -> None:
+def test_a_picture_with_only_a_base64_rendition_is_analyzed() -> None:
     result = render(encoded(photo(), "png"), Accept(), {"text": Rendition(format="base64")}, ALL)
     assert result.original.analysis
     assert result.original.width == 320

@@ -1,4 +1,4 @@
-"""Animations: every frame is kept, or only the first one, as declared."""
+"""Animations: a rendition keeps every frame or shows only the first one."""
 
 from __future__ import annotations
 

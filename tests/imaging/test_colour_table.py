@@ -19,12 +19,12 @@ def table() -> list[Row]:
     return rows()[1]
 
 
-def test_each_colour_is_the_one_of_its_reference(table: list[Row]) -> None:
+def test_each_colour_equals_its_reference(table: list[Row]) -> None:
     off = [row.cells() for row in table if row.difference > TOLERANCE]
     assert off == []
 
 
-def test_the_page_has_the_rows_of_the_table(table: list[Row]) -> None:
+def test_the_colour_page_has_every_row_of_the_measured_table(table: list[Row]) -> None:
     """Another version of Chromium may draw values that differ by one."""
     lines = [line.strip("| ").split(" | ") for line in PAGE.read_text("utf-8").splitlines()]
     documented = [line for line in lines if len(line) == 7][2:]

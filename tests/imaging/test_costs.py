@@ -38,7 +38,7 @@ def test_a_jpeg_of_thousands_of_scans_is_rejected_before_it_is_decoded(progressi
     assert rejected.code == "source-not-accepted"
 
 
-def test_only_the_scans_of_the_picture_itself_count_for_the_limit_of_scans() -> None:
+def test_only_the_scans_of_the_picture_itself_count_toward_the_limit() -> None:
     source = encoded(photo(), "jpeg", quality=90, progressive=True)
     comment = b"\xff\xfe" + (30_002).to_bytes(2, "big") + b"\xff\xda" * 15_000
     made = shown(source[:2] + comment + source[2:] + source * 20, PNG)
@@ -126,7 +126,7 @@ def test_only_the_cropped_part_of_a_drawing_is_drawn() -> None:
     assert difference(made.crop((320, 90, 600, 300)), Image.new("RGB", (280, 210), "red")) < 2
 
 
-def test_a_filter_needs_the_whole_drawing() -> None:
+def test_a_drawing_with_a_filter_is_drawn_whole_before_it_is_cropped() -> None:
     """A blur of a part alone would end at the part's edges."""
     blurred = drawing('<rect width="50%" height="50%" style="filter:blur(1px)"/>')
     accept = Accept(formats=("svg",), max_pixels=1_000_000)
@@ -151,7 +151,7 @@ ROOTS = [
 
 @pytest.mark.parametrize("sheet", ["", "<style>svg{width:90px;height:70px;x:9px}</style>"])
 @pytest.mark.parametrize("root", ROOTS)
-def test_a_part_of_a_drawing_is_the_same_as_in_the_whole(root: str, sheet: str) -> None:
+def test_a_part_of_a_drawing_equals_the_same_part_of_the_whole_drawing(root: str, sheet: str) -> None:
     inside = (
         '<linearGradient id="g"><stop stop-color="lime"/><stop offset="1"/></linearGradient>'
         '<rect width="100%" height="100%" fill="#fed"/><circle cx="30" cy="40" r="20" fill="url(#g)"/>'

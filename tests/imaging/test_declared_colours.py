@@ -264,7 +264,7 @@ def test_the_gamma_of_a_png_is_applied_as_in_browsers(value: int) -> None:
     assert np.abs(found(grey)[:, 0] - wanted[:, 0]).max() <= 1
 
 
-def test_a_png_gamma_counts_exactly_beside_the_primaries_of_srgb() -> None:
+def test_the_exact_gamma_of_a_png_is_applied_with_the_primaries_of_srgb() -> None:
     """The usual gamma isn't quite the curve of sRGB.
 
     Chromium shows the difference in dark colours.

@@ -267,7 +267,7 @@ def test_an_annotation_on_a_page_is_drawn_in_its_own_appearance() -> None:
     assert made.getpixel((175, 25)) == (0, 0, 255)
 
 
-def test_of_a_huge_document_the_first_page_is_drawn_and_all_pages_are_refused() -> None:
+def test_the_first_page_of_a_huge_document_is_drawn_but_a_request_for_all_pages_is_refused() -> None:
     source = pdf(LANDSCAPE, kids="4 0 R " * 100_000, count=100_000)
     recipes = {"cover": Rendition(format="png")}
     assert render(source, PDF, recipes).original.frames == 100_000

@@ -1,7 +1,4 @@
-"""What a drawing may contain.
-
-A drawing may have text, sizes as in CSS, pictures, entities, HTML, and references to the outside.
-"""
+"""The contents of drawings: text, CSS sizes, pictures, entities, HTML, references."""
 
 from __future__ import annotations
 
@@ -268,7 +265,7 @@ def test_elements_for_other_languages_are_left_out_on_every_machine() -> None:
 
 
 def test_the_language_of_a_drawing_decides_which_forms_letters_have() -> None:
-    """Without one it is English: Romanian has another cedilla."""
+    """Romanian letters have another cedilla; a drawing without a language is English."""
     text = '<text x="10" y="60" font-size="40" {}>ş</text>'
     plain, english, romanian = (
         shown(svg(text.format(attribute), f'width="90" height="90" {root}'), PNG)

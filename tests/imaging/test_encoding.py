@@ -23,7 +23,7 @@ GPS, EXIF_FORMATS = 0x8825, ("jpeg", "png", "webp", "avif")
 
 
 def told() -> bytes:
-    """Return a JPEG with an orientation and all kinds of metadata."""
+    """Return a JPEG with an orientation and metadata of all kinds."""
     exif = Image.Exif()
     exif[0x8298], exif[0x013B], exif[0x010F], exif[0x0112] = "me (c) 2020", "Ann", "Camera", 6
     exif.get_ifd(GPS)[1] = "N"

@@ -141,7 +141,7 @@ def test_characters_that_no_font_has_are_reported_for_each_picture() -> None:
     assert find_missing(default_font(), STAND_IN) == ""
 
 
-def test_emoji_have_their_colours_and_letters_the_declared_one() -> None:
+def test_emoji_keep_their_own_colours_and_letters_get_the_declared_colour() -> None:
     made = pixels(drawn("📷 Ann", EMOJI)[0])
     left, right = made[:, :180], made[:, 250:]
     for colour in ((255, 0, 0), (0, 0, 255)):
@@ -150,7 +150,7 @@ def test_emoji_have_their_colours_and_letters_the_declared_one() -> None:
     assert (right.min(axis=2) == 255).sum() > 100
 
 
-def test_emoji_that_are_pictures_have_the_size_of_the_text() -> None:
+def test_emoji_stored_as_pictures_are_scaled_to_the_size_of_the_text() -> None:
     """Such a font has its pictures in few sizes, here in one of 100 pixels."""
     square = encoded(Image.new("RGBA", (100, 100), (0, 200, 0, 255)), "png")
     letters = choose_fonts("A📷A", attached(make_bitmap_font("📷", square, 100)))
@@ -162,7 +162,7 @@ def test_emoji_that_are_pictures_have_the_size_of_the_text() -> None:
         assert np.ptp(np.flatnonzero(green.any(1))) + 1 == pytest.approx(font_pixels, abs=3)
 
 
-def test_a_watermark_s_opacity_holds_for_emoji() -> None:
+def test_the_opacity_of_a_watermark_applies_to_emoji() -> None:
     source = encoded(Image.new("RGB", (400, 200), "black"), "png")
     watermark = Watermark(text="📷", font=attached(EMOJI), size=40.0, opacity=50.0)
     made = pixels(
@@ -197,5 +197,5 @@ def test_a_font_with_a_damaged_table_gives_a_reason() -> None:
     assert str(result.errors["it"]).startswith("the watermark's font 'x.ttf': the font is damaged: ")
 
 
-def test_a_text_without_a_declared_font_has_no_face() -> None:
+def test_the_bundled_font_draws_a_text_without_a_declared_font() -> None:
     assert choose_fonts("a", None) == Letters(None, choose_fonts("a", None).pieces, "")

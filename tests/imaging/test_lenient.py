@@ -1,4 +1,4 @@
-"""The field ``damaged`` of ``[accept]``: what is made of a damaged picture."""
+"""The field ``damaged`` of ``[accept]``: how damaged pictures are rendered."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_file_that_was_cut_off_gives_a_picture_of_its_upper_part(kind: str) ->
     assert difference(made.convert("RGB").crop(upper), opened(whole).convert("RGB").crop(upper)) < 12
 
 
-def test_an_undamaged_picture_gives_no_warning_with_lenient() -> None:
+def test_lenient_decoding_gives_no_warning_for_an_undamaged_picture() -> None:
     for content in FILES.values():
         assert render(content, LENIENT, RECIPES).warnings == ()
 
@@ -62,13 +62,13 @@ def test_the_readable_frames_of_a_damaged_animation_are_made() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"text", FILES["jpeg"][:100], FILES["png"][:20], FILES["gif"][:9]])
-def test_a_file_without_a_readable_header_is_rejected_even_with_lenient(content: bytes) -> None:
+def test_lenient_decoding_rejects_a_file_without_a_readable_header(content: bytes) -> None:
     rejected = render(content, LENIENT, RECIPES).rejected
     assert rejected
     assert "lenient" not in rejected.text
 
 
-def test_a_damaged_picture_that_breaks_another_rule_is_rejected_with_lenient() -> None:
+def test_lenient_decoding_rejects_a_damaged_picture_that_breaks_another_rule() -> None:
     cut = FILES["jpeg"][:-500]
     assert render(cut, Accept(damaged="lenient", max_width=100), RECIPES).rejected
     assert render(cut, Accept(damaged="lenient", max_pixels=1000), RECIPES).rejected

@@ -1,4 +1,4 @@
-"""Drawings have the machine's fonts if the pipeline file declares it."""
+"""Drawings use the machine's fonts if the pipeline file declares this."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def make(fonts: Fonts, *formats: str) -> Pipeline:
     )
 
 
-def test_the_choice_makes_outputs_of_drawings_again_and_no_others() -> None:
+def test_a_changed_font_choice_remakes_only_the_outputs_of_drawings() -> None:
     bundled, system = make("bundled", "svg", "png"), make("system", "svg", "png")
     for source_format, differs in (("svg", True), ("png", False), (None, False)):
         before, after = (each.fingerprints(NO_WISHES, source_format) for each in (bundled, system))

@@ -31,7 +31,7 @@ def test_a_picture_that_needs_too_much_memory_is_refused_by_its_header() -> None
     result = render(rgb_png(30_000, 30_000, b""), Accept(max_pixels=1_000_000_000), WHOLE)
     assert str(result.errors["whole"]) == (
         "the picture needs at least 2,700,000,000 bytes of memory, more than the 2,000,000,000 that "
-        "[limits] memory allows. Raise it, or upload a smaller picture"
+        "[limits] memory allows. Raise this limit, or upload a smaller picture"
     )
     assert result.original.width == 30_000
 

@@ -99,7 +99,7 @@ def test_a_cut_off_wide_gamut_avif_is_rejected(missing: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["tifffile_preview_first.tif", "tifffile_pyramid.tif"])
-def test_a_tiff_with_reduced_pages_gives_the_page_that_is_not_reduced(name: str) -> None:
+def test_the_full_size_page_of_a_tiff_with_reduced_pages_is_shown(name: str) -> None:
     rendering = render(read(name), EVERY, {"it": PNG})
     assert rendering.original.frames == 1
     made = opened(rendering.made["it"].content)
@@ -166,7 +166,7 @@ def test_a_lossless_jpeg_of_nine_bits_is_rejected() -> None:
     ("name", "size", "ground"),
     [("graphviz.svg", (108, 175), (255, 238, 170)), ("gnuplot.svg", (300, 200), None)],
 )
-def test_drawings_of_other_programs_have_their_lines_and_texts(
+def test_drawings_of_other_programs_are_drawn_with_their_lines_and_texts(
     name: str, size: tuple[int, int], ground: Any
 ) -> None:
     made = shown_with(read(name), PNG)

@@ -65,7 +65,7 @@ def test_a_pixel_becomes_a_point_if_no_resolution_is_known(
 
 
 def test_a_tiny_page_is_made_without_a_message_of_the_library(caplog: pytest.LogCaptureFixture) -> None:
-    """The message would reach the terminal, and doesn't name the picture."""
+    """The message would reach the terminal without the name of the picture."""
     made = rendered(encoded(Image.new("RGB", (2, 2)), "png"), BOOK).content
     assert sizes(made) == [(2, 2)]
     assert caplog.records == []

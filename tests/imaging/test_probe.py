@@ -48,7 +48,7 @@ def test_each_format_is_identified_by_its_content(source_format: str) -> None:
         (b"", None),
     ],
 )
-def test_the_names_of_unsupported_formats_are_found_too(content: bytes, name: str | None) -> None:
+def test_unsupported_formats_are_identified_by_name(content: bytes, name: str | None) -> None:
     assert sniff(content) == name
 
 
@@ -199,7 +199,7 @@ def test_rules_apply_to_the_displayed_picture() -> None:
     assert (result.original.width, result.original.height) == (100, 200)
 
 
-def test_without_recipes_only_the_rules_are_checked() -> None:
+def test_rendering_without_recipes_only_checks_the_rules() -> None:
     source = encoded(photo(), "webp")
     result = render(source, Accept(), {})
     assert (result.made, result.errors, result.rejected) == ({}, {}, None)

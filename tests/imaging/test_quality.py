@@ -86,7 +86,7 @@ def test_a_picture_of_any_size_has_a_score(size: tuple[int, int], mode: str) -> 
     usual=st.sampled_from([60, 80, 82]),
 )
 @example(slope=0.015, strength=19.0, target=50.0, usual=80)
-def test_the_search_reaches_its_target_in_few_trials(
+def test_the_quality_search_reaches_its_target_in_few_trials(
     slope: float, strength: float, target: float, usual: int
 ) -> None:
     """The errors here fall by a constant factor with each step of quality."""

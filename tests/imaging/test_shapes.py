@@ -186,7 +186,7 @@ def test_trim_gives_the_same_picture_as_a_computation_with_numpy(
 ) -> None:
     """Trim removes the rows and columns at an edge that look like the corner.
 
-    No pixel in them differs too much from the corner.
+    No pixel in a removed row or column differs too much from the corner.
     """
     random = np.random.default_rng(seed)
     values = np.full((17, 13, len(mode)), 90)

@@ -314,7 +314,7 @@ def test_the_api_is_created_on_request_and_needs_authorization(
     assert open_lambda().list_functions()["Functions"] == []
 
 
-def test_deploy_and_destroy_work_without_a_queue(tmp_path: Path, runtime: Path) -> None:
+def test_deploy_and_destroy_succeed_without_a_queue(tmp_path: Path, runtime: Path) -> None:
     """Deploy prints the upload URL.
 
     Destroy deletes the pictures only with the option.

@@ -1,6 +1,6 @@
-"""Records every AWS call of this process, and the permissions that it needs.
+"""Record every AWS call of this process, and the permissions that it needs.
 
-It sees the calls that are made through botocore.
+The recorder sees every call through botocore.
 """
 
 from __future__ import annotations

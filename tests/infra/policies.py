@@ -1,7 +1,4 @@
-"""Compares a policy with the needed permissions.
-
-It finds permissions that are lacking, and permissions that aren't needed.
-"""
+"""Compare a policy with the needed permissions: which it lacks, which it exceeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs Terraform for the tests, with the providers of a mirror if there is one."""
+"""Run Terraform for the tests, with the providers of a mirror if there is one."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def make_world() -> World:
 
 
 @pytest.mark.parametrize("threads", [1, 8])
-def test_of_two_pictures_whose_keys_are_one_file_the_later_is_rejected(threads: int) -> None:
+def test_the_later_of_two_pictures_whose_keys_name_one_file_is_rejected(threads: int) -> None:
     world = make_world()
     for name in ("IMG_1.jpg", "img_1.jpg", "other.jpg"):
         world.upload(name, name.encode())

@@ -1,6 +1,6 @@
 """The source's marker in real folders and real mounts.
 
-It protects the renditions while the source's disk is not mounted.
+The marker protects the renditions while the source's disk is not mounted.
 """
 
 from __future__ import annotations

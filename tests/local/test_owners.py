@@ -64,7 +64,7 @@ def test_each_owner_has_its_own_id(tmp_path: Path) -> None:
         assert (first.is_gone(second.id), second.is_gone(first.id)) == (True, False)
 
 
-def test_is_gone_works_before_the_owner_is_entered_and_creates_no_folder(tmp_path: Path) -> None:
+def test_is_gone_can_be_called_before_the_owner_is_entered_and_creates_no_folder(tmp_path: Path) -> None:
     owner = Owner(tmp_path / "owners")
     assert owner.is_gone(owner.id)
     assert list(tmp_path.iterdir()) == []

@@ -98,7 +98,7 @@ def load(name: str) -> Any:
     return json.loads((EVENTS / f"{name}.json").read_text())
 
 
-def test_the_table_and_the_list_of_origins_have_each_event_file() -> None:
+def test_each_event_file_is_in_the_table_and_in_the_list_of_origins() -> None:
     origins = load("origins")
     assert {path.stem for path in EVENTS.glob("*.json")} - {"origins"} == set(TABLE)
     assert {name.removesuffix(".json") for name in origins} == set(TABLE)

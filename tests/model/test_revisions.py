@@ -119,7 +119,7 @@ def test_the_goal_of_a_picture_changes_only_with_its_own_format() -> None:
 
 
 @pytest.mark.usefixtures("raised")
-def test_an_output_is_stale_by_the_revisions_after_it_up_to_the_declared_engine() -> None:
+def test_an_output_is_stale_if_a_later_revision_up_to_the_declared_engine_affects_it() -> None:
     recipe = Rendition(format="webp", sharpen=1.0)
 
     def missed(engine: int | None, made_by: list[int]) -> list[int] | None:

@@ -1,6 +1,6 @@
 """Commands refuse stores, catalogs and notice targets that can't be opened.
 
-They do so before they change anything.
+The commands refuse before they change anything.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The finer rules of a pipeline file.
-
-They are about templates, sizes, stores, and extreme files.
-"""
+"""The rules of a pipeline file for templates, sizes, stores, and extreme files."""
 
 from __future__ import annotations
 

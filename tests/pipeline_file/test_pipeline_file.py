@@ -421,7 +421,7 @@ def test_sizes_with_units_are_read_as_numbers(size: str, number: int) -> None:
     assert read(pipeline_text(more=f'[accept]\nmax_bytes = "{size}"')).pipeline.accept.max_bytes == number
 
 
-def test_invalid_toml_is_reported_with_its_line() -> None:
+def test_a_toml_syntax_error_is_reported_with_its_line() -> None:
     ((place, (expected, found)),) = problems("[source\nstore = 1").items()
     assert place == "line 1, column 8"
     assert expected == "TOML"

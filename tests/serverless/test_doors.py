@@ -153,7 +153,7 @@ def check_answer(handle: Callable[[], Any]) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(changed_events() | VALUES)
-def test_any_event_is_answered_or_fails_as_documented(event: Any) -> None:
+def test_the_function_answers_any_event_or_fails_as_documented(event: Any) -> None:
     with opened() as door:
         check_answer(lambda: door.function.handle(event, Call()))
 

@@ -297,7 +297,7 @@ def test_a_slow_picture_no_longer_counts_after_a_hundred_others() -> None:
 
 
 @pytest.mark.parametrize("name", ["schedule", "schedule-in-sqs"])
-def test_the_tick_of_a_schedule_runs_a_sync(world: World, name: str) -> None:
+def test_a_schedules_tick_runs_a_sync(world: World, name: str) -> None:
     for picture in PICTURES:
         world.upload(picture, picture.encode())
     make(world).handle(load(name), Call())
@@ -317,7 +317,7 @@ def test_a_sync_stops_before_the_call_ends_and_the_next_one_continues(
     world.check_promise()
 
 
-def test_with_a_queue_a_tick_sends_differing_pictures_and_a_continuation(
+def test_a_tick_with_a_queue_sends_messages_for_differing_pictures_and_the_next_call(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The function then handles these messages like any others.

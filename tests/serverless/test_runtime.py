@@ -25,7 +25,7 @@ def queue(*bodies: Any) -> Any:
     }
 
 
-def test_the_runtime_gets_answers_exceptions_and_log_lines_of_json(tmp_path: Path) -> None:
+def test_the_lambda_runtime_receives_answers_exceptions_and_json_log_lines(tmp_path: Path) -> None:
     environ = {"PYTHONPATH": str(TESTS)}
     with start_function(
         TESTS / "serverless", "memory_app.lambda_handler", tmp_path / "log", environ

@@ -1,4 +1,4 @@
 """Servers that behave more like AWS than moto: ``make test-servers``.
 
-They take longer to start than moto.
+These servers take longer to start than moto.
 """

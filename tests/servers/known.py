@@ -38,7 +38,7 @@ KNOWN: dict[str, list[Known]] = {
     "emulator": [],
     "rgw": [
         Known(
-            "test_of_many_threads_that_replace_an_object_only_one_succeeds*",
+            "test_only_one_of_many_threads_that_replace_the_same_object_succeeds*",
             "PutObject: UnknownError: HTTP status UnknownError",
             "the loser of a race gets status 500 until botocore gives up",
         ),

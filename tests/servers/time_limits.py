@@ -59,7 +59,7 @@ def batch(environ: dict[str, str], *names: str) -> Any:
     return {"Records": records}
 
 
-def test_a_call_ends_at_its_time_limit_and_the_next_call_works(
+def test_a_call_ends_at_its_time_limit_and_the_next_call_succeeds(
     program: str, tmp_path: Path, environ: dict[str, str]
 ) -> None:
     """The picture stays in progress under a lease that expires.

@@ -67,14 +67,14 @@ def run_in(folder: Path, environment: dict[str, str], *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("command", ["check", "plan", "sync", "status", "list", "worker"])
-def test_errors_of_aws_have_no_secret(tmp_path: Path, environment: dict[str, str], command: str) -> None:
+def test_errors_of_aws_contain_no_secret(tmp_path: Path, environment: dict[str, str], command: str) -> None:
     (tmp_path / "renditions.toml").write_text(ON_AWS)
     printed = run_in(tmp_path, environment, command)
     assert printed
     assert CANARY not in printed
 
 
-def test_a_bundle_has_no_secret(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_a_bundle_contains_no_secret(tmp_path: Path, environment: dict[str, str]) -> None:
     write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 20\n")
     environment = {name: value for name, value in environment.items() if name != "AWS_ENDPOINT_URL"}
     assert CANARY not in run_in(tmp_path, environment, "package", "-o", "bundle.zip")
@@ -83,7 +83,9 @@ def test_a_bundle_has_no_secret(tmp_path: Path, environment: dict[str, str]) -> 
             assert CANARY.encode() not in bundle.read(name), name
 
 
-def test_a_server_and_its_log_have_no_secret(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_the_answers_and_the_log_of_a_server_contain_no_secret(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
     write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 20\n")
     draw(tmp_path / "inbox/a.jpg")
     (tmp_path / "inbox/bad.jpg").write_bytes(b"\xff\xd8 broken")

@@ -282,7 +282,7 @@ def test_a_request_for_a_rendition_with_a_stand_in_gets_the_stand_ins_file(world
             assert client.get(path).content == content
 
 
-def test_a_picture_s_focus_can_be_set_and_removed(world: World, client: TestClient) -> None:
+def test_a_request_can_set_and_remove_the_focus_of_a_picture(world: World, client: TestClient) -> None:
     upload(client)
     address = "/pictures/a/photo.jpg/focus"
     assert client.put(address, json={"x": 30, "y": 40.5}).json()["focus"] == {"x": 30, "y": 40.5}
@@ -518,7 +518,7 @@ def test_requests_with_wrong_tokens_are_limited_and_the_right_token_still_works(
         assert client.get("/pictures", headers={"authorization": "Bearer right"}).status_code == 200
 
 
-def test_many_requests_without_the_token_keep_room_for_others(world: World) -> None:
+def test_many_requests_without_the_token_leave_room_for_others(world: World) -> None:
     app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token="right")  # noqa: S106 - the tests' own
     assert isinstance(app, Labelled)
     assert isinstance(app.app, Guard)

@@ -139,7 +139,7 @@ def test_the_page_uploads_to_the_bucket_and_shows_the_renditions(
     assert Path(download.value.path()).read_bytes() == (tmp_path / "photo.jpg").read_bytes()
 
 
-def test_the_page_asks_again_for_an_expired_token(page: Page, site: Site) -> None:
+def test_the_page_asks_for_a_new_token_after_the_old_one_expired(page: Page, site: Site) -> None:
     page.evaluate("sessionStorage.setItem('token', 'an.older.token')")
     page.reload()
     page.wait_for_url("**/login")
@@ -154,14 +154,14 @@ def test_the_page_asks_again_for_an_expired_token(page: Page, site: Site) -> Non
     expect(page.locator("#operations section").first).to_be_visible()
 
 
-def test_the_page_forgets_the_token_at_a_log_out(page: Page, site: Site) -> None:
+def test_the_page_forgets_the_token_after_a_log_out(page: Page, site: Site) -> None:
     page.click("text=Log out")
     page.wait_for_url("**/login")
     page.goto(site.address)
     page.wait_for_url("**/login")
 
 
-def test_no_shared_cache_may_keep_what_the_authorizer_decides(page: Page, site: Site) -> None:
+def test_shared_caches_may_not_keep_answers_that_need_authorization(page: Page, site: Site) -> None:
     token = {"authorization": f"Bearer {TOKEN}"}
     answer = page.request.get(f"{site.address}/stats", headers=token)
     assert answer.headers["cache-control"] == "private, no-cache"

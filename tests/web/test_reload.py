@@ -1,6 +1,6 @@
 """``watch`` and ``serve`` follow changes of their pipeline file.
 
-They also follow the files that another process applies.
+Both also follow a file that another process applies.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def client(world: World) -> Iterator[TestClient]:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("is_known", [True, False])
-def test_no_shared_cache_may_keep_what_a_token_decides(
+def test_shared_caches_may_not_keep_answers_that_depend_on_a_token(
     client: TestClient, path: str, *, is_known: bool
 ) -> None:
     upload(client)
@@ -59,7 +59,7 @@ def test_no_shared_cache_may_keep_what_a_token_decides(
         ("private, max-age=60", "private, max-age=60"),
     ],
 )
-def test_a_cache_header_of_the_pipeline_file_opens_no_shared_cache(
+def test_the_cache_header_of_the_pipeline_file_does_not_permit_shared_caches(
     world: World, declared: str | None, answered: str
 ) -> None:
     world.pipeline = replace(world.pipeline, output=replace(world.pipeline.output, cache_control=declared))
@@ -70,7 +70,7 @@ def test_a_cache_header_of_the_pipeline_file_opens_no_shared_cache(
         assert client.get(url).headers["cache-control"] == answered
 
 
-def test_files_that_need_no_token_don_t_vary_by_it(client: TestClient) -> None:
+def test_files_that_need_no_token_do_not_vary_by_authorization(client: TestClient) -> None:
     for path in ("/static/app.js", "/login", "/health"):
         assert "vary" not in client.get(path).headers
 
@@ -90,6 +90,6 @@ def test_another_site_can_t_log_a_browser_out(client: TestClient) -> None:
     assert client.get("/pictures").status_code == 200
 
 
-def test_a_page_without_a_token_has_no_log_out(world: World) -> None:
+def test_a_page_without_a_token_has_no_log_out_button(world: World) -> None:
     with open_client(world) as client:
         assert "Log out" not in client.get("/").text

@@ -75,7 +75,7 @@ def test_a_signed_url_needs_no_token_and_any_site_may_embed_it(
     assert client.head(url).status_code == 200
 
 
-def test_a_signed_url_can_name_the_version_and_the_site(client: TestClient) -> None:
+def test_a_signed_url_with_a_host_and_a_version_is_accepted(client: TestClient) -> None:
     item = client.get(f"/pictures/{quote(NAME)}", headers=TOKEN).json()
     url = KEYS.sign("https://pictures.example" + item["links"]["renditions"]["thumb"], expires_at_seconds=NOW)
     assert url.startswith("https://pictures.example/renditions/")
@@ -112,7 +112,7 @@ def test_a_signed_url_that_was_changed_or_has_expired_is_refused(
     assert [found.key for found in world.output.list()] == before
 
 
-def test_a_signature_opens_nothing_else(client: TestClient) -> None:
+def test_a_signature_is_refused_for_any_other_request(client: TestClient) -> None:
     query = KEYS.sign(PATHS[0], expires_at_seconds=NOW).partition("?")[2]
     for path in ("/pictures", "/plan", "/events", f"/pictures/{quote(NAME)}"):
         assert client.get(f"{path}?{query}").status_code == 401
@@ -133,7 +133,7 @@ def test_invalid_keys_are_refused_without_printing_them(text: str) -> None:
     assert "nnn" not in str(refused.value)
 
 
-def test_the_keys_of_a_program_aren_t_printed() -> None:
+def test_the_representation_of_signing_keys_contains_no_secret() -> None:
     assert "nnn" not in repr(KEYS)
 
 
@@ -163,7 +163,7 @@ def test_every_site_may_embed_the_renditions_of_a_public_server_and_every_cache_
 
 
 @pytest.mark.parametrize("declared", ["private, max-age=60", "public, max-age=60"])
-def test_the_cache_header_of_the_pipeline_file_counts_on_a_public_server(world: World, declared: str) -> None:
+def test_a_public_server_sends_the_cache_header_of_the_pipeline_file(world: World, declared: str) -> None:
     world.pipeline = replace(world.pipeline, output=replace(world.pipeline.output, cache_control=declared))
     with open_client(world, is_public=True) as client:
         item = client.get(f"/pictures/{quote(NAME)}", headers=TOKEN).json()

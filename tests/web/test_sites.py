@@ -79,14 +79,16 @@ def test_no_page_of_another_site_can_make_renditions(
         {"referer": "http://testserver/"},
     ],
 )
-def test_own_pages_and_programs_can_make_renditions(client: TestClient, headers: dict[str, str]) -> None:
+def test_the_servers_own_pages_and_programs_can_make_renditions(
+    client: TestClient, headers: dict[str, str]
+) -> None:
     assert client.get(ZOOM, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
     "path", ["/plan", "/stats", "/originals/a/photo.jpg", "/renditions/thumb/a/photo.jpg"]
 )
-def test_pages_of_other_sites_can_embed_and_load_nothing(client: TestClient, path: str) -> None:
+def test_pages_of_other_sites_cannot_embed_or_load_anything(client: TestClient, path: str) -> None:
     for headers in (IMAGE, IMAGE | {"sec-fetch-mode": "cors"}, LINK | {"sec-fetch-dest": "iframe"}):
         assert client.get(path, headers=headers).status_code == 403
 
@@ -169,7 +171,7 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there 
 
 
 @needs_chromium
-def test_an_image_on_another_site_makes_nothing_in_a_browser(page: Page, folder: Path) -> None:
+def test_a_page_of_another_site_cannot_make_a_rendition_by_embedding_it(page: Page, folder: Path) -> None:
     with served(folder) as address:
         url = f"{address}/i/zoom/photo.jpg"
         assert embed(page, url) == "refused"
@@ -178,7 +180,7 @@ def test_an_image_on_another_site_makes_nothing_in_a_browser(page: Page, folder:
 
 
 @needs_chromium
-def test_a_link_from_another_site_finds_the_browser_logged_in(page: Page, folder: Path) -> None:
+def test_a_browser_that_follows_a_link_from_another_site_is_still_logged_in(page: Page, folder: Path) -> None:
     with served(folder, "--token", "right") as address, other_site() as site:
         page.goto(address)
         page.fill("#token", "right")

@@ -81,7 +81,7 @@ def test_the_api_returns_what_the_command_line_prints(world: World) -> None:
     assert told["polling"] == "it is polled"
 
 
-def test_a_picture_counts_as_failed_once_it_is_given_up_and_waits_before(world: World) -> None:
+def test_a_failed_picture_counts_as_waiting_until_it_is_given_up(world: World) -> None:
     world.upload("a.jpg", b"one")
     for attempts, state in ((1, "waiting"), (MAX_ATTEMPTS, "failed")):
         world.processor(output=world.break_writes(1)).process("a.jpg")

@@ -2,7 +2,7 @@
 
 botocore reads credentials, region, profile and endpoints as in every AWS program: from the environment
 (``AWS_REGION``, ``AWS_PROFILE``, ``AWS_ENDPOINT_URL``, …) and from the shared files. This module doesn't use
-boto3: it makes the same calls as botocore and takes longer to import.
+boto3, because boto3 makes the same calls as botocore and takes longer to import.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def only_with(revision: dict[str, Any] | None) -> dict[str, Any]:
 def may_claim(name: str, former: str | None = None) -> dict[str, Any]:
     """Return the condition that a key is free, or that ``former`` claims it.
 
-    A picture whose record was damaged may own a claim that its record doesn't know.
+    A damaged record may lack a key that its picture still claims.
     """
     free = "attribute_not_exists(#owner) OR #owner = :own"
     return {
@@ -76,7 +76,7 @@ def refuse(
 
 def changed(name: str) -> Conflict:
     """Return the error of a record that another worker wrote."""
-    return Conflict(f"the record of {name!r} changed since it was read")
+    return Conflict(f"the record of {name!r} changed since it was read. Try again")
 
 
 def check_name(name: str) -> None:

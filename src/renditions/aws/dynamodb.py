@@ -2,8 +2,8 @@
 
 The module ``table`` describes the items of the table. A write is one request with a condition on the record's
 revision. If the claimed keys change, the write is one transaction over the record and those claims. The
-catalog first reads the record, to know its present claims. They can't be outdated, because claims change only
-together with the record, and the condition on the revision fails if the record changed.
+catalog first reads the record, to know its present claims. These claims can't be outdated, because claims
+change only together with the record, and the condition on the revision fails if the record changed.
 """
 
 from __future__ import annotations

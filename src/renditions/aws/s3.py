@@ -81,7 +81,7 @@ class S3Store:
             for page in pages:
                 if "IsTruncated" not in page:  # every listing has this element
                     raise StoreFailed(
-                        f"{self._place.spell()}: can't list: the answer isn't a listing of S3. "
+                        f"{self._place.spell()}: can't list: the answer isn't an S3 listing. "
                         "Check AWS_ENDPOINT_URL and any proxy."
                     )
                 for entry in page.get("Contents", ()):
@@ -134,7 +134,9 @@ class S3Store:
                 answer = self._client.get_object(**self._target(key), IfMatch=f'"{condition.etag}"', **part)
             except ClientError as error:
                 if error_code(error) in (*_MISSING, *_CONDITION_FAILED):
-                    raise Conflict(f"{self._place.spell()}{key} changed since it was read") from error
+                    raise Conflict(
+                        f"{self._place.spell()}{key} changed since it was read. Try again"
+                    ) from error
                 if error_code(error) == "InvalidRange":
                     return
                 if error_code(error) == "InvalidObjectState":
@@ -163,7 +165,7 @@ class S3Store:
             except ClientError as error:
                 is_gone = isinstance(condition, IfMatch) and error_code(error) in _MISSING
                 if is_gone or error_code(error) in _CONDITION_FAILED:
-                    raise Conflict(f"{key!r} changed since it was read") from error
+                    raise Conflict(f"{key!r} changed since it was read. Try again") from error
                 raise
         return StoredObject(key, _etag(answer), len(content))
 
@@ -208,7 +210,7 @@ class S3Store:
                 )
             except ClientError as error:
                 if error_code(error) in (*_CONDITION_FAILED, *_MISSING):
-                    raise Conflict(f"{key!r} changed since it was read") from error
+                    raise Conflict(f"{key!r} changed since it was read. Try again") from error
                 raise
         return StoredObject(key, _etag(answer["CopyObjectResult"]), there["ContentLength"])
 
@@ -223,13 +225,13 @@ class S3Store:
         if there is None:
             return
         if there.etag != condition.etag:
-            raise Conflict(f"{key!r} changed since it was read")
+            raise Conflict(f"{key!r} changed since it was read. Try again")
         with self._reported(key):
             try:
                 self._client.delete_object(**self._target(key), IfMatch=condition.etag)
             except ClientError as error:
                 if error_code(error) in _CONDITION_FAILED:
-                    raise Conflict(f"{key!r} changed since it was read") from error
+                    raise Conflict(f"{key!r} changed since it was read. Try again") from error
                 if error_code(error) not in _MISSING:
                     raise
 
@@ -371,7 +373,7 @@ def full_key(prefix: str, key: str) -> str:
     for part in full.split("/"):
         depth += -1 if part == ".." else 1
         if depth < 0:
-            raise KeyRefused(f"expected a key whose '..' stay inside the bucket, found {full!r}")
+            raise KeyRefused(f"expected a key whose '..' parts stay inside the bucket, found {full!r}")
     return full
 
 

@@ -104,7 +104,7 @@ def start(
 def chosen_file(context: typer.Context, file: Path | None) -> Path:
     """Return the pipeline file that the command line names, or the default.
 
-    It can stand before or after the command.
+    The option can stand before or after the command.
     """
     named: Path | None = context.obj
     return file or named or DEFAULT_FILE

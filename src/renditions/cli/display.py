@@ -295,7 +295,7 @@ def print_renditions(pipeline: Pipeline, example: str, keys: Mapping[str, str]) 
         table.add_row(
             name,
             rendition.format,
-            box if sized else "as it is",
+            box if sized else "original size",
             rendition.fit if sized else "",
             escape(keys[name]) + (", on demand" if rendition.on_demand else ""),
         )

@@ -1,4 +1,4 @@
-"""Describes the analysis of a picture in a form for people."""
+"""Describe the analysis of a picture in a form for people."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Prints the files of the source that aren't pictures.
-
-It prints their number, their names and the reasons.
-"""
+"""Print the files of the source that aren't pictures, with the reasons."""
 
 from __future__ import annotations
 

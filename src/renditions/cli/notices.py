@@ -1,7 +1,4 @@
-"""The command ``notices``.
-
-It lists the notices that couldn't be sent yet, and sends them again.
-"""
+"""The command ``notices``: it lists unsent notices, and sends them again."""
 
 from __future__ import annotations
 
@@ -27,7 +24,9 @@ def notices(
     *,
     failed: Annotated[
         bool,
-        typer.Option("--failed", help=f"Only those that Renditions gave up after {MOST_SENDINGS} attempts."),
+        typer.Option(
+            "--failed", help=f"Only notices that Renditions gave up after {MOST_SENDINGS} attempts."
+        ),
     ] = False,
     resend: Annotated[bool, typer.Option("--resend", help="Send the listed notices now.")] = False,
     as_json: JsonOption = False,

@@ -28,7 +28,9 @@ from renditions.model.pipeline import Pipeline
 from renditions.pipeline_file.backend_checks import find_lambda_problems
 from renditions.pipeline_file.reading import load
 
-ArchitectureOption = Annotated[Architecture, typer.Option("--arch", help="The function's processor.")]
+ArchitectureOption = Annotated[
+    Architecture, typer.Option("--arch", help="The processor that the function runs on.")
+]
 PythonOption = Annotated[
     Literal["3.12", "3.13", "3.14"], typer.Option(help="The function's version of Python.")
 ]
@@ -40,8 +42,8 @@ LockOption = Annotated[
     typer.Option(
         "--lock",
         metavar="FILE",
-        help="A requirements file with the hashes of the libraries (default: those that this version was "
-        "tested with).",
+        help="A requirements file with versions and hashes of the libraries (default: the libraries that "
+        "this version was tested with).",
         show_default=False,
     ),
 ]
@@ -102,12 +104,12 @@ def warn_of_size(bundle: Bundle) -> None:
     """Warn if Lambda accepts the bundle only from a bucket, or not at all."""
     if bundle.unzipped_bytes > MOST_UNZIPPED_BYTES or bundle.size_bytes > MOST_SENT_BYTES:
         display.messages.print(
-            f"[yellow]warning:[/] {escape(str(bundle.file))} has "
-            f"{display.format_bytes(bundle.size_bytes)}, and "
-            f"{display.format_bytes(bundle.unzipped_bytes)} unzipped. Lambda accepts at most "
-            f"{display.format_bytes(MOST_SENT_BYTES)} directly, a larger zip only from a bucket, and at most "
-            f"{display.format_bytes(MOST_UNZIPPED_BYTES)} unzipped. To make the bundle smaller, accept fewer "
-            "formats."
+            f"[yellow]warning:[/] the size of {escape(str(bundle.file))} is "
+            f"{display.format_bytes(bundle.size_bytes)}, unzipped "
+            f"{display.format_bytes(bundle.unzipped_bytes)}. Lambda accepts a zip of at most "
+            f"{display.format_bytes(MOST_SENT_BYTES)} directly, and a larger one only from a bucket. The "
+            f"limit for the unzipped files is {display.format_bytes(MOST_UNZIPPED_BYTES)}. To make the "
+            "bundle smaller, accept fewer formats."
         )
 
 

@@ -1,4 +1,4 @@
-"""Prints why pictures wait or failed, and the command that helps."""
+"""Print why pictures wait or failed, and the command that helps."""
 
 from __future__ import annotations
 

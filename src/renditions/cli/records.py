@@ -84,7 +84,7 @@ def _tabulate_renditions(record: Record) -> Table:
     for old in record.retired:
         table.add_row("[dim]former[/]", f"[dim]kept: {escape(old.describe())}[/]", "", "", "")
     for rendition, other in record.stand_ins:
-        why = f"[dim]has the file of {other}: the picture is too small for a wider one[/]"
+        why = f"[dim]uses the file of {other}: the picture is too small for a larger width[/]"
         table.add_row(rendition, why, "", "", "")
     for rendition, reason in record.errors:
         table.add_row(rendition, f"[yellow]{escape(reason.text)}[/]", "", "", "")

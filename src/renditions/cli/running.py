@@ -1,7 +1,4 @@
-"""Runs a sync for a command.
-
-It shows the progress, prints the summary, and ends with the exit code.
-"""
+"""Run a sync for a command: show progress, print the summary, set the exit code."""
 
 from __future__ import annotations
 

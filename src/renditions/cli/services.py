@@ -107,7 +107,7 @@ def serve(  # noqa: PLR0913 - one for each option
         bool,
         typer.Option(
             "--public",
-            help="Let every client read renditions without the token, and every site embed them.",
+            help="Let every client read renditions without the token, and let every site embed them.",
         ),
     ] = False,
     unattended: UnattendedOption = False,

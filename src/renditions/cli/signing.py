@@ -24,7 +24,7 @@ def sign(
     rendition: Annotated[str, typer.Argument(help="The rendition's name in the pipeline file.")],
     name: Annotated[str, typer.Argument(help="The picture's name.")],
     file: FileOption = None,
-    hours: Annotated[int, typer.Option(min=1, help="After how many hours the URL expires.")] = 24,
+    hours: Annotated[int, typer.Option(min=1, help="How many hours the URL is valid.")] = 24,
 ) -> None:
     """Print the signed URL of a rendition, for the server of `renditions serve`.
 

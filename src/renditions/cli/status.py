@@ -1,6 +1,6 @@
 """The command ``status``.
 
-It shows a catalog's counts, its binding, and the held removals and outputs.
+The command shows a catalog's counts, its binding, and the held removals and outputs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The commands that compare the pictures with the pipeline file.
-
-They process the pictures that differ.
-"""
+"""The commands that compare pictures with the pipeline file and update them."""
 
 from __future__ import annotations
 
@@ -53,7 +50,8 @@ NamesArgument = Annotated[
     ),
 ]
 RenditionOption = Annotated[
-    list[str] | None, typer.Option("--rendition", help="Only this rendition or family; repeat it for more.")
+    list[str] | None,
+    typer.Option("--rendition", help="Only this rendition or family; repeat the option for more."),
 ]
 StatusOption = Annotated[
     Status | None, typer.Option("--status", help="Only pictures whose record has this status.")
@@ -79,7 +77,7 @@ UnattendedOption = Annotated[
     bool,
     typer.Option(
         "--unattended",
-        help="For runs without a person (cron, units, containers): hold back unusual changes.",
+        help="For runs without a person (cron, systemd, containers): hold back unusual changes.",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""Prints the notices that couldn't be sent yet."""
+"""Print the notices that couldn't be sent yet."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ def check_not_lost(
 ) -> None:
     """Raise CatalogLost if the catalog is empty but most wanted keys hold files.
 
-    Files that this catalog wrote don't count. For a catalog with records, this check costs one read. A record
-    that can't be read is a record too.
+    Files that this catalog wrote don't count. For a catalog with records, this check costs one read. An
+    unreadable record also counts as a record.
     """
     if _count_records(catalog, 1) or next(iter(output.list()), None) is None:
         return

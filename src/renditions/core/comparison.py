@@ -121,7 +121,7 @@ class Comparison:
         return self.pipeline.output_keys(record.name, record.etag, record.wishes, record.sha256)
 
     def _may_be_free(self, name: str, key: str) -> bool:
-        """Return whether a key that wasn't free can be claimed, or has another owner."""
+        """Return whether a refused key can be claimed now, or has another owner."""
         if find_obstacle(self.output, key):
             return False
         if self.ask.adopts or self.pipeline.output.overwrite or find(self.output, key) is None:

@@ -292,7 +292,7 @@ def _warn_of_drift(name: str, lasting: Mapping[str, str]) -> str | None:
 
 
 def _is_asked_for(rendition: str, ask: Ask, record: Record | None = None) -> bool:
-    """Return whether the caller asked for a rendition, or for one that has its file."""
+    """Return whether the caller asked for a rendition, or for one that uses its file."""
     if ask.renditions is None or rendition in ask.renditions:
         return True
     served = record.stand_ins if record else ()

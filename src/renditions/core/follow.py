@@ -1,4 +1,4 @@
-"""Process the pictures that hints name, and sync everything now and then."""
+"""Process the pictures that hints name, and sync all pictures at intervals."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The removal guard: it keeps a run from removing too many pictures.
 
-It guards pictures that are only missing from a listing.
+The guard protects pictures that are only missing from a listing.
 
 If an event or a person names a deleted picture, its removal is intended. If pictures are only missing from a
 listing, the cause may also be an unmounted disk, or a typo in a prefix. So the guard counts a whole run
@@ -219,11 +219,11 @@ class Guard:
     def describe_loss(self, census: Census) -> str | None:
         """Return a sentence that says that the output store lost all outputs.
 
-        Return None if the store still has a counted output as it was written, or if the run counted fewer
-        than ``MANY`` outputs.
+        Return None if the store still has an unchanged output, or if the run counted fewer than ``MANY``
+        outputs.
         """
         if census.outputs_lost == census.outputs and census.outputs >= MANY:
-            return f"none of {census.outputs:,} known outputs is in the output store as it was written"
+            return f"all {census.outputs:,} known outputs are missing from the output store, or were changed"
         return None
 
     def is_too_many(self, missing: int, known: int) -> bool:

@@ -49,7 +49,7 @@ class LeftOut:
 
 
 def find_no_file(source: Store, name: str) -> Obstacle | None:
-    """Return the link or special file that has this name, or that leads to it."""
+    """Return the link or special file with this name, or on the path to this name."""
     try:
         obstacle = source.obstacle(name)
     except KeyRefused:

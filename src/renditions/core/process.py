@@ -381,8 +381,9 @@ def _describe(record: Record, again_after: timedelta | None = None) -> Outcome:
 
 def _why_blocked(taken: KeyTaken) -> str:
     return (
-        f"its output {taken.key} still belongs to {taken.owner}, which is gone from the source. It is made "
-        f"once {taken.owner} is removed. If that removal is held back, run renditions sync --allow-removals"
+        f"its output {taken.key} still belongs to {taken.owner}, which is gone from the source. The output "
+        f"is made once {taken.owner} is removed. If that removal is held back, run "
+        "renditions sync --allow-removals"
     )
 
 

@@ -275,7 +275,7 @@ class Places:
         return cls(known, frozenset(key[:at] for key, at in ends))
 
     def are_apart_from(self, other: Places) -> bool:
-        """Return whether no key is also a key, or a folder, of the other picture."""
+        """Return whether none of these keys is a key or a folder of the other picture."""
         return self.keys.isdisjoint(other.keys | other.folders) and self.folders.isdisjoint(other.keys)
 
 

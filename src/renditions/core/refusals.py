@@ -12,7 +12,7 @@ from renditions.model.pipeline import Pipeline
 
 
 def refuse_taken_key(taken: KeyTaken, pipeline: Pipeline, keys: Mapping[str, str]) -> KeyTaken:
-    """Return the refusal with the advice that helps for the template of the taken key.
+    """Return the refusal of a taken key, with advice that fits the key's template.
 
     ``keys`` has the output key of each rendition.
     """

@@ -21,8 +21,8 @@ StandIns = tuple[tuple[str, str], ...]
 def keep_valid(record: Record, difference: Difference) -> StandIns:
     """Return the stand-ins of the wanted renditions that need no work.
 
-    The others may need a file of their own, under a key that must be claimed. This also applies to renditions
-    that the caller didn't ask for, because the file that they use may get other content.
+    Any other rendition may need a file of its own, so its key must be claimed. This also applies to
+    renditions that the caller didn't ask for, because the content of the file that they use may change.
     """
     valid = (difference.keys or {}).keys() - difference.left - set(difference.make)
     return tuple((rendition, other) for rendition, other in record.stand_ins if rendition in valid)

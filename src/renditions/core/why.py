@@ -38,7 +38,7 @@ def why_settle(
     has_other_headers = record.place and record.headers != pipeline.output.headers
     reasons = (
         (record.undeleted_keys(), "old outputs must be deleted"),
-        (due_retired(record, now, ask), "the time of kept outputs is over"),
+        (due_retired(record, now, ask), "the time to keep its old outputs is over"),
         (record.outputs and has_other_headers, "the headers of its outputs changed"),
         (len(record.owed) > len(resting), "a notice must be sent"),
         (record.missing_since, "it is back in the source"),
@@ -72,7 +72,7 @@ def why_relabelled(pipeline: Pipeline, renamed: Mapping[str, str]) -> dict[str, 
 
 
 def why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: Mapping[str, str]) -> str:
-    """Return the first reason that applies why the picture needs work.
+    """Return why the picture needs work: the first reason that applies.
 
     ``stale`` has the reason for each rendition that must be made or was renamed.
     """
@@ -96,6 +96,8 @@ def why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: M
         ),
     )
     kept = (
-        "what is declared for it changed, and its outputs stay" if record.goal else "its record is incomplete"
+        "the pipeline file changed, but the outputs are still valid"
+        if record.goal
+        else "its record is incomplete"
     )
     return next((text for holds, text in reasons if holds), kept)

@@ -193,7 +193,7 @@ def _limit(image: Any, top: float = 1.0) -> Any:
 
 
 def _step(image: Any, softness: float) -> Any:
-    """Return an image that is 1 where the given one is positive, else 0.
+    """Return an image that is 1 where the given image is positive, and 0 elsewhere.
 
     The edge between them is soft.
     """

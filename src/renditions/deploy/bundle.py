@@ -1,6 +1,6 @@
-"""Builds the zip that AWS Lambda runs.
+"""Build the zip that AWS Lambda runs.
 
-It contains this package, the libraries that the pipeline needs, and the pipeline.
+The zip contains this package, the libraries that the pipeline needs, and the pipeline.
 
 The same installation and the same pipeline give the same bytes. So a deployment changes only if its contents
 change. The zip doesn't contain botocore, because Lambda's runtime includes it and keeps it up to date.

@@ -1,4 +1,4 @@
-"""Collects libraries for another platform from wheels.
+"""Collect libraries for another platform from wheels.
 
 This works on any machine, without Docker and without a compiler.
 

@@ -31,8 +31,9 @@ def manage(image: Any, kept: Kept) -> Any:
 
     The result has 1 (grey) or 3 (RGB) bands, and one more if it has alpha. Its values have 8 bits. This
     function converts colours to sRGB by the embedded ICC profile, relative colorimetric with black point
-    compensation. Without a profile, RGB and grey have the meaning that the file declares in another way, or
-    count as sRGB; CMYK counts as the colours of libvips' own CMYK profile.
+    compensation. Without a profile, RGB and grey have the meaning that the file declares in another way;
+    without any declaration, they are sRGB. CMYK without a profile has the colours of libvips' own CMYK
+    profile.
 
     If ``kept`` is ``"profile"``, RGB and grey stay in the colours of a profile. If it is ``"code"``, they
     also stay in the colours that CICP declares, with 16 bits if the decoder returns more than 8.

@@ -11,7 +11,7 @@ _INTERPRETATIONS = {"rgb16": "srgb", "grey16": "b-w"}
 
 
 def in_8_bits(image: Any) -> Any:
-    """Return the image with samples of 8 bits, with the same meaning of its colours."""
+    """Return the image with 8-bit samples; its colours keep their meaning."""
     if image.format != "ushort":
         return image
     shown = (image / 257).rint().cast("uchar")

@@ -120,7 +120,7 @@ def _values(colour: Rgba, bands: int) -> list[int]:
 def find_crop(image: Any, size: Size, interest: str) -> Offset:
     """Return the corner of the best part of the image.
 
-    That is the most striking part (``attention``) or the most detailed one (``entropy``).
+    The best part is the most striking one (``attention``) or the most detailed one (``entropy``).
     """
     cut = image.smartcrop(size.width, size.height, interesting=interest)
     # libvips stores here how far the upper left corner has moved.

@@ -80,7 +80,7 @@ def stack(pages: Sequence[Frames]) -> Frames:
 def _join(frames: Frames) -> Any:
     """Return the frames as libvips needs them.
 
-    That is one tall image, with the height of a frame and the timing.
+    The result is one tall image, which records the height of a frame and the timing.
     """
     if len(frames.images) == 1 and frames.timing is None:
         return frames.images[0]

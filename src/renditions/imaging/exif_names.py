@@ -57,7 +57,7 @@ def fillers(names: Mapping[str, bytes]) -> dict[str, str]:
 def write_names(content: bytes, names: Mapping[str, bytes]) -> bytes:
     """Return the encoded file with the names in place of ``fillers``.
 
-    The EXIF block may be anywhere.
+    The EXIF block may be anywhere in the file.
     """
     wanted = {_TAGS[name]: text for name, text in names.items()}
     for match in _TIFF.finditer(content) if names else ():

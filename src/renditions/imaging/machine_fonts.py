@@ -1,6 +1,6 @@
-"""Let drawings have the machine's fonts, if the pipeline file declares it.
+"""Let drawings use the machine's fonts, if the pipeline file declares this.
 
-A process can't change its mind once it has drawn a text, because fontconfig reads its configuration only
+A process can't change its fonts after it has drawn a text, because fontconfig reads its configuration only
 once, and PDFium keeps the fonts that it has found.
 """
 
@@ -37,7 +37,7 @@ def choose(fonts: Fonts) -> None:
 def settle() -> Fonts:
     """Let fontconfig use the chosen fonts, and return the choice.
 
-    Whatever draws text needs this call before it.
+    Call this function before any code that draws text.
 
     Raises:
         Failed: This process has drawn text with other fonts.
@@ -56,9 +56,9 @@ def settle() -> Fonts:
 
 
 def without_machine_s(missing: str) -> str:
-    """Return those of the characters that no font of the machine has either.
+    """Return the characters that no font of the machine has.
 
-    Return all of them if drawings may not have its fonts.
+    Return all the characters if drawings may not use the machine's fonts.
     """
     return _find_missing(missing) if missing and _Choice.wanted == "system" else missing
 

@@ -35,7 +35,7 @@ def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, 
     if max(needs, default=0) > limit_bytes:
         raise NotAccepted(
             f"the picture needs at least {max(needs):,} bytes of memory, more than the {limit_bytes:,} that "
-            "[limits] memory allows. Raise it, or upload a smaller picture"
+            "[limits] memory allows. Raise this limit, or upload a smaller picture"
         )
 
 
@@ -43,7 +43,7 @@ def check_output(size: Size, page: Header, output_format: str, limit_bytes: int)
     """Raise ``NotAccepted`` if a rendition of this size takes too much memory.
 
     A rendition can be far larger than its picture: by ``enlarge``, ``contain`` or ``padding``. An encoder
-    that takes row by row holds less, but would take very long.
+    that works row by row needs less memory, but would take very long.
     """
     is_larger = _area(size) > _area(page.displayed)
     per_pixel = max(_bands(page) * is_larger, OUTPUT_FORMATS[output_format].held_bytes_per_pixel)

@@ -254,7 +254,7 @@ def is_lenient(format_found: str, accept: Accept) -> bool:
 
 def warn_of_damage(damage: Exception) -> None:
     """Warn that the renditions show only the pixels that the decoder could read."""
-    warn("damaged", f"only what could be decoded is shown: {damage}")
+    warn("damaged", f"renditions show only the part that could be decoded: {damage}")
 
 
 def check_end(content: bytes, format_found: str, *, lenient: bool = False) -> None:

@@ -181,7 +181,7 @@ class _Selection:
 
 
 def _refuse(*_: object) -> None:
-    raise ValueError("XMP has no document type")
+    raise ValueError("expected XMP without a document type, found one")
 
 
 def _resolve(name: str, spaces: ChainMap[str, str], *, is_attribute: bool) -> tuple[str, str]:

@@ -52,7 +52,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def reported(path: Path) -> Iterator[None]:
-    """Raise SQLite's errors, and ``NotFree``, again as errors of this package."""
+    """Raise SQLite's errors and ``NotFree`` as errors of this package."""
     try:
         yield
     except locks.NotFree as error:

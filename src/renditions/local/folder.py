@@ -263,7 +263,7 @@ class FolderStore:
                 if not stat.S_ISREG(status.st_mode):
                     return
                 if _etag(status) != condition.etag:
-                    raise Conflict(f"{key!r} changed since it was read")
+                    raise Conflict(f"{key!r} changed since it was read. Try again")
                 with closed(open_folder(root, parts[:-1])) as folder:
                     os.unlink(parts[-1], dir_fd=folder)
                     os.fsync(folder)
@@ -368,7 +368,7 @@ def _check(root: int, parts: Sequence[bytes], key: str, condition: Condition) ->
     with absence():
         etag = _etag(read_status(root, parts))
     if etag != (condition.etag if isinstance(condition, IfMatch) else None):
-        raise Conflict(f"{key!r} changed since it was read")
+        raise Conflict(f"{key!r} changed since it was read. Try again")
 
 
 def _find_obstacle(root: int, parts: Sequence[bytes]) -> Obstacle | None:

@@ -214,7 +214,7 @@ class SqliteCatalog:
         return dict.fromkeys(STATUSES, Totals()) | {status: Totals(*sums) for status, *sums in rows}
 
     def _fold(self) -> Folding:
-        """Return how claims are compared; rebuild claims with another folding first."""
+        """Return how claims are compared; first rebuild claims that used another folding."""
         if self._folding is None:
             folding = self._find_folding()
             rows = self._read("SELECT name FROM folding")
@@ -231,7 +231,7 @@ class SqliteCatalog:
         row = db.execute("SELECT revision, item FROM records WHERE name = ?", (record.name,)).fetchone()
         revision = row[0] if row else 0
         if revision != record.revision:
-            raise Conflict(f"the record of {record.name!r} changed since it was read")
+            raise Conflict(f"the record of {record.name!r} changed since it was read. Try again")
         if row:
             stored = self._parse(record.name, row[1])
             add_totals(db, stored.status, -Totals.of(stored))

@@ -1,4 +1,4 @@
-"""Decodes every kind of message that reports changes of S3 objects.
+"""Decode every kind of message that reports changes of S3 objects.
 
 Decoding makes no requests. Services wrap each other's messages. S3 -> SNS -> SQS -> Lambda, for example,
 gives an event that contains an SQS record, which contains an SNS envelope, which contains S3's notification.

@@ -1,4 +1,4 @@
-"""Decides what a message asks for, and whether it needs redelivery.
+"""Decide what a message asks for, and whether it needs redelivery.
 
 The function on Lambda and the worker of a queue both use this module.
 """

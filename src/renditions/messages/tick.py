@@ -1,8 +1,8 @@
 """A schedule's tick over a queue: a reconcile in several calls.
 
-Each call sends the message for the next. A picture that is missing from a listing may still exist, so the
-guard decides about removals. The guard decides about a whole run. One call sees only a part of the run, so
-each call's message passes the counts on:
+Each call sends the message that starts the next call. A picture that is missing from a listing may still
+exist, so the guard decides about removals. The guard decides about a whole run. One call sees only a part of
+the run, so each call's message passes the counts on:
 
     count    Send a message for each picture that differs. Postpone those that the guard decides about:
              removals, and outputs to make again although their picture stayed the same.

@@ -233,7 +233,7 @@ _NEVER = (
     (r".*\\", "a pattern with / between folders (for a backslash in a name, write ?)"),
     (r"[A-Za-z]:/|\w+://", "a pattern for keys below source.store"),
     (r"\s|.*\s$", "a pattern without blanks at its ends (for such a blank in a name, write ?)"),
-    (r".*\{[^}]*,[^}]*\}", "a pattern for each choice, since braces stand for themselves"),
+    (r".*\{[^}]*,[^}]*\}", "a separate pattern for each choice, since braces have no special meaning"),
     (r".*\*\.\w+\s*[,;|\s]\s*\*\.", 'one pattern in each text, such as ["*.jpg", "*.png"]'),
 )
 """The forms that match no key in either list: paths of Windows, URLs, blanks and lists of patterns."""
@@ -246,7 +246,7 @@ MatchPattern = Annotated[
             (r".*/$", "a pattern of files, such as 'folder/*'"),
             (
                 r"(.*/)?\.[^/]*$",
-                "a name that doesn't start with a dot, since those never match ('*.jpg' has one)",
+                "a pattern of names that don't start with a dot, such as '*.jpg'",
             ),
             *_NEVER,
         )

@@ -91,13 +91,13 @@ class Accept:
     animation: Annotated[bool, "Whether animated pictures are accepted."] = True
     damaged: Annotated[
         Damaged,
-        'Whether a damaged picture is rejected ("reject"), or what can be decoded of it is made, with a '
-        'warning ("lenient").',
+        "What happens to a damaged picture. reject: the picture is rejected. lenient: renditions show what "
+        "can be decoded, with a warning.",
     ] = "reject"
     fonts: Annotated[
         Fonts,
-        "The fonts for the text of an SVG, and of a PDF that lacks some. bundled: the same on every machine. "
-        "system: those of the machine, so each machine can make other outputs.",
+        "The fonts for the text of an SVG, and of a PDF that lacks fonts. bundled: the same on every "
+        "machine. system: those of the machine, so outputs can differ between machines.",
     ] = "bundled"
     burned_in_annotation: Annotated[
         bool,
@@ -169,8 +169,8 @@ class Limits:
     ] = 1000
     confine: Annotated[
         Confine,
-        "How the worker processes are confined. best: by all that the system has. require: the same, and "
-        "nothing is rendered if the system lacks a part of it. none: not at all.",
+        "How the worker processes are confined. best: by every protection that the system has. require: the "
+        "same, but nothing is rendered if the system lacks a protection. none: not at all.",
     ] = "best"
 
 
@@ -181,17 +181,17 @@ class OutputPlace:
     store: Annotated[StoreUrl, STORE_FORMS]
     cache_control: Annotated[str | None, "The Cache-Control header that outputs are served with."] = None
     overwrite: Annotated[
-        bool, "Whether an output may replace a file that Renditions didn't write. If not, it isn't written."
+        bool, "Whether an output may replace a file that Renditions didn't write. If not, the file stays."
     ] = False
     verify: Annotated[
         Verify,
-        "When unattended runs check that outputs are there and unchanged. schedule: in a folder, with each "
-        "full comparison. always: in a bucket too, also at a schedule's tick on AWS.",
+        "When unattended runs check that outputs exist and are unchanged. schedule: at each full comparison, "
+        "if the outputs are in a folder. always: also in a bucket, and at each schedule's tick on AWS.",
     ] = "schedule"
     keep_replaced: Annotated[
         Seconds | None,
         "How long to keep outputs that are no longer declared, or that have a former key or a former store, "
-        'such as "7 d". Without it, they are deleted at once, except those in a former store, which stay.',
+        'such as "7 d". Without it, outputs in a former store stay, and the others are deleted at once.',
     ] = None
     engine: Annotated[
         Annotated[int, Range(FIRST_ENGINE, newest_engine())] | None,

@@ -151,7 +151,7 @@ class Rendition:
         "this recipe) and {etag} (the source store's own).",
     ] = "{dir}{name}/{rendition}.{ext}"
     on_demand: Annotated[
-        bool, "Whether it is made only for pictures that a client asks for, at /i/RENDITION/NAME."
+        bool, "Whether the rendition is made only when a client requests it, at /i/RENDITION/NAME."
     ] = False
     format: Annotated[
         OutputName,
@@ -160,14 +160,15 @@ class Rendition:
     formats: Annotated[
         tuple[FamilyFormat, ...],
         NotEmpty(),
-        "Several formats in place of one: a family, which has a rendition for each, such as photo-avif.",
+        "Several formats instead of one. The table is then a family: one rendition for each format, such as "
+        "photo-avif.",
     ] = ()
     width: Annotated[Side | None, "The box's width, in pixels."] = None
     widths: Annotated[
         tuple[Side, ...],
         NotEmpty(),
-        "Several widths in place of one: a family, which has a rendition for each, such as photo-480. "
-        "Widths that would give the same picture share one file.",
+        "Several widths instead of one. The table is then a family: one rendition for each width, such as "
+        "photo-480. Widths that would give the same picture share one file.",
     ] = ()
     height: Annotated[Side | None, "The box's height, in pixels."] = None
     fit: Annotated[
@@ -193,7 +194,7 @@ class Rendition:
         "A factor for width, height, blur, pixelate, corners and padding, for screens with many pixels.",
     ] = 1.0
     crop: Annotated[
-        Region | None, "The part of the upright picture that is used: left, top, width, height in percent."
+        Region | None, "The part of the upright picture to use: left, top, width and height in percent."
     ] = None
     trim: Annotated[
         Annotated[int, Range(0, 255)] | None,

@@ -36,19 +36,26 @@ REVISIONS: tuple[Revision, ...] = (
         2,
         "source",
         "tiff",
-        "Samples of every type have their tones, pixels are square, and previews are no pages.",
+        "Samples of every type keep their tones, pixels become square, and previews don't count as pages.",
     ),
     Revision(
-        3, "source", "svg", "Text has letters, GIF and WebP within are drawn, and every drawing is scaled."
+        3,
+        "source",
+        "svg",
+        "Text is drawn with letters, embedded GIF and WebP are drawn, and every drawing is scaled.",
     ),
     Revision(4, "source", "png", "Colours follow cICP, or gAMA and cHRM; HDR becomes sRGB."),
     Revision(5, "source", "avif", "Colours follow CICP; HDR becomes sRGB."),
     Revision(6, "source", "heic", "Colours follow CICP; HDR becomes sRGB."),
-    Revision(7, "source", "png", "EXIF after the pixels counts, with its orientation."),
+    Revision(7, "source", "png", "EXIF that follows the pixels is read, including its orientation."),
     Revision(8, "metadata", "copyright", "Names are kept in every script, byte for byte."),
-    Revision(9, "metadata", "all", "Previews are left out, and what is true only of the source's file."),
+    Revision(
+        9, "metadata", "all", "Previews, and metadata that describes only the source's file, are left out."
+    ),
     Revision(10, "source", "gif", "The canvas outside of the frames is transparent."),
-    Revision(11, "output", "pdf", "Pages have their size on paper, and pages of two tones lose nothing."),
+    Revision(
+        11, "output", "pdf", "Pages keep their size on paper, and two-tone pages are stored without loss."
+    ),
     Revision(12, "text", "declared fonts", "Texts in a declared font aren't hinted."),
     Revision(13, "source", "pdf", "Text in fonts that a page lacks is the same on every machine."),
 )

@@ -1,4 +1,4 @@
-"""Save what can be read of a damaged record."""
+"""Save the readable parts of a damaged record."""
 
 from __future__ import annotations
 

@@ -61,7 +61,8 @@ class Source:
     settle: Annotated[
         Seconds,
         Default("1 s"),
-        "How long a file in a folder must stay unchanged before it is read: a copy may be going on.",
+        "How long a file in a folder must stay unchanged before it is read, since a program may still be "
+        "copying it.",
     ] = 1.0
     poll: Annotated[
         Seconds,

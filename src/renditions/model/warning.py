@@ -20,8 +20,8 @@ WarningCode = Literal[
 
 WARNINGS: Mapping[WarningCode, str] = {
     "animation-dropped": "A rendition keeps animations, but has only the first frame of this one.",
-    "profile-ignored": "The colour profile is broken or for another colour space; it counts as none.",
-    "damaged": 'The picture is damaged, and `[accept] damaged = "lenient"` made what could be decoded.',
+    "profile-ignored": "The colour profile is broken or for another colour space, so it is ignored.",
+    "damaged": 'The picture is damaged, and `[accept] damaged = "lenient"` renders what can be decoded.',
     "reference-dropped": "A drawing refers to something outside of it, which is never loaded.",
     "html-dropped": "A drawing contains HTML (`foreignObject`), which isn't drawn.",
     "glyph-missing": "A drawing or a watermark has characters that no font has. \ufffd stands in for each.",

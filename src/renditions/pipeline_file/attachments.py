@@ -1,6 +1,6 @@
-"""The pictures that a pipeline's recipes take from the source, read once.
+"""Read the pictures that a pipeline's recipes take from the source.
 
-They are read before processing begins.
+The runtime reads them once, before processing begins.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def find_source_problems(source: Source) -> Iterator[Problem]:
                 expected = "a pattern for paths below the folder, without '.', '..' or empty parts"
                 yield Problem(f"source.{field}[{number}]", expected, repr(pattern))
             elif field == "match" and not make_examples(pattern):
-                expected = "a pattern that also names without a dot at their start match"
+                expected = "a pattern that also matches names without a leading dot"
                 yield Problem(f"source.{field}[{number}]", expected, repr(pattern))
     yield from _find_excluded(source)
 

@@ -1,4 +1,1 @@
-"""Opens what a pipeline names, and runs the pipeline.
-
-A pipeline names stores, a catalog and notice targets.
-"""
+"""Open the stores, catalog and notice targets of a pipeline, and run it."""

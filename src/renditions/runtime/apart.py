@@ -1,4 +1,4 @@
-"""Checks that outputs can't land in the source.
+"""Check that outputs can't land in the source.
 
 Two paths can lead to the same folder on this machine.
 """

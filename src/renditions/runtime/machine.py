@@ -1,6 +1,6 @@
-"""Runs a pipeline on one machine.
+"""Run a pipeline on one machine.
 
-It starts worker processes, watches a folder, and keeps a secret in a file.
+This module starts worker processes, watches a folder, and keeps a secret in a file.
 
 No function on Lambda imports this module.
 """

@@ -1,4 +1,4 @@
-"""Opens the parts that a pipeline names: on a laptop, in a worker and on Lambda.
+"""Open the parts that a pipeline names: on a laptop, in a worker and on Lambda.
 
 :mod:`renditions.model.backends` names the function that opens each part. This module doesn't import ``local``
 or ``aws`` directly, because a function on Lambda uses no folders, and a laptop may not have botocore.

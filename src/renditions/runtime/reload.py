@@ -1,4 +1,4 @@
-"""Runs a command again with each new version of its pipeline file."""
+"""Run a command again with each new version of its pipeline file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps many outputs whose renditions a changed pipeline file no longer declares.
+"""Keep many outputs whose renditions a changed pipeline file no longer declares.
 
 Otherwise a mistake in the file would delete these outputs at once, because watch and serve apply the file
 unattended. The binding keeps this decision, so that every process follows it until a person syncs.

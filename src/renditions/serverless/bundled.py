@@ -1,4 +1,4 @@
-"""Opens a bundle's pipeline and its parts.
+"""Open a bundle's pipeline and its parts.
 
 Every function on Lambda starts with this.
 """

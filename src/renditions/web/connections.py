@@ -55,11 +55,12 @@ class Connections:
     def admit(self, connection: BoundedProtocol) -> bool:
         """Add a connection; return whether there is room for it.
 
-        If all places are taken, this method ends a connection of the network address that has the most: the
-        one that has waited longest for its client. If only the client's own address has all of its places
-        taken, the ended connection is one of that address. So clients that send and read nothing make room
-        for others, and clients of one address can't take the places of another. There is no room if none of
-        these connections waits for its client.
+        If all places are taken, this method ends one connection to make room. It takes the network address
+        with the most connections, and ends the connection there that has waited longest for its client. If
+        the server has room, but the client's own address has all of its places taken, the method ends a
+        connection of that address. So clients that send and read nothing make room for others, and clients of
+        one address can't take the places of another. If none of the address's connections waits for its
+        client, there is no room.
         """
         limits, address = self.limits, connection.address
         gives_way = address

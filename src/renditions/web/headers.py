@@ -1,6 +1,6 @@
 """The headers that every answer has.
 
-They say what a browser may do with the answer, and who may keep it.
+The headers say what a browser may do with the answer, and which caches may keep it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Streams events about pictures to listening clients."""
+"""Stream events about pictures to listening clients."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def possible(outcomes: Outcomes) -> list[tuple[str, str]]:
     ]
 
 
-def test_each_attack_gets_through_without_confinement(
+def test_each_attack_succeeds_without_confinement(
     runs: tuple[int, Runs],
 ) -> None:
     """Otherwise the other tests would show nothing."""
@@ -131,7 +131,7 @@ def test_each_attack_gets_through_without_confinement(
     assert everything - set(possible(outcomes[()])) <= (set() if user == 0 else only_root)
 
 
-def test_no_attack_gets_through_all_layers(runs: tuple[int, Runs]) -> None:
+def test_all_layers_together_stop_each_attack(runs: tuple[int, Runs]) -> None:
     _, outcomes = runs
     assert possible(outcomes[NAMES]) == []
 

@@ -24,7 +24,7 @@ def job_with(*files: Attachment) -> Job:
     return Job(Accept(), recipes, Analyze(), Limits())
 
 
-def test_files_are_sent_only_if_the_last_job_had_others() -> None:
+def test_attachments_are_sent_only_if_the_last_job_had_different_ones() -> None:
     sender, receiver = JobSender(), JobReceiver()
     sent = []
     for files in ((FONT,), (FONT,), (FONT, LOGO, FONT), (FONT, LOGO), (LOGO,), (), (), (LOGO,)):
@@ -34,14 +34,14 @@ def test_files_are_sent_only_if_the_last_job_had_others() -> None:
     assert sent == [1, 0, 2, 0, 1, 0, 0, 1]
 
 
-def test_a_part_of_a_file_stands_for_the_file() -> None:
+def test_a_job_with_a_part_of_a_font_has_the_fingerprint_of_the_whole_font() -> None:
     part = job_with(Attachment("a.otc", b"part", FONT.digest))
     received, _ = JobReceiver().decode(*JobSender().encode(part, b""))
     assert received == part
     assert received.recipes["0"].fingerprint() == job_with(FONT).recipes["0"].fingerprint()
 
 
-def test_a_new_worker_gets_the_files_again() -> None:
+def test_a_new_worker_gets_the_attachments_again() -> None:
     recipes = job_with(LOGO).recipes
     with RenderPool(1, 60, "local.workers.pool_jobs:act") as pool:
         for _ in range(2):

@@ -66,7 +66,7 @@ def _read_size(data: bytes, at: int) -> tuple[int, int]:
         size |= (data[at + step] & 127) << 7 * step
         if not data[at + step] & 128:
             return size, at + step + 1
-    raise IndexError("the size has no end")
+    raise IndexError("the size is longer than 8 bytes")
 
 
 def _read_header(bits: _Bits) -> Cicp | None:

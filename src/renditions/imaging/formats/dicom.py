@@ -239,8 +239,8 @@ def _square(dicom: Dicom) -> Size:
         ratio = down / across
         if not 1 / _MAX_PIXEL_RATIO <= ratio <= _MAX_PIXEL_RATIO:
             raise Undecodable(
-                f"expected pixels at most {_MAX_PIXEL_RATIO} times as wide as high, or as high as wide, "
-                f"found a proportion of {ratio:g}"
+                f"expected pixels whose longer side is at most {_MAX_PIXEL_RATIO} times the shorter one, "
+                f"found a height of {ratio:g} times the width"
             )
         width = dicom.columns if ratio >= 1 else round(dicom.columns / ratio)
         height = dicom.rows if ratio <= 1 else round(dicom.rows * ratio)

@@ -42,7 +42,7 @@ def boxes(content: bytes, at: int, end: int) -> Iterator[tuple[bytes, Span]]:
 
 
 def within(content: bytes, spans: Iterable[Span], *names: bytes) -> Iterator[Span]:
-    """Yield the span of each box to which this path of names leads."""
+    """Yield the span of each box at this path of names."""
     name, *others = names
     for start, end in spans:
         found = [span for each, span in boxes(content, start, end) if each == name]

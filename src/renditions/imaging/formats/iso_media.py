@@ -103,7 +103,9 @@ def _with_property(content: bytes, items: Items, item: int, name: bytes, data: b
     number = 1 + sum(1 for _ in boxes(content, *items.container))
     entry, count = next((at, len(found)) for each, at, found in items.associations() if each == item)
     if number > _MOST_SMALL_NUMBER or content[items.links[0] + 3] & 1:
-        raise ValueError(f"can't add a colour to a file with {number - 1} properties or long numbers of them")
+        raise ValueError(
+            f"can't add a colour: the file has {number - 1} properties, or their numbers have two bytes"
+        )
     box = struct.pack(">I", 8 + len(data)) + name + data
     changed = bytearray(content)
     changed[entry] += 1

@@ -138,7 +138,7 @@ def _count_strays(content: bytes) -> int:
 def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield each segment's marker, the segment, and the data after it.
 
-    That is the data of a scan, or the rest of the file.
+    The data is that of a scan, or the rest of the file.
     """
     at = 2
     while (at := content.find(b"\xff", at)) >= 0:
@@ -160,7 +160,7 @@ def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 class _Scans:
     """The data in a file's scans.
 
-    For each coefficient of each component, this object has the lowest bit that the scans so far have brought.
+    This object records the lowest bit of each coefficient of each component that the scans so far contain.
     """
 
     def __init__(self) -> None:

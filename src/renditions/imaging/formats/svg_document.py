@@ -152,7 +152,7 @@ class _Reader:
 
     def _check_entity(self, name: str, _: bool, value: str | None, *_others: object) -> None:
         if value is None:
-            raise NotAccepted(f"expected a drawing without entities from outside, found {name[:100]!r}")
+            raise NotAccepted(f"expected a drawing without external entities, found {name[:100]!r}")
 
     def _skip_entity(self, name: str, is_parameter: bool) -> None:
         if not is_parameter:
@@ -273,6 +273,6 @@ class _Reader:
 
 
 def _is_spoken(languages: str | None) -> bool:
-    """Return whether an element for these languages is drawn; None: it is for all."""
+    """Return whether an element for these languages is drawn; None: for all languages."""
     tags = [each.strip().lower() for each in (languages or "").split(",")]
     return languages is None or any(f"{tag}-".startswith(f"{_LANGUAGE}-") for tag in tags)

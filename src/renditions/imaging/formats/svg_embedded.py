@@ -1,6 +1,6 @@
 """Check the pictures that a drawing embeds, and convert GIF and WebP.
 
-They are ``data:`` URLs (RFC 2397).
+Embedded pictures are ``data:`` URLs (RFC 2397).
 """
 
 from __future__ import annotations

@@ -161,15 +161,15 @@ def _restrict_calls(_: int) -> str:
 LAYERS = (
     Layer(
         "environment",
-        "no variable but the language and the libraries'",
+        "only the variables for the language and the libraries",
         _report_environment,
         only_linux=False,
     ),
     Layer("handles", "no open file but the socket to the pool", _close_handles, only_linux=False),
     Layer("limits", "no memory dumps, few open files, no large files", _set_limits, only_linux=False),
     Layer("namespace", "no network interface", _leave_network, is_extra=True),
-    Layer("privileges", "no rights of root, no new rights, memory hidden from others", _give_up_privileges),
-    Layer("landlock", "reads libraries and fonts only, writes and connects nowhere", _restrict_files),
+    Layer("privileges", "no root rights, no new rights, memory hidden from others", _give_up_privileges),
+    Layer("landlock", "can read only libraries and fonts, can't write or connect", _restrict_files),
     Layer("seccomp", "no system call that a decoder doesn't need", _restrict_calls),
 )
 """All layers, in the order in which a process takes them on: each may need what a later one takes away."""

@@ -219,7 +219,7 @@ def _spell(state: LayerState) -> str:
     return f"{state.name} ({state.detail})" if state.detail else state.name
 
 
-_AFTER_A_LIMIT = "Raise it and retry the picture, or upload a smaller one"
+_AFTER_A_LIMIT = "Raise this limit and retry the picture, or upload a smaller one"
 
 
 def _too_much_memory(limit_bytes: int) -> str:
