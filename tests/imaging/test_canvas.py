@@ -1,0 +1,86 @@
+"""Pictures that web pages make: files of a canvas, from Chromium.
+
+Chromium converts the colours with Skia, and writes the profiles with code that Renditions doesn't use. Its
+JPEGs and WebPs come from libjpeg-turbo and libwebp, whose decoders also read them here. So these
+files show that profiles are followed, and not that data of an unrelated encoder is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from imaging.drawn import Drawn
+from imaging.pictures import opened, rendered, shown
+from imaging.test_declared_colours import COLOURS, SIDE, coded, found
+from renditions.imaging.render import render
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
+from web.browser import CHROMIUM, open_browser
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
+PNG = Rendition(format="png")
+OPAQUE = tuple(f"rgb({' '.join(map(str, colour))})" for colour in COLOURS.astype(int).tolist())
+HALF_SEEN = tuple(colour.replace(")", " / 0.4)") for colour in OPAQUE)
+TYPES = ("image/png", "image/jpeg", "image/webp")
+
+
+@pytest.fixture(scope="module")
+def canvas() -> Iterator[Drawn]:
+    with open_browser() as browser:
+        yield Drawn(browser)
+
+
+@pytest.mark.parametrize("depth", ["unorm8", "float16"])
+@pytest.mark.parametrize("space", ["srgb", "display-p3"])
+@pytest.mark.parametrize("media_type", TYPES)
+def test_a_file_of_a_canvas_shows_the_colours_that_were_painted(
+    canvas: Drawn, media_type: str, space: str, depth: str
+) -> None:
+    source = canvas.saved(OPAQUE, SIDE, space, depth, media_type)
+    if space == "display-p3":
+        # The file's own numbers are those of Display P3, so they are other ones than the colours in sRGB.
+        numbers = found(opened(source))
+        assert np.abs(numbers - 255 * coded("p3")[0, ::SIDE]).max() <= 4
+        assert np.abs(numbers - COLOURS).max() > 10
+        assert "icc_profile" in opened(source).info
+    assert np.abs(found(shown(source, PNG)) - COLOURS).max() <= 4
+
+
+@pytest.mark.parametrize("media_type", TYPES)
+def test_a_colour_of_a_canvas_outside_srgb_becomes_the_nearest_one_or_is_kept(
+    canvas: Drawn, media_type: str
+) -> None:
+    source = canvas.saved(["color(display-p3 0 1 0)"], SIDE, "display-p3", "unorm8", media_type)
+    assert np.abs(found(shown(source, PNG)) - (0, 255, 0)).max() <= 2
+    kept = opened(rendered(source, Rendition(format="png", profile="keep")).content)
+    assert np.abs(found(kept) - (0, 255, 0)).max() <= 2
+    assert kept.info["icc_profile"] == opened(source).info["icc_profile"]
+
+
+@pytest.mark.parametrize("depth", ["unorm8", "float16"])
+@pytest.mark.parametrize("space", ["srgb", "display-p3"])
+@pytest.mark.parametrize("media_type", ["image/png", "image/webp"])
+def test_a_file_of_a_canvas_keeps_its_alpha_and_the_colours_below_it(
+    canvas: Drawn, media_type: str, space: str, depth: str
+) -> None:
+    made = shown(canvas.saved(HALF_SEEN, SIDE, space, depth, media_type), PNG)
+    assert made.mode == "RGBA"
+    assert set(np.asarray(made)[..., 3].ravel()) == {102}
+    assert np.abs(found(made) - COLOURS).max() <= 4
+
+
+def test_a_canvas_without_paint_becomes_the_background_that_a_jpeg_declares(canvas: Drawn) -> None:
+    source = canvas.saved(["transparent", "rgb(0 0 255 / 0.5)"], SIDE, "display-p3", "float16", "image/png")
+    made = found(shown(source, Rendition(format="jpeg", background="#ff0000", quality=100)))
+    assert np.abs(made - [(255, 0, 0), (127, 0, 128)]).max() <= 4
+
+
+@pytest.mark.parametrize("media_type", TYPES)
+def test_a_file_of_a_canvas_that_was_cut_off_is_rejected(canvas: Drawn, media_type: str) -> None:
+    source = canvas.saved(OPAQUE, SIDE, "display-p3", "unorm8", media_type)
+    rendering = render(source[:-20], Accept(), {"it": PNG})
+    assert rendering.rejected
+    assert rendering.made == {}
