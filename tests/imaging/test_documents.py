@@ -246,6 +246,22 @@ def test_the_recorded_size_is_that_of_the_displayed_page(page: str, size: tuple[
     assert opened(result.made["it"].content).size == size
 
 
+@pytest.mark.parametrize(
+    ("box", "area"),
+    [("[0 0 0 0]", "0 by 0"), ("[]", "0 by 0"), ("[0 0 100 0]", "100 by 0"), ("[9 50 9 0]", "0 by 50")],
+)
+def test_a_pdf_page_whose_media_box_has_no_area_is_rejected(box: str, area: str) -> None:
+    result = render(pdf(f"/MediaBox {box}"), PDF, {"it": Rendition(format="png")})
+    assert str(result.rejected) == f"expected a page with an area, found {area} points"
+    result = render(pdf(LANDSCAPE, f"/MediaBox {box}"), PDF, {"it": Rendition(format="png", pages="2")})
+    assert "expected a page with an area" in str(result.errors["it"])
+
+
+def test_a_pdf_page_without_a_media_box_is_us_letter() -> None:
+    result = render(pdf(""), PDF, {"it": Rendition(format="png")})
+    assert (result.original.width, result.original.height) == (612, 792)
+
+
 def test_the_chosen_pages_of_a_pdf_become_a_document_with_pages_of_the_right_size() -> None:
     source = pdf(LANDSCAPE, "/MediaBox [0 0 300 300]", "/MediaBox [0 0 100 400]")
     recipes = {

@@ -53,7 +53,7 @@ def read_header(content: bytes, page: int) -> Header:
     """
     with _open(content) as document:
         count = len(document)
-        width, height = document[page].get_size()
+        width, height = _size_of(document[page])
     if min(width, height) <= 0:
         raise Undecodable(f"expected a page with an area, found {width:g} by {height:g} points")
     fine = _FINE_SIDE / max(width, height)
@@ -66,6 +66,19 @@ def read_header(content: bytes, page: int) -> Header:
         drawing=_round(width * fine, height * fine),
         draws_parts=True,
     )
+
+
+def _size_of(page: Any) -> tuple[float, float]:
+    """Return the page's size in points.
+
+    PDFium gives the size of US Letter to a page whose ``MediaBox`` is missing or has no area. The first is
+    usual, the second is damage.
+    """
+    box = page.get_mediabox(fallback_ok=False)
+    if box and (box[0] == box[2] or box[1] == box[3]):
+        return abs(box[2] - box[0]), abs(box[3] - box[1])
+    width, height = page.get_size()
+    return width, height
 
 
 def check_end(content: bytes) -> None:
