@@ -287,6 +287,9 @@ def test_png_gamma_and_chromaticities_are_applied_together() -> None:
         [P3_CHROMATICITIES],
         [(b"sRGB", b"\0"), gamma(100_000), P3_CHROMATICITIES],
         [gamma(45_455), (b"cHRM", bytes(32))],
+        [gamma(100_000), (b"cHRM", bytes(32))],
+        [gamma(100_000), (b"cHRM", b"\xff" * 32)],
+        [gamma(0), P3_CHROMATICITIES],
         [(b"cICP", bytes([9, 16, 0]))],
         [(b"cICP", bytes([9, 16, 1, 1]))],
         [(b"iCCP", b"it\0\0" + zlib.compress(SRGB)), gamma(100_000)],
@@ -295,6 +298,7 @@ def test_png_gamma_and_chromaticities_are_applied_together() -> None:
     ],
     ids=[
         "the usual gamma", "gamma 0", "chromaticities alone", "sRGB before gAMA", "impossible chromaticities",
+        "impossible chromaticities and light", "chromaticities above 1", "gamma 0 and chromaticities",
         "a short cICP", "cICP of YCbCr", "iCCP before gAMA", "cICP before iCCP", "a broken profile",
     ],
 )  # fmt: skip
@@ -320,6 +324,12 @@ def test_the_profile_of_an_avif_overrides_its_declared_code_unless_it_is_broken(
         source = with_code(encoded(picture, "avif", quality=100, icc_profile=profile), 12, 13)
         made = found(shown(source, PNG))
         assert (np.abs(made - COLOURS).max() <= 4) == is_followed
+
+
+def test_a_heic_that_declares_no_colours_is_in_srgb() -> None:
+    """Its encoder can also declare colours in the HEVC bitstream, which don't count."""
+    bare = heic(coded("p3"), 12, 13).replace(b"colrnclx", b"freenclx")
+    assert np.abs(found(shown(bare, PNG)) - np.rint(255 * coded("p3")[0, ::SIDE])).max() <= 4
 
 
 def test_a_source_with_declared_colours_is_never_copied_as_a_rendition() -> None:

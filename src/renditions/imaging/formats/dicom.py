@@ -156,14 +156,17 @@ def read(content: bytes) -> Dicom:
         name = pydicom.uid.UID_dictionary.get(syntax, ("an unknown transfer syntax",))[0]
         raise Undecodable(f"expected pixels that are raw, RLE, JPEG or JPEG 2000, found {name}")
     tags = {name: pydicom.datadict.tag_for_keyword(name) for name in _ELEMENTS}
-    short = {_CHARACTER_SET, *(tag for name, tag in tags.items() if name not in _LONG_ELEMENTS)}
+    short = {tag: name for name, tag in tags.items() if name not in _LONG_ELEMENTS}
+    short[_CHARACTER_SET] = "SpecificCharacterSet"
 
     source.seek(0)
     pixels: list[tuple[int, str, int]] = []
 
     def is_at_pixels(tag: int, kind: str | None, length: int) -> bool:
         if tag in short and length > _MAX_SHORT_BYTES:
-            raise Undecodable(f"expected at most {_MAX_SHORT_BYTES:,} bytes in an element, found {length:,}")
+            raise Undecodable(
+                f"expected at most {_MAX_SHORT_BYTES:,} bytes in {short[tag]}, found {length:,}"
+            )
         if tag == _PIXEL_DATA:
             pixels.append((source.tell(), kind or "OW", length))
         return tag == _PIXEL_DATA

@@ -81,19 +81,22 @@ def _read_code(chunks: dict[bytes, bytes]) -> ColourCode | None:
     """Return the colour code, by the precedence of the specification.
 
     The source is PNG's third edition, 4.3. This function follows Chromium: ``gAMA`` without ``cHRM`` applies
-    to the primaries of sRGB, and if its value is the usual one, the colours are sRGB. ``cHRM`` without
-    ``gAMA`` is ignored.
+    to the primaries of sRGB, and if its value is the usual one, the colours are sRGB. Beside ``cHRM`` every
+    value is a pure power, even the usual one with the primaries of sRGB. A ``gAMA`` of 0 and an impossible
+    ``cHRM`` make both chunks count for nothing, as does a missing ``gAMA``.
     """
     if code := _read_cicp(chunks):
         return code
     if b"iCCP" in chunks or b"sRGB" in chunks or len(chunks.get(b"gAMA", b"")) != _GAMMA_BYTES:
         return None
-    exponent = _GAMMA_UNIT / (int.from_bytes(chunks[b"gAMA"], "big") or _GAMMA_UNIT / _USUAL_GAMMA)
-    is_usual = abs(exponent / _USUAL_GAMMA - 1) < _GAMMA_TOLERANCE
+    gamma = int.from_bytes(chunks[b"gAMA"], "big")
+    if not gamma:
+        return None
+    exponent = _GAMMA_UNIT / gamma
     if len(chunks.get(b"cHRM", b"")) == _CHROMATICITIES.size:
         found: Any = tuple(value / _GAMMA_UNIT for value in _CHROMATICITIES.unpack(chunks[b"cHRM"]))
-        if is_possible(found):
-            return ColourCode(found, "power", exponent)
+        return ColourCode(found, "power", exponent) if is_possible(found) else None
+    is_usual = abs(exponent / _USUAL_GAMMA - 1) < _GAMMA_TOLERANCE
     return None if is_usual else ColourCode(curve="power", power=exponent)
 
 
