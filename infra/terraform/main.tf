@@ -49,6 +49,11 @@ locals {
         actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
       }
+      # Lambda sends calls that failed every time with the function's role.
+      DeadLetters = {
+        actions   = ["sqs:SendMessage"]
+        resources = [aws_sqs_queue.this["dead"].arn]
+      }
     },
     local.has_queue ? {
       Queue = {
@@ -56,12 +61,6 @@ locals {
         resources = [aws_sqs_queue.this["queue"].arn]
       }
     } : {},
-    local.has_queue ? {} : {
-      DeadLetters = {
-        actions   = ["sqs:SendMessage"]
-        resources = [aws_sqs_queue.this["dead"].arn]
-      }
-    },
     var.notices.eventbridge ? {
       NoticeEvents = {
         actions   = ["events:PutEvents"]

@@ -18,6 +18,16 @@ locals {
         namespace   = "AWS/Lambda", metric = "Throttles", statistic = "Sum", threshold = 0
         dimensions  = { FunctionName = aws_lambda_function.this.function_name }
       }
+      recursion = {
+        description = "Lambda dropped a call of a long chain, such as a tick's next call; see renditions dlq list"
+        namespace   = "AWS/Lambda", metric = "RecursiveInvocationsDropped", statistic = "Sum", threshold = 0
+        dimensions  = { FunctionName = aws_lambda_function.this.function_name }
+      }
+      undelivered = {
+        description = "A failed call, such as a tick, is lost: Lambda couldn't put it into ${var.name}-dead"
+        namespace   = "AWS/Lambda", metric = "DestinationDeliveryFailures", statistic = "Sum", threshold = 0
+        dimensions  = { FunctionName = aws_lambda_function.this.function_name }
+      }
       superseded = {
         description = "Another version of the pipeline is in force, and the function processes nothing"
         namespace   = "Renditions", metric = "Superseded", statistic = "Sum", threshold = 0

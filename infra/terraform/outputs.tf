@@ -52,3 +52,8 @@ output "policy" {
   description = "What the function may do: actions and resources by purpose."
   value       = local.statements
 }
+
+output "environment" {
+  description = "The function's environment, for `renditions worker --from-terraform`: where pictures are, where renditions, records and notices go, and the queue."
+  value       = aws_lambda_function.this.environment[0].variables
+}

@@ -78,6 +78,36 @@ resource "aws_sqs_queue_policy" "this" {
   })
 }
 
+# EventBridge needs a permission of its own for the dead-letter queue of its target. SQS moves messages there,
+# and functions send with their role.
+resource "aws_sqs_queue_policy" "dead" {
+  queue_url = aws_sqs_queue.this["dead"].id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [for rule in aws_cloudwatch_event_rule.uploads : {
+        Sid       = "UndeliveredUploads"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = aws_sqs_queue.this["dead"].arn
+        Condition = {
+          ArnEquals    = { "aws:SourceArn" = rule.arn }
+          StringEquals = { "aws:SourceAccount" = local.account }
+        }
+      }],
+      [{
+        Sid       = "TlsOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = aws_sqs_queue.this["dead"].arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }],
+    )
+  })
+}
+
 # One resource owns all notifications of a bucket, so it is only used on the bucket that this module
 # creates. On another it would remove the owner's notifications.
 resource "aws_s3_bucket_notification" "this" {
@@ -143,7 +173,20 @@ resource "aws_cloudwatch_event_target" "uploads" {
     arn = aws_sqs_queue.this["dead"].arn
   }
 
-  depends_on = [aws_sqs_queue_policy.this]
+  depends_on = [aws_sqs_queue_policy.this, aws_sqs_queue_policy.dead]
+}
+
+# Messages that meet a concurrency limit would use up their deliveries without a try. So the event source
+# never asks for more calls than there may be.
+locals {
+  # What the limit of the function leaves for other calls: that of the schedule.
+  other_calls = var.reconcile_schedule == null ? 0 : 1
+
+  # AWS takes 2 to 1,000 here; null sets no limit.
+  queue_concurrency = try(coalesce(
+    var.function.queue_concurrency,
+    min(1000, max(2, var.function.reserved_concurrency - local.other_calls)),
+  ), null)
 }
 
 resource "aws_lambda_event_source_mapping" "this" {
@@ -154,6 +197,30 @@ resource "aws_lambda_event_source_mapping" "this" {
   batch_size              = 10
   function_response_types = ["ReportBatchItemFailures"]
   tags                    = var.tags
+
+  dynamic "scaling_config" {
+    for_each = local.queue_concurrency == null ? [] : [local.queue_concurrency]
+
+    content {
+      maximum_concurrency = scaling_config.value
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = var.function.reserved_concurrency == null ? true : var.function.reserved_concurrency >= local.queue_concurrency + local.other_calls
+      error_message = "Expected a reserved_concurrency of at least the queue_concurrency (at least 2), and one more for the schedule. With less, calls would be throttled, and each time all messages of the call use up a delivery."
+    }
+  }
+}
+
+# A tick and the messages of a superseded function go on in further calls, which Lambda would stop after some
+# sixteen. Each of these chains has an end: a tick's next call always begins at a later name.
+resource "aws_lambda_function_recursion_config" "this" {
+  count = local.has_queue && var.function.recursion ? 1 : 0
+
+  function_name  = aws_lambda_function.this.function_name
+  recursive_loop = "Allow"
 }
 
 resource "aws_lambda_permission" "uploads" {
@@ -169,8 +236,6 @@ resource "aws_lambda_permission" "uploads" {
 
 # For calls by S3 or the schedule that still fail after Lambda's own two retries.
 resource "aws_lambda_function_event_invoke_config" "this" {
-  count = local.has_queue ? 0 : 1
-
   function_name = aws_lambda_function.this.function_name
 
   destination_config {
@@ -198,6 +263,11 @@ resource "aws_scheduler_schedule" "reconcile" {
     arn      = aws_lambda_function.this.arn
     role_arn = aws_iam_role.schedule[0].arn
     input    = jsonencode({ source = "renditions", detail-type = "Reconcile" })
+
+    # For ticks that don't reach the function within a day.
+    dead_letter_config {
+      arn = aws_sqs_queue.this["dead"].arn
+    }
   }
 }
 
@@ -226,10 +296,17 @@ resource "aws_iam_role_policy" "schedule" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Effect   = "Allow"
-      Action   = "lambda:InvokeFunction"
-      Resource = aws_lambda_function.this.arn
-    }]
+    Statement = [
+      {
+        Effect   = "Allow"
+        Action   = "lambda:InvokeFunction"
+        Resource = aws_lambda_function.this.arn
+      },
+      {
+        Effect   = "Allow"
+        Action   = "sqs:SendMessage"
+        Resource = aws_sqs_queue.this["dead"].arn
+      },
+    ]
   })
 }

@@ -20,15 +20,22 @@ variable "bundle" {
 }
 
 variable "function" {
-  description = "The function's processor, Python version, memory, time limit, and how many of it may run at once (null: as many as the account allows). The processor and version must be those that the bundle was made for."
+  description = "The function's processor, Python version, memory and time limit; the processor and version must be those that the bundle was made for. `reserved_concurrency`: how many calls may run at once (null: as many as the account allows). `queue_concurrency`: how many calls the queue may cause at once, 2 to 1000 (null: what `reserved_concurrency` allows beside the schedule). `recursion`: whether a tick may go on in more than some sixteen calls; false leaves Lambda's detection of recursive loops on."
   type = object({
     architecture         = optional(string, "arm64")
     python               = optional(string, "3.13")
     memory_mb            = optional(number, 1769)
     timeout_seconds      = optional(number, 120)
     reserved_concurrency = optional(number)
+    queue_concurrency    = optional(number)
+    recursion            = optional(bool, true)
   })
   default = {}
+
+  validation {
+    condition     = try(coalesce(var.function.queue_concurrency, 2), 2) >= 2 && try(coalesce(var.function.queue_concurrency, 2), 2) <= 1000
+    error_message = "Expected a queue_concurrency of 2 to 1000."
+  }
 
   validation {
     condition     = contains(["arm64", "x86_64"], var.function.architecture)

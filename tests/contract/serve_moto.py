@@ -37,6 +37,7 @@ class Serialised:
         self._way_seconds = way_seconds
         self._lock = threading.Lock()
         self._transactions: dict[str, tuple[tuple[Any, ...], list[bytes]]] = {}
+        self._recursion: dict[str, bytes] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         time.sleep(self._way_seconds)
@@ -44,7 +45,20 @@ class Serialised:
             return self._poll(environ, start_response)
         if environ.get("HTTP_X_AMZ_TARGET") == "DynamoDB_20120810.TransactWriteItems":
             return self._transact(environ, start_response)
+        if environ["PATH_INFO"].endswith("/recursion-config"):
+            return self._configure_recursion(environ, start_response)
         return self._answer(environ, start_response)
+
+    def _configure_recursion(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        """Keep a function's setting for recursive loops, which moto doesn't know.
+
+        https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionRecursionConfig.html
+        """
+        path = environ["PATH_INFO"]
+        if environ["REQUEST_METHOD"] == "PUT":
+            self._recursion[path] = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [self._recursion.get(path, b'{"RecursiveLoop": "Terminate"}')]
 
     def _transact(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         """Execute a transaction once. A repeated request gets the same answer.

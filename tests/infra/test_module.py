@@ -131,10 +131,14 @@ def test_no_policy_allows_a_wildcard() -> None:
 GRANTED = {
     ("aws_iam_role", "this"): {"sts:AssumeRole"},
     ("aws_iam_role", "schedule"): {"sts:AssumeRole", "aws:SourceAccount"},
-    ("aws_iam_role_policy", "schedule"): {"lambda:InvokeFunction"},
+    ("aws_iam_role_policy", "schedule"): {"lambda:InvokeFunction", "sqs:SendMessage"},
     ("aws_lambda_permission", "uploads"): {"lambda:InvokeFunction"},
     ("aws_lambda_permission", "api"): {"lambda:InvokeFunction"},
     ("aws_sqs_queue_policy", "this"): {
+        *("sqs:SendMessage", "aws:SourceArn", "aws:SourceAccount"),
+        *("sqs:*", "aws:SecureTransport"),
+    },
+    ("aws_sqs_queue_policy", "dead"): {
         *("sqs:SendMessage", "aws:SourceArn", "aws:SourceAccount"),
         *("sqs:*", "aws:SecureTransport"),
     },

@@ -17,6 +17,11 @@ mock_provider "aws" {
     defaults = { arn = "arn:aws:sqs:eu-west-1:123456789012:renditions" }
   }
 
+  override_resource {
+    target = aws_sqs_queue.this["dead"]
+    values = { arn = "arn:aws:sqs:eu-west-1:123456789012:renditions-dead" }
+  }
+
   mock_resource "aws_lambda_function" {
     defaults = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:renditions" }
   }
@@ -81,6 +86,21 @@ run "by_default_a_queue_stands_between" {
   }
 
   assert {
+    condition     = length(aws_lambda_event_source_mapping.this[0].scaling_config) == 0
+    error_message = "Without a limit there should be none."
+  }
+
+  assert {
+    condition     = aws_lambda_function_recursion_config.this[0].recursive_loop == "Allow"
+    error_message = "A tick should be able to go on in any number of calls."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_sqs_queue_policy.dead.policy).Statement : statement.Sid] == ["TlsOnly"]
+    error_message = "Only EventBridge needs a permission for the dead-letter queue."
+  }
+
+  assert {
     condition     = length(aws_s3_bucket.this) == 2 && alltrue([for bucket in aws_s3_bucket.this : !bucket.force_destroy])
     error_message = "Terraform should create two buckets and never delete their pictures."
   }
@@ -106,6 +126,22 @@ run "through_eventbridge" {
     condition     = jsondecode(aws_cloudwatch_event_rule.uploads[0].event_pattern).detail.object.key[0].prefix == "uploads/"
     error_message = "The rule should be about the prefix."
   }
+
+  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+  assert {
+    condition = jsondecode(aws_sqs_queue_policy.dead.policy).Statement[0] == {
+      Sid       = "UndeliveredUploads"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sqs:SendMessage"
+      Resource  = aws_sqs_queue.this["dead"].arn
+      Condition = {
+        ArnEquals    = { "aws:SourceArn" = aws_cloudwatch_event_rule.uploads[0].arn }
+        StringEquals = { "aws:SourceAccount" = "123456789012" }
+      }
+    }
+    error_message = "EventBridge should be able to put undelivered events into the dead-letter queue."
+  }
 }
 
 run "straight_to_the_function" {
@@ -125,8 +161,102 @@ run "straight_to_the_function" {
   }
 
   assert {
-    condition     = length(aws_lambda_event_source_mapping.this) == 0 && length(aws_lambda_function_event_invoke_config.this) == 1
-    error_message = "There is no queue, and what fails goes to the dead-letter queue."
+    condition     = length(aws_lambda_event_source_mapping.this) == 0 && length(aws_lambda_function_recursion_config.this) == 0
+    error_message = "There is no queue, and no chain of calls."
+  }
+}
+
+run "failed_calls_and_ticks_reach_the_dead_letter_queue" {
+  assert {
+    condition     = aws_lambda_function_event_invoke_config.this.destination_config[0].on_failure[0].destination == aws_sqs_queue.this["dead"].arn
+    error_message = "A call that failed every time would be lost."
+  }
+
+  assert {
+    condition     = output.policy.DeadLetters.actions[0] == "sqs:SendMessage" && output.policy.DeadLetters.resources[0] == aws_sqs_queue.this["dead"].arn
+    error_message = "Lambda uses the function's role to send failed calls."
+  }
+
+  assert {
+    condition     = aws_scheduler_schedule.reconcile[0].target[0].dead_letter_config[0].arn == aws_sqs_queue.this["dead"].arn
+    error_message = "A tick that doesn't reach the function would be lost."
+  }
+
+  assert {
+    condition     = contains(jsondecode(aws_iam_role_policy.schedule[0].policy).Statement[*].Action, "sqs:SendMessage")
+    error_message = "The scheduler needs a permission for its dead-letter queue."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["recursion"].metric_name == "RecursiveInvocationsDropped" && aws_cloudwatch_metric_alarm.this["undelivered"].metric_name == "DestinationDeliveryFailures"
+    error_message = "A dropped call should raise an alarm."
+  }
+}
+
+run "the_queue_s_concurrency_fits_the_function_s" {
+  variables {
+    function = { reserved_concurrency = 5 }
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.this[0].scaling_config[0].maximum_concurrency == 4
+    error_message = "One call should be left for the schedule."
+  }
+}
+
+run "the_queue_s_concurrency_can_be_lower" {
+  variables {
+    function = { reserved_concurrency = 50, queue_concurrency = 10 }
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.this[0].scaling_config[0].maximum_concurrency == 10
+    error_message = "The declared number counts."
+  }
+}
+
+run "a_limit_that_would_throttle_the_queue_is_refused" {
+  command = plan
+
+  variables {
+    function = { reserved_concurrency = 2 }
+  }
+
+  expect_failures = [aws_lambda_event_source_mapping.this]
+}
+
+run "without_a_schedule_two_calls_are_enough" {
+  variables {
+    function           = { reserved_concurrency = 2, recursion = false }
+    reconcile_schedule = null
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.this[0].scaling_config[0].maximum_concurrency == 2
+    error_message = "Two is the least that AWS takes."
+  }
+
+  assert {
+    condition     = length(aws_lambda_function_recursion_config.this) == 0
+    error_message = "The detection of loops should stay on if that is declared."
+  }
+}
+
+run "a_worker_gets_the_function_s_environment" {
+  variables {
+    input  = { prefix = "uploads/" }
+    output = { prefix = "made/" }
+    table  = { name = "Others", key = "image_id" }
+  }
+
+  assert {
+    condition     = output.environment == aws_lambda_function.this.environment[0].variables
+    error_message = "A worker would write to another place."
+  }
+
+  assert {
+    condition     = output.environment.SOURCE_PREFIX == "uploads/" && output.environment.OUTPUT_PREFIX == "made/" && output.environment.TABLE_KEY == "image_id"
+    error_message = "Prefixes and key are missing."
   }
 }
 
@@ -177,7 +307,7 @@ run "bad_values_are_refused" {
     output             = { prefix = "processed" }
     table              = { key = "image name" }
     notices            = { emails = ["me"], phones = ["0170"] }
-    function           = { architecture = "arm", timeout_seconds = 5, memory_mb = 64 }
+    function           = { architecture = "arm", timeout_seconds = 5, memory_mb = 64, queue_concurrency = 1 }
   }
 
   expect_failures = [

@@ -88,6 +88,15 @@ output "output_bucket" {
 output "table" {
   value = module.renditions.table
 }
+
+# For `renditions worker` and `renditions dlq` with --from-terraform.
+output "environment" {
+  value = module.renditions.environment
+}
+
+output "dead_letter_queue_url" {
+  value = module.renditions.dead_letter_queue_url
+}
 """
 
 
