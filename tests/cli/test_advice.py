@@ -191,3 +191,51 @@ def test_held_work_is_done_after_following_the_command_in_the_status(folder: Pat
     (line,) = [line for line in ended.out.splitlines() if line.startswith("held back")]
     assert follow(folder, line).code == 0
     assert run(folder, "status", "--json").data["held"] == []
+
+
+def test_the_advice_to_allow_removals_names_the_same_pictures_and_pipeline_file(folder: Path) -> None:
+    file = "my pipeline.toml"
+    (folder / "renditions.toml").rename(folder / file)
+    names = ["b.jpg", *(f"my folder/{number}.jpg" for number in range(20))]
+    for seed, name in enumerate(names):
+        draw(folder / "inbox" / name, 40, 40, seed=seed)
+    assert run(folder, "sync", "-p", file).code == 0
+    for name in names:
+        (folder / "inbox" / name).unlink()
+    for command in ("plan", "sync"):
+        held = run(folder, command, "my folder/", "-p", file)
+        advice = "renditions -p 'my pipeline.toml' sync --allow-removals 'my folder/'"
+        (line,) = [line for line in held.err.splitlines() if line.endswith(advice)]
+    assert follow(folder, line).code == 0
+    assert not list((folder / "processed" / "my folder").glob("*"))
+    assert (folder / "processed" / "b.jpg").exists()
+
+
+def test_an_error_advises_a_command_with_the_pipeline_file(folder: Path) -> None:
+    assert run(folder, "sync").code == 0
+    (folder / "renditions.toml").rename(folder / "other.toml")
+    refused = run(folder, "-p", "other.toml", "sync")
+    assert refused.code == 2
+    assert "run renditions -p other.toml sync --rebind" in refused.err
+    assert run(folder, "-p", "other.toml", "sync", "--rebind").code == 0
+
+
+def test_retry_of_a_rendition_that_no_client_requested_says_so(folder: Path) -> None:
+    write_pipeline(folder, THUMB, '[renditions.extra]\nwidth = 20\nkey = "extra/{key}"\non_demand = true')
+    assert run(folder, "sync").code == 0
+    ended = run(folder, "retry", NAME, "--rendition", "extra")
+    assert ended.code == 0
+    assert f"{NAME}: extra is made on demand, and no client has requested it" in ended.err
+    assert "open /i/extra/my%20photo.jpg" in ended.err
+    assert "on demand" not in run(folder, "retry", NAME, "--rendition", "thumb").err
+
+
+def test_the_history_says_the_reason_for_what_follows_a_partial_retry(folder: Path) -> None:
+    write_pipeline(folder, THUMB, '[renditions.large]\nwidth = 90\nkey = "large/{key}"')
+    assert run(folder, "sync").code == 0
+    for name in (NAME, f"large/{NAME}"):
+        (folder / "processed" / name).unlink()
+    assert run(folder, "retry", NAME, "--rendition", "thumb").code == 0
+    history = run(folder, "show", NAME).out
+    assert "thumb is missing from the output store" in history
+    assert "its record is brought up to date after work on some renditions" in history

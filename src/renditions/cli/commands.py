@@ -20,7 +20,7 @@ from typing import Annotated
 
 import typer
 
-from renditions.cli import display, unsent
+from renditions.cli import advice, display, unsent
 from renditions.cli.left_out import print_files
 from renditions.cli.markup import escape, escape_lines
 from renditions.cli.reasons import print_next_attempt
@@ -107,6 +107,7 @@ def chosen_file(context: typer.Context, file: Path | None) -> Path:
     The option can stand before or after the command.
     """
     named: Path | None = context.obj
+    advice.remember_file(file or named)
     return file or named or DEFAULT_FILE
 
 

@@ -14,7 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -28,6 +27,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from renditions.cli.advice import HOW_TO_ALLOW, Console
 from renditions.cli.markup import escape, escape_lines
 from renditions.core.difference import Action, Difference
 from renditions.core.outcome import Outcome
@@ -130,18 +130,17 @@ HELD_WORK = {
     "renditions": "deleting the undeclared outputs of",
     "output": "restoring the outputs of",
 }
-HOW_TO_ALLOW = {
-    "removals": "If they are gone on purpose: renditions sync --allow-removals",
-    "renditions": "To delete them: renditions sync",
-    "output": "To make them again: renditions sync",
-    "catalog": "To take over the outputs that this catalog wrote: renditions sync --adopt",
-}
 
 
-def print_held(what: str, count: int, why: str) -> None:
-    """Print which removals or outputs are held back, why, and how to allow them."""
+def print_held(what: str, count: int, why: str, selected: str = "") -> None:
+    """Print which removals or outputs are held back, why, and how to allow them.
+
+    ``selected`` has the arguments of the command that select pictures.
+    """
     concerned = f"{HELD_WORK[what]} {_count(count, 'picture')}"
-    messages.print(f"[magenta]held back:[/] {concerned}, because {escape(why)}. {HOW_TO_ALLOW[what]}")
+    messages.print(
+        f"[magenta]held back:[/] {concerned}, because {escape(why)}. {HOW_TO_ALLOW[what]}{escape(selected)}"
+    )
 
 
 def print_wait(count: int, pause: timedelta) -> None:

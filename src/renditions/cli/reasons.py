@@ -14,12 +14,12 @@ MOST_GROUPS = 5
 """How many reasons of each state are printed."""
 
 
-def print_reasons(reasons: Reasons) -> None:
+def print_reasons(reasons: Reasons, selected: str = "") -> None:
     """Print how many pictures wait and how many failed, by reason.
 
-    Each reason has an example.
+    Each reason has an example. ``selected`` has the arguments of the command that select pictures.
     """
-    for state, advice in (("waiting", ""), ("failed", ". To try again: renditions retry")):
+    for state, advice in (("waiting", ""), ("failed", f". To try again: renditions retry{selected}")):
         groups = reasons.groups(state)
         for group in groups[:MOST_GROUPS]:
             which = (
@@ -27,7 +27,7 @@ def print_reasons(reasons: Reasons) -> None:
             )
             why = group.reason.rstrip(".") if advice else group.reason
             style = display.STATUS_STYLES.get(state, "blue")
-            display.messages.print(f"[{style}]{state}:[/] {escape(which)}: {escape(why)}{advice}")
+            display.messages.print(f"[{style}]{state}:[/] {escape(which)}: {escape(why + advice)}")
         if groups[MOST_GROUPS:]:
             display.messages.print(f"… and {len(groups) - MOST_GROUPS:,} more reasons (--json has all)")
 

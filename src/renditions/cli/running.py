@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import typer
 
 from renditions.cli import display, unsent
+from renditions.cli.advice import spell_selection
 from renditions.cli.commands import INTERRUPTED, stopping
 from renditions.cli.left_out import print_counts
 from renditions.cli.markup import escape
@@ -70,13 +71,14 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
         parts.end_run(summary.held if order.is_full else None, is_attended=manner.is_attended)
     for remark in summary.remarks:
         display.messages.print(f"[yellow]{escape(remark)}[/]")
+    selected = spell_selection(order.selection)
     for held in summary.held:
-        display.print_held(held.what, held.count, held.why)
+        display.print_held(held.what, held.count, held.why, selected)
     if manner.as_json:
         display.print_json(display.summary_item(summary))
     else:
         display.make_data_console().print(display.describe_summary(summary), soft_wrap=True)
-    print_reasons(summary.reasons)
+    print_reasons(summary.reasons, selected)
     print_counts(summary.left_out)
     unsent.print_counts(parts)
     if code := _sync_exit_code(summary, is_strict=manner.is_strict):

@@ -5,11 +5,13 @@ The command shows a catalog's counts, its binding, and the held removals and out
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import typer
 
 from renditions.cli import display, unsent
+from renditions.cli.advice import HOW_TO_ALLOW
 from renditions.cli.commands import FileOption, JsonOption, app, opened
 from renditions.cli.markup import escape
 from renditions.cli.reasons import print_reasons
@@ -82,7 +84,7 @@ def _print_status(found: CatalogStatus, missing: int, parts: Parts) -> None:
     if found.former_patterns:
         say("patterns", "the defaults of version 0.1, until you write [source] match or exclude")
     for held in binding.held:
-        say("held back", f"{held.describe()} {display.HOW_TO_ALLOW[held.what]}")
+        say("held back", f"{held.describe()} {HOW_TO_ALLOW[held.what]}")
         say("", f"since {format_time(held.since)}")
     say("pipeline file", binding.pipeline_file or "unknown")
     setter = f"deployed at {binding.deployed_at}" if binding.deployed_at else "set by a person"
@@ -94,4 +96,5 @@ def _print_status(found: CatalogStatus, missing: int, parts: Parts) -> None:
         say("", f"the pipeline file names {declared}; to apply it: renditions sync")
     for place in binding.former_outputs:
         say("former output", place)
-        say("", f"to delete this catalog's files there: renditions strays --store {place} --delete /")
+        command = f"renditions strays --store {shlex.quote(place)} --delete /"
+        say("", f"to delete this catalog's files there: {command}")

@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 import typer
 
 from renditions.cli import display
+from renditions.cli.advice import spell_selection
 from renditions.cli.commands import (
     WORKERS,
     FileOption,
@@ -29,6 +31,7 @@ from renditions.core.binding import FOLLOWS, Start
 from renditions.core.difference import Difference
 from renditions.core.leases import reopen, wish
 from renditions.core.left_out import LeftOut
+from renditions.core.readable import get_readable
 from renditions.core.reconcile import Order
 from renditions.core.selection import Selection
 from renditions.errors import UsageError
@@ -127,7 +130,7 @@ def plan(  # noqa: PLR0913 - one for each option
             display.print_plan(count(), counts)
         print_counts(left_out)
         for why in held:
-            display.print_held("removals", counts["hold"], why)
+            display.print_held("removals", counts["hold"], why, spell_selection(order.selection))
     if exit_code:
         raise typer.Exit(_plan_exit_code(counts))
 
@@ -269,7 +272,25 @@ def make_order(
 
     """
     selection = select_pictures(parts, names, status)
-    return Order(replace(ask, renditions=_find_renditions(parts.pipeline, renditions)), selection)
+    order = Order(replace(ask, renditions=_find_renditions(parts.pipeline, renditions)), selection)
+    _print_unrequested(parts, order)
+    return order
+
+
+def _print_unrequested(parts: Parts, order: Order) -> None:
+    """Print which named renditions of named pictures no client has requested."""
+    recipes = parts.pipeline.renditions
+    named = [each for each in sorted(order.ask.renditions or ()) if recipes[each].on_demand]
+    for name in order.selection.names if named else ():
+        record = get_readable(parts.catalog, name)
+        demanded = record.wishes.demanded if record else ()
+        for rendition in named:
+            if rendition not in demanded:
+                display.messages.print(
+                    f"{escape(name)}: {rendition} is made on demand, and no client has requested it for this "
+                    f"picture. To request it, open {escape(f'/i/{rendition}/{quote(name)}')} at a server of "
+                    "renditions serve. To make it for every picture, remove on_demand from the pipeline file."
+                )
 
 
 def _find_renditions(pipeline: Pipeline, names: list[str] | None) -> frozenset[str] | None:

@@ -238,7 +238,7 @@ def _compare_known(
     left_behind = there.retired[len(record.retired) :]
     why_each = {rendition: stale[rendition] for rendition in make}
     why_each |= why_relabelled(pipeline, seen.renamed)
-    why = why_update(pipeline, record, found, why_each)
+    why = why_update(pipeline, record, found, why_each, ask)
     return Difference(
         seen.name,
         "update" if make or not is_partial else _settle_or_keep(pipeline, record, found, now, ask),

@@ -71,7 +71,9 @@ def why_relabelled(pipeline: Pipeline, renamed: Mapping[str, str]) -> dict[str, 
     return reasons
 
 
-def why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: Mapping[str, str]) -> str:
+def why_update(
+    pipeline: Pipeline, record: Record, found: StoredObject, stale: Mapping[str, str], ask: Ask
+) -> str:
     """Return why the picture needs work: the first reason that applies.
 
     ``stale`` has the reason for each rendition that must be made or was renamed.
@@ -95,9 +97,9 @@ def why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: M
             "a rendition is no longer declared",
         ),
     )
-    kept = (
-        "the pipeline file changed, but the outputs are still valid"
-        if record.goal
-        else "its record is incomplete"
-    )
+    kept = "the pipeline file changed, but the outputs are still valid"
+    if not record.goal:
+        kept = "all its outputs are compared again"
+        if ask.renditions is not None:
+            kept = "its record is brought up to date after work on some renditions"
     return next((text for holds, text in reasons if holds), kept)
