@@ -79,6 +79,34 @@ def test_held_removals_keep_their_start_time_and_end_when_the_pictures_return(tm
     assert count_outputs(tmp_path) == MANY
 
 
+def test_sync_holds_all_removals_after_a_typo_in_match_and_then_finds_nothing_to_do(tmp_path: Path) -> None:
+    fill(tmp_path)
+    file = tmp_path / "renditions.toml"
+    valid = file.read_text()
+    file.write_text(valid.replace("[source]", '[source]\nmatch = ["*.jgp"]'))
+    assert run(tmp_path, "sync").code == 3
+    assert count_outputs(tmp_path) == MANY
+    file.write_text(valid)
+    corrected = run(tmp_path, "sync", "--json")
+    assert (corrected.code, corrected.data["processed"]) == (0, {})
+
+
+def test_of_a_refusal_held_removals_and_a_rejection_the_first_decides_the_exit_code(tmp_path: Path) -> None:
+    fill(tmp_path)
+    empty_source(tmp_path)
+    for number in range(2):
+        (tmp_path / "inbox" / f"new{number}.jpg").write_text("no picture")
+    file = tmp_path / "renditions.toml"
+    file.write_text(
+        file.read_text().replace("[source]", "[source]\nmax_removals = { pictures = 5, percent = 10 }")
+    )
+    held = run(tmp_path, "sync", "--json")
+    assert (held.code, held.data["processed"]) == (3, {"rejected": 2})
+    other = tmp_path / "other.toml"
+    other.write_text(file.read_text())
+    assert run(tmp_path, "sync", "-p", "other.toml").code == 2
+
+
 def test_sync_does_all_other_work_while_removals_are_held(tmp_path: Path) -> None:
     fill(tmp_path, more="")
     file = tmp_path / "renditions.toml"
