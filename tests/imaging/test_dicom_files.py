@@ -91,8 +91,8 @@ def test_a_dicom_whose_pixels_identify_the_patient_is_rejected_unless_allowed() 
         (dicom(ramp(0, 9, "u1"), NumberOfFrames=2_000_000_000), "for 2,000,000,000 frames"),
         (dicom(ramp(0, 9, "u4")), "expected values of 1, 8 or 16 bits, found 32 bits, 32 of them used"),
         (dicom(ramp(0, 9, "u1"), Rows=None), "expected Rows, found none"),
-        (dicom(ramp(0, 9, "u1"), PixelAspectRatio=[1, 2_000]), "expected pixels at most 100 times as wide"),
-        (dicom(ramp(0, 9, "u1"), PixelAspectRatio=[0, 1]), "expected pixels at most 100 times as wide"),
+        (dicom(ramp(0, 9, "u1"), PixelAspectRatio=[1, 2_000]), "is at most 100 times the shorter one"),
+        (dicom(ramp(0, 9, "u1"), PixelAspectRatio=[0, 1]), "is at most 100 times the shorter one"),
         (dicom(COLOURS, SamplesPerPixel=1), "expected 3 values per pixel of RGB, found 1"),
         (
             dicom(ramp(0, 9, "u1"), syntax=JPEG2000Lossless,
