@@ -122,6 +122,13 @@ def test_the_frames_of_an_avif_sequence_are_counted_and_the_first_one_is_shown()
     assert np.abs(shows - np.array(CHART[0])).max() <= 3
 
 
+def test_the_tiles_of_an_avif_form_one_picture() -> None:
+    made = shown(read("avifenc_grid.avif"), PNG)
+    assert made.size == (128, 64)
+    assert is_chart(made)
+    assert refusal(read("avifenc_grid.avif")[:-60])
+
+
 def test_camera_raw_of_other_programs_is_refused_by_name() -> None:
     assert "found camera RAW" in refusal(read("tifffile_raw.tif"))
 

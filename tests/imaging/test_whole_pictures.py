@@ -168,3 +168,30 @@ def test_an_animated_picture_is_rejected_if_animations_are_not_accepted() -> Non
     source = encoded(FRAMES[0], "png", save_all=True, append_images=FRAMES[1:], duration=100)
     rejected = render(source, Accept(animation=False), {"it": PNG}).rejected
     assert "found 3 frames" in str(rejected)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        encoded(photo(80, 60).convert("L"), "jpeg"),
+        encoded(photo(640, 480).rotate(180), "jpeg"),
+        b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" + bytes(400),
+    ],
+    ids=["gain map", "larger picture", "video"],
+)
+def test_a_jpeg_with_another_picture_or_a_video_after_it_gives_its_own_pixels(after: bytes) -> None:
+    """Such files are Ultra HDR pictures and motion photos.
+
+    The own pixels of an Ultra HDR picture are its base in SDR.
+    """
+    base = encoded(photo(), "jpeg", quality=95)
+    statement = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'>%s</x:xmpmeta>" % (
+        b"<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description"
+        b" xmlns:hdrgm='http://ns.adobe.com/hdr-gain-map/1.0/' hdrgm:Version='1.0'/></rdf:RDF>"
+    )
+    parts = (b"\xff\xe1", statement), (b"\xff\xe2", b"MPF\0II*\0" + bytes(40))
+    segments = b"".join(marker + struct.pack(">H", len(data) + 2) + data for marker, data in parts)
+    source = base[:2] + segments + base[2:] + after
+    result = render(source, Accept(), {"it": PNG})
+    assert (result.original.frames, result.original.width, result.original.height) == (1, 320, 240)
+    assert opened(result.made["it"].content).tobytes() == shown(base, PNG).tobytes()
