@@ -1,4 +1,7 @@
-"""``check`` imports none of the libraries that the pipeline file needs."""
+"""The libraries that commands import.
+
+Checking a pipeline file doesn't import the libraries that the file needs.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import sys
 from pathlib import Path
 
 from commands import write_pipeline
+from renditions.cli.app import COMMANDS
 from renditions.model.formats import OUTPUT_FORMATS
 
 CHECK = """
@@ -38,3 +42,28 @@ def test_checking_a_pipeline_imports_neither_libvips_nor_botocore(tmp_path: Path
     ended = subprocess.run([sys.executable, "-c", CHECK, file], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stderr.splitlines()[-1] == "[]"
+
+
+MODULES = """
+import sys
+from renditions.cli import main
+sys.argv = ["renditions", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
+print(*sorted(name for name in sys.modules if name.startswith("renditions.cli.")), file=sys.stderr)
+"""
+
+
+def _cli_modules(*arguments: str) -> set[str]:
+    ended = subprocess.run(
+        [sys.executable, "-c", MODULES, *arguments], capture_output=True, text=True, check=True
+    )
+    return {name.removeprefix("renditions.cli.") for name in ended.stderr.splitlines()[-1].split()}
+
+
+def test_a_command_imports_no_module_of_another_command() -> None:
+    of_commands = {reference.partition(":")[0].rpartition(".")[2] for reference in COMMANDS.values()}
+    assert not _cli_modules("--version") & of_commands
+    assert _cli_modules("schema") & of_commands == {"files"}

@@ -5,28 +5,6 @@ pipeline file or the binding is wrong; 3 removals or outputs are held back; 4 ``
 differences; 130 Ctrl-C stopped the run.
 """
 
-from renditions.cli import (
-    deployment,
-    doctor,
-    notices,
-    ownership,
-    packaging,
-    services,
-    signing,
-    status,
-    syncing,
-)
-from renditions.cli.commands import main
+from renditions.cli.app import main
 
-__all__ = [
-    "deployment",
-    "doctor",
-    "main",
-    "notices",
-    "ownership",
-    "packaging",
-    "services",
-    "signing",
-    "status",
-    "syncing",
-]
+__all__ = ["main"]

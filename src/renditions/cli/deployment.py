@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from renditions.cli import display
-from renditions.cli.commands import FileOption, JsonOption, app, chosen_file
+from renditions.cli.app import FileOption, JsonOption, chosen_file
+from renditions.cli.console import messages
 from renditions.cli.packaging import (
     ArchitectureOption,
     LockOption,
@@ -31,7 +32,6 @@ FolderOption = Annotated[
 YesOption = Annotated[bool, typer.Option("--yes", help="Apply the plan without asking.")]
 
 
-@app.command()
 def deploy(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     file: FileOption = None,
@@ -60,7 +60,6 @@ def deploy(  # noqa: PLR0913 - one for each option
         typer.echo(f"Upload pictures to {outputs['upload_to']}")
 
 
-@app.command()
 def destroy(
     context: typer.Context,
     file: FileOption = None,
@@ -74,7 +73,7 @@ def destroy(
     """Destroy the deployment; keep buckets and the table unless you pass --pictures."""
     deployment = _open_deployment(chosen_file(context, file), folder)
     if not deployment.plan_destruction(with_pictures=pictures):
-        display.messages.print("There is nothing to destroy.")
+        messages.print("There is nothing to destroy.")
         return
     what = "all this, with every picture, rendition and record" if pictures else "all this"
     ask(f"Destroy {what}?", yes=yes)
@@ -82,7 +81,7 @@ def destroy(
         deployment.unlock_pictures()
     deployment.apply()
     if not pictures:
-        display.messages.print(
+        messages.print(
             "Pictures, renditions and records are kept: renditions deploy uses them again, "
             "renditions destroy --pictures deletes them."
         )

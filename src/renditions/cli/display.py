@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import logging
 import math
 import sys
 from collections import Counter
@@ -28,7 +27,8 @@ from rich.table import Table
 from rich.text import Text
 
 from renditions.cli.advice import HOW_TO_ALLOW, Console
-from renditions.cli.markup import escape, escape_lines
+from renditions.cli.console import messages
+from renditions.cli.markup import escape
 from renditions.core.difference import Action, Difference
 from renditions.core.outcome import Outcome
 from renditions.core.ports import Unreadable
@@ -44,8 +44,6 @@ PIPE_COLUMNS = 160
 MOST_LINES = 40
 """How many pictures a list for people shows. It only counts the others."""
 
-messages = Console(stderr=True, highlight=False, soft_wrap=True)
-
 ACTION_SIGNS: dict[Action, str] = {
     "create": "[green]+[/]",
     "update": "[yellow]~[/]",
@@ -57,16 +55,6 @@ ACTION_SIGNS: dict[Action, str] = {
     "unreadable": "[red]?[/]",
 }
 STATUS_STYLES = {"done": "green", "rejected": "yellow", "failed": "red", "processing": "blue"}
-
-
-class MessageHandler(logging.Handler):
-    """Prints the program's log above the progress bar, among the other messages."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print one line, with its traceback if it has one."""
-        style = "red" if record.levelno >= logging.ERROR else "yellow"
-        level = f"[{style}]{record.levelname.lower()}:[/] " if record.levelno >= logging.WARNING else ""
-        messages.print(f"{level}{escape_lines(self.format(record))}")
 
 
 def make_data_console() -> Console:

@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from renditions.cli import display
-from renditions.cli.commands import FileOption, JsonOption, app, chosen_file
+from renditions.cli.app import FileOption, JsonOption, chosen_file
+from renditions.cli.console import messages
 from renditions.local.workers.confine import LAYERS, LayerState, find_missing, is_known_here
 from renditions.local.workers.pool import RenderPool
 from renditions.model.pipeline import Confine, Limits
@@ -19,7 +20,6 @@ from renditions.pipeline_file.reading import load
 _SPELLED = {"on": "[green]on[/]", "missing": "[red]missing[/]"}
 
 
-@app.command()
 def doctor(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
     """Check how this system confines worker processes, which decode pictures."""
     declared = _declared_mode(chosen_file(context, file))
@@ -55,10 +55,10 @@ def _print(states: tuple[LayerState, ...], declared: Confine) -> None:
         detail = f" ({state.detail})" if state.detail and is_known_here(layer) else ""
         table.add_row(layer.name, shown + escape(detail), layer.holds)
     display.make_data_console().print(table)
-    display.messages.print(f'[limits] confine = "{declared}"', markup=False)
+    messages.print(f'[limits] confine = "{declared}"', markup=False)
     if missing := find_missing(states):
         names = ", ".join(state.name for state in missing)
-        display.messages.print(
+        messages.print(
             f"This system lacks {names}. Run Renditions on Linux 6.12 or newer, outside of containers that "
             "forbid these calls."
         )

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 from renditions.cli import display
+from renditions.cli.console import messages
 from renditions.cli.markup import escape
 from renditions.core.left_out import LeftOut, find_no_file, why_no_file
 from renditions.core.ports import Obstacle
@@ -22,7 +23,7 @@ def print_counts(left_out: LeftOut) -> None:
     links = "1 link or special file" if left_out.links == 1 else f"{left_out.links:,} links or special files"
     parts += [links] if left_out.links else []
     if parts:
-        display.messages.print(f"Files left out: {', '.join(parts)} (renditions list --unmatched)")
+        messages.print(f"Files left out: {', '.join(parts)} (renditions list --unmatched)")
 
 
 def print_files(parts: Parts, selection: Selection, *, as_json: bool) -> None:
@@ -36,7 +37,7 @@ def print_files(parts: Parts, selection: Selection, *, as_json: bool) -> None:
         console.print(f"{escape(name)}  [dim]{escape(why)}[/]", soft_wrap=True)
     rest = sum(1 for _ in found)
     if rest:
-        display.messages.print(f"… and {rest:,} more (--json prints all)")
+        messages.print(f"… and {rest:,} more (--json prints all)")
 
 
 def _find(parts: Parts, selection: Selection) -> Iterator[tuple[str, str]]:

@@ -9,15 +9,16 @@ from typing import Annotated
 import typer
 
 from renditions.cli import display
-from renditions.cli.commands import FileOption, JsonOption, app, opened
+from renditions.cli.app import FileOption, JsonOption
+from renditions.cli.console import messages
 from renditions.cli.markup import escape
+from renditions.cli.opening import opened
 from renditions.cli.unsent import describe
 from renditions.core.outbox import Outbox, send_again
 from renditions.model.notices import MOST_SENDINGS, UnsentNotice
 from renditions.runtime.parts import Parts, now
 
 
-@app.command()
 def notices(
     context: typer.Context,
     file: FileOption = None,
@@ -43,7 +44,7 @@ def notices(
         for each in itertools.islice(listed, display.MOST_LINES):
             console.print(escape(describe(parts.pipeline, each)), soft_wrap=True)
         if rest := sum(1 for _ in listed):
-            display.messages.print(f"… and {rest:,} more (--json prints all)")
+            messages.print(f"… and {rest:,} more (--json prints all)")
 
 
 def _select(parts: Parts, *, only_failed: bool) -> Iterator[UnsentNotice]:
@@ -54,4 +55,4 @@ def _select(parts: Parts, *, only_failed: bool) -> Iterator[UnsentNotice]:
 def _resend(parts: Parts, *, only_failed: bool) -> None:
     count = send_again(parts.catalog, _select(parts, only_failed=only_failed), now())
     Outbox(parts.catalog, parts.notifiers, now).send_due()
-    display.messages.print(f"Notices to send again: {count:,}")
+    messages.print(f"Notices to send again: {count:,}")

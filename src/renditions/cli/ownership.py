@@ -15,8 +15,10 @@ from uuid import uuid4
 import typer
 
 from renditions.cli import display
-from renditions.cli.commands import FileOption, JsonOption, app, opened
+from renditions.cli.app import FileOption, JsonOption
+from renditions.cli.console import messages
 from renditions.cli.markup import escape
+from renditions.cli.opening import opened
 from renditions.cli.questions import ask
 from renditions.cli.selecting import has_record
 from renditions.core.binding import FOLLOWS
@@ -35,7 +37,6 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Don't ask before deletin
 LEASE = timedelta(minutes=5)
 
 
-@app.command()
 def strays(
     context: typer.Context,
     names: Annotated[
@@ -107,9 +108,7 @@ def _print(found: Iterator[Stray]) -> None:
         console.print(f"… and {shown - display.MOST_LINES:,} more (--json prints all)")
     theirs = counts["another's"]
     others = f". {theirs:,} objects belong to other catalogs" if theirs else ""
-    display.messages.print(
-        f"{shown:,} strays: {counts['ours']:,} ours, {counts['unknown']:,} unknown{others}"
-    )
+    messages.print(f"{shown:,} strays: {counts['ours']:,} ours, {counts['unknown']:,} unknown{others}")
 
 
 def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) -> None:
@@ -135,12 +134,11 @@ def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) ->
         for item in delete_each():
             sign, why = ("-", "") if item["deleted"] else ("=", f"  [dim]{escape(item['why'])}[/]")
             display.make_data_console().print(f"{sign} {escape(item['key'])}{why}", soft_wrap=True)
-        display.messages.print(f"{counts.total() - left:,} deleted, {left:,} left")
+        messages.print(f"{counts.total() - left:,} deleted, {left:,} left")
     if left:
         raise typer.Exit(1)
 
 
-@app.command()
 def forget(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The picture's key, relative to the source.")],

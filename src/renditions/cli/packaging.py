@@ -10,7 +10,8 @@ import typer
 from rich.table import Table
 
 from renditions.cli import display
-from renditions.cli.commands import FileOption, JsonOption, app, chosen_file
+from renditions.cli.app import FileOption, JsonOption, chosen_file
+from renditions.cli.console import messages
 from renditions.cli.markup import escape
 from renditions.deploy.bill import write_bill
 from renditions.deploy.bundle import (
@@ -49,7 +50,6 @@ LockOption = Annotated[
 ]
 
 
-@app.command()
 def package(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The zip to write.")] = Path(
@@ -94,7 +94,7 @@ def load_for_lambda(file: Path) -> Pipeline:
     """
     loaded = load(file)
     for warning in loaded.warnings:
-        display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
+        messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
     if problems := tuple(find_lambda_problems(loaded.pipeline, is_built=False)):
         raise PipelineError(str(file), problems)
     return loaded.pipeline
@@ -103,7 +103,7 @@ def load_for_lambda(file: Path) -> Pipeline:
 def warn_of_size(bundle: Bundle) -> None:
     """Warn if Lambda accepts the bundle only from a bucket, or not at all."""
     if bundle.unzipped_bytes > MOST_UNZIPPED_BYTES or bundle.size_bytes > MOST_SENT_BYTES:
-        display.messages.print(
+        messages.print(
             f"[yellow]warning:[/] the size of {escape(str(bundle.file))} is "
             f"{display.format_bytes(bundle.size_bytes)}, unzipped "
             f"{display.format_bytes(bundle.unzipped_bytes)}. Lambda accepts a zip of at most "
@@ -129,6 +129,6 @@ def _print_bundle(bundle: Bundle, python: str) -> None:
         soft_wrap=True,
     )
     if not bundle.has_bytecode:
-        display.messages.print(
+        messages.print(
             f"python{python} isn't installed here, so the bundle has no bytecode: cold starts take longer."
         )

@@ -6,14 +6,14 @@ import sys
 
 import typer
 
-from renditions.cli import display
+from renditions.cli.console import messages
 
 
 def ask(question: str, *, yes: bool) -> None:
     """Ask the question; end the program with exit code 1 unless the answer is yes."""
     if yes:
         return
-    display.messages.print(f"{question} (y/N) ", end="")
+    messages.print(f"{question} (y/N) ", end="")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        display.messages.print("Nothing was changed.")
+        messages.print("Nothing was changed.")
         raise typer.Exit(1)

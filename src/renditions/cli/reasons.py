@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from renditions.cli import display
+from renditions.cli.console import messages
 from renditions.cli.markup import escape
 from renditions.core.outcome import is_given_up
 from renditions.core.reasons import Reasons
@@ -27,9 +28,9 @@ def print_reasons(reasons: Reasons, selected: str = "") -> None:
             )
             why = group.reason.rstrip(".") if advice else group.reason
             style = display.STATUS_STYLES.get(state, "blue")
-            display.messages.print(f"[{style}]{state}:[/] {escape(which)}: {escape(why + advice)}")
+            messages.print(f"[{style}]{state}:[/] {escape(which)}: {escape(why + advice)}")
         if groups[MOST_GROUPS:]:
-            display.messages.print(f"… and {len(groups) - MOST_GROUPS:,} more reasons (--json has all)")
+            messages.print(f"… and {len(groups) - MOST_GROUPS:,} more reasons (--json has all)")
 
 
 def print_next_attempt(record: Record) -> None:

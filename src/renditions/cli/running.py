@@ -8,9 +8,10 @@ import typer
 
 from renditions.cli import display, unsent
 from renditions.cli.advice import spell_selection
-from renditions.cli.commands import INTERRUPTED, stopping
+from renditions.cli.console import messages
 from renditions.cli.left_out import print_counts
 from renditions.cli.markup import escape
+from renditions.cli.opening import INTERRUPTED, stopping
 from renditions.cli.reasons import print_reasons
 from renditions.core.ask import Verify
 from renditions.core.binding import Standing
@@ -70,7 +71,7 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
     if not summary.interrupted:
         parts.end_run(summary.held if order.is_full else None, is_attended=manner.is_attended)
     for remark in summary.remarks:
-        display.messages.print(f"[yellow]{escape(remark)}[/]")
+        messages.print(f"[yellow]{escape(remark)}[/]")
     selected = spell_selection(order.selection)
     for held in summary.held:
         display.print_held(held.what, held.count, held.why, selected)
@@ -92,7 +93,7 @@ def _has_receivers(pipeline: Pipeline) -> bool:
 
 def _count_work(parts: Parts, order: Order) -> int | None:
     """Return how many pictures differ, for a progress bar on a terminal."""
-    if not display.messages.is_terminal:
+    if not messages.is_terminal:
         return None
     verify: Verify = (
         "no" if order.ask.verify == "content" else order.ask.verify

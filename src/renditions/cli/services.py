@@ -11,17 +11,10 @@ from typing import Annotated
 import typer
 
 from renditions.cli import display
-from renditions.cli.commands import (
-    WORKERS,
-    FileOption,
-    JsonOption,
-    WorkersOption,
-    app,
-    chosen_file,
-    opened,
-    stopping,
-)
+from renditions.cli.app import WORKERS, FileOption, JsonOption, WorkersOption, chosen_file
+from renditions.cli.console import messages
 from renditions.cli.markup import escape
+from renditions.cli.opening import opened, stopping
 from renditions.cli.syncing import UnattendedOption, make_start
 from renditions.core.binding import FOLLOWS
 from renditions.core.outcome import Outcome
@@ -38,7 +31,6 @@ from renditions.runtime.reload import PipelineFile, Session, run_reloading
 from renditions.web.signing import SigningKeys
 
 
-@app.command()
 def watch(
     context: typer.Context,
     file: FileOption = None,
@@ -66,7 +58,7 @@ def watch(
                 "renditions sync to apply this version"
             )
         with open_workers(parts, workers, session.standing) as process:
-            display.messages.print(f"watching {escape(parts.pipeline.source.store)} (Ctrl-C to stop)")
+            messages.print(f"watching {escape(parts.pipeline.source.store)} (Ctrl-C to stop)")
             machine.watch(session, process, workers=workers, on_outcome=tell)
 
     _run(chosen_file(context, file), run, unattended=unattended)
@@ -82,13 +74,12 @@ def _run(path: Path, run: Callable[[Session], None], *, unattended: bool) -> Non
     _report_workers()
     loaded = load(path, os.environ)
     for warning in loaded.warnings:
-        display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
+        messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
     with stopping() as stop:
         file = PipelineFile(path, os.environ, make_start(unattended=unattended))
         run_reloading(file, loaded, stop, run)
 
 
-@app.command()
 def serve(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     file: FileOption = None,
@@ -124,9 +115,9 @@ def serve(  # noqa: PLR0913 - one for each option
     made = make_token() if token is None and host not in LOOPBACK else None
     access = Access(host, token or made, SigningKeys.read(os.environ), public)
     with open_listener(host, port) as listener:
-        display.messages.print(f"http://{host}:{port}/ (Ctrl-C to stop)")
+        messages.print(f"http://{host}:{port}/ (Ctrl-C to stop)")
         if made:  # a given token stays out of the log
-            display.messages.print(f"token: {escape(made)}")
+            messages.print(f"token: {escape(made)}")
         _run(
             chosen_file(context, file),
             lambda session: serve_session(session, listener, access, workers),
@@ -134,7 +125,6 @@ def serve(  # noqa: PLR0913 - one for each option
         )
 
 
-@app.command()
 def worker(
     context: typer.Context,
     queue: Annotated[
@@ -169,7 +159,7 @@ def worker(
                 "pipeline file, or set SOURCE_BUCKET."
             )
         standing = parts.bind(FOLLOWS)
-        display.messages.print(f"taking messages from {escape(queue)} (Ctrl-C to stop)")
+        messages.print(f"taking messages from {escape(queue)} (Ctrl-C to stop)")
         taken = open_queue(queue, parts.shared)
         guard = parts.make_guard(standing, is_attended=False)
         tick = Tick(parts.plan_tick, guard, place, taken.send, parts.end_run, now)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import typer
 
-from renditions.cli.commands import FileOption, app, chosen_file
+from renditions.cli.app import FileOption, chosen_file
 from renditions.errors import UsageError
 from renditions.pipeline_file.reading import load
 from renditions.runtime.machine import find_secret
@@ -18,7 +18,6 @@ from renditions.web.signing import SIGNING_KEYS, SigningKeys
 HOUR_SECONDS = 3600
 
 
-@app.command()
 def sign(
     context: typer.Context,
     rendition: Annotated[str, typer.Argument(help="The rendition's name in the pipeline file.")],

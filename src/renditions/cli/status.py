@@ -12,8 +12,9 @@ import typer
 
 from renditions.cli import display, unsent
 from renditions.cli.advice import HOW_TO_ALLOW
-from renditions.cli.commands import FileOption, JsonOption, app, opened
+from renditions.cli.app import FileOption, JsonOption
 from renditions.cli.markup import escape
+from renditions.cli.opening import opened
 from renditions.cli.reasons import print_reasons
 from renditions.model.binding import Binding
 from renditions.model.items import format_time
@@ -22,7 +23,6 @@ from renditions.runtime.parts import Parts
 from renditions.runtime.status import MOST_READ, CatalogStatus, read_status
 
 
-@app.command()
 def status(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
     """Show the pictures by status, what is held back, and the catalog's binding.
 

@@ -13,17 +13,11 @@ import typer
 
 from renditions.cli import display
 from renditions.cli.advice import spell_selection
-from renditions.cli.commands import (
-    WORKERS,
-    FileOption,
-    JsonOption,
-    WorkersOption,
-    app,
-    find_record,
-    opened,
-)
+from renditions.cli.app import WORKERS, FileOption, JsonOption, WorkersOption
+from renditions.cli.console import messages
 from renditions.cli.left_out import print_counts
 from renditions.cli.markup import escape
+from renditions.cli.opening import find_record, opened
 from renditions.cli.running import HELD, TROUBLE, Manner, run
 from renditions.cli.selecting import select_pictures
 from renditions.core.ask import PLAIN, Ask, Verify
@@ -85,7 +79,6 @@ UnattendedOption = Annotated[
 ]
 
 
-@app.command()
 def plan(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     names: NamesArgument = None,
@@ -135,7 +128,6 @@ def plan(  # noqa: PLR0913 - one for each option
         raise typer.Exit(_plan_exit_code(counts))
 
 
-@app.command()
 def sync(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     names: NamesArgument = None,
@@ -180,11 +172,10 @@ def sync(  # noqa: PLR0913 - one for each option
         standing = parts.bind(start)
         if removals:
             allowed = allow_removals(parts, order.selection)
-            display.messages.print(f"Removals allowed for a day: {allowed:,}")
+            messages.print(f"Removals allowed for a day: {allowed:,}")
         run(parts, standing, order, Manner(workers, as_json, not unattended, strict))
 
 
-@app.command()
 def retry(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     names: NamesArgument = None,
@@ -213,14 +204,13 @@ def retry(  # noqa: PLR0913 - one for each option
         standing = parts.bind(FOLLOWS)
         for name in order.selection.names:
             if parts.catalog.repair(name):
-                display.messages.print(f"{escape(name)}: {REASON}. Renditions processes the picture again.")
+                messages.print(f"{escape(name)}: {REASON}. Renditions processes the picture again.")
         reopened = sum(reopen(parts.catalog, record) for record in _find_undone(parts, order.selection))
         if reopened or not names:
-            display.messages.print(f"Failed or rejected pictures to try again: {reopened:,}")
+            messages.print(f"Failed or rejected pictures to try again: {reopened:,}")
         run(parts, standing, order, Manner(workers, as_json))
 
 
-@app.command()
 def focus(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The picture's key, relative to the source.")],
@@ -245,7 +235,7 @@ def focus(
         standing = parts.bind(FOLLOWS)
         record = find_record(parts, name)
         if not any(each.gravity == "focus" for each in parts.pipeline.renditions.values()):
-            display.messages.print('[yellow]No rendition has gravity = "focus", so nothing will change.[/]')
+            messages.print('[yellow]No rendition has gravity = "focus", so nothing will change.[/]')
         if not wish(parts.catalog, record, replace(record.wishes, focus=point)):
             raise UsageError(f"{name!r} is being processed; try again shortly")
         run(parts, standing, Order(selection=Selection((name,))), Manner(workers))
@@ -286,7 +276,7 @@ def _print_unrequested(parts: Parts, order: Order) -> None:
         demanded = record.wishes.demanded if record else ()
         for rendition in named:
             if rendition not in demanded:
-                display.messages.print(
+                messages.print(
                     f"{escape(name)}: {rendition} is made on demand, and no client has requested it for this "
                     f"picture. To request it, open {escape(f'/i/{rendition}/{quote(name)}')} at a server of "
                     "renditions serve. To make it for every picture, remove on_demand from the pipeline file."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from renditions.cli import display
+from renditions.cli.console import messages
 from renditions.cli.markup import escape
 from renditions.model.items import format_time
 from renditions.model.notices import UnsentNotice
@@ -49,4 +50,4 @@ def print_groups(groups: Iterable[UnsentGroup], most: int) -> None:
         number = f"{group.count:,}{'+' if group.count == most else ''}"
         number = f"{number} notice{'' if group.count == 1 else 's'}"
         why = escape(group.reason or "not tried yet").rstrip(".")
-        display.messages.print(f"[yellow]not sent:[/] {number} to {escape(group.target)}: {why}. {then}")
+        messages.print(f"[yellow]not sent:[/] {number} to {escape(group.target)}: {why}. {then}")

@@ -1,0 +1,140 @@
+"""The command line's frame: the table of commands, what they share, and errors.
+
+A command's module is imported when the command runs, because all modules together take most of the time of a
+short command.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from renditions.cli import advice
+from renditions.cli.console import MessageHandler, messages
+from renditions.cli.markup import escape_lines
+from renditions.errors import RenditionsError
+from renditions.model.registry import resolve
+
+COMMANDS: Mapping[str, str] = {
+    "init": "renditions.cli.files:init",
+    "check": "renditions.cli.files:check",
+    "show": "renditions.cli.listing:show",
+    "list": "renditions.cli.listing:list_records",
+    "schema": "renditions.cli.files:schema",
+    "demo": "renditions.cli.demonstration:demo",
+    "package": "renditions.cli.packaging:package",
+    "deploy": "renditions.cli.deployment:deploy",
+    "destroy": "renditions.cli.deployment:destroy",
+    "doctor": "renditions.cli.doctor:doctor",
+    "notices": "renditions.cli.notices:notices",
+    "strays": "renditions.cli.ownership:strays",
+    "forget": "renditions.cli.ownership:forget",
+    "plan": "renditions.cli.syncing:plan",
+    "sync": "renditions.cli.syncing:sync",
+    "retry": "renditions.cli.syncing:retry",
+    "focus": "renditions.cli.syncing:focus",
+    "watch": "renditions.cli.services:watch",
+    "serve": "renditions.cli.services:serve",
+    "worker": "renditions.cli.services:worker",
+    "sign": "renditions.cli.signing:sign",
+    "status": "renditions.cli.status:status",
+}
+"""Each command's function, in the order of the help."""
+
+DEFAULT_FILE = Path("renditions.toml")
+
+FileOption = Annotated[
+    Path | None,
+    typer.Option("-p", "--pipeline", metavar="FILE", help="The pipeline file (default: renditions.toml)."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", min=1, max=256, help="How many worker processes render pictures.")
+]
+WORKERS = os.cpu_count() or 1
+
+
+class _Commands(TyperGroup):
+    """The commands of the table, each imported when it is needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands, without importing them."""
+        del ctx
+        return [*COMMANDS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import and return a command, or return None if there is none of this name."""
+        if cmd_name not in COMMANDS:
+            # Typer suggests similar names from these.
+            self.commands.update({name: self.get_command(ctx, name) for name in COMMANDS})
+            return None
+        one = typer.Typer(add_completion=False, context_settings=_CONTEXT)
+        one.command(cmd_name)(resolve(COMMANDS[cmd_name]))
+        return typer.main.get_command(one)
+
+
+_CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Make the sizes, formats and watermarks that you declare, for each picture as soon as it arrives.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings=_CONTEXT,
+)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names may not be UTF-8
+    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        app()
+    except RenditionsError as error:
+        messages.print(f"[red]error:[/] {escape_lines(str(error))}")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output has ended, like `head`. An error message would have no reader either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        version = resolve("importlib.metadata:version")
+        typer.echo(f"renditions {version('renditions')}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    context: typer.Context,
+    file: FileOption = None,
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Set up logging, and remember a pipeline file that is named before the command."""
+    del show_version
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[MessageHandler()], force=True)
+    logging.getLogger("renditions.notices").setLevel(logging.INFO)
+    context.obj = file
+
+
+def chosen_file(context: typer.Context, file: Path | None) -> Path:
+    """Return the pipeline file that the command line names, or the default.
+
+    The option can stand before or after the command.
+    """
+    named: Path | None = context.obj
+    advice.remember_file(file or named)
+    return file or named or DEFAULT_FILE

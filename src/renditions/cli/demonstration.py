@@ -1,0 +1,54 @@
+"""``renditions demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from renditions.cli import display
+from renditions.cli.app import WORKERS, JsonOption, WorkersOption
+from renditions.cli.opening import INTERRUPTED, stopping
+from renditions.core.binding import Start
+from renditions.demo.folder import prepare
+from renditions.errors import UsageError
+from renditions.pipeline_file.reading import load
+from renditions.runtime.machine import open_workers
+from renditions.runtime.machine import sync as sync_parts
+from renditions.runtime.parts import open_parts
+
+
+def demo(
+    directory: Annotated[Path, typer.Argument(help="The folder to create.")] = Path("demo"),
+    photos: Annotated[
+        Path | None, typer.Option(help="A folder of your own pictures. It is only read.")
+    ] = None,
+    workers: WorkersOption = WORKERS,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Make renditions of a few sample pictures, or of your own, and show the result."""
+    if photos is not None and not photos.is_dir():
+        raise UsageError(f"--photos: expected a folder, found {str(photos)!r}")
+    loaded = load(prepare(directory, photos))
+    with open_parts(loaded.pipeline, loaded.directory, loaded.file) as parts, stopping() as stop:
+        standing = parts.bind(Start(sets_generation=True))
+        with (
+            display.show_progress("pictures", None, quiet=as_json) as progress,
+            open_workers(parts, workers, standing) as process,
+        ):
+            summary = sync_parts(
+                parts,
+                process,
+                parts.make_guard(standing, is_attended=True),
+                workers=workers,
+                stop=stop,
+                on_outcome=lambda _: progress.advance(progress.task_ids[0]),
+            )
+        if as_json:
+            display.print_json_array(record.to_item() for record in parts.catalog.list())
+        else:
+            display.print_demo(parts.catalog.list, directory, loaded.pipeline)
+    if summary.interrupted:
+        raise typer.Exit(INTERRUPTED)

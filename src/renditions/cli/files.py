@@ -1,0 +1,79 @@
+"""``renditions init``, ``check`` and ``schema``: the pipeline file without stores."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from typing import Annotated
+
+import typer
+
+from renditions.cli import display
+from renditions.cli.app import FileOption, JsonOption, chosen_file
+from renditions.cli.console import messages
+from renditions.cli.markup import escape
+from renditions.errors import PipelineError, UsageError
+from renditions.model.wishes import Wishes
+from renditions.pipeline_file.backend_checks import find_missing_libraries
+from renditions.pipeline_file.reading import load, preset_names, read_preset
+from renditions.pipeline_file.schema import json_schema
+
+
+def init(
+    context: typer.Context,
+    preset: Annotated[
+        str, typer.Option(metavar=f"<{'|'.join(preset_names())}>", help="The preset to start from.")
+    ] = "thumbnail",
+    file: FileOption = None,
+) -> None:
+    """Write a pipeline file from a preset, and create the folder for pictures."""
+    path = chosen_file(context, file)
+    text = read_preset(preset)
+    try:
+        with path.open("x", encoding="utf-8") as target:
+            target.write(text)
+    except FileExistsError:
+        raise UsageError(
+            f"can't create {path}: it already exists. It is unchanged. Choose another file with --pipeline."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"can't write {path}: {error.strerror}. Choose another --pipeline.") from None
+    inbox = path.parent / load(path).pipeline.source.store
+    inbox.mkdir(parents=True, exist_ok=True)
+    messages.print(
+        f"Wrote {escape(str(path))} and {escape(str(inbox))}/. Put pictures there, then run renditions sync"
+    )
+
+
+def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
+    """Check the pipeline file and show what it declares."""
+    path = chosen_file(context, file)
+    loaded = load(path, os.environ)
+    pipeline = loaded.pipeline
+    if missing := tuple(find_missing_libraries(pipeline)):
+        raise PipelineError(str(path), missing)
+    example = "folder/photo.jpg"
+    keys = pipeline.output_keys(
+        example, "etag", Wishes(demanded=tuple(pipeline.renditions)), sha256(b"").hexdigest()
+    )
+    if as_json:
+        display.print_json(
+            {
+                "file": str(path),
+                "warnings": [str(warning) for warning in loaded.warnings],
+                "source": pipeline.source.store,
+                "output": pipeline.output.store,
+                "catalog": pipeline.catalog.store,
+                "renditions": {name: {"example_key": key} for name, key in keys.items()},
+            }
+        )
+        return
+    for warning in loaded.warnings:
+        messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
+    display.print_renditions(pipeline, example, keys)
+    messages.print(f"{escape(str(path))} is valid.")
+
+
+def schema() -> None:
+    """Print the pipeline file's JSON Schema, for editors."""
+    display.print_json(json_schema())

@@ -1,0 +1,103 @@
+"""``renditions show`` and ``list``: the catalog's records."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from renditions.cli import display, unsent
+from renditions.cli.app import FileOption, JsonOption
+from renditions.cli.console import messages
+from renditions.cli.left_out import print_files
+from renditions.cli.opening import find_record, opened
+from renditions.cli.reasons import print_next_attempt
+from renditions.cli.records import print_record, print_records
+from renditions.cli.selecting import insist_on_prefixes, select_files
+from renditions.core.ports import Unreadable
+from renditions.core.selection import Selection
+from renditions.errors import RecordUnreadable, UsageError
+from renditions.model.record import Record, Status
+from renditions.runtime.parts import Parts
+
+
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The picture's key, relative to the source.")],
+    file: FileOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the record of one picture."""
+    with opened(context, file, read_only=True) as parts:
+        record = find_record(parts, name)
+        key_name = parts.pipeline.catalog.key
+        if as_json:
+            notices = [each.to_shown(parts.pipeline) for each in parts.catalog.unsent_notices(name)]
+            display.print_json(record.to_item(key_name) | ({"unsent_notices": notices} if notices else {}))
+        else:
+            print_record(record, key_name)
+            print_next_attempt(record)
+            unsent.print_of_picture(parts, name)
+
+
+def list_records(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME|PREFIX/]…", help="Only these pictures; a trailing slash means all below a folder."
+        ),
+    ] = None,
+    status: Annotated[Status | None, typer.Option(help="Only pictures with this status.")] = None,
+    warning: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Only pictures with this warning, see docs/errors.md.")
+    ] = None,
+    file: FileOption = None,
+    *,
+    unmatched: Annotated[
+        bool,
+        typer.Option("--unmatched", help="List the files that aren't pictures instead, with the reasons."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the pictures' records, newest first."""
+    if unmatched and (status or warning):
+        raise UsageError(
+            "--unmatched contradicts --status and --warning, because only pictures have a status and "
+            "warnings: leave one out"
+        )
+    with opened(context, file, read_only=True) as parts:
+        if unmatched:
+            print_files(parts, select_files(parts, names), as_json=as_json)
+            return
+        selection = Selection.of(names or (), status)
+        insist_on_prefixes(parts, selection)
+        records = _select_records(parts, selection)
+        if warning:
+            records = (record for record in records if warning in {each.code for each in record.warnings})
+        if as_json:
+            display.print_json_array(record.to_item(parts.pipeline.catalog.key) for record in records)
+            return
+        print_records(itertools.islice(records, display.MOST_LINES))
+        rest = sum(1 for _ in records)
+        if rest:
+            messages.print(f"… and {rest:,} more (--json prints all)")
+
+
+def _select_records(parts: Parts, selection: Selection) -> Iterator[Record]:
+    """Yield the selected records. Print the names of unreadable ones instead."""
+    for name in selection.names:
+        try:
+            record = find_record(parts, name)
+        except RecordUnreadable as error:
+            display.print_unreadable(Unreadable(name, str(error)))
+            continue
+        if selection.has(record):
+            yield record
+    for prefix in ("",) if selection.is_all else selection.prefixes:
+        yield from parts.catalog.query(
+            selection.status, prefix=prefix, on_unreadable=display.print_unreadable
+        )

@@ -1,0 +1,62 @@
+"""Opening a pipeline's parts for a command, and stopping it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from renditions.cli.app import chosen_file
+from renditions.cli.console import messages
+from renditions.cli.markup import escape
+from renditions.errors import UsageError
+from renditions.model.record import Record
+from renditions.pipeline_file.reading import load
+from renditions.runtime.parts import Parts, open_parts
+
+INTERRUPTED = 130
+
+
+@contextmanager
+def opened(context: typer.Context, file: Path | None, *, read_only: bool = False) -> Iterator[Parts]:
+    """Open the chosen pipeline's parts and print its warnings."""
+    loaded = load(chosen_file(context, file), os.environ)
+    for warning in loaded.warnings:
+        messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
+    with open_parts(loaded.pipeline, loaded.directory, loaded.file, read_only=read_only) as parts:
+        yield parts
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """Yield an event that the first Ctrl-C (or SIGTERM) sets.
+
+    The second Ctrl-C ends the program at once.
+    """
+    stop = threading.Event()
+
+    def ask(number: int, _frame: object) -> None:
+        if stop.is_set():
+            os._exit(INTERRUPTED if number == signal.SIGINT else 128 + number)
+        stop.set()
+        messages.print("Finishing the pictures in progress. Press Ctrl-C again to stop now.")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def find_record(parts: Parts, name: str) -> Record:
+    """Return the picture's record; raise UsageError if there is none."""
+    record = parts.catalog.get(name)
+    if record is None:
+        raise UsageError(f"there is no record of {name!r}. To see the names, run renditions list")
+    return record
