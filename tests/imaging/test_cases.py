@@ -73,7 +73,7 @@ MADE = {
 }
 REJECTED = {
     "raw.dng": "found camera RAW",
-    "zero_area_page.pdf": "expected a page with an area, found 0 by 0 points",
+    "zero_area_page.pdf": "the page has no area: its size is 0 by 0 points",
 }
 
 

@@ -203,11 +203,11 @@ def test_a_page_without_area_is_rejected_with_a_reason(box: str) -> None:
     box = f"[0 0 600 800]/CropBox{box}"
     rejected = render(pdf_of(box), DOCUMENTS, {"it": PNG}).rejected
     assert rejected
-    assert rejected.text.startswith("expected a page with an area, found ")
+    assert rejected.text.startswith("the page has no area: its size is ")
     recipes = {"cover": PNG, "all": Rendition(format="pdf", pages="all")}
     rendering = render(pdf_of("[0 0 200 100]", box), DOCUMENTS, recipes)
     assert set(rendering.made) == {"cover"}
-    assert rendering.errors["all"].text.startswith("page 2: expected a page with an area")
+    assert rendering.errors["all"].text.startswith("page 2: the page has no area")
 
 
 def test_only_the_cropped_part_of_a_page_is_drawn() -> None:

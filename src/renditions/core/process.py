@@ -390,5 +390,5 @@ def _why_blocked(taken: KeyTaken) -> str:
 def _result(record: Record) -> Decided:
     """Return a decided record's status."""
     if record.status == "processing":
-        raise AssertionError(f"expected a finished record of {record.name!r}, found one in progress")
+        raise AssertionError(f"the record of {record.name!r} is still in progress")
     return record.status

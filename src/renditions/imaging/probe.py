@@ -144,7 +144,7 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
 
     """
     if not content:
-        raise Undecodable("expected a picture, found an empty file")
+        raise Undecodable("the file is empty")
     if len(content) > accept.max_bytes:
         raise NotAccepted(f"expected at most {accept.max_bytes:,} bytes, found {len(content):,}")
     accepted = ", ".join(accept.formats)
@@ -163,8 +163,8 @@ def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mappin
     """
     if header.is_annotated and not accept.burned_in_annotation:
         raise NotAccepted(
-            "expected pixels that don't identify the patient, found BurnedInAnnotation YES. Remove the "
-            "annotation, or set [accept] burned_in_annotation = true"
+            "the pixels identify the patient: BurnedInAnnotation is YES. Remove the annotation, or set "
+            "[accept] burned_in_annotation = true"
         )
     width, height = header.displayed.width, header.displayed.height
     for side, length in (("width", width), ("height", height)):
@@ -200,8 +200,10 @@ def _check_shape(size: Size, accept: Accept) -> None:
 def check_animation(content: bytes, header: Header, accept: Accept) -> None:
     """Raise ``NotAccepted`` if the picture is animated and the rules forbid that."""
     if not accept.animation and _is_animated(content, header):
-        found = f"{header.frames} frames" if header.frames > 1 else f"an animated {header.format}"
-        raise NotAccepted(f"expected a picture without animation, found {found}")
+        found = f" with {header.frames} frames" if header.frames > 1 else ""
+        raise NotAccepted(
+            f"the picture is an animation{found}. To accept animations, set [accept] animation = true"
+        )
 
 
 def _is_animated(content: bytes, header: Header) -> bool:

@@ -154,7 +154,9 @@ def read(content: bytes) -> Dicom:
     syntax = str(meta.get("TransferSyntaxUID", ""))
     if syntax not in (*RAW, RLE, *JPEG, *JPEG_2000):
         name = pydicom.uid.UID_dictionary.get(syntax, ("an unknown transfer syntax",))[0]
-        raise Undecodable(f"expected pixels that are raw, RLE, JPEG or JPEG 2000, found {name}")
+        raise Undecodable(
+            f"the transfer syntax isn't supported: only raw, RLE, JPEG and JPEG 2000 are, found {name}"
+        )
     tags = {name: pydicom.datadict.tag_for_keyword(name) for name in _ELEMENTS}
     short = {tag: name for name, tag in tags.items() if name not in _LONG_ELEMENTS}
     short[_CHARACTER_SET] = "SpecificCharacterSet"
@@ -202,17 +204,22 @@ def _check(dicom: Dicom, available: int) -> None:
     """Raise ``Undecodable`` if pixels are contradictory, unsupported or incomplete."""
     samples = 3 if dicom.colours in COLOURS else 1
     if dicom.colours not in (*COLOURS, *GREYS, PALETTE):
-        raise Undecodable("expected greys, a palette, RGB or YBR, found another photometric interpretation")
+        raise Undecodable(
+            "the photometric interpretation isn't supported: only greys, a palette, RGB and YBR are"
+        )
     if dicom.samples != samples:
-        raise Undecodable(f"expected {samples} values per pixel of {dicom.colours}, found {dicom.samples}")
+        raise Undecodable(
+            f"{dicom.colours} needs {samples} values per pixel, but the file declares {dicom.samples}"
+        )
     if not (dicom.columns > 0 < dicom.rows):
-        raise Undecodable(f"expected columns and rows, found {dicom.columns} by {dicom.rows}")
+        raise Undecodable(f"the picture has no pixels: its size is {dicom.columns} by {dicom.rows}")
     if dicom.bits not in (1, 8, 16) or not 1 <= dicom.bits_stored <= dicom.bits:
         raise Undecodable(
-            f"expected values of 1, 8 or 16 bits, found {dicom.bits} bits, {dicom.bits_stored} of them used"
+            f"values of {dicom.bits} bits, {dicom.bits_stored} of them used, aren't supported: only 1, 8 and "
+            "16 are"
         )
     if (high := _whole(dicom.data, "HighBit", dicom.bits_stored - 1)) != dicom.bits_stored - 1:
-        raise Undecodable(f"expected {dicom.bits_stored - 1} as the highest bit, found {high}")
+        raise Undecodable(f"the highest bit must be {dicom.bits_stored - 1}, but the file declares {high}")
     bits_per_frame = dicom.columns * dicom.rows * dicom.samples * dicom.bits
     if dicom.colours == "YBR_FULL_422":
         bits_per_frame = bits_per_frame // 3 * 2
@@ -221,7 +228,7 @@ def _check(dicom: Dicom, available: int) -> None:
     else:
         needed = dicom.frames * _BYTES_PER_FRAGMENT
     if dicom.frames < 1 or needed > available:
-        raise Undecodable(f"expected {needed:,} bytes for {dicom.frames:,} frames, found {available:,}")
+        raise Undecodable(f"{dicom.frames:,} frames need {needed:,} bytes, but the file has {available:,}")
 
 
 def _square(dicom: Dicom) -> Size:
@@ -242,8 +249,8 @@ def _square(dicom: Dicom) -> Size:
         ratio = down / across
         if not 1 / _MAX_PIXEL_RATIO <= ratio <= _MAX_PIXEL_RATIO:
             raise Undecodable(
-                f"expected pixels whose longer side is at most {_MAX_PIXEL_RATIO} times the shorter one, "
-                f"found a height of {ratio:g} times the width"
+                f"a pixel is {ratio:g} times as high as wide, but one side can be at most {_MAX_PIXEL_RATIO} "
+                "times as long as the other"
             )
         width = dicom.columns if ratio >= 1 else round(dicom.columns / ratio)
         height = dicom.rows if ratio <= 1 else round(dicom.rows * ratio)
@@ -254,7 +261,7 @@ def _square(dicom: Dicom) -> Size:
 def _whole(data: Any, element: str, default: int | None = None) -> int:
     value = data.get(element)
     if value is None and default is None:
-        raise Undecodable(f"expected {element}, found none")
+        raise Undecodable(f"the file lacks the element {element}")
     return int(default if value is None else value)  # type: ignore[arg-type]  # one of them is there
 
 

@@ -119,7 +119,7 @@ def _read_jpeg(dicom: Dicom, frame: int) -> Any:
     image = load("jpeg", content, fail_on="warning")
     found = (image.width, image.height, image.bands)
     if found != (dicom.columns, dicom.rows, dicom.samples):
-        raise Undecodable(f"expected a JPEG of {_describe(dicom)}, found {found[0]} by {found[1]}")
+        raise Undecodable(f"a frame must be a JPEG of {_describe(dicom)}, but is {found[0]} by {found[1]}")
     pixels = image.write_to_memory()
     raise_if_warned(Undecodable, _DAMAGED, "VipsJpeg")
     return Image.new_from_memory(pixels, *found, "uchar")
@@ -169,7 +169,7 @@ def _check_codestream(content: bytes, dicom: Dicom) -> None:
     samples = int.from_bytes(content[40:42], "big")
     found = (sides[0] - sides[2], sides[1] - sides[3], samples)
     if not content.startswith(_SIZ) or found != (dicom.columns, dicom.rows, dicom.samples):
-        raise Undecodable(f"expected a JPEG 2000 of {_describe(dicom)}, found other dimensions")
+        raise Undecodable(f"a frame isn't a JPEG 2000 of {_describe(dicom)}, as the file declares")
 
 
 def _describe(dicom: Dicom) -> str:

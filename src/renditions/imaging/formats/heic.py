@@ -78,8 +78,8 @@ def decode(content: bytes, header: Header, **_: Any) -> Any:
         is_weighted = picture.premultiplied_alpha
     if Size(*picture.size) != header.stored:
         found = f"{picture.size[0]} by {picture.size[1]}"
-        expected = f"{header.stored.width} by {header.stored.height} pixels, as the header says"
-        raise Undecodable(f"expected {expected}, found {found}")
+        expected = f"{header.stored.width} by {header.stored.height}"
+        raise Undecodable(f"the picture is {found} pixels, but its header says {expected}")
     bands = (1 if is_grey else 3) + has_alpha
     image = Image.new_from_memory(data, header.stored.width, header.stored.height, bands, kind)
     image = image.copy(interpretation=_INTERPRETATIONS[is_grey, kind])

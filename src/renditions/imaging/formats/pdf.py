@@ -55,7 +55,7 @@ def read_header(content: bytes, page: int) -> Header:
         count = len(document)
         width, height = _size_of(document[page])
     if min(width, height) <= 0:
-        raise Undecodable(f"expected a page with an area, found {width:g} by {height:g} points")
+        raise Undecodable(f"the page has no area: its size is {width:g} by {height:g} points")
     fine = _FINE_SIDE / max(width, height)
     return Header(
         format="pdf",

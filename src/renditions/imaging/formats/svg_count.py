@@ -124,7 +124,7 @@ class References:
         """Raise ``NotAccepted`` unless a style sheet closes the circle."""
         circle = within[within.index(target) :]
         if not any(each.startswith(_RULE) for each in circle):
-            raise NotAccepted(f"expected references without a circle, found a circle at {target[:100]!r}")
+            raise NotAccepted(f"the references form a circle at {target[:100]!r}")
 
 
 def _check_depth(depth: int) -> None:

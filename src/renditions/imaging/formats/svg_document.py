@@ -152,7 +152,7 @@ class _Reader:
 
     def _check_entity(self, name: str, _: bool, value: str | None, *_others: object) -> None:
         if value is None:
-            raise NotAccepted(f"expected a drawing without external entities, found {name[:100]!r}")
+            raise NotAccepted(f"the drawing has the external entity {name[:100]!r}. Remove this entity")
 
     def _skip_entity(self, name: str, is_parameter: bool) -> None:
         if not is_parameter:
@@ -167,7 +167,7 @@ class _Reader:
         element = self._open_element(name, attributes)
         if not self._open:
             if element.local != "svg":
-                raise Undecodable(f"expected an svg element, found {element.local[:100]!r}")
+                raise Undecodable(f"the first element is {element.local[:100]!r}, not 'svg'")
             # Without a language, the machine's would decide which forms letters have.
             own = {} if "lang" in attributes else {"xml:lang": _LANGUAGE}
             attributes = own | with_size(attributes)
