@@ -22,7 +22,7 @@ from renditions.runtime.parts import open_parts
 def demo(
     directory: Annotated[Path, typer.Argument(help="The folder to create.")] = Path("demo"),
     photos: Annotated[
-        Path | None, typer.Option(help="A folder of your own pictures. It is only read.")
+        Path | None, typer.Option(help="A folder of your own pictures, which the demo only reads.")
     ] = None,
     workers: WorkersOption = WORKERS,
     *,

@@ -48,7 +48,8 @@ def list_records(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME|PREFIX/]…", help="Only these pictures; a trailing slash means all below a folder."
+            metavar="[NAME|PREFIX/]…",
+            help="Only these pictures. A trailing slash selects all pictures below a folder.",
         ),
     ] = None,
     status: Annotated[Status | None, typer.Option(help="Only pictures with this status.")] = None,

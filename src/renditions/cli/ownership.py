@@ -44,7 +44,7 @@ def strays(
     ] = None,
     file: FileOption = None,
     store: Annotated[
-        str | None, typer.Option(metavar="URL", help="An output store that this catalog used before.")
+        str | None, typer.Option(metavar="URL", help="Check an output store that this catalog used before.")
     ] = None,
     *,
     delete: Annotated[

@@ -27,7 +27,7 @@ def sign(
 ) -> None:
     """Print the signed URL of a rendition, for the server of `renditions serve`.
 
-    A client needs no token for it, and any site may embed it.
+    A client needs no token to use the URL, and any site may embed the picture.
     """
     loaded = load(chosen_file(context, file), os.environ)
     if rendition not in loaded.pipeline.renditions:

@@ -43,7 +43,8 @@ TO_DO = 4
 NamesArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NAME|PREFIX/]…", help="Only these pictures; a trailing slash means all below a folder."
+        metavar="[NAME|PREFIX/]…",
+        help="Only these pictures. A trailing slash selects all pictures below a folder.",
     ),
 ]
 RenditionOption = Annotated[
