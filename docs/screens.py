@@ -53,7 +53,7 @@ def draw_files(folder: Path) -> list[Path]:
 
 
 def take_all(browser: Browser, address: str, files: list[Path]) -> None:
-    """Take each view, in the window of a computer and in that of a telephone.
+    """Take each view in a desktop window and in a phone window.
 
     Some pictures are taken with light colours, the others with dark colours.
     """

@@ -136,11 +136,10 @@ class Observer:
     def see_removal(self, task: Task, record: Record) -> None:
         """Check that a record was removed with permission.
 
-        Also check that a sync removes only few pictures that are there. A picture isn't removed if
-        the source showed it since the worker got its task, whatever a listing or a message said.
-        Where the outputs of deleted pictures are kept, only a person who names a picture removes it.
-        A record without an ETag never belonged to a picture. It only claims keys in order to delete
-        them.
+        Also check that a sync removes only few pictures that are there. A picture isn't removed if the source
+        showed it since the worker got its task, even if a listing or a message said otherwise. Where the
+        outputs of deleted pictures are kept, only a person who names a picture removes it. A record without
+        an ETag never belonged to a picture. It only claims keys in order to delete them.
         """
         self._see_release(self._written.pop(record.name, None), None)
         ask = self.asks[task]

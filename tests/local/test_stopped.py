@@ -166,7 +166,7 @@ def test_reading_the_secret_names_the_stopped_process_that_holds_its_lock(tmp_pa
 
 
 def test_an_owner_does_not_wait_for_a_stopped_process_that_removes_its_file(tmp_path: Path) -> None:
-    """The stopped process takes the owner's file for that of a dead owner.
+    """The stopped process mistakes the owner's file for that of a dead owner.
 
     The stopped process removes the file when it continues.
     """

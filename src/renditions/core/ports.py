@@ -146,8 +146,8 @@ class Store(Protocol):
         that the caller knows.
 
         Raises:
-            Conflict: The object isn't the one of the condition, or was replaced during the read. What was
-                yielded before isn't valid then.
+            Conflict: The object doesn't fulfil the condition, or was replaced during the read. The bytes that
+                were already yielded are then invalid.
             Rejected: The object exists but can't be read, and a retry won't help.
 
         """
@@ -262,7 +262,7 @@ class Catalog(Protocol):
         ...
 
     def repair(self, name: str) -> Record | None:
-        """Replace an unreadable record by what ``salvage`` saves of it, and return that.
+        """Replace an unreadable record by its salvaged parts; return the new record.
 
         Returns None if there is no record with this name, or if it can be read. Raises ``Conflict`` if
         another process changed the record meanwhile.

@@ -46,7 +46,7 @@ class Twins:
         return reader.identify(found) if found.size_bytes <= self.pipeline.accept.max_bytes else ""
 
     def find(self, name: str, sha256: str) -> tuple[list[Record], tuple[KeptWishes, ...]]:
-        """Return other pictures' records with this content, and the wishes kept for it.
+        """Return other pictures' records with this content, and its kept wishes.
 
         Records with wishes come first.
         """

@@ -62,7 +62,7 @@ class Template:
     def regex(self) -> str:
         """A regular expression for the whole template.
 
-        Its dialect is the one that JSON Schema shares with Python.
+        The expression uses only syntax that JSON Schema and Python share.
         """
         return (
             r"^(?!/)(?!.*(//|/$|\{dir\}(/|$)))(?!(.*(/|\{dir\}))?\.\.?(/|$))"
@@ -134,7 +134,7 @@ class Glob:
     def regex(self) -> str:
         """A regular expression for the whole pattern.
 
-        Its dialect is the one that JSON Schema shares with Python.
+        The expression uses only syntax that JSON Schema and Python share.
         """
         return rf"^{''.join(f'(?!{form})' for form, _ in self.never)}[^\x00-\x1f\x7f]+(?!\n)$"
 

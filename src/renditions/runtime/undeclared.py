@@ -34,7 +34,8 @@ def hold_undeclared(parts: Parts, guard: Guard, standing: Standing, dropped: fro
 def _count_pictures_with(catalog: Catalog, renditions: frozenset[str]) -> int:
     """Return how many pictures have outputs of these renditions.
 
-    Unreadable records don't count, because nothing of theirs is removed. The run that follows reports them.
+    Unreadable records don't count, because the run removes none of their outputs. The run that follows
+    reports them.
     """
     if not renditions:
         return 0

@@ -64,7 +64,7 @@ class SigningKeys:
         """Return the keys of a text like ``2027:SECRET,2026:SECRET``.
 
         Raises:
-            UsageError: The text isn't valid. The message has no part of it, because it may be a secret.
+            UsageError: The text isn't valid. The message doesn't quote the text, because it may be a secret.
 
         """
         found = [_KEY.fullmatch(part.strip()) for part in text.split(",")]

@@ -70,8 +70,8 @@ def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
 def _cut(content: bytes, own: tuple[float, float], size: Size, part: Rectangle) -> bytes:
     """Return a document that shows a part of another one.
 
-    ``:root > svg`` is the whole drawing. It gets the size that it has on its own, whatever its attributes and
-    style sheets say.
+    ``:root > svg`` is the whole drawing. A style rule gives the drawing its own size, and overrides its
+    attributes and style sheets.
 
     Args:
         content: The whole document.

@@ -2,7 +2,7 @@
 
 An attack in a picture may take a decoder over. The attacker then has all that the worker has. So the worker
 gives up what a decoder doesn't need: the parent's environment, other files, the network, other processes.
-:data:`LAYERS` is the one table of the layers. Each layer works without the others, so the others still
+:data:`LAYERS` is the only table of the layers. Each layer works without the others, so the others still
 protect if one has a hole.
 """
 

@@ -1,7 +1,7 @@
 """Limit a process to reading some files, by Landlock (Linux 5.13 and newer).
 
 Source: Linux, ``Documentation/userspace-api/landlock.rst`` and ``include/uapi/linux/landlock.h``. The
-packages on PyPI for it are young and thin, and a ruleset takes three system calls.
+packages on PyPI for Landlock are young and small, and a ruleset takes only three system calls.
 
 Landlock binds the calling thread and the threads that it starts later. So a process must call
 :func:`restrict` while it has one thread.
