@@ -1,4 +1,4 @@
-"""Signed URLs: which host they have, and how long one is reused."""
+"""Signed URLs: their host, and how long the signer reuses them."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ class Observer:
             must(is_few, f"{wrong} pictures were removed that are there")
 
     def _was_there(self, task: Task, name: str) -> bool:
-        """Return whether the source has shown a picture since before the task began."""
+        """Return whether the source has shown a picture during the whole task."""
         is_shown = name in self._current and name not in self._invisible
         return is_shown and self._gone_until[name] <= self._asked_at[task]
 

@@ -97,7 +97,7 @@ class Deadly:
 
 
 def try_to_die(world: World, **changes: Any) -> None:
-    """Process the picture, and ignore it if the worker dies."""
+    """Process the picture, and continue even if the worker dies."""
     try:
         world.processor("first", **{"output": Deadly(world.output), **changes}).process(NAME, ALLOWED)  # type: ignore[arg-type]
     except Crash:

@@ -114,7 +114,7 @@ class Authorized:
 def limit(answer: dict[str, Any]) -> dict[str, Any]:
     """Return the answer, or an error with the reason if the answer is too long.
 
-    For too long an answer, Lambda itself would send an error without a reason.
+    If an answer is too long, Lambda itself sends an error without a reason.
     """
     length = len(answer.get("body") or "")
     if length <= MOST_ANSWERED_BYTES:
