@@ -70,7 +70,7 @@ def test_each_of_several_rotated_renditions_fits_into_its_own_box() -> None:
         format=st.just("png"),
     ),
 )
-def test_a_rendition_with_any_combination_of_effects_has_the_promised_size(
+def test_a_rendition_with_any_combination_of_effects_has_the_planned_size(
     width: int, height: int, recipe: Rendition
 ) -> None:
     promised = plan(Size(width, height), recipe).output

@@ -79,7 +79,7 @@ def test_a_cropped_rendition_is_the_part_that_pillow_cuts_and_resizes(file_forma
 @pytest.mark.parametrize("width", [997, 1000, 1024])
 @pytest.mark.parametrize("left", [10, 10.1, 33.3, 47.7])
 @pytest.mark.parametrize("scale", [2, 3.3, 5, 8, 13, 17.3])
-def test_a_crop_of_a_shrunk_jpeg_is_where_it_was_declared(width: int, left: float, scale: float) -> None:
+def test_a_crop_of_a_shrunk_jpeg_has_the_declared_position(width: int, left: float, scale: float) -> None:
     """The decoder shrinks by whole numbers.
 
     So the edges of a region can lie between the shrunk picture's pixels.
@@ -273,7 +273,7 @@ regions = st.tuples(st.floats(0, 99), st.floats(0, 99), st.floats(0.01, 100), st
         format=st.just("png"),
     ),
 )
-def test_a_rendition_with_any_shape_has_the_promised_size(
+def test_a_rendition_with_any_shape_has_the_planned_size(
     width: int, height: int, file_format: str, recipe: Rendition
 ) -> None:
     region = region_of(Size(width, height), recipe.crop)

@@ -62,7 +62,7 @@ def changed(before: Image.Image, after: Image.Image) -> tuple[int, int, int, int
 
 
 @pytest.mark.parametrize(("gravity", "left", "top"), GRAVITIES)
-def test_a_watermark_is_where_its_gravity_says_and_changes_nothing_else(
+def test_a_watermark_has_the_place_of_its_gravity_and_changes_no_other_pixel(
     gravity: str, left: int, top: int
 ) -> None:
     source = Image.new("RGB", (200, 100), "white")

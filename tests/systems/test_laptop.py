@@ -45,7 +45,7 @@ def size_of(file: Path) -> tuple[str | None, tuple[int, int]]:
         return picture.format, picture.size
 
 
-def test_the_thumbnail_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
+def test_the_thumbnail_example_gives_the_results_on_its_page(home: Path, tmp_path: Path) -> None:
     """A 1920×1080 photo.jpg becomes thumb_photo.jpg of 200×113.
 
     The record has both sizes.
@@ -64,13 +64,13 @@ def test_the_thumbnail_example_gives_the_promised_results(home: Path, tmp_path: 
     assert record["timestamp"] in ended.out or record["timestamp"][:10] in ended.out
 
 
-def test_the_square_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
+def test_the_square_example_gives_the_results_on_its_page(home: Path, tmp_path: Path) -> None:
     folder = copy_example("square", tmp_path / "square")
     assert follow("square", home, folder).code == 0
     assert size_of(folder / "processed" / "photo.jpg" / "square.jpg") == ("JPEG", (200, 200))
 
 
-def test_the_base64_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
+def test_the_base64_example_gives_the_results_on_its_page(home: Path, tmp_path: Path) -> None:
     """The decoded text is the picture.
 
     One catalog's key is image_id, the other one's is image_name.
@@ -83,7 +83,7 @@ def test_the_base64_example_gives_the_promised_results(home: Path, tmp_path: Pat
     assert (by_name["image_name"], by_name["status"]) == ("photo.jpg", "done")
 
 
-def test_the_gallery_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
+def test_the_gallery_example_gives_the_results_on_its_page(home: Path, tmp_path: Path) -> None:
     """The example makes three sizes, and a PDF smaller than the picture.
 
     It sends a notice of each result.
@@ -105,7 +105,7 @@ def test_the_gallery_example_gives_the_promised_results(home: Path, tmp_path: Pa
     assert "warning: broken.jpg is rejected: " in said
 
 
-def test_the_platform_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
+def test_the_platform_example_gives_the_results_on_its_page(home: Path, tmp_path: Path) -> None:
     """A PNG becomes JPEGs and a WebP. The JPEGs are watermarked and compressed.
 
     Small and blurred pictures are refused.
@@ -127,7 +127,7 @@ def test_the_platform_example_gives_the_promised_results(home: Path, tmp_path: P
     assert "sharpness" in ended.err
 
 
-def test_the_other_platform_pipelines_give_the_promised_results(home: Path, tmp_path: Path) -> None:
+def test_the_other_platform_pipelines_give_the_results_on_their_page(home: Path, tmp_path: Path) -> None:
     """The commands of the page, and those of the shop, process one picture."""
     folder = copy_example("platform", tmp_path / "platform")
     (folder / "inbox").mkdir()

@@ -130,7 +130,7 @@ def arn_of(queue: str) -> str:
     return str(answer["Attributes"]["QueueArn"])
 
 
-def test_the_thumbnail_example_gives_the_promised_results(
+def test_the_thumbnail_example_gives_the_results_on_its_page(
     aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
 ) -> None:
     """The example makes processed/thumb_photo.jpg of 200×113.
@@ -153,7 +153,7 @@ def test_the_thumbnail_example_gives_the_promised_results(
     assert ended["metadata_stored"] is True
 
 
-def test_the_square_example_gives_the_promised_results(
+def test_the_square_example_gives_the_results_on_its_page(
     aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
 ) -> None:
     """The example writes the square to the bucket of OUTPUT_BUCKET.
@@ -167,7 +167,7 @@ def test_the_square_example_gives_the_promised_results(
 
 
 @pytest.mark.parametrize(("file", "key"), [("renditions.toml", "image_id"), ("by-name.toml", "image_name")])
-def test_the_base64_example_gives_the_promised_results(
+def test_the_base64_example_gives_the_results_on_its_page(
     aws: None, runtime: Path, photographs: Path, tmp_path: Path, file: str, key: str
 ) -> None:
     """The zip has no imaging library and no compiled file.
@@ -186,7 +186,7 @@ def test_the_base64_example_gives_the_promised_results(
     assert len(read(system.environ, "photo.jpg.txt")) > (photographs / "photo.jpg").stat().st_size
 
 
-def test_the_gallery_example_gives_the_promised_results(
+def test_the_gallery_example_gives_the_results_on_its_page(
     aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
 ) -> None:
     """The example makes three sizes and a PDF.
@@ -206,7 +206,7 @@ def test_the_gallery_example_gives_the_promised_results(
     assert system.notices["broken.jpg"]["reason"] == system.item("broken.jpg")["reason"]
 
 
-def test_the_platform_example_gives_the_promised_results(
+def test_the_platform_example_gives_the_results_on_its_page(
     aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
 ) -> None:
     """The example processes uploads/.
@@ -241,7 +241,7 @@ def test_the_platform_example_gives_the_promised_results(
         ("medical", "scan.dcm", "preview.png", (240, 135)),
     ],
 )
-def test_the_other_platform_pipelines_give_the_promised_results(
+def test_the_other_platform_pipelines_give_the_results_on_their_page(
     aws: None,
     engine: Path,
     runtime: Path,

@@ -105,7 +105,7 @@ def test_the_status_has_the_reasons_of_pictures_without_a_record(world: World, c
     ]  # fmt: skip
 
 
-def test_a_picture_that_waits_only_briefly_is_not_shown(clock: list[float]) -> None:
+def test_the_status_leaves_out_a_picture_that_waits_only_briefly(clock: list[float]) -> None:
     waiting = Waiting(lambda: clock[0])
     waiting.note(Outcome("a.jpg", "waiting", WRITTEN))
     assert waiting.outcomes() == []
@@ -117,7 +117,7 @@ def test_a_picture_that_waits_only_briefly_is_not_shown(clock: list[float]) -> N
     )
 
 
-def test_a_picture_is_no_longer_shown_once_it_is_done_or_was_not_seen_for_long(clock: list[float]) -> None:
+def test_the_status_drops_a_waiting_picture_that_is_done_or_was_not_seen_for_long(clock: list[float]) -> None:
     waiting = Waiting(lambda: clock[0])
     waiting.note(Outcome("a.jpg", "waiting", WRITTEN))
     waiting.note(Outcome("b/", "unreadable", "permission denied"))
