@@ -220,7 +220,7 @@ def test_an_error_advises_a_command_with_the_pipeline_file(folder: Path) -> None
     assert run(folder, "-p", "other.toml", "sync", "--rebind").code == 0
 
 
-def test_retry_of_a_rendition_that_no_client_requested_says_so(folder: Path) -> None:
+def test_retry_reports_a_rendition_that_no_client_requested(folder: Path) -> None:
     write_pipeline(folder, THUMB, '[renditions.extra]\nwidth = 20\nkey = "extra/{key}"\non_demand = true')
     assert run(folder, "sync").code == 0
     ended = run(folder, "retry", NAME, "--rendition", "extra")

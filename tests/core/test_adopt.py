@@ -185,7 +185,7 @@ def test_the_search_for_a_lost_catalog_checks_a_limited_number_of_outputs(world:
     assert seen == SAMPLE
 
 
-def test_a_tick_takes_a_catalog_with_few_records_and_most_outputs_for_lost(world: World) -> None:
+def test_a_tick_treats_a_catalog_with_few_records_and_most_outputs_as_lost(world: World) -> None:
     """An upload's event may have added a record since the catalog was lost."""
 
     def tick() -> list[str]:

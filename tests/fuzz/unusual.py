@@ -239,7 +239,7 @@ def _dicoms() -> Iterator[tuple[str, bytes]]:
 def _refused() -> Iterator[tuple[str, bytes]]:
     """Yield whole pictures that a rule refuses.
 
-    Damage can take away what the rule is about.
+    Damage can remove the part that breaks the rule.
     """
     yield "dicom annotated", dicom(ramp(0, 47, "u1"), BurnedInAnnotation="YES")
     yield "dicom deflated", dicom(ramp(0, 47, "u1"), syntax=DeflatedExplicitVRLittleEndian)

@@ -1,8 +1,8 @@
 """Pictures that web pages make: files of a canvas, from Chromium.
 
 Chromium converts the colours with Skia, and writes the profiles with code that Renditions doesn't use. Its
-JPEGs and WebPs come from libjpeg-turbo and libwebp, whose decoders also read them here. So these
-files show that profiles are followed, and not that data of an unrelated encoder is read.
+JPEGs and WebPs come from libjpeg-turbo and libwebp, whose decoders also read them here. So these files test
+how Renditions follows profiles. They don't test data of an unrelated encoder.
 """
 
 from __future__ import annotations

@@ -327,7 +327,7 @@ def test_the_profile_of_an_avif_overrides_its_declared_code_unless_it_is_broken(
 
 
 def test_a_heic_that_declares_no_colours_is_in_srgb() -> None:
-    """Its encoder can also declare colours in the HEVC bitstream, which don't count."""
+    """The HEVC bitstream may declare colours too, but Renditions ignores them."""
     bare = heic(coded("p3"), 12, 13).replace(b"colrnclx", b"freenclx")
     assert np.abs(found(shown(bare, PNG)) - np.rint(255 * coded("p3")[0, ::SIDE])).max() <= 4
 

@@ -53,7 +53,7 @@ def yield_unless_lost(
 ) -> Iterator[Difference]:
     """Yield the differences; raise CatalogLost first if the catalog was lost.
 
-    A tick can't ask for an empty catalog: an upload's event adds a record before the next tick comes. So
+    A tick can't require an empty catalog: an upload's event adds a record before the next tick comes. So
     pictures with a record count as made by this catalog, and a catalog with many records isn't lost.
     """
     seen, foreign, checked = _find_foreign(differences, output, catalog_id, SAMPLE_OF_TICK)

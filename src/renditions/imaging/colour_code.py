@@ -97,7 +97,7 @@ def is_same(one: Chromaticities, other: Chromaticities) -> bool:
 def is_possible(primaries: Chromaticities) -> bool:
     """Return whether light can be converted from these primaries.
 
-    They must be between 0 and 1 and span a triangle, and white must have a luminance.
+    The primaries must be between 0 and 1 and span a triangle, and white must have a luminance.
     """
     if not (all(0 <= value <= 1 for value in primaries) and primaries[1]):
         return False

@@ -71,8 +71,8 @@ def read_header(content: bytes, page: int) -> Header:
 def _size_of(page: Any) -> tuple[float, float]:
     """Return the page's size in points.
 
-    PDFium gives the size of US Letter to a page whose ``MediaBox`` is missing or has no area. The first is
-    usual, the second is damage.
+    PDFium gives the size of US Letter to a page whose ``MediaBox`` is missing or has no area. Pages without a
+    ``MediaBox`` are usual. A ``MediaBox`` without an area is damage.
     """
     box = page.get_mediabox(fallback_ok=False)
     if box and (box[0] == box[2] or box[1] == box[3]):
