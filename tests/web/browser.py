@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 import urllib.request
@@ -12,12 +13,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from commands import RENDITIONS
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 """The browser of Debian, or the one in the environment. The tests download none."""
+
+OPENSSL = shutil.which("openssl")
 
 _FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -60,6 +64,31 @@ def start_server(directory: Path, port: int, *arguments: str) -> subprocess.Pope
     return subprocess.Popen(command, cwd=directory)
 
 
+def make_certificate(directory: Path) -> tuple[Path, Path]:
+    """Make a certificate for this machine and its key; return their files.
+
+    Skip the test if there is no program that makes them.
+    """
+    if OPENSSL is None:
+        pytest.skip("NOT TESTED: openssl isn't installed")
+    certificate, key = directory / "tls.crt", directory / "tls.key"
+    subprocess.run(
+        [
+            *(OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc"),
+            *("-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+            *("-keyout", key, "-out", certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return certificate, key
+
+
+def trust(certificate: Path) -> ssl.SSLContext:
+    """Return the settings of a client that trusts this certificate alone."""
+    return ssl.create_default_context(cafile=certificate)
+
+
 def find_port() -> int:
     """Return a free port."""
     with closing(socket.socket()) as listener:
@@ -67,11 +96,11 @@ def find_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_for(address: str) -> None:
+def wait_for(address: str, tls: ssl.SSLContext | None = None) -> None:
     """Wait until the server answers requests."""
     for _ in range(900):
         try:
-            with urllib.request.urlopen(f"{address}/health", timeout=5):  # noqa: S310 - our own
+            with urllib.request.urlopen(f"{address}/health", timeout=5, context=tls):  # noqa: S310 - our own
                 return
         except OSError:
             time.sleep(0.1)

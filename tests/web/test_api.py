@@ -22,17 +22,18 @@ from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Focus, Rendition
 from renditions.web.app import make_app
-from renditions.web.guard import MOST_WRONG_TOKENS, Guard, hosts_of
+from renditions.web.guard import MOST_WRONG_TOKENS, Guard
 from renditions.web.headers import Labelled
 from renditions.web.limits import Gate, Rate
 from renditions.web.links import LocalLinks
 from renditions.web.live import Announcements
 from renditions.web.pictures import MOST_RETRIED
 from renditions.web.problems import ApiError, answer_error
+from renditions.web.reach import Reach
 from renditions.web.service import Service
 from world import World
 
-HOSTS = hosts_of("127.0.0.1", ["testserver"])
+REACH = Reach(allowed_hosts=("testserver",))
 FORM = {"name": "a/photo.jpg", "type": "image/jpeg", "size_bytes": 3}
 
 
@@ -59,7 +60,7 @@ def open_service(world: World) -> Service:
 
 
 def open_client(world: World) -> TestClient:
-    return TestClient(make_app(open_service(world), secret=b"secret", hosts=HOSTS))
+    return TestClient(make_app(open_service(world), secret=b"secret", reach=REACH))
 
 
 @pytest.fixture
@@ -141,7 +142,7 @@ def test_a_file_of_another_size_than_its_form_is_refused(world: World) -> None:
     world.pipeline = type(world.pipeline)(
         **{**world.pipeline.__dict__, "accept": Accept(max_bytes=10)}  # a cached property isn't a field
     )
-    with TestClient(make_app(open_service(world), secret=b"secret", hosts=HOSTS)) as client:
+    with TestClient(make_app(open_service(world), secret=b"secret", reach=REACH)) as client:
         form = client.post("/uploads", json=FORM).json()
         for size_bytes, status in ((2, 400), (4, 413), (50_000, 413)):
             files = {"file": ("x", bytes(size_bytes))}
@@ -320,7 +321,7 @@ def test_a_superseded_server_answers_reads_and_refuses_changes(world: World) -> 
     world.upload("photo.jpg", b"one")
     world.settle()
     service = replace(open_service(world), is_superseded=True)
-    with TestClient(make_app(service, secret=b"secret", hosts=HOSTS)) as client:
+    with TestClient(make_app(service, secret=b"secret", reach=REACH)) as client:
         status = client.get("/status").json()
         assert status["read_only"]
         assert status["superseded"].startswith("This catalog uses another version of the pipeline file")
@@ -492,7 +493,7 @@ def test_posts_from_the_page_of_another_site_are_refused(client: TestClient, hea
 
 
 def test_every_request_needs_the_token_if_one_is_set(world: World) -> None:
-    app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token="right")  # noqa: S106 - the tests' own
+    app = make_app(open_service(world), secret=b"secret", reach=REACH, token="right")  # noqa: S106 - the tests' own
     with TestClient(app, follow_redirects=False) as client:
         assert client.get("/health").status_code == 200
         assert client.get("/pictures").status_code == 401
@@ -508,7 +509,7 @@ def test_every_request_needs_the_token_if_one_is_set(world: World) -> None:
 
 
 def test_requests_with_wrong_tokens_are_limited_and_the_right_token_still_works(world: World) -> None:
-    app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token="right")  # noqa: S106 - the tests' own
+    app = make_app(open_service(world), secret=b"secret", reach=REACH, token="right")  # noqa: S106 - the tests' own
     with TestClient(app, follow_redirects=False) as client:
         wrong = {"authorization": "Bearer wrong"}
         codes = [client.get("/pictures", headers=wrong).status_code for _ in range(MOST_WRONG_TOKENS + 1)]
@@ -519,7 +520,7 @@ def test_requests_with_wrong_tokens_are_limited_and_the_right_token_still_works(
 
 
 def test_many_requests_without_the_token_leave_room_for_others(world: World) -> None:
-    app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token="right")  # noqa: S106 - the tests' own
+    app = make_app(open_service(world), secret=b"secret", reach=REACH, token="right")  # noqa: S106 - the tests' own
     assert isinstance(app, Labelled)
     assert isinstance(app.app, Guard)
     full = replace(app.app, strangers=Gate(0, "requests without the token"))
@@ -529,7 +530,7 @@ def test_many_requests_without_the_token_leave_room_for_others(world: World) -> 
 
 
 def test_the_login_refuses_a_long_body_without_reading_it(world: World) -> None:
-    app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token="right")  # noqa: S106 - the tests' own
+    app = make_app(open_service(world), secret=b"secret", reach=REACH, token="right")  # noqa: S106 - the tests' own
     with TestClient(app) as client:
         assert client.post("/login", data={"token": "x" * 200_000}).status_code == 413
 

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 
 from renditions.web.connections import Connections, Limits
+from renditions.web.server import notice_gone, open_certificate
+from web.browser import make_certificate, trust
 
 LIMITS = Limits(head_seconds=0.6, check_seconds=0.3, bytes_per_second=1_000, most=12, most_of_address=12)
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -51,10 +55,11 @@ async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def serving(limits: Limits) -> Iterator[int]:
+def serving(limits: Limits, tls: ssl.SSLContext | None = None, **options: Any) -> Iterator[int]:
     """Serve :func:`answer` on a port."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    http: Any = Connections(limits).protocol
+    notice_gone(listener)
+    http: Any = Connections(limits, tls=tls, **options).protocol
     server = uvicorn.Server(
         uvicorn.Config(answer, http=http, lifespan="off", log_level="error", timeout_graceful_shutdown=1)
     )
@@ -219,6 +224,82 @@ def test_the_clients_of_one_address_leave_room_for_those_of_another_address() ->
             stack.enter_context(connect(port, "127.0.0.2"))
         other.sendall(GET)
         assert other.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+def test_a_proxy_may_have_more_connections_than_the_client_of_one_address() -> None:
+    patient = Limits(head_seconds=1000, check_seconds=1000, most=6, most_of_address=2)
+    with (
+        serving(patient, is_shared=lambda address: address == "127.0.0.2") as port,
+        ExitStack() as stack,
+    ):
+        through_proxy = [stack.enter_context(connect(port, "127.0.0.2")) for _ in range(5)]
+        for _ in range(5):
+            stack.enter_context(connect(port))
+        for client in through_proxy[1:]:
+            client.sendall(GET)
+            assert client.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+def encrypt(certificate: tuple[Path, Path], client: socket.socket) -> ssl.SSLSocket:
+    return trust(certificate[0]).wrap_socket(client, server_hostname="localhost")
+
+
+def test_a_client_with_tls_gets_its_answers_on_one_connection(certificate: tuple[Path, Path]) -> None:
+    with serving(LIMITS, open_certificate(*certificate)) as port:
+        with encrypt(certificate, connect(port)) as client:
+            for _ in range(3):
+                client.sendall(GET)
+                answered = b""
+                while not answered.endswith(b"xx"):
+                    answered += client.recv(1000)
+                assert answered.startswith(b"HTTP/1.1 200")
+        with encrypt(certificate, connect(port)) as client:
+            client.sendall(LARGE)
+            count = 0
+            while count < LARGE_BYTES:
+                count += len(client.recv(1_000_000))
+
+
+@pytest.mark.parametrize("start", [b"", b"\x16\x03\x01\x02\x00\x01", GET], ids=["silent", "half", "plain"])
+def test_the_connection_of_a_client_that_completes_no_handshake_is_closed(
+    certificate: tuple[Path, Path], start: bytes
+) -> None:
+    with serving(LIMITS, open_certificate(*certificate)) as port, connect(port) as client:
+        client.sendall(start)
+        began = time.monotonic()
+        assert b"HTTP" not in read_all(client)
+        assert time.monotonic() - began < WAIT_SECONDS / 2
+
+
+@pytest.mark.parametrize("sent", [b"", POST + b"x", LARGE], ids=["silent", "no body", "no reading"])
+def test_slow_clients_with_tls_are_closed_as_those_without(
+    certificate: tuple[Path, Path], sent: bytes
+) -> None:
+    with serving(LIMITS, open_certificate(*certificate)) as port:
+        raw = connect(port)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with encrypt(certificate, raw) as client:
+            client.sendall(sent)
+            if sent == LARGE:
+                assert wait_until(lambda: is_reset(client))
+            else:
+                assert b" 408 " in read_all(client)
+
+
+def test_connections_before_their_handshake_make_room_for_others(certificate: tuple[Path, Path]) -> None:
+    patient = Limits(head_seconds=20, check_seconds=1000, most=12, most_of_address=12)
+    with serving(patient, open_certificate(*certificate)) as port, ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(connect(port))
+        for _ in range(5):
+            with encrypt(certificate, connect(port)) as client:
+                client.sendall(GET)
+                assert client.recv(1000).startswith(b"HTTP/1.1 200")
 
 
 def test_a_server_whose_connections_are_all_busy_refuses_further_ones() -> None:

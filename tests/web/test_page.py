@@ -19,7 +19,7 @@ from commands import draw, write_pipeline
 from renditions.imaging.analysis.placeholder import SmallPicture, make_blurhash, make_thumbhash
 from renditions.model.record import Record
 from renditions.web.app import make_app
-from renditions.web.guard import hosts_of
+from renditions.web.reach import Reach
 from web.browser import CHROMIUM, find_port, open_browser, served, wait_for
 from web.test_api import open_service
 from world import World
@@ -223,7 +223,7 @@ def test_the_gallery_of_ten_thousand_pictures_contains_only_the_visible_rows(
         world.catalog.write(Record(f"{number:05}.jpg", "rejected", timestamp, reason="a test"))
     port = find_port()
     config = uvicorn.Config(
-        make_app(open_service(world), secret=b"s", hosts=hosts_of("127.0.0.1")), port=port, log_level="error"
+        make_app(open_service(world), secret=b"s", reach=Reach()), port=port, log_level="error"
     )
     server = uvicorn.Server(config)
     config.timeout_graceful_shutdown = 1

@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from renditions.web.app import make_app
-from web.test_api import HOSTS, open_client, open_service, upload
+from web.test_api import REACH, open_client, open_service, upload
 from world import World
 
 TOKEN = "right"  # noqa: S105 - the tests' own
@@ -26,7 +26,7 @@ def world() -> World:
 @pytest.fixture
 def client(world: World) -> Iterator[TestClient]:
     """Return a client that is logged in."""
-    app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token=TOKEN)
+    app = make_app(open_service(world), secret=b"secret", reach=REACH, token=TOKEN)
     with TestClient(app, follow_redirects=False) as client:
         client.post("/login", data={"token": TOKEN})
         yield client
@@ -63,7 +63,7 @@ def test_the_cache_header_of_the_pipeline_file_does_not_permit_shared_caches(
     world: World, declared: str | None, answered: str
 ) -> None:
     world.pipeline = replace(world.pipeline, output=replace(world.pipeline.output, cache_control=declared))
-    app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token=TOKEN)
+    app = make_app(open_service(world), secret=b"secret", reach=REACH, token=TOKEN)
     with TestClient(app, headers={"authorization": f"Bearer {TOKEN}"}) as client:
         upload(client)
         url = client.get("/pictures/a/photo.jpg").json()["links"]["renditions"]["thumb"]

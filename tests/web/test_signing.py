@@ -21,7 +21,7 @@ from renditions.web.app import make_app
 from renditions.web.guard import Guard
 from renditions.web.headers import Labelled
 from renditions.web.signing import SIGNING_KEYS, SigningKeys
-from web.test_api import HOSTS, open_service, upload
+from web.test_api import REACH, open_service, upload
 from web.test_sites import IMAGE
 from world import World
 
@@ -45,7 +45,7 @@ def world() -> World:
 def open_client(world: World, *, is_public: bool = False) -> TestClient:
     """Return a client without the token. Its server has a picture."""
     service, token = open_service(world), TOKEN["authorization"].removeprefix("Bearer ")
-    app = make_app(service, secret=b"secret", hosts=HOSTS, token=token, keys=KEYS, is_public=is_public)
+    app = make_app(service, secret=b"secret", reach=REACH, token=token, keys=KEYS, is_public=is_public)
     assert isinstance(app, Labelled)
     assert isinstance(app.app, Guard)
     client = TestClient(replace(app, app=replace(app.app, clock_seconds=lambda: NOW)))

@@ -21,7 +21,7 @@ from commands import RENDITIONS, draw, write_pipeline
 from renditions.model.recipe import Rendition
 from renditions.web.app import make_app
 from web.browser import CHROMIUM, open_browser, served
-from web.test_api import HOSTS, open_client, open_service, upload
+from web.test_api import REACH, open_client, open_service, upload
 from world import World
 
 IMAGE = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}
@@ -97,7 +97,7 @@ def test_pages_of_other_sites_cannot_embed_or_load_anything(client: TestClient, 
 def test_a_person_who_follows_a_link_from_another_site_stays_logged_in(
     world: World, headers: dict[str, str]
 ) -> None:
-    app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token="right")  # noqa: S106 - the tests' own
+    app = make_app(open_service(world), secret=b"secret", reach=REACH, token="right")  # noqa: S106 - the tests' own
     with TestClient(app, follow_redirects=False) as client:
         assert "SameSite=lax" in client.post("/login", data={"token": "right"}).headers["set-cookie"]
         for path in ("/", "/docs", "/pictures"):

@@ -22,6 +22,7 @@ from renditions.runtime.status import FORGOTTEN_AFTER_SECONDS, SHOWN_AFTER_SECON
 from renditions.web.app import make_app
 from renditions.web.links import LocalLinks
 from renditions.web.live import Announcements
+from renditions.web.reach import Reach
 from renditions.web.service import Service
 from world import LOG, World
 
@@ -48,7 +49,9 @@ def ask(world: World, waiting: Waiting, polling: str | None = None) -> Any:
         waiting=waiting,
         find_polling=lambda: polling,
     )
-    with TestClient(make_app(service, secret=b"secret", hosts=frozenset({"testserver"}))) as client:
+    with TestClient(
+        make_app(service, secret=b"secret", reach=Reach(allowed_hosts=("testserver",)))
+    ) as client:
         return client.get("/status").json()
 
 

@@ -25,8 +25,8 @@ from starlette.types import ASGIApp
 from commands import draw, write_pipeline
 from renditions.model.record import Record
 from renditions.web.app import make_app
-from renditions.web.guard import hosts_of
 from renditions.web.pictures import picture_item
+from renditions.web.reach import Reach
 from web.browser import CHROMIUM, find_port, open_browser, served, start_server, wait_for
 from web.test_api import open_service
 from world import World
@@ -224,7 +224,7 @@ def test_the_page_repeats_requests_that_failed(browser: Browser) -> None:
             lost.append(route.request.url)
             route.abort()
 
-    app = make_app(service, secret=b"s", hosts=hosts_of("127.0.0.1"))
+    app = make_app(service, secret=b"s", reach=Reach())
     with (
         answered(app) as address,
         opened(browser, address, lambda page: page.route(re.compile(r"/(pictures\?|stats)"), lose)) as page,
@@ -245,7 +245,7 @@ def test_a_button_on_the_page_retries_failed_pictures(browser: Browser) -> None:
         item = picture_item(service.parts.pipeline, service.links, record) if record else None
         service.announcements.tell({"name": name, "picture": item})
 
-    app = make_app(replace(service, hint=hint), secret=b"s", hosts=hosts_of("127.0.0.1"))
+    app = make_app(replace(service, hint=hint), secret=b"s", reach=Reach())
     with answered(app) as address, opened(browser, address) as page:
         page.locator(".tile").click()
         expect(page.locator("#picture .reason")).to_have_text("failed: no space left on the device")

@@ -15,6 +15,17 @@ from renditions.cli.app import WORKERS, FileOption, JsonOption, WorkersOption, c
 from renditions.cli.console import messages
 from renditions.cli.markup import escape
 from renditions.cli.opening import opened, stopping
+from renditions.cli.reaching import (
+    AllowedHostOption,
+    AllowOriginOption,
+    HostOption,
+    PortOption,
+    RootPathOption,
+    TlsCertOption,
+    TlsKeyOption,
+    TokenOption,
+    TrustedProxyOption,
+)
 from renditions.cli.syncing import UnattendedOption, make_start
 from renditions.core.binding import FOLLOWS
 from renditions.core.outcome import Outcome
@@ -84,16 +95,16 @@ def serve(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     file: FileOption = None,
     workers: WorkersOption = WORKERS,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port to listen on.")] = 8080,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            envvar="RENDITIONS_TOKEN",
-            help="Access token. Generated if the server is reachable from other machines.",
-        ),
-    ] = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8080,
+    token: TokenOption = None,
     *,
+    allowed_host: AllowedHostOption = None,
+    root_path: RootPathOption = "",
+    trusted_proxy: TrustedProxyOption = None,
+    allow_origin: AllowOriginOption = None,
+    tls_cert: TlsCertOption = None,
+    tls_key: TlsKeyOption = None,
     public: Annotated[
         bool,
         typer.Option(
@@ -107,15 +118,25 @@ def serve(  # noqa: PLR0913 - one for each option
     ] = False,
 ) -> None:
     """Serve a page for uploads and a gallery, and the API, until Ctrl-C."""
-    from renditions.web.server import LOOPBACK, Access, make_token, open_listener  # noqa: PLC0415 - only here, an extra
+    from renditions.web.reach import Reach  # noqa: PLC0415 - only here, an extra
+    from renditions.web.server import Access, make_token, open_certificate, open_listener  # noqa: PLC0415
     from renditions.web.server import serve as serve_session  # noqa: PLC0415
 
     if demo:
         file = prepare(Path("demo"), None)
-    made = make_token() if token is None and host not in LOOPBACK else None
-    access = Access(host, token or made, SigningKeys.read(os.environ), public)
+    reach = Reach.parse(
+        host,
+        allowed_hosts=allowed_host or (),
+        root_path=root_path,
+        trusted_proxies=trusted_proxy or (),
+        allowed_origins=allow_origin or (),
+    )
+    tls = open_certificate(tls_cert, tls_key)
+    made = make_token() if token is None and reach.is_for_others else None
+    access = Access(reach, tls, token or made, SigningKeys.read(os.environ), public)
     with open_listener(host, port) as listener:
-        messages.print(f"http://{host}:{port}/ (Ctrl-C to stop)")
+        scheme = "https" if tls else "http"
+        messages.print(f"{scheme}://{host}:{port}/ (Ctrl-C to stop)")
         if made:  # a given token stays out of the log
             messages.print(f"token: {escape(made)}")
         _run(

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import typer
 
 from renditions.cli.app import FileOption, chosen_file
+from renditions.cli.reaching import RootPathOption
 from renditions.errors import UsageError
 from renditions.pipeline_file.reading import load
 from renditions.runtime.machine import find_secret
@@ -24,6 +25,7 @@ def sign(
     name: Annotated[str, typer.Argument(help="The picture's name.")],
     file: FileOption = None,
     hours: Annotated[int, typer.Option(min=1, help="How many hours the URL is valid.")] = 24,
+    root_path: RootPathOption = "",
 ) -> None:
     """Print the signed URL of a rendition, for the server of `renditions serve`.
 
@@ -42,5 +44,7 @@ def sign(
                 "for this command and for the server."
             )
         keys = SigningKeys.derive(secret)
-    path = f"/i/{quote(rendition, safe='')}/{quote(name)}"
-    typer.echo(keys.sign(path, expires_at_seconds=int(time.time()) + hours * HOUR_SECONDS))
+    root_path = root_path.rstrip("/")
+    url = f"{root_path}/i/{quote(rendition, safe='')}/{quote(name)}"
+    expires_at_seconds = int(time.time()) + hours * HOUR_SECONDS
+    typer.echo(keys.sign(url, expires_at_seconds=expires_at_seconds, root_path=root_path))

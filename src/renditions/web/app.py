@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from http import HTTPStatus
-from importlib import resources
-from typing import Any
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -19,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from renditions.core.ports import StoredObject
 from renditions.errors import RenditionsError
@@ -31,7 +30,9 @@ from renditions.web.guard import COOKIE, Guard, is_token
 from renditions.web.headers import Labelled, restrict
 from renditions.web.limits import Gate
 from renditions.web.openapi import describe_api
+from renditions.web.pages import LOG_OUT, answer_page, read_page, show
 from renditions.web.problems import ApiError, answer_error
+from renditions.web.reach import Reach
 from renditions.web.requests import (
     MOST_BODY_BYTES,
     check_body,
@@ -64,10 +65,6 @@ SCRIPTABLE_TYPES = (
 )
 """The server offers originals of these types only as downloads, because they may contain script."""
 
-STATIC = resources.files("renditions.web") / "static"
-
-LOG_OUT = "<form method=post action=/logout><button>Log out</button></form>"
-
 
 class _NameConvertor(Convertor[str]):
     """A picture's name in a path.
@@ -91,34 +88,37 @@ def make_app(
     service: Service,
     *,
     secret: bytes,
-    hosts: frozenset[str],
+    reach: Reach,
     token: str | None = None,
     keys: SigningKeys | None = None,
     is_public: bool = False,
-) -> Callable[..., Any]:
+) -> ASGIApp:
     """Return the ASGI application.
 
     Args:
         service: The parts and functions that answer the requests.
         secret: The key that signs upload forms.
-        hosts: The host names that requests may use for this server.
+        reach: Where clients reach the server.
         token: The access token. None if every client that can reach the server may use it.
         keys: The keys of signed URLs. By default there is one, which is derived from ``secret``.
         is_public: Whether every client may read renditions without a token, and every site may embed them.
 
     """
-    api = _LocalApi(service, LocalUploads(service, secret), token)
+    api = _LocalApi(service, LocalUploads(service, secret, reach.root_path), token, reach.root_path)
     routes = [
+        *_routes(api),
         Route("/login", api.log_in, methods=["GET", "POST"]),
         Route("/logout", api.log_out, methods=["POST"]),
         Route("/uploads/file", api.receive_upload, methods=["POST"]),
         Route("/events", api.listen),
     ]
+    reach.check_paths(route.path for route in routes if isinstance(route, Route | Mount))
     keys = keys or SigningKeys.derive(secret)
-    return Labelled(Guard(_make([*_routes(api), *routes]), hosts, token, keys, is_public), restrict())
+    guarded = Guard(_make(routes), reach, token, keys, is_public)
+    return Labelled(reach.share(guarded), restrict())
 
 
-def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> Callable[..., Any]:
+def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> ASGIApp:
     """Return the application for a gateway that authorizes requests itself.
 
     It has no logins and no live events.
@@ -128,7 +128,7 @@ def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> Call
         uploads: Makes the upload forms.
         origins: The other origins to which the page uploads pictures, and from which it reads them.
     """
-    log_in = Route("/login", _show("token.html"))
+    log_in = Route("/login", show("token.html"))
     return Labelled(_make([*_routes(_Api(service, uploads)), log_in]), restrict(origins))
 
 
@@ -139,7 +139,7 @@ def _routes(api: _Api) -> list[BaseRoute]:
     """
     return [
         Route("/", api.show_page),
-        Route("/docs", _show("docs.html")),
+        Route("/docs", show("docs.html")),
         Mount("/static", StaticFiles(packages=[("renditions.web", "static")])),
         Route("/openapi.json", api.describe),
         Route("/uploads", api.make_upload, methods=["POST"]),
@@ -183,17 +183,18 @@ class _Api:
     Those that aren't ``async`` run in a thread, because stores and catalogs can be slow.
     """
 
-    def __init__(self, service: Service, uploads: Uploads) -> None:
+    def __init__(self, service: Service, uploads: Uploads, root_path: str = "") -> None:
         self._service = service
+        self._root_path = root_path
         self._uploads = uploads
         self._waiting = Gate(MOST_PROCESSED, "pictures for waiting clients")
 
     def show_page(self, _: Request) -> Response:
-        return _answer_page(_read_page("index.html"))
+        return answer_page(read_page("index.html"))
 
     def describe(self, request: Request) -> Response:
         paths = {route.path.replace(":name", "") for route in request.app.routes}
-        return JSONResponse(describe_api(self._service.parts.pipeline, paths))
+        return JSONResponse(describe_api(self._service.parts.pipeline, paths, self._root_path))
 
     async def make_upload(self, request: Request) -> Response:
         self._service.insist_writable()
@@ -288,39 +289,39 @@ class _Api:
 class _LocalApi(_Api):
     """The endpoints of a server that clients reach directly."""
 
-    def __init__(self, service: Service, uploads: LocalUploads, token: str | None) -> None:
-        super().__init__(service, uploads)
+    def __init__(self, service: Service, uploads: LocalUploads, token: str | None, root_path: str) -> None:
+        super().__init__(service, uploads, root_path)
         self._reception = uploads
         self._token = token
+        self._path = f"{root_path}/"
         self._receiving = Gate(MOST_UPLOADS, "uploads")
         self._in_memory = asyncio.Semaphore(MOST_IN_MEMORY)
 
     def show_page(self, _: Request) -> Response:
-        text = _read_page("index.html")
-        return _answer_page(text.replace("<!-- log out -->", LOG_OUT) if self._token else text)
+        text = read_page("index.html")
+        return answer_page(text.replace("<!-- log out -->", LOG_OUT) if self._token else text)
 
     async def log_in(self, request: Request) -> Response:
         if request.method == "GET":
-            return HTMLResponse(_read_page("login.html"))
+            return HTMLResponse(read_page("login.html"))
         limited = Request(request.scope, limit_body(request, MOST_BODY_BYTES))
         async with limited.form(max_files=0, max_fields=2) as form:
             given = str(form.get("token", ""))
         if not is_token(given, self._token):
             wrong = "<p class=reason role=alert>Wrong token: try again.</p>"
-            text = _read_page("login.html").replace("<!-- problem -->", wrong)
+            text = read_page("login.html").replace("<!-- problem -->", wrong)
             return HTMLResponse(text, HTTPStatus.UNAUTHORIZED)
         response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
         # With "strict", a person who follows a link from another site would have to log in again. The guard
         # refuses what another site's page requests.
-        response.set_cookie(
-            COOKIE, given, httponly=True, samesite="lax", secure=request.url.scheme == "https"
-        )
+        is_secure = request.url.scheme == "https"
+        response.set_cookie(COOKIE, given, path=self._path, httponly=True, samesite="lax", secure=is_secure)
         return response
 
     def log_out(self, _: Request) -> Response:
         """Let the browser forget the token, and the pictures that it keeps."""
         response = RedirectResponse("/login", HTTPStatus.SEE_OTHER, {"Clear-Site-Data": '"cache"'})
-        response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+        response.delete_cookie(COOKIE, path=self._path, httponly=True, samesite="lax")
         return response
 
     async def receive_upload(self, request: Request) -> Response:
@@ -380,20 +381,3 @@ def _refuse_method(request: Request, error: Exception) -> Response:
     response = answer_error(request, error)
     response.headers["Allow"] = ", ".join(sorted(methods))
     return response
-
-
-def _show(page: str) -> Callable[[Request], Response]:
-    """Return an endpoint that serves this static page."""
-
-    def show(_: Request) -> Response:
-        return _answer_page(_read_page(page))
-
-    return show
-
-
-def _read_page(page: str) -> str:
-    return (STATIC / page).read_text("utf-8")
-
-
-def _answer_page(text: str) -> Response:
-    return HTMLResponse(text, headers={"Cache-Control": "no-cache"})

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.utils import get_remote_addr
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,18 @@ class Limits:
     most: int = 800
     """How many connections the server has. Many systems allow a process 1,024 open files."""
     most_of_address: int = 400
-    """How many connections one client's network address may have."""
+    """How many connections one client's network address may have. A trusted proxy may have more."""
+
+
+class Connection(Protocol):
+    """A connection that has a place."""
+
+    address: str
+    """The client's network address."""
+
+    def abort(self) -> None:
+        """End the connection at once, and give its place up."""
+        ...
 
 
 class Connections:
@@ -39,20 +53,36 @@ class Connections:
     Only one thread may use it.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        is_shared: Callable[[str], bool] = lambda _: False,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Set the limits.
+
+        Args:
+            limits: The limits.
+            is_shared: Returns whether an address is that of a proxy, whose connections many clients share.
+            tls: How the server proves who it is. None if it speaks plain HTTP.
+
+        """
         self.limits = limits
+        self.tls = tls
+        self._is_shared = is_shared
         self._counts: Counter[str] = Counter()
-        self._waiting: dict[str, dict[BoundedProtocol, None]] = {}
+        self._waiting: dict[str, dict[Connection, None]] = {}
         """For each address, the connections that wait for their client, the longest wait first."""
 
-    def protocol(self, **options: Any) -> BoundedProtocol:
+    def protocol(self, **options: Any) -> asyncio.Protocol:
         """Return the protocol of a new connection.
 
         uvicorn calls this with its own options.
         """
-        return BoundedProtocol(self, **options)
+        bounded = BoundedProtocol(self, **options)
+        return Handshake(self, bounded, self.tls) if self.tls else bounded
 
-    def admit(self, connection: BoundedProtocol) -> bool:
+    def admit(self, connection: Connection) -> bool:
         """Add a connection; return whether there is room for it.
 
         If all places are taken, this method ends one connection to make room. It takes the network address
@@ -64,7 +94,7 @@ class Connections:
         """
         limits, address = self.limits, connection.address
         gives_way = address
-        if self._counts[address] < limits.most_of_address:
+        if self._counts[address] < limits.most_of_address or self._is_shared(address):
             if self._counts.total() < limits.most:
                 self._counts[address] += 1
                 return True
@@ -76,25 +106,99 @@ class Connections:
         self._counts[address] += 1
         return True
 
-    def remove(self, connection: BoundedProtocol) -> None:
+    def remove(self, connection: Connection) -> None:
         """Remove a connection that ``admit`` has added."""
         self.stop_waiting(connection)
         self._counts[connection.address] -= 1
         if not self._counts[connection.address]:
             del self._counts[connection.address]
 
-    def wait(self, connection: BoundedProtocol) -> None:
+    def wait(self, connection: Connection) -> None:
         """Note that from now on a connection waits for its client to send or to read."""
         waiting = self._waiting.setdefault(connection.address, {})
         waiting.pop(connection, None)
         waiting[connection] = None
 
-    def stop_waiting(self, connection: BoundedProtocol) -> None:
+    def stop_waiting(self, connection: Connection) -> None:
         """Note that a connection doesn't wait for its client, or has ended."""
         waiting = self._waiting.get(connection.address, {})
         waiting.pop(connection, None)
         if not waiting:
             self._waiting.pop(connection.address, None)
+
+
+class Handshake(asyncio.Protocol):
+    """The beginning of a connection with TLS.
+
+    It has a place, and ends if the client is too slow.
+
+    If asyncio began the handshake itself, the connection would have no place until its end, up to a minute
+    later.
+    """
+
+    def __init__(self, open_connections: Connections, then: BoundedProtocol, tls: ssl.SSLContext) -> None:
+        self._open = open_connections
+        self._then = then
+        self._tls = tls
+        self.address = ""
+        self._is_admitted = False
+        self._raw: asyncio.Transport | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._received: list[bytes] = []
+        self._is_lost = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Begin the handshake, or end the connection if there is no room."""
+        self._raw = transport
+        self.address = (get_remote_addr(transport) or ("",))[0]
+        self._is_admitted = self._open.admit(self)
+        if not self._is_admitted:
+            transport.abort()
+            return
+        self._open.wait(self)
+        self._task = asyncio.get_running_loop().create_task(self._shake_hands(transport))
+
+    async def _shake_hands(self, raw: asyncio.Transport) -> None:
+        limits = self._open.limits
+        try:
+            transport = await asyncio.get_running_loop().start_tls(
+                raw,
+                self,
+                self._tls,
+                server_side=True,
+                ssl_handshake_timeout=limits.head_seconds,
+                ssl_shutdown_timeout=limits.check_seconds,
+            )
+        except OSError:  # the client is too slow or gone, or speaks no TLS
+            transport = None
+        self._leave()
+        if transport is None or self._is_lost:
+            return
+        transport.set_protocol(self._then)
+        self._then.connection_made(transport)
+        # Between the handshake and here, the loop may already have read the first bytes.
+        for data in self._received:
+            self._then.data_received(data)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep bytes that came right after the handshake."""
+        self._received.append(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the connection ended right after the handshake."""
+        del exc
+        self._is_lost = True
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._leave()
+        if self._raw:
+            self._raw.abort()
+
+    def _leave(self) -> None:
+        if self._is_admitted:
+            self._is_admitted = False
+            self._open.remove(self)
 
 
 class BoundedProtocol(H11Protocol):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
@@ -17,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from renditions.web.headers import changing, keep_private, let_embed, publish
 from renditions.web.limits import Gate, Rate
 from renditions.web.problems import ApiError, problem
+from renditions.web.reach import Reach
 from renditions.web.signing import RENDITION_PATHS, SIGNED_PATHS, SigningKeys, is_signed
 
 COOKIE = "renditions_token"
@@ -44,8 +44,8 @@ class Guard:
 
     Args:
         app: The application that gets the other requests.
-        hosts: The server's own host names. The guard refuses all others, because an attacker can make the
-            name of another domain lead to this machine.
+        reach: Where clients reach the server. The guard refuses requests for other host names, because an
+            attacker can make the name of another domain lead to this machine.
         token: The token that clients send in ``Authorization: Bearer …`` or in the cookie. None if every
             client that can reach the server may use it.
         keys: The keys of signed URLs. A signed URL needs no token, and any site may embed it.
@@ -54,7 +54,7 @@ class Guard:
     """
 
     app: ASGIApp
-    hosts: frozenset[str]
+    reach: Reach
     token: str | None
     keys: SigningKeys
     is_public: bool = False
@@ -109,11 +109,15 @@ class Guard:
             why = self.keys.find_problem(scope["path"], query, self.clock_seconds())
             return (HTTPStatus.FORBIDDEN, why) if why else None
         host = headers.get("host", "")
-        if _name(host) not in self.hosts:
-            return HTTPStatus.MISDIRECTED_REQUEST, f"expected a host name of this server, found {host!r}"
+        if not self.reach.is_own_host(host):
+            detail = (
+                f"expected a host name of this server, found {host!r}. If it is one, start the server with "
+                "--allowed-host and this name"
+            )
+            return HTTPStatus.MISDIRECTED_REQUEST, detail
         is_change = scope["method"] not in SAFE_METHODS
         has_effects = is_change or scope["path"].startswith(MAKING_PATH)
-        why = _crosses_sites(headers, host, has_effects=has_effects)
+        why = _crosses_sites(headers, host, self.reach, has_effects=has_effects)
         if why and (has_effects or not _is_visit(headers)):
             return HTTPStatus.FORBIDDEN, why
         address = (scope.get("client") or ("",))[0]
@@ -180,32 +184,33 @@ def is_token(text: str, token: str | None) -> bool:
     return token is not None and hmac.compare_digest(text.encode(), token.encode())
 
 
-def hosts_of(address: str, names: Iterable[str] = ()) -> frozenset[str]:
-    """Return the host names of a server that listens on this address."""
-    return frozenset({address.strip("[]").lower(), "localhost", "127.0.0.1", "::1", *map(str.lower, names)})
-
-
-def _crosses_sites(headers: Headers, host: str, *, has_effects: bool) -> str | None:
+def _crosses_sites(headers: Headers, host: str, reach: Reach, *, has_effects: bool) -> str | None:
     """Return why the browser's headers show a request from another site.
 
-    Return None if they don't. A browser sends ``Sec-Fetch-Site`` to this machine and over TLS, and ``Origin``
-    with requests that change something. If both headers are missing, this function checks ``Referer``, but
-    only of a request with effects. It doesn't check the ``Referer`` of other requests, because a proxy may
-    replace the host's name, and the page must be readable through such a proxy.
+    Return None if they don't, or if pages of that origin may use the API. A browser sends ``Sec-Fetch-Site``
+    to this machine and over TLS, and ``Origin`` with requests that change something. If both headers are
+    missing, this function checks ``Referer``, but only of a request with effects. It doesn't check the
+    ``Referer`` of other requests, because a proxy may replace the host's name, and the page must be readable
+    through such a proxy.
 
     https://www.w3.org/TR/fetch-metadata/
     """
     expected = "expected a request from this site's own pages"
+    origin = headers.get("origin")
+    if origin in reach.allowed_origins:
+        return None
     site = headers.get("sec-fetch-site")
     if site not in (None, "same-origin", "none"):
         return f"{expected}, found Sec-Fetch-Site: {site}"
-    origin = headers.get("origin")
-    if origin is not None and origin.partition("://")[2].lower() != host.lower():
-        return f"{expected}, found Origin: {origin!r}"
+    if origin is not None and not reach.is_own_origin(origin, host):
+        return (
+            f"{expected}, found Origin: {origin!r} and Host: {host!r}. If a proxy serves them there, let it "
+            "pass the host, or start the server with --allowed-host"
+        )
     referer = headers.get("referer")
     if has_effects and site is None and origin is None and referer:
-        came_from = referer.partition("://")[2].partition("/")[0]
-        if came_from.lower() != host.lower():
+        came_from = "/".join(referer.split("/")[:3])
+        if not reach.is_own_origin(came_from, host):
             return f"{expected}, found Referer: {referer!r}"
     return None
 
@@ -219,11 +224,3 @@ def _is_visit(headers: Headers) -> bool:
     if mode is None:
         return "text/html" in headers.get("accept", "")
     return mode == "navigate" and headers.get("sec-fetch-dest") == "document"
-
-
-def _name(host: str) -> str:
-    """Return a Host header without its port."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
-    except ValueError:
-        return ""

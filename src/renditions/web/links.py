@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 from urllib.parse import quote
@@ -31,16 +32,21 @@ class Links(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class LocalLinks:
     """URLs of this server."""
 
+    root_path: str = ""
+    """The path below which clients reach the server."""
+
     def original(self, record: Record) -> str:
         """See :meth:`Links.original`."""
-        return f"/originals/{quote(record.name)}"
+        return f"{self.root_path}/originals/{quote(record.name)}"
 
     def rendition(self, record: Record, output: Output) -> str:
         """See :meth:`Links.rendition`. Clients may cache the content of this URL for ever."""
-        return f"/renditions/{quote(output.rendition, safe='')}/{quote(record.name)}?v={output.etag}"
+        rendition = quote(output.rendition, safe="")
+        return f"{self.root_path}/renditions/{rendition}/{quote(record.name)}?v={output.etag}"
 
 
 Sign = Callable[[str, int, str | None], str]

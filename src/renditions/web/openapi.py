@@ -34,10 +34,10 @@ _SIGNATURE = [
 ]
 
 
-def describe_api(pipeline: Pipeline, paths: Container[str]) -> dict[str, Any]:
+def describe_api(pipeline: Pipeline, paths: Container[str], root_path: str = "") -> dict[str, Any]:
     """Return the OpenAPI document of this pipeline's API.
 
-    It describes the paths that this server serves.
+    It describes the paths that this server serves, below ``root_path``.
     """
     # Without a log-out, a gateway decides which requests it lets through, and it knows no signatures.
     signature = _SIGNATURE if "/logout" in paths else []
@@ -48,6 +48,7 @@ def describe_api(pipeline: Pipeline, paths: Container[str]) -> dict[str, Any]:
             "version": version("renditions"),
             "description": "Read and manage pictures and the renditions that the pipeline file declares.",
         },
+        "servers": [{"url": root_path or "/"}],
         "paths": {path: item for path, item in _paths(pipeline, signature).items() if path in paths},
         "components": {
             "schemas": describe_shapes(pipeline),

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import secrets
 import socket
+import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.follow import Hints
@@ -26,14 +28,14 @@ from renditions.runtime.reload import Session
 from renditions.runtime.status import Waiting
 from renditions.web.app import make_app
 from renditions.web.connections import Connections, Limits
-from renditions.web.guard import hosts_of
 from renditions.web.links import LocalLinks
 from renditions.web.live import Announcements
 from renditions.web.pictures import picture_item
+from renditions.web.placing import place
+from renditions.web.reach import Reach
 from renditions.web.service import SUPERSEDED, Service
 from renditions.web.signing import SigningKeys
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SECRET_BYTES = 32
 SHUTDOWN_SECONDS = 5
 GONE_SECONDS = 60
@@ -62,18 +64,58 @@ def open_listener(host: str, port: int) -> socket.socket:
             f"can't listen on {host}:{port} ({error.strerror}). "
             "If another program uses the port, choose another --port."
         ) from error
-    # Accepted connections inherit this (tcp(7)). It ends those whose client has gone without a word.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_SECONDS * 1000)
+    notice_gone(listener)
     return listener
+
+
+def notice_gone(listener: socket.socket) -> None:
+    """Let the system end connections whose client has gone without a word.
+
+    Accepted connections inherit these options (tcp(7)). The first ones are for connections on which the
+    server sends nothing, the last one is for bytes that the client doesn't acknowledge. Not every system has
+    all of them.
+    """
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        ("TCP_KEEPIDLE", GONE_SECONDS // 2),
+        ("TCP_KEEPINTVL", GONE_SECONDS // 6),
+        ("TCP_KEEPCNT", 3),
+        ("TCP_USER_TIMEOUT", GONE_SECONDS * 1000),
+    ):
+        if hasattr(socket, option):
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+def open_certificate(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """Return what the server proves who it is with; None if neither file is given.
+
+    Raises:
+        UsageError: Only one of the files is given, or they aren't a certificate and its key.
+
+    """
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise UsageError("TLS needs both files: --tls-cert and --tls-key")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        # With this function, OpenSSL doesn't ask for the password of an encrypted key.
+        context.load_cert_chain(certificate, key, password=lambda: "")
+    except OSError as error:
+        raise UsageError(
+            f"can't use {certificate} and {key} for TLS ({error}). Both must be readable PEM files: the "
+            "certificate with its chain, and its key without a password."
+        ) from error
+    return context
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """Where the server listens, and what its clients need."""
 
-    host: str
+    reach: Reach
+    tls: ssl.SSLContext | None
+    """How the server proves who it is. None if it speaks plain HTTP."""
     token: str | None
     keys: SigningKeys | None
     """The keys of signed URLs. None to derive one from the secret beside the catalog."""
@@ -92,12 +134,12 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
         Failed: The folder or the catalog went away.
 
     """
-    if access.token is None and access.host not in LOOPBACK:
-        raise UsageError(f"other machines can reach {access.host!r}, so a token is needed: pass --token")
+    if access.token is None and access.reach.is_for_others:
+        raise UsageError("other machines can reach the server, so a token is needed: pass --token")
     parts, stop = session.parts, session.ended
     announcements = Announcements()
     hints = Hints()
-    links = LocalLinks()
+    links = LocalLinks(access.reach.root_path)
     waiting = Waiting()
 
     def announce(outcome: Outcome) -> None:
@@ -126,12 +168,12 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
         app = make_app(
             service,
             secret=find_secret(parts.pipeline, parts.directory) or secrets.token_bytes(SECRET_BYTES),
-            hosts=hosts_of(access.host),
+            reach=access.reach,
             token=access.token,
             keys=access.keys,
             is_public=access.is_public,
         )
-        server = _Server(_configure(app), announcements, stop)
+        server = _Server(_configure(app, access), announcements, stop)
         with ThreadPoolExecutor(1, thread_name_prefix="follower") as executor:
             following = None
             if session.standing:
@@ -149,13 +191,15 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
             following.result()
 
 
-def _configure(app: Callable[..., Any]) -> uvicorn.Config:
+def _configure(app: ASGIApp, access: Access) -> uvicorn.Config:
+    connections = Connections(Limits(), access.reach.is_trusted_proxy, access.tls)
     return uvicorn.Config(
-        app,
+        place(app, access.reach),
+        proxy_headers=False,  # ``place`` believes only the proxies that the user named
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        http=Connections(Limits()).protocol,  # type: ignore[arg-type]  # uvicorn only calls it
+        http=connections.protocol,  # type: ignore[arg-type]  # uvicorn only calls it
     )
 
 

@@ -94,20 +94,22 @@ class SigningKeys:
         """
         return cls((SigningKey("own", hmac.new(secret, b"signed URLs", hashlib.sha256).digest()),))
 
-    def sign(self, url: str, *, expires_at_seconds: int) -> str:
+    def sign(self, url: str, *, expires_at_seconds: int, root_path: str = "") -> str:
         """Return a URL or a path with its signature.
 
         Args:
             url: The URL of a rendition or an original, percent-encoded, as the API's ``links`` have it.
             expires_at_seconds: When the URL expires, in Unix time. Browsers keep a picture only under the
                 same URL, so round this time, for example to the next full hour.
+            root_path: The path with which the URL begins if the server has ``--root-path``. It isn't signed.
 
         Raises:
             UsageError: URLs with this path can't be signed, or the URL is signed already.
 
         """
         split = urlsplit(url)
-        path, key, expires = unquote(split.path), self.keys[0], str(expires_at_seconds)
+        path = unquote(split.path).removeprefix(root_path.rstrip("/"))
+        key, expires = self.keys[0], str(expires_at_seconds)
         if not path.startswith(SIGNED_PATHS) or is_signed(split.query) or not _EXPIRY.fullmatch(expires):
             raise UsageError(
                 f"can't sign {url!r}: expected an unsigned URL below {' '.join(SIGNED_PATHS)} and a Unix time"

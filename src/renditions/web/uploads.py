@@ -84,6 +84,8 @@ class LocalUploads:
 
     service: Service
     secret: bytes
+    root_path: str = ""
+    """The path below which clients reach the server."""
 
     def make_form(self, name: str, content_type: str, size_bytes: int, *, replace: bool) -> UploadForm:
         """See :meth:`Uploads.make_form`."""
@@ -103,7 +105,7 @@ class LocalUploads:
             "policy": policy,
             "x-signature": self._sign(policy),
         }
-        return UploadForm(name, "/uploads/file", fields, expires_at)
+        return UploadForm(name, f"{self.root_path}/uploads/file", fields, expires_at)
 
     def check_form(self, fields: dict[str, str]) -> dict[str, Any]:
         """Check the form's signature and the upload's fields.

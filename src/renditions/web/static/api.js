@@ -8,6 +8,9 @@ export const isPassing = (status) => status === 429 || status >= 500;
 // If the server sets no cookie, the page keeps the token until the tab is closed.
 export const TOKEN = 'token';
 
+// The URL of a path of the API. The server may be below a path of another one.
+export const urlOf = (path) => new URL(`..${path}`, import.meta.url);
+
 export async function call(method, path, body) {
   const token = sessionStorage.getItem(TOKEN);
   const options = { method, headers: token ? { Authorization: `Bearer ${token}` } : {} };
@@ -15,9 +18,9 @@ export async function call(method, path, body) {
     options.headers['Content-Type'] = 'application/json';
     options.body = JSON.stringify(body);
   }
-  const response = await fetch(path, options);
+  const response = await fetch(urlOf(path), options);
   if (response.status === 401) {
-    location.assign('/login');
+    location.assign(urlOf('/login'));
     return new Promise(() => {}); // the browser leaves this page
   }
   if (!response.ok) {

@@ -1,6 +1,6 @@
 // The page: dropped files, the server's events, and the gallery.
 
-import { TOKEN, call, element, formatBytes, formatSeconds, insist } from './api.js';
+import { TOKEN, call, element, formatBytes, formatSeconds, insist, urlOf } from './api.js';
 import { Gallery } from './gallery.js';
 import * as pictureView from './picture.js';
 import * as status from './status.js';
@@ -79,7 +79,7 @@ async function lookAgain() {
 
 // Listens to events if the server can hold a connection open; otherwise polls.
 function listen() {
-  const events = new EventSource('/events');
+  const events = new EventSource(urlOf('/events'));
   let heard = false;
   events.addEventListener('hello', () => { heard = true; connection.textContent = 'live'; });
   events.addEventListener('picture', (event) => tell(JSON.parse(event.data)));
@@ -101,7 +101,7 @@ function poll() {
 
 // If the server sets a cookie, its page has a button of its own.
 if (sessionStorage.getItem(TOKEN)) {
-  const logOut = () => { sessionStorage.removeItem(TOKEN); location.assign('/login'); };
+  const logOut = () => { sessionStorage.removeItem(TOKEN); location.assign(urlOf('/login')); };
   document.querySelector('footer').append(element('button', { type: 'button', onclick: logOut }, 'Log out'));
 }
 

@@ -4,7 +4,7 @@ import { call, element, TOKEN } from './api.js';
 
 const api = await call('GET', '/openapi.json');
 // A link can't send a token.
-if (sessionStorage.getItem(TOKEN)) document.querySelector('[href="/openapi.json"]').href = URL.createObjectURL(new Blob([JSON.stringify(api)], { type: 'application/json' }));
+if (sessionStorage.getItem(TOKEN)) document.querySelector('[href="openapi.json"]').href = URL.createObjectURL(new Blob([JSON.stringify(api)], { type: 'application/json' }));
 const root = document.querySelector('#operations');
 for (const [path, methods] of Object.entries(api.paths)) {
   for (const [method, operation] of Object.entries(methods)) {

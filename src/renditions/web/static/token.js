@@ -1,10 +1,10 @@
 // Asks for a token if the server sets no cookie.
 
-import { TOKEN } from './api.js';
+import { TOKEN, urlOf } from './api.js';
 
 document.querySelector('#refused').hidden = !sessionStorage.getItem(TOKEN);
 document.querySelector('form').addEventListener('submit', (event) => {
   event.preventDefault();
   sessionStorage.setItem(TOKEN, document.querySelector('#token').value.trim());
-  location.replace('/');
+  location.replace(urlOf('/'));
 });
