@@ -2,9 +2,11 @@
 
 The slow clients are hostile, and the others are honest. A server of ``renditions serve`` gets 32 honest
 clients, each with one request after the other. Meanwhile 1,001 sockets of one kind are kept open: if the
-server closes one, the benchmark opens another. ``KINDS`` lists the kinds. The attack with each kind lasts
-longer than the server's own limits. The benchmark counts the honest requests that failed, and takes the 99th
-percentile of their time before, during and after the attack. The results go into ``docs/security.md``.
+server closes one, the benchmark opens another. ``KINDS`` lists the kinds. A last kind, ``HALF_OPEN``, opens
+sockets whose machine then vanishes from the network (``web.vanishing``), again and again. The attack with
+each kind lasts longer than the server's own limits. The benchmark counts the honest requests that failed, and
+takes the 99th percentile of their time before, during and after the attack. The results go into
+``docs/security.md``.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from socket import SO_RCVBUF, SOL_SOCKET, create_connection, socket
@@ -24,6 +26,7 @@ from socket import SO_RCVBUF, SOL_SOCKET, create_connection, socket
 from benchmarks.report import describe_machine, replace_section, to_markdown, to_text, today
 from commands import draw, run, write_pipeline
 from web.browser import find_port, start_server, wait_for
+from web.vanishing import Vanishing, vanishing
 
 DOCUMENT = Path("docs/security.md")
 ATTACKERS = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
@@ -46,6 +49,14 @@ KINDS: dict[str, tuple[bytes, bytes]] = {
 }
 """What each socket sends first, and then once a second."""
 
+HALF_OPEN = "half-open: the client's machine vanished"
+AUTHORIZED = b"Authorization: Bearer right\r\n"
+VANISHED = ("", HEAD.decode(), (UPLOAD + b"{").decode(), (LARGE[:-2] + AUTHORIZED + b"\r\n").decode())
+"""What the sockets of ``HALF_OPEN`` send before their machine vanishes."""
+EVERYWHERE = ("--host", "0.0.0.0", "--token", "right")  # noqa: S104 - the namespace has another address
+VANISH_SECONDS = 10
+"""How often the sockets are opened again."""
+
 
 class Honest:
     """Clients that send one request after the other, and count and time them."""
@@ -64,7 +75,7 @@ class Honest:
             began = time.perf_counter()
             connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
             try:
-                connection.request("GET", "/pictures?limit=10")
+                connection.request("GET", "/pictures?limit=10", headers={"Authorization": "Bearer right"})
                 answer = connection.getresponse()
                 answer.read()
                 if answer.status != 200:
@@ -124,6 +135,28 @@ def attacked(port: int, count: int, kind: str) -> Iterator[None]:
             client.close()
 
 
+@contextmanager
+def vanished(clients: Vanishing, port: int, count: int) -> Iterator[None]:
+    """Open ``count`` sockets, let their machine vanish, and do it again and again."""
+    ends = threading.Event()
+
+    def keep() -> None:
+        while not ends.is_set():
+            clients.come_back()
+            with suppress(OSError):  # the server may have no room now
+                clients.connect(port, count, VANISHED)
+            clients.vanish()
+            ends.wait(VANISH_SECONDS)
+
+    thread = threading.Thread(target=keep)
+    thread.start()
+    try:
+        yield
+    finally:
+        ends.set()
+        thread.join()
+
+
 def _open(port: int, index: int, first: bytes) -> socket:
     client = create_connection(("127.0.0.1", port), 5, (ATTACKERS[index % len(ATTACKERS)], 0))
     client.setsockopt(SOL_SOCKET, SO_RCVBUF, 4096)
@@ -149,9 +182,23 @@ def main() -> None:
     parser.add_argument("--sockets", type=int, default=1001)
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=45.0, help="how long each kind lasts")
+    parser.add_argument("--kind", choices=[*KINDS, HALF_OPEN], action="append", help="default: all")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, _served(Path(folder)) as port:
-        rows = [_measure(port, kind, asked.sockets, asked.clients, asked.seconds) for kind in KINDS]
+    rows = []
+    for kind in asked.kind or (*KINDS, HALF_OPEN):
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+            if kind == HALF_OPEN:
+                try:
+                    clients = stack.enter_context(vanishing())
+                except OSError as error:
+                    print(f"NOT MEASURED: {kind}: this user can't make network namespaces ({error})")
+                    continue
+                port = stack.enter_context(_served(Path(folder), *EVERYWHERE))
+                attack = vanished(clients, port, asked.sockets)
+            else:
+                port = stack.enter_context(_served(Path(folder)))
+                attack = attacked(port, asked.sockets, kind)
+            rows.append(_measure(port, kind, attack, asked.clients, asked.seconds))
     table = [
         [
             "sockets",
@@ -168,15 +215,18 @@ def main() -> None:
         f"{today()}, {describe_machine()}; {asked.sockets:,} sockets, {asked.clients} honest clients, "
         f"{asked.seconds:g} s of each kind (`python -m benchmarks.slow_clients`)."
     )
-    replace_section("slow clients", f"{text}\n\n{to_markdown(table)}", DOCUMENT)
+    if asked.kind is None:
+        replace_section("slow clients", f"{text}\n\n{to_markdown(table)}", DOCUMENT)
 
 
-def _measure(port: int, kind: str, sockets: int, clients: int, seconds: float) -> list[str]:
+def _measure(
+    port: int, kind: str, attack: AbstractContextManager[None], clients: int, seconds: float
+) -> list[str]:
     honest = Honest(port, clients)
     try:
         time.sleep(5)
         before = honest.take()
-        with attacked(port, sockets, kind):
+        with attack:
             time.sleep(seconds)
             during = honest.take()
         time.sleep(2)
@@ -191,7 +241,7 @@ def _measure(port: int, kind: str, sockets: int, clients: int, seconds: float) -
 
 
 @contextmanager
-def _served(folder: Path) -> Iterator[int]:
+def _served(folder: Path, *options: str) -> Iterator[int]:
     """Serve a few pictures, one of them large."""
     write_pipeline(folder, "[renditions.thumb]\nwidth = 200\n", "[accept]\nmax_bytes = 100_000_000\n")
     for number in range(20):
@@ -200,7 +250,7 @@ def _served(folder: Path) -> Iterator[int]:
     if run(folder, "sync").code:
         raise SystemExit("the sync failed")
     port = find_port()
-    server = start_server(folder, port)
+    server = start_server(folder, port, *options)
     try:
         wait_for(f"http://127.0.0.1:{port}")
         yield port
