@@ -226,6 +226,19 @@ def test_the_clients_of_one_address_leave_room_for_those_of_another_address() ->
         assert other.recv(1000).startswith(b"HTTP/1.1 200")
 
 
+def test_an_address_whose_connections_are_all_busy_makes_room_for_another_address() -> None:
+    """Clients that asked for large answers are busy while the server reads the files."""
+    patient = Limits(head_seconds=1000, check_seconds=1000, most=3, most_of_address=3)
+    with serving(patient) as port, ExitStack() as stack:
+        for _ in range(3):
+            busy = stack.enter_context(connect(port, "127.0.0.2"))
+            busy.sendall(BUSY)
+            assert b"100 Continue" in busy.recv(1000)
+            busy.sendall(b"x")
+        time.sleep(LIMITS.check_seconds)
+        assert ask(port).startswith(b"HTTP/1.1 200")
+
+
 def test_a_proxy_may_have_more_connections_than_the_client_of_one_address() -> None:
     patient = Limits(head_seconds=1000, check_seconds=1000, most=6, most_of_address=2)
     with (

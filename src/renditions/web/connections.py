@@ -71,6 +71,8 @@ class Connections:
         self.tls = tls
         self._is_shared = is_shared
         self._counts: Counter[str] = Counter()
+        self._admitted: dict[str, dict[Connection, None]] = {}
+        """For each address, its connections, the oldest first."""
         self._waiting: dict[str, dict[Connection, None]] = {}
         """For each address, the connections that wait for their client, the longest wait first."""
 
@@ -90,28 +92,48 @@ class Connections:
         the server has room, but the client's own address has all of its places taken, the method ends a
         connection of that address. So clients that send and read nothing make room for others, and clients of
         one address can't take the places of another. If none of the address's connections waits for its
-        client, there is no room.
+        client, the oldest one ends, unless the address is a proxy's, or has no more than the client's own.
         """
         limits, address = self.limits, connection.address
-        gives_way = address
-        if self._counts[address] < limits.most_of_address or self._is_shared(address):
-            if self._counts.total() < limits.most:
-                self._counts[address] += 1
-                return True
-            gives_way = max((address, *self._waiting), key=self._counts.__getitem__)
-        waiting = self._waiting.get(gives_way)
-        if not waiting:
+        leaving: Connection | None = None
+        if self._counts[address] >= limits.most_of_address and not self._is_shared(address):
+            leaving = self._find_waiting(address)
+        elif self._counts.total() < limits.most:
+            self._add(connection)
+            return True
+        else:
+            leaving = self._find_leaving(address)
+        if leaving is None:
             return False
-        next(iter(waiting)).abort()
-        self._counts[address] += 1
+        leaving.abort()
+        self._add(connection)
         return True
+
+    def _find_leaving(self, address: str) -> Connection | None:
+        """Return the connection that makes room for one of this address."""
+        largest = max(self._counts, key=self._counts.__getitem__)
+        if self._counts[largest] > self._counts[address] + 1:
+            waiting = self._find_waiting(largest)
+            if waiting or not self._is_shared(largest):
+                return waiting or next(iter(self._admitted[largest]))
+        return self._find_waiting(max((address, *self._waiting), key=self._counts.__getitem__))
+
+    def _find_waiting(self, address: str) -> Connection | None:
+        """Return the connection of an address that has waited longest for its client."""
+        return next(iter(self._waiting.get(address, ())), None)
+
+    def _add(self, connection: Connection) -> None:
+        self._counts[connection.address] += 1
+        self._admitted.setdefault(connection.address, {})[connection] = None
 
     def remove(self, connection: Connection) -> None:
         """Remove a connection that ``admit`` has added."""
         self.stop_waiting(connection)
         self._counts[connection.address] -= 1
+        del self._admitted[connection.address][connection]
         if not self._counts[connection.address]:
             del self._counts[connection.address]
+            del self._admitted[connection.address]
 
     def wait(self, connection: Connection) -> None:
         """Note that from now on a connection waits for its client to send or to read."""
