@@ -7,12 +7,13 @@ from typing import Any
 
 from renditions.core.content import Reader
 from renditions.core.difference import TOUCHED
+from renditions.core.outcome import Outcome
 from renditions.errors import StoreFailed
 from renditions.model.notices import Notice
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
 from renditions.model.record import Record
-from world import NAME, World, hash_render, make_pipeline
+from world import NAME, Steps, World, hash_render, make_pipeline
 
 
 def never_render(*_: Any) -> Any:
@@ -138,3 +139,18 @@ def test_a_picture_touched_during_rendering_is_recorded_before_its_notice_is_sen
     world.upload(NAME, b"two")
     world.processor(render=touch_and_render, notifiers=notifiers).process(NAME)
     assert recorded == [True]
+
+
+def test_a_file_that_grows_over_the_byte_limit_before_it_is_read_is_rejected() -> None:
+    def process(steps: Steps) -> tuple[World, Outcome]:
+        world = World()
+        world.pipeline = replace(world.pipeline, accept=Accept(max_bytes=10))
+        world.upload(NAME, b"nine byte")
+        steps.before = lambda: world.upload(NAME, b"eleven bytes")
+        return world, world.processor(steps=steps).process(NAME)
+
+    steps = Steps()
+    process(steps)
+    world, outcome = process(Steps(at=steps.names.index("MemoryStore.stream")))
+    assert (outcome.result, outcome.reason) == ("rejected", "expected at most 10 bytes, found 12")
+    assert not list(world.output.list())
