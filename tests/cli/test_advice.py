@@ -238,4 +238,4 @@ def test_the_history_says_the_reason_for_what_follows_a_partial_retry(folder: Pa
     assert run(folder, "retry", NAME, "--rendition", "thumb").code == 0
     history = run(folder, "show", NAME).out
     assert "thumb is missing from the output store" in history
-    assert "its record is brought up to date after work on some renditions" in history
+    assert "its record must be updated after a run for only some renditions" in history

@@ -278,7 +278,7 @@ def test_a_tiff_whose_palette_is_cut_off_is_rejected() -> None:
 
 def test_a_heic_without_a_size_is_rejected() -> None:
     source = heic(photo(96, 64)).replace(b"ispe", b"isp\xff")
-    reason = "the heic header doesn't have the picture's size"
+    reason = "the heic header lacks the picture's size"
     assert str(render(source, Accept(), RECIPES).rejected) == reason
 
 

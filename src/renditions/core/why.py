@@ -101,5 +101,5 @@ def why_update(
     if not record.goal:
         kept = "all its outputs are compared again"
         if ask.renditions is not None:
-            kept = "its record is brought up to date after work on some renditions"
+            kept = "its record must be updated after a run for only some renditions"
     return next((text for holds, text in reasons if holds), kept)

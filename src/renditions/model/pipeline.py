@@ -139,7 +139,7 @@ class Analyze:
     sharpness: Annotated[
         bool,
         "Record the sharpness: the variance of the Laplacian of the luminance, measured at no more than 512 "
-        "pixels on a side. A sharp photo has some hundreds, a blurred one less than 100.",
+        "pixels on a side. Sharp photos have some hundreds, blurred ones less than 100.",
     ] = False
     transparency: Annotated[bool, "Record whether any pixel is transparent."] = False
 

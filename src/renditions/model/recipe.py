@@ -64,8 +64,8 @@ class Watermark:
     text: Annotated[Line | None, "A line of text, drawn with a thin outline of the opposite tone."] = None
     font: Annotated[
         FontFile | None,
-        "A TrueType or OpenType font file or collection, relative to this file. Open Sans, which is bundled, "
-        "draws what the font lacks, and everything without a font.",
+        "A TrueType or OpenType font file or collection, relative to this file. The bundled Open Sans draws "
+        "the characters that the font lacks, and all text if no font is named.",
     ] = None
     face: Annotated[
         Annotated[int, Range(0, 255)] | None,
@@ -191,7 +191,7 @@ class Rendition:
     enlarge: Annotated[bool, "Whether a picture smaller than the box is enlarged."] = False
     pixel_ratio: Annotated[
         Annotated[float, Range(1, 5)],
-        "A factor for width, height, blur, pixelate, corners and padding, for screens with many pixels.",
+        "Multiplies width, height, blur, pixelate, corners and padding, for high-resolution screens.",
     ] = 1.0
     crop: Annotated[
         Region | None, "The part of the upright picture to use: left, top, width and height in percent."

@@ -57,7 +57,7 @@ REVISIONS: tuple[Revision, ...] = (
         11, "output", "pdf", "Pages keep their size on paper, and two-tone pages are stored without loss."
     ),
     Revision(12, "text", "declared fonts", "Texts in a declared font aren't hinted."),
-    Revision(13, "source", "pdf", "Text in fonts that a page lacks is the same on every machine."),
+    Revision(13, "source", "pdf", "Text in a font that a page doesn't embed is the same everywhere."),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 

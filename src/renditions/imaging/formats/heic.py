@@ -41,7 +41,7 @@ def read_header(content: bytes, _: int) -> Header:
     with _translated("the heic header is damaged"):
         picture = _open(content)
         if not all(picture.size):
-            raise Undecodable("the heic header doesn't have the picture's size")
+            raise Undecodable("the heic header lacks the picture's size")
         bands = 1 if picture.mode.startswith("L") else 3
         frames = count_frames(content)
         code = read_code(content)

@@ -129,7 +129,7 @@ class References:
 
 def _check_depth(depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise NotAccepted(f"expected references at most {MAX_DEPTH} deep, found more")
+        raise NotAccepted(f"the references are nested more than {MAX_DEPTH} deep")
 
 
 _RULE = "\0"

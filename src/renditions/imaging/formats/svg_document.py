@@ -185,7 +185,7 @@ class _Reader:
     def _count(self, attributes: dict[str, str]) -> None:
         self._elements += 1
         if len(self._open) >= MAX_DEPTH:
-            raise NotAccepted(f"expected elements at most {MAX_DEPTH} deep, found more")
+            raise NotAccepted(f"the elements are nested more than {MAX_DEPTH} deep")
         if self._elements > MAX_ELEMENTS:
             raise NotAccepted(f"expected at most {MAX_ELEMENTS:,} elements, found more")
         for value in attributes.values():
