@@ -255,9 +255,13 @@ def _check_points(rendition: Rendition, place: str) -> Iterator[Problem]:
     if rendition.focus and rendition.fit != "cover":
         yield Problem(f"{place}.focus", 'fit = "cover" with a focus', repr(rendition.fit))
     if rendition.focus and rendition.gravity != "center":
-        yield Problem(f"{place}.gravity", "none beside a focus", repr(rendition.gravity))
+        yield Problem(f"{place}.gravity", "no gravity with a focus", repr(rendition.gravity))
     if rendition.gravity == "focus" and rendition.trim is not None:
-        yield Problem(f"{place}.trim", 'none with gravity = "focus": it moves the point', f"{rendition.trim}")
+        yield Problem(
+            f"{place}.trim",
+            'no trim with gravity = "focus", because trim moves the point',
+            f"{rendition.trim}",
+        )
 
 
 def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
@@ -284,7 +288,9 @@ def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
         if getattr(rendition, field) != getattr(default, field):
             value = getattr(rendition, field)
             found = "a table" if is_dataclass(value) else repr(value)
-            yield Problem(f"{place}.{field}", f"none with {name}, which contains the file unchanged", found)
+            yield Problem(
+                f"{place}.{field}", f"no {field} with {name}, which contains the file unchanged", found
+            )
 
 
 def _check_pages(rendition: Rendition, place: str) -> Iterator[Problem]:
@@ -327,7 +333,7 @@ def _check_encoding(rendition: Rendition, place: str) -> Iterator[Problem]:
             f"{place}.lossless", f"false, or the format {_LOSSLESS_CHOICE} instead of {name}", "true"
         )
     if rendition.lossless and rendition.quality is not None:
-        yield Problem(f"{place}.quality", "none beside lossless = true", str(rendition.quality))
+        yield Problem(f"{place}.quality", "no quality with lossless = true", str(rendition.quality))
     if rendition.effort is not None and (facts.effort is None or rendition.effort > facts.effort.high):
         expected = (
             f"an effort from {facts.effort.low} to {facts.effort.high}" if facts.effort else "no effort"
@@ -342,13 +348,13 @@ def _check_encoder_choices(rendition: Rendition, place: str) -> Iterator[Problem
         value = getattr(rendition, field)
         if value != getattr(default, field) and rendition.format not in formats:
             found = f"{str(value).lower()} with {rendition.format}"
-            yield Problem(f"{place}.{field}", f"{' or '.join(formats)} for it", found)
+            yield Problem(f"{place}.{field}", f"the format {' or '.join(formats)} for this field", found)
     if rendition.target != default.target and rendition.quality != "auto":
         yield Problem(f"{place}.target", 'quality = "auto" with a target', repr(rendition.quality))
     if rendition.max_bytes is not None and rendition.lossless:
-        yield Problem(f"{place}.max_bytes", "none beside lossless = true", f"{rendition.max_bytes:,}")
+        yield Problem(f"{place}.max_bytes", "no max_bytes with lossless = true", f"{rendition.max_bytes:,}")
     if rendition.chroma != default.chroma and rendition.lossless:
-        yield Problem(f"{place}.chroma", "none beside lossless = true", repr(rendition.chroma))
+        yield Problem(f"{place}.chroma", "no chroma with lossless = true", repr(rendition.chroma))
 
 
 def _check_auto(rendition: Rendition, place: str) -> Iterator[Problem]:
