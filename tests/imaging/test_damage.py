@@ -53,7 +53,7 @@ def test_a_truncated_file_is_rejected_wherever_it_ends(kind: str) -> None:
         result = render(whole[:end], Accept(), RECIPES)
         assert result.rejected, f"{kind} cut at {end} of {len(whole)}"
         assert result.made == {}
-        assert re.search("is damaged|ends before its|ends too early|found", result.rejected.text)
+        assert re.search("is damaged|is empty|ends before its|ends too early|found", result.rejected.text)
         assert result.rejected.code == "source-unreadable"
 
 
