@@ -69,7 +69,7 @@ FULL = Record(
     ),
     wishes=Wishes(Focus(x=33.3, y=100), ("large", "text")),
     outputs=(
-        Output("small", "a/é 🖼.jpg/small.jpg", "o1", "e1", "f1", "jpeg", 10, 2, 1),
+        Output("small", "a/é 🖼.jpg/small.jpg", "o1", "e1", "f1", "jpeg", 10, 2, 1, focus=Focus(x=12.5, y=0)),
         Output("text", "a/é 🖼.jpg/text.txt", "o2", "e1", "f2", "base64", 0, sha256="ab", is_restored=True),
     ),
     stand_ins=(("wide", "small"), ("wider", "small")),

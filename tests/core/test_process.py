@@ -104,6 +104,26 @@ def test_a_picture_is_cropped_around_its_focus_and_keeps_it_when_replaced(world:
     assert {output.rendition: output.fingerprint for output in record.outputs}["square"] != first["square"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(None, Focus(x=10, y=20)), (Focus(x=1, y=2), Focus(x=10, y=20)), (Focus(x=1, y=2), None)],
+)
+def test_the_history_says_that_the_focus_changed(
+    world: World, before: Focus | None, after: Focus | None
+) -> None:
+    square = Rendition(width=9, height=9, fit="cover", gravity="focus")
+    world.pipeline = make_pipeline(square=square, large=Rendition())
+    world.upload(NAME, b"one")
+    for focus in (None, before, after):
+        world.processor().process(NAME)
+        assert wish(world.catalog, world.record(NAME), Wishes(focus))
+    world.processor().process(NAME)
+    assert world.record(NAME).history[-2].reason == "square was made before the focus changed"
+    world.pipeline = make_pipeline(square=replace(square, width=8), large=Rendition())
+    world.processor().process(NAME)
+    assert world.record(NAME).history[-2].reason == "square was made with another recipe"
+
+
 def test_a_rendition_on_demand_is_made_on_request_and_updated_from_then_on(world: World) -> None:
     zoom = Rendition(width=9, on_demand=True)
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), "zoom": zoom})

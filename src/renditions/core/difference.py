@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from renditions.model.retired import Retired
 from renditions.model.wishes import NO_WISHES
 
 IN_PROGRESS = "another process is working on it"
+UNFINISHED = "it is still being written"
 
 TOUCHED = "its content is unchanged"
 REFRESHED = "its outputs have other ETags, but the same content"
@@ -180,10 +181,9 @@ def compare(
     if found is None:
         return _compare_missing(pipeline, name, record, now, ask)
     if not found.complete:
-        why = "it is still being written"
         seconds = max(RECHECK.total_seconds(), pipeline.source.settle - found.unchanged_seconds)
         pause = timedelta(seconds=seconds)
-        return Difference(name, "wait", why, found=found, record=record, again_after=pause)
+        return Difference(name, "wait", UNFINISHED, found=found, record=record, again_after=pause)
     wishes = record.wishes if record else NO_WISHES
     keys = pipeline.output_keys(name, found.etag, wishes, seen.sha256)
     if record is None:
@@ -358,7 +358,9 @@ def _why_stale(
     made = output.rendition
     missed = pipeline.revisions_since(output.fingerprint, made, record.wishes, record.source_format)
     if missed is None:
-        return "was made with another recipe"
+        wishes = replace(record.wishes, focus=output.focus)
+        made_for = pipeline.revisions_since(output.fingerprint, made, wishes, record.source_format)
+        return "was made with another recipe" if made_for is None else "was made before the focus changed"
     if missed:
         return f"was made by an older engine ({', '.join(revision.name for revision in missed)})"
     if made == rendition and output.key != keys[rendition]:

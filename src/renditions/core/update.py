@@ -335,6 +335,7 @@ class Updater:
             height=rendered.height,
             sha256=hashlib.sha256(rendered.content).hexdigest(),
             is_restored=rendition in difference.drift,
+            focus=record.wishes.focus if self.pipeline.renditions[rendition].gravity == "focus" else None,
         )
 
     def _refuse(self, begun: Begun, record: Record, reason: Reason) -> Record:

@@ -70,6 +70,8 @@ class Output:
 
     Renditions does this only once.
     """
+    focus: Focus | None = None
+    """The picture's focus when the output was made, if the recipe depends on it."""
     unknown: Unknown = ()
 
     def to_item(self) -> dict[str, Any]:
@@ -77,12 +79,15 @@ class Output:
         names = (field.name for field in dataclasses.fields(self))
         item = {name: getattr(self, name) for name in names if name not in ("rendition", "unknown")}
         item["is_restored"] = self.is_restored or None
+        item["focus"] = dataclasses.asdict(self.focus) if self.focus else None
         return without_empty(item) | decode_unknown(self.unknown)
 
     @classmethod
     def from_item(cls, rendition: str, item: Mapping[str, Any]) -> Output:
         """Return the output that :meth:`to_item` turned into ``item``."""
         known, unknown = split_known(item, cls)
+        if "focus" in known:
+            known["focus"] = Focus(**known["focus"])
         return cls(rendition=rendition, **known, unknown=unknown)
 
 
