@@ -94,3 +94,35 @@ def test_a_file_becomes_a_picture_after_it_was_unchanged_for_the_declared_settle
     refused = run(tmp_path, "check")
     assert refused.code == 2
     assert "source.settle: expected a duration" in refused.err
+
+
+def test_status_names_files_that_are_still_being_written_and_says_why_pictures_were_rejected(
+    tmp_path: Path,
+) -> None:
+    write_source(tmp_path, 'settle = "1 h"')
+    draw(tmp_path / "inbox" / "new.jpg")
+    (tmp_path / "inbox" / "new.txt").write_text("no picture")
+    old = tmp_path / "inbox" / "text.jpg"
+    old.write_text("no picture")
+    write_source(tmp_path, 'settle = "0.001 s"')
+    assert run(tmp_path, "sync", "text.jpg").code == 1
+    write_source(tmp_path, 'settle = "1 h"')
+    lines = run(tmp_path, "status").err.splitlines()
+    assert "waiting: 2 pictures, such as new.jpg: it is still being written" in lines
+    assert any(line.startswith("rejected: text.jpg: expected jpeg") for line in lines)
+    reasons = run(tmp_path, "status", "--json").data["reasons"]
+    assert {(each["state"], each["example"]) for each in reasons} == {
+        ("waiting", "new.jpg"),
+        ("rejected", "text.jpg"),
+    }
+
+
+def test_status_says_that_the_source_folder_is_missing(tmp_path: Path) -> None:
+    write_source(tmp_path, 'settle = "0.001 s"')
+    draw(tmp_path / "inbox" / "a.jpg")
+    assert run(tmp_path, "sync").code == 0
+    (tmp_path / "inbox").rename(tmp_path / "elsewhere")
+    ended = run(tmp_path, "status")
+    assert ended.code == 0
+    assert "1 done" in ended.out
+    assert "unreadable: the source: the folder" in ended.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from renditions.cli import display
 from renditions.cli.console import messages
@@ -15,12 +16,15 @@ MOST_GROUPS = 5
 """How many reasons of each state are printed."""
 
 
-def print_reasons(reasons: Reasons, selected: str = "") -> None:
-    """Print how many pictures wait and how many failed, by reason.
+def print_reasons(
+    reasons: Reasons, selected: str = "", states: Sequence[str] = ("waiting", "failed")
+) -> None:
+    """Print how many pictures are in these states, by reason.
 
     Each reason has an example. ``selected`` has the arguments of the command that select pictures.
     """
-    for state, advice in (("waiting", ""), ("failed", f". To try again: renditions retry{selected}")):
+    for state in states:
+        advice = f". To try again: renditions retry{selected}" if state == "failed" else ""
         groups = reasons.groups(state)
         for group in groups[:MOST_GROUPS]:
             which = (

@@ -16,11 +16,12 @@ from renditions.cli.app import FileOption, JsonOption
 from renditions.cli.markup import escape
 from renditions.cli.opening import opened
 from renditions.cli.reasons import print_reasons
+from renditions.core.reasons import STATES
 from renditions.model.binding import Binding
 from renditions.model.items import format_time
 from renditions.runtime import machine
 from renditions.runtime.parts import Parts
-from renditions.runtime.status import MOST_READ, CatalogStatus, read_status
+from renditions.runtime.status import MOST_READ, CatalogStatus, find_unfinished, read_status
 
 
 def status(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
@@ -29,13 +30,14 @@ def status(context: typer.Context, file: FileOption = None, *, as_json: JsonOpti
     Removals and outputs can be held back.
     """
     with opened(context, file, read_only=True) as parts:
-        found = read_status(parts, polling=machine.describe_polling(parts))
+        unfinished = find_unfinished(parts)
+        found = read_status(parts, waiting=unfinished, polling=machine.describe_polling(parts))
         missing = _count_missing(parts)
         if as_json:
             display.print_json(found.to_item() | {"source_missing": missing} | _binding_item(found.binding))
         else:
             _print_status(found, missing, parts)
-            print_reasons(found.reasons)
+            print_reasons(found.reasons, states=STATES)
             unsent.print_groups(found.unsent, MOST_READ)
 
 

@@ -6,14 +6,17 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from renditions.core.difference import UNFINISHED
 from renditions.core.outcome import Outcome, is_given_up
 from renditions.core.ports import Unreadable
 from renditions.core.reasons import Reasons
+from renditions.errors import StoreFailed
 from renditions.model.binding import Binding, Held
+from renditions.model.places import FolderPlace, parse_store
 from renditions.model.record import STATUSES, Decided, Status
 from renditions.runtime.parts import Parts
 
@@ -157,6 +160,25 @@ def _find_reasons(parts: Parts, waiting: Iterable[Outcome]) -> Reasons:
     for part in unreadable:
         reasons.add("unreadable", part.prefix, part.reason)
     return reasons
+
+
+def find_unfinished(parts: Parts) -> Iterator[Outcome]:
+    """Yield the files of a source folder that are still being written.
+
+    Also yield the parts of the folder that can't be read. A bucket has only complete objects, so it isn't
+    listed.
+    """
+    if not isinstance(parse_store(parts.pipeline.source.store, parts.directory), FolderPlace):
+        return
+    unreadable: list[Unreadable] = []
+    try:
+        for found in parts.source.list(on_unreadable=unreadable.append):
+            if not found.complete and parts.pipeline.source.matches(found.key):
+                yield Outcome(found.key, "waiting", UNFINISHED)
+    except StoreFailed as error:
+        unreadable.append(Unreadable("", str(error)))
+    for part in unreadable:
+        yield Outcome(part.prefix or "the source", "unreadable", part.reason)
 
 
 def count_unsent(parts: Parts, most: int) -> tuple[UnsentGroup, ...]:
