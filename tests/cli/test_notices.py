@@ -5,12 +5,15 @@ The topic on moto is missing at first, and is created later.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from commands import draw, run, write_pipeline
 from contract.cloud import CLIENTS, name_of
+from renditions.local.sqlite import SqliteCatalog
+from renditions.model.notices import MOST_SENDINGS
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -53,11 +56,29 @@ def test_a_refused_notice_is_counted_listed_and_sent_again(tmp_path: Path, topic
     (group,) = run(tmp_path, "status", "--json").data["unsent_notices"]
     assert (group["target"], group["given_up"], group["count"]) == (f"sns:{topic}", False, 3)
     assert f"not sent: 3 notices to sns:{topic}" in run(tmp_path, "status").err
+    refused = run(tmp_path, "notices", "--resend")
+    assert (refused.code, refused.err) == (1, "Notices to send again: 3; still not sent: 3\n")
+    assert refused.out.count(f"to sns:{topic}: ") == 3
     create(topic)
     sent = run(tmp_path, "notices", "--resend")
     assert (sent.out, sent.err) == ("", "Notices to send again: 3\n")
     assert run(tmp_path, "notices", "--json").data == []
     assert run(tmp_path, "sync").err == ""
+
+
+def test_a_notice_that_was_given_up_and_is_refused_again_is_listed(tmp_path: Path, topic: str) -> None:
+    draw(tmp_path / "inbox" / "a.jpg")
+    draw(tmp_path / "inbox" / "b.jpg")
+    assert run(tmp_path, "sync").code == 0
+    with SqliteCatalog(tmp_path / "renditions.db") as catalog:
+        (first, _) = catalog.unsent_notices()
+        catalog.keep_notice(replace(first, again_at=None, attempts=MOST_SENDINGS))
+    ended = run(tmp_path, "notices", "--failed", "--resend")
+    assert (ended.code, ended.err) == (1, "Notices to send again: 1; still not sent: 1\n")
+    assert ended.out.startswith(f"done of {first.name} to sns:{topic}: ")
+    create(topic)
+    ended = run(tmp_path, "notices", "--resend", "--json")
+    assert (ended.code, ended.data) == (0, [])
 
 
 def test_a_refused_notice_about_a_removal_is_kept_after_the_record_is_deleted(

@@ -13,6 +13,7 @@ from renditions.cli.app import FileOption, JsonOption
 from renditions.cli.console import messages
 from renditions.cli.markup import escape
 from renditions.cli.opening import opened
+from renditions.cli.running import TROUBLE
 from renditions.cli.unsent import describe
 from renditions.core.outbox import Outbox, send_again
 from renditions.model.notices import MOST_SENDINGS, UnsentNotice
@@ -34,17 +35,25 @@ def notices(
 ) -> None:
     """List the notices that couldn't be sent yet, with the reasons."""
     with opened(context, file, read_only=not resend) as parts:
-        if resend:
-            _resend(parts, only_failed=failed)
         listed = _select(parts, only_failed=failed)
-        if as_json:
-            display.print_json_array(each.to_shown(parts.pipeline) for each in listed)
+        if not resend:
+            _print(parts, listed, as_json=as_json)
             return
-        console = display.make_data_console()
-        for each in itertools.islice(listed, display.MOST_LINES):
-            console.print(escape(describe(parts.pipeline, each)), soft_wrap=True)
-        if rest := sum(1 for _ in listed):
-            messages.print(f"… and {rest:,} more (--json prints all)")
+        unsent = _resend(parts, list(listed))
+        _print(parts, iter(unsent), as_json=as_json)
+    if unsent:
+        raise typer.Exit(TROUBLE)
+
+
+def _print(parts: Parts, listed: Iterator[UnsentNotice], *, as_json: bool) -> None:
+    if as_json:
+        display.print_json_array(each.to_shown(parts.pipeline) for each in listed)
+        return
+    console = display.make_data_console()
+    for each in itertools.islice(listed, display.MOST_LINES):
+        console.print(escape(describe(parts.pipeline, each)), soft_wrap=True)
+    if rest := sum(1 for _ in listed):
+        messages.print(f"… and {rest:,} more (--json prints all)")
 
 
 def _select(parts: Parts, *, only_failed: bool) -> Iterator[UnsentNotice]:
@@ -52,7 +61,13 @@ def _select(parts: Parts, *, only_failed: bool) -> Iterator[UnsentNotice]:
     return (each for each in unsent if each.again_at is None) if only_failed else unsent
 
 
-def _resend(parts: Parts, *, only_failed: bool) -> None:
-    count = send_again(parts.catalog, _select(parts, only_failed=only_failed), now())
+def _resend(parts: Parts, chosen: list[UnsentNotice]) -> list[UnsentNotice]:
+    """Send these notices again; return those that still couldn't be sent."""
+    send_again(parts.catalog, chosen, now())
     Outbox(parts.catalog, parts.notifiers, now).send_due()
-    messages.print(f"Notices to send again: {count:,}")
+    wanted = {(each.name, each.event, each.target) for each in chosen}
+    unsent = parts.catalog.unsent_notices()
+    left = [each for each in unsent if (each.name, each.event, each.target) in wanted]
+    still = f"; still not sent: {len(left):,}" if left else ""
+    messages.print(f"Notices to send again: {len(chosen):,}{still}")
+    return left

@@ -124,16 +124,10 @@ class Outbox:
         return None
 
 
-def send_again(catalog: Catalog, notices: Iterable[UnsentNotice], now: datetime) -> int:
-    """Make these notices due now, and count their attempts from 0.
-
-    Return the number of the notices.
-    """
-    count = 0
+def send_again(catalog: Catalog, notices: Iterable[UnsentNotice], now: datetime) -> None:
+    """Make these notices due now, and count their attempts from 0."""
     for unsent in notices:
         catalog.keep_notice(replace(unsent, again_at=now, attempts=0))
-        count += 1
-    return count
 
 
 def _spell(unsent: UnsentNotice) -> str:
