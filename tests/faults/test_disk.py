@@ -106,7 +106,9 @@ def test_a_full_disk_uses_up_no_attempts_and_the_next_sync_makes_the_rest(tmp_pa
     (last,) = run_in_namespace(tmp_path, script)
     full = (tmp_path / "full.txt").read_text()
     assert f"{PICTURES - 1} still waiting; the next sync processes them" in full
-    assert re.search(rf"waiting: {PICTURES - 1} pictures, such as \S+: .*No space left on device", full)
+    assert re.search(
+        rf"waiting: {PICTURES - 1} pictures, such as \S+: .*No space left on device. Free some space", full
+    )
     assert full.endswith("\n1\n")
     shown = (tmp_path / "shown.txt").read_text()
     assert "No space left on device" in shown

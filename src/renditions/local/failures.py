@@ -9,6 +9,8 @@ from pathlib import Path
 from renditions.errors import KeyRefused, StoreFailed
 from renditions.local.locks import NotFree
 
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
 
 class reported:  # noqa: N801 - it is used like contextlib.suppress
     """A context that turns a folder's errors into ``KeyRefused`` or ``StoreFailed``.
@@ -43,6 +45,5 @@ class reported:  # noqa: N801 - it is used like contextlib.suppress
             raise KeyRefused(
                 f"{path}: the file system refuses this name: {error.strerror}. Use a different name"
             ) from error
-        raise StoreFailed(
-            f"can't access {path}: {error.strerror}. Check the permissions and the disk"
-        ) from error
+        advice = "Free some space" if error.errno in _NO_SPACE else "Check the permissions and the disk"
+        raise StoreFailed(f"can't access {path}: {error.strerror}. {advice}") from error
