@@ -61,6 +61,51 @@ def test_a_picture_is_made_after_moving_away_the_foreign_file_or_allowing_to_ove
     assert output.read_bytes() != b"theirs"
 
 
+@pytest.mark.parametrize("advice", ["picture's name", "rendition's key"])
+def test_a_picture_with_a_too_long_key_is_made_after_shortening_its_name_or_the_key(
+    folder: Path, advice: str
+) -> None:
+    change(folder, "{key}", "{key}.thumb.webp")
+    long = folder / "inbox" / f"{'n' * 245}.jpg"
+    (folder / "inbox" / NAME).rename(long)
+    assert run(folder, "sync").code == 1
+    assert "Shorten the picture's name or the rendition's key" in reason_of(folder, long.name)
+    if advice == "picture's name":
+        long.rename(long.with_name("n.jpg"))
+    else:
+        change(folder, "{key}.thumb.webp", "{key}")
+    assert run(folder, "sync").code == 0
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "file"])
+def test_a_picture_is_made_after_moving_away_what_blocks_its_output(folder: Path, kind: str) -> None:
+    draw(folder / "inbox" / "below" / "a.jpg")
+    blocked = folder / "processed" / ("below" if kind == "file" else "below/a.jpg")
+    blocked.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "folder":
+        (blocked / "inside").mkdir(parents=True)
+    elif kind == "link":
+        blocked.symlink_to(folder / "elsewhere")
+    else:
+        blocked.write_text("theirs")
+    assert run(folder, "sync").code == 1
+    assert "is in the way. Move it away" in reason_of(folder, "below/a.jpg")
+    blocked.rename(folder / "moved")
+    assert run(folder, "sync").code == 0
+    assert (folder / "processed" / "below" / "a.jpg").is_file()
+
+
+def test_a_picture_is_made_after_changing_one_of_two_keys_that_are_the_same_for_it(folder: Path) -> None:
+    write_pipeline(
+        folder, '[renditions.a]\nwidth = 40\nkey = "x/{name}"\n[renditions.b]\nkey = "{dir}{name}"\n'
+    )
+    draw(folder / "inbox" / "x" / "a.jpg")
+    assert run(folder, "sync").code == 1
+    assert "Change the key of one of the two renditions" in reason_of(folder, "x/a.jpg")
+    change(folder, "x/{name}", "y/{key}")
+    assert run(folder, "sync").code == 0
+
+
 SHARED = {
     "{stem}.webp": ("a.jpg", "a.png", "Rename one of the two pictures, or put {key} into"),
     "{stem}-{hash}.webp": ("a.jpg", "b/a.jpg", "Rename one of the two pictures, or put {key} into"),

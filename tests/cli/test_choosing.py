@@ -128,6 +128,7 @@ def test_the_removal_of_many_newly_excluded_pictures_is_held_back(tmp_path: Path
         ('match = ["./*.jpg"]', "source.match[0]: expected a pattern for paths below the folder"),
         ('match = ["a//*.jpg"]', "source.match[0]: expected a pattern for paths below the folder"),
         ('match = ["*.{jpg,png}"]', "source.match[0]: expected a separate pattern for each choice"),
+        ('match = ["*.(jpg|png)"]', "source.match[0]: expected a separate pattern for each choice"),
         ('match = ["[z-a].jpg"]', "source.match[0]: expected a range in brackets"),
         ('match = ["@eaDir/*.jpg"]', "source.match[0]: expected a pattern that source.exclude doesn't"),
         ('match = [""]', "source.match[0]: expected a shell pattern for keys"),
@@ -280,3 +281,16 @@ def test_a_match_pattern_written_before_the_upgrade_keeps_the_exclusions_of_vers
     assert run(project, "sync").code in (0, 1)
     file.write_text(written.replace('"*.gif"', '"*.gif", "*.webp"'))
     assert planned(project) == {"@eaDir/thumb.jpg": "remove"}
+
+
+def test_check_warns_about_a_pattern_that_repeats_the_name_of_the_source(tmp_path: Path) -> None:
+    write_source(tmp_path, 'exclude = ["inbox/drafts/"]')
+    draw(tmp_path / "inbox" / "drafts" / "a.jpg")
+    checked = run(tmp_path, "check")
+    assert checked.code == 0
+    assert "'inbox/drafts/' begins with the name of the source" in checked.err
+    assert "write 'drafts/'" in checked.err
+    assert "a.jpg" in run(tmp_path, "plan").out
+    write_source(tmp_path, 'exclude = ["drafts/"]')
+    assert "name of the source" not in run(tmp_path, "check").err
+    assert "a.jpg" not in run(tmp_path, "plan").out

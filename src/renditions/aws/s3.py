@@ -368,6 +368,7 @@ def full_key(prefix: str, key: str) -> str:
     if not key or size_bytes > MAX_KEY_BYTES:
         raise KeyRefused(
             f"expected a key of 1 to {MAX_KEY_BYTES:,} bytes with its prefix {prefix!r}, found {size_bytes:,}"
+            ". Shorten the picture's name or the rendition's key"
         )
     depth = 0
     for part in full.split("/"):

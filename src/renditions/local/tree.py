@@ -76,7 +76,7 @@ def parse_key(key: str) -> tuple[bytes, ...]:
     if len(raw) > MAX_KEY_BYTES or max(map(len, parts)) > MAX_NAME_BYTES:
         raise KeyRefused(
             f"expected a key of at most {MAX_NAME_BYTES} bytes between slashes and {MAX_KEY_BYTES:,} in all, "
-            f"found {key!r}"
+            f"found {key!r}. Shorten the picture's name or the rendition's key"
         )
     if b"\0" in raw:
         raise KeyRefused(f"expected a key without NUL, found {key!r}")

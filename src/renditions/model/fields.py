@@ -233,7 +233,10 @@ _NEVER = (
     (r".*\\", "a pattern with / between folders (for a backslash in a name, write ?)"),
     (r"[A-Za-z]:/|\w+://", "a pattern for keys below source.store"),
     (r"\s|.*\s$", "a pattern without blanks at its ends (for such a blank in a name, write ?)"),
-    (r".*\{[^}]*,[^}]*\}", "a separate pattern for each choice, since braces have no special meaning"),
+    (
+        r".*\{[^}]*,[^}]*\}|.*\([^)|]*\|[^)]*\)",
+        "a separate pattern for each choice, since braces and parentheses have no special meaning",
+    ),
     (r".*\*\.\w+\s*[,;|\s]\s*\*\.", 'one pattern in each text, such as ["*.jpg", "*.png"]'),
 )
 """The forms that match no key in either list: paths of Windows, URLs, blanks and lists of patterns."""

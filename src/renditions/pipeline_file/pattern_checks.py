@@ -89,16 +89,26 @@ def make_examples(pattern: str) -> list[str]:
 
 
 def find_source_warnings(source: Source) -> Iterator[str]:
-    """Yield warnings about replaced default exclusions, and about ``**``."""
+    """Yield warnings about patterns that may not do what their author expects.
+
+    They are about replaced default exclusions, the source's own name, and ``**``.
+    """
     if source.exclude and set(source.exclude).isdisjoint(DEFAULT_EXCLUDE):
         yield (
             "source.exclude replaces the default patterns. So hidden folders, and those of operating systems "
             "and NAS devices (such as @eaDir and #recycle), are searched for pictures. To exclude them too, "
             "add the default patterns: renditions schema prints them"
         )
+    folder = source.store.rstrip("/").rpartition("/")[2]
     for field in ("match", "exclude"):
         patterns = getattr(source, field) or ()
         for number, pattern in enumerate(patterns):
+            below = pattern.removeprefix("/").removeprefix(f"{folder}/")
+            if below and below != pattern.removeprefix("/"):
+                yield (
+                    f"source.{field}[{number}]: {pattern!r} begins with the name of the source, but patterns "
+                    f"are for paths below it. If there is no folder {folder} in the source, write {below!r}"
+                )
             other = pattern.replace("**/", "")
             if other != pattern and other not in patterns:
                 yield (
