@@ -13,7 +13,7 @@ MINUTES ?= 60
 EXPORT = .venv/bin/uv export --quiet --frozen --all-extras --no-dev
 LOCKED = src/renditions/deploy/locked.txt
 
-.PHONY: setup demo serve test test-api test-load test-servers test-queue test-infra scan audit lint bench bench-quick fuzz
+.PHONY: setup demo serve test test-api test-load test-servers test-queue test-infra test-memory scan audit lint bench bench-quick fuzz
 .PHONY: pictures clean
 .DEFAULT_GOAL := setup
 
@@ -75,6 +75,11 @@ test-burst: setup
 .PHONY: test-forged
 test-forged: setup
 	FORGED=100000 .venv/bin/python -m pytest -s -n $(TESTERS) tests/local/workers/test_messages.py
+
+# Passes huge pictures to a function whose memory the kernel limits, and measures what pictures take. Takes some
+# minutes. Needs root.
+test-memory: setup
+	.venv/bin/python -m pytest -s tests/serverless/limited.py tests/imaging/peaks.py
 
 # Applies the Terraform module to a server on this machine. Takes some minutes. Needs terraform or tofu.
 test-infra: setup scan

@@ -57,7 +57,13 @@ locals {
     },
     local.has_queue ? {
       Queue = {
-        actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"]
+        actions = [
+          "sqs:ReceiveMessage",
+          "sqs:DeleteMessage",
+          "sqs:ChangeMessageVisibility",
+          "sqs:GetQueueAttributes",
+          "sqs:SendMessage",
+        ]
         resources = [aws_sqs_queue.this["queue"].arn]
       }
     } : {},

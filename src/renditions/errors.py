@@ -175,6 +175,13 @@ class RenderTimedOut(Failed):
     code = "render-timed-out"
 
 
+class NoTimeLeft(Failed):
+    """A call of a function on Lambda had too little time left to render the picture."""
+
+    code = "no-time-left"
+    is_try = False
+
+
 class WorkerDied(Failed):
     """A worker process ended while it processed a picture."""
 

@@ -86,6 +86,7 @@ TABLE: dict[str, Incoming] = {
     ),
     "batch-1.0": Incoming("batch job", (Message(TASK, (created("customer image+1.jpg", "batch job"),)),)),
     "batch-2.0": Incoming("batch job", (Message(TASK, (created("customerImage1.jpg", "batch job"),)),)),
+    "failed-calls-in-sqs": queue((PUT,), (SyncRequest(),)),
     "schedule": event(SyncRequest()),
     "schedule-in-sqs": queue((SyncRequest(),)),
     "api-call-1.0": event(CALL),

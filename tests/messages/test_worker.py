@@ -30,6 +30,7 @@ from renditions.core.outcome import Outcome
 from renditions.core.process import Process
 from renditions.errors import QueueFailed, QueueRefused, Superseded
 from renditions.messages.events import SyncRequest, encode_change, encode_sync
+from renditions.messages.intake import redelivery_pause
 from renditions.messages.worker import Times, Worker
 from renditions.model.lease import Lease
 from renditions.model.places import S3Place
@@ -155,7 +156,7 @@ def test_the_message_of_a_picture_that_waits_for_a_removal_is_deleted_and_a_tick
 
 
 def test_the_pause_before_a_redelivery_grows_with_each_failed_delivery() -> None:
-    assert [Times().pause_after(deliveries) for deliveries in (1, 2, 3, 6, 5000)] == [30, 60, 120, 900, 900]
+    assert [redelivery_pause((), deliveries) for deliveries in (1, 2, 3, 6, 5000)] == [30, 60, 120, 900, 900]
     assert [Times().silence_after(attempt) for attempt in (0, 1, 5, 6, 5000)] == [1, 2, 32, 60, 60]
 
 
@@ -219,20 +220,25 @@ def test_messages_of_a_killed_worker_are_redelivered(world: World, url: str) -> 
     world.check_promise()
 
 
-def test_unknown_messages_are_reported_and_deleted(
+def test_unknown_messages_are_reported_and_left_for_the_dead_letter_queue(
     world: World, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Another program may need them. S3's test event is known, and deleted."""
     send(
         url, "not JSON", encode_change("other", "a.jpg"), '{"Service": "Amazon S3", "Event": "s3:TestEvent"}'
     )
     with working(Queue(CLIENTS.sqs, url), world) as told:
         wait_until(lambda: count_messages(url) == 0)
     assert told == []
-    assert sorted(record.getMessage() for record in caplog.records if record.levelno == logging.ERROR) == [
-        "expected a message about S3 objects, found not JSON",
-        "expected an object in s3://photos/in/, found s3://other/a.jpg",
-    ]
-    assert count_messages(f"{url}-dead") == 0
+    assert {record.getMessage() for record in caplog.records if record.levelno == logging.ERROR} == {
+        f"{why}. The message is left for the dead-letter queue."
+        for why in (
+            "expected a message about S3 objects, found not JSON",
+            "expected an object in s3://photos/in/, found s3://other/a.jpg",
+        )
+    }
+    dead = {message.body for message in Queue(CLIENTS.sqs, f"{url}-dead").receive(wait_seconds=2)}
+    assert dead == {"not JSON", encode_change("other", "a.jpg")}
 
 
 def test_a_tick_sends_one_message_for_each_differing_picture(world: World, url: str) -> None:

@@ -58,7 +58,7 @@ def start(code: Path, folder: Path, environ: dict[str, str]) -> AbstractContextM
     return start_function(code, "lambda_function.lambda_handler", folder / "log", environ, "-S")
 
 
-def upload(function: Lambda, environ: dict[str, str], *files: Path) -> Any:
+def upload(function: Lambda, environ: dict[str, str], *files: Path, limit_seconds: float = 60.0) -> Any:
     """Put the files into the source bucket, and call the function.
 
     The event is the one that S3 sends through SQS.
@@ -77,7 +77,8 @@ def upload(function: Lambda, environ: dict[str, str], *files: Path) -> Any:
                 {"eventSource": "aws:sqs", "messageId": str(number), "body": json.dumps({"Records": [body]})}
                 for number, body in enumerate(bodies)
             ]
-        }
+        },
+        limit_seconds,
     )
 
 

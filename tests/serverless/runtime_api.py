@@ -46,7 +46,7 @@ class Lambda:
         """Invoke the function and wait for its answer."""
         self.calls += 1
         self.events.put((f"call-{self.calls}", event, time.time() + limit_seconds))
-        return self.ended.get(timeout=60)
+        return self.ended.get(timeout=limit_seconds + 5)
 
     def log_lines(self) -> list[dict[str, Any]]:
         """Return the lines of JSON that the function wrote."""

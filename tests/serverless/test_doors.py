@@ -187,17 +187,18 @@ def test_an_event_that_is_nested_too_deeply_is_reported(depth: int) -> None:
     records["Records"].append({"eventSource": "aws:sqs", "messageId": "deep", "x": nested})
     with opened() as door:
         door.world.upload(GOOD, b"good")
-        assert door.function.handle(records, Call()) == {"batchItemFailures": []}
+        assert door.function.handle(records, Call()) == {"batchItemFailures": [{"itemIdentifier": "deep"}]}
         assert door.processed == [GOOD]
 
 
-def test_a_key_that_is_not_text_is_reported_and_not_redelivered(
+def test_a_key_that_is_not_text_is_reported_and_not_deleted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     event = copy.deepcopy(RECORDED["eventbridge-created"])
     event["detail"]["object"]["key"] = "\ud800.jpg"
     with opened() as door:
-        assert door.function.handle(batch(event), Call()) == {"batchItemFailures": []}
+        answer = door.function.handle(batch(event), Call())
+        assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["0"]
         assert door.processed == []
     assert "expected a name of Unicode text" in caplog.text
 

@@ -20,14 +20,15 @@ from renditions.core.outcome import Outcome, retry_pause
 from renditions.core.ports import IfMatch
 from renditions.core.process import Process
 from renditions.errors import Failed, StoreFailed, Superseded, WorkerDied
+from renditions.imaging.memory import Memory
 from renditions.messages.events import encode_change
-from renditions.model.pipeline import Accept, Analyze
+from renditions.model.pipeline import Accept, Analyze, Limits
 from renditions.model.places import S3Place
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendering
 from renditions.serverless.allowance import Pace
-from renditions.serverless.bundled import limit_to
 from renditions.serverless.function import EXTRA_THREADS, Function
+from renditions.serverless.room import Room
 from renditions.serverless.telemetry import JsonLines, log_to_stdout
 from world import World, hash_render, make_pipeline
 
@@ -183,13 +184,14 @@ def test_an_unexpected_exception_fails_only_its_picture(
     assert line["key"] == "first.jpg"
 
 
-def test_unknown_messages_are_reported_and_not_redelivered(
+def test_unknown_messages_are_reported_and_never_deleted(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.upload("first.jpg", b"1")
     elsewhere = json.loads(json.dumps(put("first.jpg")).replace(BUCKET, "other"))
     batch = queue({"hello": 1}, elsewhere, put("in/first.jpg"), load("s3-test-event"), put("out/a.jpg"))
-    assert make(world, prefix="in/").handle(batch, Call()) == {"batchItemFailures": []}
+    answer = make(world, prefix="in/").handle(batch, Call())
+    assert failures(answer) == ["0", "1", "4"]
     world.check_promise()
     refused = [line["message"] for line in read_lines(capsys) if "RefusedMessages" in line]
     assert refused == [
@@ -544,14 +546,25 @@ def test_pictures_are_read_and_written_while_another_is_rendered(world: World) -
             return world.output.put(key, *rest)
 
     def render(
-        content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
+        content: bytes,
+        accept: Accept,
+        recipes: Mapping[str, Rendition],
+        analyze: Analyze,
+        *,
+        limits: Limits,
+        memory: Memory,
     ) -> Rendering:
-        rendered.append(content)
-        if len(rendered) == 2:
-            meet.wait()
-        return hash_render(content, accept, recipes, analyze)
+        with memory.take(len(content)):
+            rendered.append(content)
+            if len(rendered) == 2:
+                meet.wait()
+            return hash_render(content, accept, recipes, analyze)
 
-    changes: dict[str, Any] = {"source": Source(), "output": Output(), "render": limit_to(1, render)}
+    changes: dict[str, Any] = {
+        "source": Source(),
+        "output": Output(),
+        "render": Room().make_renderer(Limits(), render),
+    }
     function = replace(make(world, **changes), threads=1 + EXTRA_THREADS)
     assert function.handle(queue(*map(put, PICTURES)), Call()) == {"batchItemFailures": []}
     world.check_promise()

@@ -7,9 +7,11 @@ as many deliveries as the queue allows, SQS moves the message to the dead-letter
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from renditions.aws.clients import PASSING, Clients, reported
@@ -31,6 +33,23 @@ class Received:
     body: str
     deliveries: int
     """Which delivery attempt this is, starting at 1."""
+    sent_at: datetime | None = None
+    """When the message was sent into its first queue; None if that wasn't asked for."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """The texts that the sender attached; empty if they weren't asked for."""
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> Received | None:
+        """Return the message of a record in Lambda's event; None if the record lacks something."""
+        match record:
+            case {
+                "messageId": str(identifier),
+                "receiptHandle": str(receipt),
+                "body": str(body),
+                "attributes": {"ApproximateReceiveCount": deliveries},
+            }:
+                return cls(identifier, receipt, body, int(deliveries))
+        return None
 
     def to_record(self) -> dict[str, Any]:
         """Return the message in the form that Lambda's event has in its ``Records``."""
@@ -96,6 +115,47 @@ class Queue:
             )
             for message in answer.get("Messages", ())
         ]
+
+    def look(self, limit: int, hide_seconds: int) -> list[Received]:
+        """Take up to ``limit`` (1 to 10) messages with everything that is known about them.
+
+        SQS can't show a message without taking it. It hides these messages for ``hide_seconds``.
+        """
+        with self._reported():
+            answer = self._client.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=limit,
+                WaitTimeSeconds=1,
+                VisibilityTimeout=hide_seconds,
+                AttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+                MessageAttributeNames=["All"],
+            )
+        return [
+            Received(
+                id=message["MessageId"],
+                receipt=message["ReceiptHandle"],
+                body=message["Body"],
+                deliveries=int(message["Attributes"]["ApproximateReceiveCount"]),
+                sent_at=datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC),
+                attributes={
+                    name: attribute["StringValue"]
+                    for name, attribute in message.get("MessageAttributes", {}).items()
+                    if "StringValue" in attribute
+                },
+            )
+            for message in answer.get("Messages", ())
+        ]
+
+    def find_dead_letter_queue(self) -> str | None:
+        """Return the URL of the queue that gets messages after too many deliveries; None without one."""
+        with self._reported():
+            found = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["RedrivePolicy"])
+            policy = found.get("Attributes", {}).get("RedrivePolicy")
+            if not policy:
+                return None
+            name, account = json.loads(policy)["deadLetterTargetArn"].split(":")[:-3:-1]
+            answer = self._client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+        return str(answer["QueueUrl"])
 
     def delete(self, messages: Sequence[Received]) -> None:
         """Delete up to ten messages from the queue."""

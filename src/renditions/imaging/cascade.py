@@ -19,7 +19,7 @@ from renditions.imaging.colour import Kept
 from renditions.imaging.decode import Frames, decode_animation, decode_still, resize
 from renditions.imaging.encode import encode, encode_near, stack
 from renditions.imaging.geometry import Rectangle, Size, region_of, rescaled
-from renditions.imaging.memory import check_memory
+from renditions.imaging.memory import Memory, check_memory
 from renditions.imaging.original import smaller
 from renditions.imaging.probe import Header, keeps_animation
 from renditions.imaging.registry import find_code
@@ -28,7 +28,6 @@ from renditions.imaging.tasks import Plans, Task, on_page, plan_bases, plan_task
 from renditions.imaging.vips import translated
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.original import Analysis
-from renditions.model.pipeline import Limits
 from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered
@@ -43,7 +42,8 @@ def make(
     recipes: Mapping[str, Rendition],
     study: Study,
     max_pixels: int,
-    limits: Limits,
+    most_pages: int,
+    memory: Memory,
 ) -> tuple[dict[str, Rendered], Plans, Analysis | None]:
     """Return the renditions, the plans and the analysis.
 
@@ -56,7 +56,7 @@ def make(
 
     """
     made: dict[str, Rendered] = {}
-    plans = plan_tasks(content, header, recipes, max_pixels, limits)
+    plans = plan_tasks(content, header, recipes, max_pixels, most_pages, memory)
     tasks, errors = plans.tasks, plans.errors
     whole = region_of(header.grid, None)
     study_task = plan_task("", study.level, header, whole, (header.page,)) if study.level else None
@@ -68,7 +68,7 @@ def make(
         animated = [task for task in alike if keeps_animation(task.recipe, header)]
         still = [task for task in alike if not keeps_animation(task.recipe, header)]
         look = study_task if kept == "nothing" else None
-        bases, refused = plan_bases(still, look, max_pixels, limits.memory)
+        bases, refused = plan_bases(still, look, max_pixels, memory)
         errors |= refused
         for part, size in bases.items():
             own = [task for task in still if task.part == part and task.name not in errors]
@@ -84,7 +84,7 @@ def make(
             if is_analyzed:
                 analysis = study.run(content, header, base)
             _make_from(base, own, finished, made, errors)
-        _make_animated(content, header, animated, kept, limits.memory, made, errors)
+        _make_animated(content, header, animated, kept, memory, made, errors)
     for task in tasks:
         if task.name in made:
             made[task.name] = smaller(made[task.name], content, header, task)
@@ -96,14 +96,14 @@ def _make_animated(
     header: Header,
     tasks: list[Task],
     kept: Kept,
-    memory_bytes: int,
+    memory: Memory,
     made: dict[str, Rendered],
     errors: dict[str, Reason],
 ) -> None:
     if not tasks:
         return
     try:
-        check_memory([], header, memory_bytes)
+        check_memory([], header, memory)
     except NotAccepted as error:
         errors |= dict.fromkeys((task.name for task in tasks), Reason.of(error))
         return

@@ -86,6 +86,11 @@ class Header:
     """Whether CICP (ITU-T H.273) declares colours other than sRGB, which other formats can declare too."""
     is_annotated: bool = False
     """Whether the file declares that its pixels identify the patient."""
+    held_bytes_per_pixel: int | None = None
+    """How many bytes the decoder holds for each pixel of this file; None if the format's entry says it.
+
+    A decoder that works row by row holds the whole picture if the file stores it in several passes.
+    """
 
     @property
     def is_sideways(self) -> bool:

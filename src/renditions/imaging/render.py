@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from renditions.errors import Failed, Rejected, Undecodable, Unrenderable
 from renditions.imaging import machine_fonts
+from renditions.imaging.memory import Memory
 from renditions.imaging.probe import (
     check_animation,
     check_cost,
@@ -40,12 +41,14 @@ def render(
     analyze: Analyze = NO_ANALYSIS,
     *,
     limits: Limits = _LIMITS,
+    memory: Memory | None = None,
 ) -> Rendering:
     """Check the picture against the rules, analyze it and render each recipe.
 
     All of this happens in this process. For a picture that breaks a rule or is damaged,
     ``Rendering.rejected`` has the reason. If only some renditions can't be made from a valid picture,
     ``Rendering.errors`` has their reasons. ``Rendering.warnings`` says what was left out or assumed.
+    ``memory`` limits the pictures of this process together; without it, ``limits.memory`` limits each.
 
     Raises:
         Failed: Memory ran out, an optional library that a recipe needs isn't installed, or this process has
@@ -54,12 +57,17 @@ def render(
     """
     machine_fonts.choose(accept.fonts)
     with collected() as warnings:
-        rendering = _render(content, accept, recipes, analyze, limits)
+        rendering = _render(content, accept, recipes, analyze, limits, memory or Memory(limits.memory))
     return replace(rendering, warnings=tuple(warnings))
 
 
 def _render(
-    content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze, limits: Limits
+    content: bytes,
+    accept: Accept,
+    recipes: Mapping[str, Rendition],
+    analyze: Analyze,
+    limits: Limits,
+    memory: Memory,
 ) -> Rendering:
     original = Original(size_bytes=len(content), format=sniff(content))
     try:
@@ -72,6 +80,7 @@ def _render(
         from renditions.imaging.analysis.analyze import Study  # noqa: PLC0415
         from renditions.imaging.cascade import make  # noqa: PLC0415
         from renditions.imaging.decode import read_header  # noqa: PLC0415
+        from renditions.imaging.tasks import estimate_memory  # noqa: PLC0415
 
         lenient = is_lenient(source_format, accept)
         try:
@@ -91,7 +100,10 @@ def _render(
         check_animation(content, header, accept)
         warn_of_stills(content, header, with_pixels)
         study = Study(analyze, accept.min_sharpness)
-        pictures, plans, analysis = make(content, header, with_pixels, study, accept.max_pixels, limits)
+        with memory.take(estimate_memory(content, header, with_pixels, study.level)):
+            pictures, plans, analysis = make(
+                content, header, with_pixels, study, accept.max_pixels, limits.pages, memory
+            )
     except Rejected as refusal:
         return Rendering(original, rejected=_advise(refusal, original, accept))
     except MemoryError as error:

@@ -6,7 +6,7 @@ The plan has a task for each page of each rendition, and the sizes to decode to.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache, partial
@@ -26,12 +26,11 @@ from renditions.imaging.geometry import (
     round_half_up,
     whole_for,
 )
-from renditions.imaging.memory import check_memory, check_output
+from renditions.imaging.memory import Memory, check_memory, check_output, estimate
 from renditions.imaging.pages import choose_pages
 from renditions.imaging.probe import Header, keeps_animation, output_format
 from renditions.model.families import widths_of
 from renditions.model.formats import OUTPUT_FORMATS
-from renditions.model.pipeline import Limits
 from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
 
@@ -83,7 +82,12 @@ _Trim = Callable[[Header, Rectangle, int, bool], Rectangle]
 
 
 def plan_tasks(
-    content: bytes, header: Header, recipes: Mapping[str, Rendition], max_pixels: int, limits: Limits
+    content: bytes,
+    header: Header,
+    recipes: Mapping[str, Rendition],
+    max_pixels: int,
+    most_pages: int,
+    memory: Memory,
 ) -> Plans:
     """Return the tasks, and for each rendition without a task the reason.
 
@@ -96,11 +100,11 @@ def plan_tasks(
     """
     plans = Plans()
     pages: dict[int, Header] = {}
-    trim = cache(partial(_trim, content, limits.memory))
+    trim = cache(partial(_trim, content, memory))
     for name, recipe in recipes.items():
         try:
             chosen = choose_pages(recipe, header)
-            pages = _with_pages(content, header, pages, chosen, max_pixels, limits.pages)
+            pages = _with_pages(content, header, pages, chosen, max_pixels, most_pages)
             parts = []
             for number in chosen:
                 with on_page(number, header):
@@ -111,7 +115,7 @@ def plan_tasks(
                 for task in tasks:
                     # The limit of pixels bounds what is drawn, but not what is added around it.
                     if not task.page.drawing or task.plan.output != task.plan.resized:
-                        check_output(task.plan.output, task.page, task.format, limits.memory)
+                        check_output(task.plan.output, task.page, task.format, memory)
                 plans.tasks.extend(tasks)
         except (Unrenderable, NotAccepted) as error:
             plans.errors[name] = Reason.of(error)
@@ -204,9 +208,9 @@ def _find_region(recipe: Rendition, page: Header, trim: _Trim) -> Rectangle:
 
 
 def _trim(
-    content: bytes, limit_bytes: int, page: Header, region: Rectangle, tolerance: int, is_animated: bool
+    content: bytes, memory: Memory, page: Header, region: Rectangle, tolerance: int, is_animated: bool
 ) -> Rectangle:
-    check_memory([(page, _PIXEL)], page if is_animated else None, limit_bytes)
+    check_memory([(page, _PIXEL)], page if is_animated else None, memory)
     if is_animated:
         return find_content(decode_animation(content, page, "nothing").images, region, tolerance)
 
@@ -225,7 +229,7 @@ def _plan(page: Header, region: Rectangle, recipe: Rendition) -> Plan:
 
 
 def plan_bases(
-    tasks: list[Task], look: Task | None, max_pixels: int, memory_bytes: int
+    tasks: list[Task], look: Task | None, max_pixels: int, memory: Memory
 ) -> tuple[Bases, dict[str, Reason]]:
     """Return the parts to decode, and the reasons for renditions that are too large.
 
@@ -241,7 +245,7 @@ def plan_bases(
         bases = _plan_bases([task for task in tasks if task.name not in errors], look)
         try:
             _check_drawn(bases, max_pixels)
-            check_memory([(page, size) for (page, _), size in bases.items()], None, memory_bytes)
+            check_memory([(page, size) for (page, _), size in bases.items()], None, memory)
         except NotAccepted as error:
             left = [task for task in tasks if task.name not in errors]
             if not left:
@@ -250,6 +254,37 @@ def plan_bases(
             errors[largest.name] = Reason.of(error)
         else:
             return bases, errors
+
+
+def estimate_memory(
+    content: bytes, header: Header, recipes: Mapping[str, Rendition], level: Rendition | None
+) -> int:
+    """Return how many bytes the picture takes at most, before anything is decoded.
+
+    The pages of a document count as large as the header's page. A rendition with ``trim`` counts as if
+    nothing were trimmed, with a whole decode to find the borders.
+
+    Args:
+        content: The file.
+        header: Its header.
+        recipes: The renditions.
+        level: The recipe of the analysis, if there is one.
+
+    """
+    tasks, trimmed = [], []
+    for name, recipe in recipes.items():
+        with suppress(Unrenderable):
+            region = region_of(header.grid, recipe.crop)
+            tasks.append(plan_task(name, recipe, header, region, choose_pages(recipe, header)))
+            if recipe.trim is not None:
+                trimmed.append((header, header.stored))
+    animated = [task for task in tasks if keeps_animation(task.recipe, header)]
+    still = [task for task in tasks if not keeps_animation(task.recipe, header)]
+    whole = region_of(header.grid, None)
+    look = plan_task("", level, header, whole, (header.page,)) if level else None
+    bases = [(page, size) for (page, _), size in _plan_bases(still, look).items()]
+    outputs = [(header, task.plan.output, task.format, len(task.pages)) for task in tasks]
+    return estimate(len(content), [*bases, *trimmed], outputs, header if animated else None)
 
 
 def _check_drawn(bases: Bases, max_pixels: int) -> None:

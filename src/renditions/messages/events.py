@@ -3,7 +3,8 @@
 Decoding makes no requests. Services wrap each other's messages. S3 -> SNS -> SQS -> Lambda, for example,
 gives an event that contains an SQS record, which contains an SNS envelope, which contains S3's notification.
 The decoder removes each envelope wherever it finds one, so it understands any nesting, with and without raw
-delivery. A change is only a hint: the worker then reads the object itself and acts on its state.
+delivery. It also understands Lambda's record of a call that failed every time, which has the call's event. A
+change is only a hint: the worker then reads the object itself and acts on its state.
 
 A reconcile over a queue sends its own messages: one for each picture that differs, and one that says where
 the next call continues, see :mod:`renditions.messages.tick`. They have the form of EventBridge's events, with
@@ -20,6 +21,7 @@ Formats:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
     https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
     https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
 
@@ -231,10 +233,18 @@ def _unwrap(value: Any) -> Iterator[Content]:
             yield _read_own_message(name, value)
         case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
             yield Ignored("s3:TestEvent")
-        case {"version": "1.0" | "2.0", "requestContext": {"apiId": _}}:
-            yield Unknown("a call of an HTTP API, which belongs to the API's own function")
+        case {"requestContext": {"functionArn": str(), "condition": str()}, "requestPayload": payload}:
+            yield from _unwrap(payload)
         case _:
-            yield Unknown(_describe(value))
+            yield Unknown(_describe_unknown(value))
+
+
+def _describe_unknown(value: Any) -> str:
+    match value:
+        case {"version": "1.0" | "2.0", "requestContext": {"apiId": _}}:
+            return "a call of an HTTP API, which belongs to the API's own function"
+        case _:
+            return _describe(value)
 
 
 def _read_notification(name: str, record: Any) -> Content:

@@ -5,12 +5,22 @@ The function on Lambda and the worker of a queue both use this module.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from renditions.core.ask import Ask
 from renditions.core.outcome import Outcome
 from renditions.messages.events import Change, Content, Ignored, SyncRequest, Unknown
 from renditions.model.places import S3Place
+
+MESSAGE_REFUSED = "message-refused"
+"""The code of the outcome of a message that isn't understood, or isn't about this pipeline."""
+FIRST_PAUSE_SECONDS = 30
+"""How long a message stays hidden after its first failure. Each further failure doubles the time."""
+LONGEST_PAUSE_SECONDS = 900
+_MOST_DOUBLINGS = 10
+"""How often a pause doubles before it stays the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +51,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A message that can't be processed, now or later. The caller must report it."""
+    """A message that can't be processed. The caller must report it, and must not delete it."""
 
     why: str
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of such a message."""
+        return Outcome("", "rejected", self.why, code=MESSAGE_REFUSED)
 
 
 Task = Picture | SyncRequest | Ignored | Refused
@@ -84,7 +99,8 @@ def _is_unicode(text: str) -> bool:
 def needs_redelivery(outcome: Outcome) -> bool:
     """Return whether the queue must redeliver the message.
 
-    After too many deliveries, the queue moves the message to the dead-letter queue.
+    After too many deliveries, the queue moves the message to the dead-letter queue. A message that isn't
+    understood goes there too, because another program may need it.
 
     The queue doesn't redeliver the message of a picture that waits for another one's removal: nothing failed,
     and a redelivery has no effect until a person allows the removal. The record differs until then, so the
@@ -93,4 +109,29 @@ def needs_redelivery(outcome: Outcome) -> bool:
     if outcome.blocked_by is not None:
         return False
     is_given_up = outcome.record is not None and outcome.record.status == "failed"
-    return outcome.again_after is not None or outcome.result == "failed" or is_given_up
+    return (
+        outcome.again_after is not None
+        or outcome.result == "failed"
+        or is_given_up
+        or outcome.code == MESSAGE_REFUSED
+    )
+
+
+def redelivery_pause(
+    outcomes: Iterable[Outcome],
+    deliveries: int,
+    first_seconds: int = FIRST_PAUSE_SECONDS,
+    longest_seconds: int = LONGEST_PAUSE_SECONDS,
+) -> int:
+    """Return how many seconds to hide a message that failed at this delivery, counted from 1.
+
+    The pause doubles with each delivery. If another worker holds a picture, the pause is at least until its
+    lease ends. An earlier redelivery would fail again, and the queue allows only a few:
+
+        A  takes the lease …killed…                          the lease ends
+        B                    waits, waits, dead-letter queue         :
+        C                    waits                                   : makes it
+    """
+    doubled = min(first_seconds * 2 ** min(deliveries - 1, _MOST_DOUBLINGS), longest_seconds)
+    again = (math.ceil(each.again_after.total_seconds()) for each in outcomes if each.again_after)
+    return max(int(doubled), *again, 0)

@@ -2,15 +2,15 @@
 
 While the worker processes a message, it hides the message from other workers. It hides the message for a
 short time, and again before this time ends, until the pictures are done. So the queue soon redelivers the
-messages of a killed worker. The worker deletes each message that is done. The queue redelivers a failed
-message, after a longer pause each time, until it moves the message to its dead-letter queue.
+messages of a killed worker. The worker deletes each message that is done. The queue redelivers a message that
+failed or isn't understood, after a longer pause each time, until it moves the message to its dead-letter
+queue.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
-import math
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -22,7 +22,16 @@ from renditions.core.outcome import Outcome, retry_pause
 from renditions.core.process import Process
 from renditions.errors import QueueFailed, RenditionsError, Superseded
 from renditions.messages.events import SyncRequest, decode
-from renditions.messages.intake import Picture, Refused, Task, needs_redelivery, read_task
+from renditions.messages.intake import (
+    FIRST_PAUSE_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    Picture,
+    Refused,
+    Task,
+    needs_redelivery,
+    read_task,
+    redelivery_pause,
+)
 from renditions.messages.tick import Tick
 from renditions.model.places import S3Place
 
@@ -48,15 +57,10 @@ class Times:
     """How long a message in progress stays hidden after each renewal."""
     beat: float = 30.0
     """The time between two renewals."""
-    first_pause: int = 30
-    """How long a message stays hidden after its first failure. Each further failure doubles the time."""
-    longest_pause: int = 900
+    first_pause: int = FIRST_PAUSE_SECONDS
+    longest_pause: int = LONGEST_PAUSE_SECONDS
     longest_silence: int = 60
     """The longest wait before the worker calls an unreachable queue again."""
-
-    def pause_after(self, deliveries: int) -> int:
-        """Return how long to hide a message that failed at this delivery, counted from 1."""
-        return int(min(self.first_pause * 2 ** min(deliveries - 1, MOST_DOUBLINGS), self.longest_pause))
 
     def silence_after(self, attempt: int) -> int:
         """Return how long to wait after a failed attempt to reach the queue.
@@ -185,7 +189,8 @@ class Worker:
         held.drop(message)
         try:
             if any(map(needs_redelivery, outcomes)):
-                pause = max(self.times.pause_after(message.deliveries), *map(_seconds_until_again, outcomes))
+                times = self.times
+                pause = redelivery_pause(outcomes, message.deliveries, times.first_pause, times.longest_pause)
                 self.queue.hide([message], pause)
             else:
                 self.queue.delete([message])
@@ -212,7 +217,8 @@ class Worker:
                 case SyncRequest():
                     self._tick(task, stop)
                 case Refused(why):
-                    log.error("%s", why)
+                    log.error("%s. The message is left for the dead-letter queue.", why)
+                    return task.outcome
         except Superseded:
             raise
         except RenditionsError as error:
@@ -229,16 +235,3 @@ class Worker:
         log.info("%d pictures differ%s", ticked.sent, "; the check continues" if ticked.next else "")
         for held in ticked.held:
             log.error("%s Run renditions status to see how to allow it.", held.describe())
-
-
-def _seconds_until_again(outcome: Outcome) -> int:
-    """Return how many seconds to wait before the picture can be processed again.
-
-    If another worker holds the picture, wait until its lease ends. An earlier redelivery would fail again,
-    and the queue allows only a few:
-
-        A  takes the lease …killed…                          the lease ends
-        B                    waits, waits, dead-letter queue         :
-        C                    waits                                   : makes it
-    """
-    return math.ceil(outcome.again_after.total_seconds()) if outcome.again_after else 0

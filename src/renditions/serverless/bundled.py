@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,24 +14,22 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
+from renditions.aws.sqs import Received
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Standing, Start
 from renditions.core.guard import Guard
 from renditions.core.outcome import Outcome
-from renditions.core.ports import Renderer
 from renditions.core.process import Processor
 from renditions.errors import PipelineError, UsageError
-from renditions.imaging.render import render
 from renditions.model.binding import Held
-from renditions.model.pipeline import Accept, Analyze
 from renditions.model.places import S3Place, parse_store
-from renditions.model.recipe import Rendition
-from renditions.model.rendering import Rendering
 from renditions.pipeline_file.backend_checks import find_lambda_problems
 from renditions.pipeline_file.checks import find_pipeline_problems
 from renditions.pipeline_file.environment import override
 from renditions.pipeline_file.plain import from_plain
 from renditions.runtime.parts import Parts, open_parts, open_queue
+from renditions.serverless.redelivery import Redelivery
+from renditions.serverless.room import Room, read_memory, return_freed_memory
 
 POSTPONED_SECONDS = 300
 """How long the queue delays messages that a superseded function puts back."""
@@ -49,13 +46,15 @@ class Bundled:
     """The parts of a function on Lambda. Many threads may use them."""
 
     parts: Parts
-    cores: int
-    """How many pictures this process renders at once."""
+    room: Room
+    """The memory and the cores that the pictures of a call share."""
     start: Start
     send: Callable[[Sequence[str]], None] | None
     """Puts up to ten messages into the queue that triggers the function; None without a queue."""
     postpone: Callable[[Sequence[str]], None] | None
     """Puts up to ten messages back into the function's queue with a delay; None without a queue."""
+    redelivery: Redelivery | None
+    """Puts messages that aren't done back into the function's queue; None without a queue."""
 
     def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
         """Process one picture.
@@ -91,7 +90,7 @@ class Bundled:
     def _processor(self) -> Processor:
         limits = self.parts.pipeline.limits
         return self.parts.make_processor(
-            limit_to(self.cores, partial(render, limits=limits)), f"lambda-{uuid.uuid4().hex}", self._standing
+            self.room.make_renderer(limits), f"lambda-{uuid.uuid4().hex}", self._standing
         )
 
 
@@ -102,7 +101,7 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
         file: The checked pipeline in its bundle, see ``renditions.pipeline_file.plain``.
         environ: The environment's variables. Some override the pipeline's own stores, see
             ``renditions.pipeline_file.environment``. ``QUEUE_URL`` is the queue that triggers the function,
-            if there is one.
+            if there is one. Lambda sets ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``.
 
     Raises:
         PipelineError: A variable is invalid or doesn't fit the pipeline, or a function can't use a store,
@@ -117,12 +116,16 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
         raise PipelineError(file.name, tuple(problems))
     parts = _kept_open.enter_context(open_parts(pipeline, file.parent))
     url = environ.get("QUEUE_URL")
+    memory_mb = read_memory(environ)
+    if memory_mb is not None:
+        return_freed_memory()
     return Bundled(
         parts,
-        cores=os.cpu_count() or 1,
+        room=Room(memory_mb, os.cpu_count() or 1),
         start=Start(deployed_at=environ.get("DEPLOYED_AT", "")),
         send=partial(_send, parts, url, 0) if url else None,
         postpone=partial(_send, parts, url, POSTPONED_SECONDS) if url else None,
+        redelivery=_make_redelivery(parts, url) if url else None,
     )
 
 
@@ -139,25 +142,22 @@ def find_bucket(url: str) -> S3Place:
     return place
 
 
+def _make_redelivery(parts: Parts, url: str) -> Redelivery:
+    """Return what puts messages back into the queue.
+
+    The client is created on first use, because most calls don't need it.
+    """
+    return Redelivery(
+        url.rpartition("/")[2],
+        send=lambda bodies: open_queue(url, parts.shared).send(bodies),
+        hide=lambda messages, seconds: open_queue(url, parts.shared).hide(messages, seconds),
+        read=Received.of_record,
+    )
+
+
 def _send(parts: Parts, url: str, delay_seconds: int, bodies: Sequence[str]) -> None:
     """Put messages into the queue.
 
     The client is created on first use, because most calls don't need it.
     """
     open_queue(url, parts.shared).send(bodies, delay_seconds)
-
-
-def limit_to(cores: int, render: Renderer) -> Renderer:
-    """Return a renderer that renders only this many pictures at once.
-
-    Meanwhile, other threads can read and write pictures.
-    """
-    free = threading.BoundedSemaphore(cores)
-
-    def render_one(
-        content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
-    ) -> Rendering:
-        with free:
-            return render(content, accept, recipes, analyze)
-
-    return render_one

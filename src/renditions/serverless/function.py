@@ -20,7 +20,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +33,7 @@ from renditions.core.guard import Guard
 from renditions.core.outcome import Outcome, retry_pause
 from renditions.core.process import Process
 from renditions.core.reconcile import Run
-from renditions.errors import BindingRefused, CatalogLost, Failed, Superseded
+from renditions.errors import BindingRefused, CatalogLost, Failed, NoTimeLeft, Superseded
 from renditions.messages.events import Incoming, Message, SyncRequest, decode, find_bodies
 from renditions.messages.intake import Picture, Refused, Task, needs_redelivery, read_task
 from renditions.messages.tick import SEND_AT_ONCE, Tick, hold_lost
@@ -43,6 +43,8 @@ from renditions.model.reason import Reason
 from renditions.runtime.parts import now
 from renditions.serverless.allowance import Allowance, Context, Pace
 from renditions.serverless.bundled import find_bucket, open_bundled
+from renditions.serverless.redelivery import Redelivery
+from renditions.serverless.room import Room
 from renditions.serverless.telemetry import Unit, log_to_stdout, metrics
 
 log = logging.getLogger(__name__)
@@ -88,6 +90,10 @@ class Function:
     postpone: Callable[[Sequence[str]], None] | None = None
     """Puts up to ten messages into the function's queue with a delay; None without a queue."""
     pace: Pace = field(default_factory=Pace)
+    redelivery: Redelivery | None = None
+    """Puts messages that aren't done back into the function's queue; None without a queue."""
+    room: Room = field(default_factory=Room)
+    """The memory and the cores that the pictures of a call share."""
 
     def handle(self, event: Any, context: Context) -> Any:
         """Process the event's pictures, and return the answer that its origin waits for.
@@ -117,6 +123,7 @@ class Function:
 
     def _handle(self, event: Any, context: Context) -> Any:
         allowance = Allowance(context, self.pace)
+        self.room.begin(allowance.allows_one_more)
         incoming = decode(event)
         asked = [
             (message, [read_task(content, self.place) for content in message.contents])
@@ -138,6 +145,8 @@ class Function:
             (message, [self._result_of(task, outcomes, synced, context) for task in some])
             for message, some in asked
         ]
+        if incoming.origin == "queue" and self.redelivery:
+            return _report(self.redelivery.settle(event, results))
         return _answer(incoming, results, event)
 
     def _result_of(
@@ -160,7 +169,7 @@ class Function:
                 fields = {"request_id": context.aws_request_id}
                 fields |= metrics({"FunctionName": context.function_name}, {"RefusedMessages": (1, "Count")})
                 log.error("%s", why, extra={"fields": fields})
-                return Outcome("", "rejected", why)
+                return task.outcome
             case _:
                 return NOTHING
 
@@ -171,7 +180,7 @@ class Function:
         """
         name = picture.name
         if not allowance.allows_one_more():
-            return Outcome(name, "waiting", NOT_BEGUN, RECHECK)
+            return Outcome(name, "waiting", NOT_BEGUN, RECHECK, code=NoTimeLeft.code)
         about = {
             "event": picture.event,
             "bucket": self.place.bucket,
@@ -184,6 +193,7 @@ class Function:
             about["key"],
             extra={"fields": about},
         )
+        self.room.waited_seconds()
         started = time.monotonic()
         try:
             outcome = self.process(name, picture.ask)
@@ -193,7 +203,7 @@ class Function:
             # Catch any error, because the other pictures of the batch must still be processed.
             log.exception("%s failed unexpectedly", name, extra={"fields": about})
             outcome = Outcome(name, "failed", str(error), retry_pause(1), code=Reason.of(error).code)
-        seconds = time.monotonic() - started
+        seconds = time.monotonic() - started - self.room.waited_seconds()
         self.pace.recent_seconds.append(seconds)
         log.log(
             logging.ERROR if outcome.result == "failed" else logging.INFO,
@@ -302,10 +312,12 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
         opened.parts.plan_tick,
         opened.open_guard,
         opened.end_run,
-        threads=opened.cores + EXTRA_THREADS,
+        threads=opened.room.cores + EXTRA_THREADS,
         verify=opened.parts.default_verify(is_attended=False),
         send=opened.send,
         postpone=opened.postpone,
+        redelivery=opened.redelivery,
+        room=opened.room,
     )
 
 
@@ -339,18 +351,19 @@ def _describe(outcome: Outcome, seconds: float, context: Context) -> dict[str, A
     }
 
 
+def _report(identifiers: Iterable[str]) -> Any:
+    """Return the answer that makes the queue redeliver these messages.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+    """
+    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in identifiers]}
+
+
 def _answer(incoming: Incoming, results: list[tuple[Message, list[Outcome]]], event: Any) -> Any:
     """Return the answer that the event's origin waits for."""
     match incoming.origin:
         case "queue":
-            # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-            return {
-                "batchItemFailures": [
-                    {"itemIdentifier": message.id}
-                    for message, outcomes in results
-                    if any(map(needs_redelivery, outcomes))
-                ]
-            }
+            return _report(message.id for message, some in results if any(map(needs_redelivery, some)))
         case "batch job":
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
             return {
@@ -362,7 +375,8 @@ def _answer(incoming: Incoming, results: list[tuple[Message, list[Outcome]]], ev
         case _:
             outcomes = [outcome for _, some in results for outcome in some]
             if failed := [outcome for outcome in outcomes if needs_redelivery(outcome)]:
-                raise Failed("; ".join(f"{outcome.name}: {outcome.reason}" for outcome in failed))
+                texts = (": ".join(filter(None, (each.name, str(each.reason)))) for each in failed)
+                raise Failed("; ".join(texts))
             return {"results": dict(Counter(outcome.result for outcome in outcomes))}
 
 

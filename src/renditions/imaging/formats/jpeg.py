@@ -38,6 +38,9 @@ _LOSSLESS_FRAMES = (0xC3, 0xCB)
 """The markers of lossless frames. libjpeg can't shrink these: it returns the upper left part instead."""
 _PROGRESSIVE_FRAME = 0xC2
 """The marker of a progressive frame with Huffman's coding."""
+_PROGRESSIVE_FRAMES = (_PROGRESSIVE_FRAME, 0xCA)
+"""The same, and with arithmetic coding."""
+_COEFFICIENT_BYTES = 2
 _MOST_SCANS = 100
 _USUAL_SCANS = 20
 _UNSEEN = 99
@@ -58,8 +61,33 @@ The quantisation table is tuned to MS-SSIM. An encoder without these options ign
 def read_header(content: bytes, page: int) -> Header:
     """Return the header, without decoding pixels."""
     header = load_header("jpeg", content, page)
-    kind = next((marker for marker, _, _ in _segments(content) if marker in _FRAMES or marker == _SOS), None)
-    return replace(header, can_shrink=kind not in _LOSSLESS_FRAMES)
+    kind, frame = next(
+        (
+            (marker, segment)
+            for marker, segment, _ in _segments(content)
+            if marker in _FRAMES or marker == _SOS
+        ),
+        (None, b""),
+    )
+    return replace(
+        header,
+        can_shrink=kind not in _LOSSLESS_FRAMES,
+        held_bytes_per_pixel=_coefficient_bytes(frame) if kind in _PROGRESSIVE_FRAMES else None,
+    )
+
+
+def _coefficient_bytes(frame: bytes) -> int:
+    """Return how many bytes of coefficients a pixel has, rounded up, by a frame's header (T.81, B.2.2).
+
+    A decoder of several passes holds all of them. A component has one for each of its samples.
+    """
+    samplings = [(factors >> 4, factors & 15) for factors in frame[11::3]]
+    most = (
+        max((across for across, _ in samplings), default=1),
+        max((down for _, down in samplings), default=1),
+    )
+    samples = sum(across * down for across, down in samplings)
+    return -(-_COEFFICIENT_BYTES * samples // max(most[0] * most[1], 1))
 
 
 def check_cost(content: bytes) -> None:

@@ -32,6 +32,8 @@ _SCREEN_POWER = 2.4
 """The curve of a television screen (BT.1886), with which Chromium draws ``cICP`` of television."""
 _AFTER_HEADER = len(_SIGNATURE) + 25
 """The offset after the chunk ``IHDR``."""
+_DEPTH_AT, _INTERLACE_AT = 24, 28
+"""The offsets of two fields of the chunk ``IHDR``."""
 _XMP_TEXT = b"XML:com.adobe.xmp\0"
 """How the data of XMP's ``iTXt`` begins."""
 _PALETTE_DEPTHS = (1, 2, 4, 8)
@@ -48,7 +50,17 @@ def read_header(content: bytes, page: int) -> Header:
         # Each frame has a chunk fcTL. Data of the pixels can look like one, so this is only a limit.
         frames=max(min(declared, content.count(b"fcTL")), 1),
         has_code=code is not None and code.can_be_kept,
+        held_bytes_per_pixel=_interlaced_bytes(content, header.bands),
     )
+
+
+def _interlaced_bytes(content: bytes, bands: int) -> int | None:
+    """Return how many bytes a pixel of an interlaced file takes; None if the file isn't interlaced.
+
+    The decoder of an interlaced file holds the whole picture.
+    """
+    depth, interlace = content[_DEPTH_AT], content[_INTERLACE_AT]
+    return bands * (2 if depth > 8 else 1) if interlace else None
 
 
 def check_end(content: bytes) -> None:

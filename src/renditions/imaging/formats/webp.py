@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from renditions.imaging.formats.loaded import load_header
@@ -10,10 +11,14 @@ from renditions.imaging.probe import Header
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.recipe import Rendition
 
+_WHOLE_BYTES = 4
+"""What a decoder of lossless pixels or of frames holds for each pixel."""
+
 
 def read_header(content: bytes, page: int) -> Header:
     """Return the header, without decoding pixels."""
-    return load_header("webp", content, page)
+    header = load_header("webp", content, page)
+    return replace(header, held_bytes_per_pixel=None if content[12:16] == b"VP8 " else _WHOLE_BYTES)
 
 
 def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:

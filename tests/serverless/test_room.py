@@ -1,0 +1,134 @@
+"""The pictures of a call share the function's memory, its cores and its time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from imaging.pictures import encoded, photo
+from renditions.errors import NoTimeLeft
+from renditions.imaging.memory import Memory
+from renditions.model.original import Original
+from renditions.model.pipeline import NO_ANALYSIS, Accept, Limits
+from renditions.model.recipe import Rendition
+from renditions.model.rendering import Rendering
+from renditions.serverless.room import Room, read_memory
+
+MB = 1_000_000
+RECIPES = {"thumb": Rendition(width=50)}
+
+
+class Renders:
+    """A renderer that takes as many megabytes as the file's text says; records what runs side by side."""
+
+    def __init__(self, meet: Callable[[], object] = lambda: time.sleep(0.05)) -> None:
+        self.meet = meet
+        self.most_bytes = self.most = 0
+        self._running: list[int] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, content: bytes, *_: Any, limits: Limits, memory: Memory) -> Rendering:
+        need = int(content) * MB
+        with memory.take(need):
+            with self._lock:
+                self._running.append(need)
+                self.most_bytes = max(self.most_bytes, sum(self._running))
+                self.most = max(self.most, len(self._running))
+            self.meet()
+            with self._lock:
+                self._running.remove(need)
+        return Rendering(Original(len(content)))
+
+
+def run(room: Room, renders: Renders, needs_mb: Sequence[int]) -> list[BaseException | None]:
+    """Render pictures that need this much, all at once; return their errors."""
+    render = room.make_renderer(Limits(), renders)
+    with ThreadPoolExecutor(len(needs_mb)) as executor:
+        futures = [
+            executor.submit(render, str(need).encode(), Accept(), RECIPES, NO_ANALYSIS) for need in needs_mb
+        ]
+    return [future.exception() for future in futures]
+
+
+def test_pictures_run_side_by_side_only_where_their_memory_fits() -> None:
+    """The function has 1,024 MiB, of which the process itself has 200 MB."""
+    renders = Renders()
+    assert run(Room(1024, cores=4), renders, [600, 600, 600, 100, 100, 100]) == [None] * 6
+    assert renders.most_bytes <= 874 * MB
+    assert renders.most >= 2
+
+
+def test_no_more_pictures_are_rendered_at_once_than_there_are_cores() -> None:
+    renders = Renders()
+    assert run(Room(10_240, cores=2), renders, [1] * 8) == [None] * 8
+    assert renders.most == 2
+
+
+def test_a_picture_that_is_alone_may_take_more_than_there_is() -> None:
+    """An estimate can be too high. What surely doesn't fit is rejected before."""
+    renders = Renders()
+    assert run(Room(512, cores=2), renders, [5_000]) == [None]
+
+
+def test_a_picture_that_waits_until_the_time_is_over_fails_without_a_try() -> None:
+    room = Room(1024, cores=2)
+    let = threading.Event()
+    room.begin(lambda: False)
+    renders = Renders(lambda: let.wait(30))
+    render = room.make_renderer(Limits(), renders)
+    with ThreadPoolExecutor(2) as executor:
+        first = executor.submit(render, b"800", Accept(), RECIPES, NO_ANALYSIS)
+        while not renders.most:
+            time.sleep(0.01)
+        second = executor.submit(render, b"800", Accept(), RECIPES, NO_ANALYSIS)
+        error = second.exception(timeout=30)
+        let.set()
+        assert first.exception(timeout=30) is None
+    assert isinstance(error, NoTimeLeft)
+    assert not error.is_try
+
+
+def test_the_time_that_a_picture_waited_is_known_to_its_thread() -> None:
+    room = Room(1024, cores=1)
+    renders = Renders(lambda: time.sleep(0.3))
+    render = room.make_renderer(Limits(), renders)
+
+    def timed() -> float:
+        room.waited_seconds()
+        render(b"1", Accept(), RECIPES, NO_ANALYSIS)
+        return room.waited_seconds()
+
+    with ThreadPoolExecutor(2) as executor:
+        waited = sorted(future.result() for future in [executor.submit(timed), executor.submit(timed)])
+    assert waited[0] < 0.2 < waited[1]
+
+
+@pytest.mark.parametrize("memory_mb", [128, 256])
+def test_a_picture_that_cannot_fit_is_rejected_with_the_function_s_memory_as_the_reason(
+    memory_mb: int,
+) -> None:
+    render = Room(memory_mb).make_renderer(Limits())
+    # AVIF takes 15 bytes for each pixel: 225 MB.
+    content = encoded(photo(5_000, 3_000), "avif")
+    (reason,) = render(content, Accept(), RECIPES, NO_ANALYSIS).errors.values()
+    assert f"a function with {memory_mb} MB of memory has for one picture" in reason.text
+    assert "memory_mb in the Terraform module" in reason.text
+    small = encoded(photo(500, 300), "jpeg")
+    assert render(small, Accept(), RECIPES, NO_ANALYSIS).made.keys() == {"thumb"}
+
+
+def test_a_lower_limit_of_the_pipeline_file_still_counts() -> None:
+    render = Room(10_240).make_renderer(Limits(memory=10 * MB))
+    content = encoded(photo(2_000, 1_000), "avif")
+    (reason,) = render(content, Accept(), RECIPES, NO_ANALYSIS).errors.values()
+    assert "[limits] memory allows" in reason.text
+
+
+def test_the_function_s_memory_is_read_from_the_variable_that_lambda_sets() -> None:
+    assert read_memory({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"}) == 1769
+    assert read_memory({}) is None
