@@ -1,4 +1,4 @@
-"""Batches with huge AVIFs, in a function whose memory the kernel limits: ``make test-memory``.
+"""A function whose memory the kernel limits gets huge AVIFs: ``make test-memory``.
 
 Linux kills a process of a control group that takes more memory than the group has, as Lambda does. An AVIF of
 a few kilobytes and 99.8 megapixels takes 1.6 GB.
@@ -47,7 +47,10 @@ ROOTS = (
 
 @contextmanager
 def control_group(name: str, memory_mb: int) -> Iterator[tuple[Path, Path]]:
-    """Create a group with this much memory; yield its folder and the file with its peak."""
+    """Create a group with this much memory.
+
+    Yield its folder, and the file with its peak.
+    """
     for root, limit, peak in ROOTS:
         folder = root / name
         try:
@@ -75,7 +78,7 @@ def huge() -> bytes:
 
 
 def write_pictures(folder: Path, huge: bytes) -> list[list[Path]]:
-    """Write four batches: each has five huge AVIFs and five ordinary photos of 12 megapixels."""
+    """Write four batches of five huge AVIFs and five ordinary photos each."""
     draw(folder / "photo.jpg", 4000, 3000)
     photo = (folder / "photo.jpg").read_bytes()
     batches = []
@@ -106,7 +109,7 @@ def run(function: Lambda, environ: dict[str, str], batches: list[list[Path]]) ->
 
 
 def find_results(environ: dict[str, str]) -> tuple[Counter[tuple[str, str]], set[str]]:
-    """Return how many records of each suffix have each status, and the reasons of rejections."""
+    """Count the records by suffix and status, and collect the reasons."""
     items = CLIENTS.dynamodb.get_paginator("scan").paginate(TableName=environ["TABLE_NAME"])
     records = [item for page in items for item in page["Items"] if "status" in item]
     counts = Counter((record["image_name"]["S"][-3:], record["status"]["S"]) for record in records)

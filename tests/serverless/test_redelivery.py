@@ -1,4 +1,4 @@
-"""What a call puts back into the queue: what failed soon, and what had no time as a new message."""
+"""A call puts back into the queue what failed, and what it had no time for."""
 
 from __future__ import annotations
 
@@ -65,7 +65,10 @@ def sent() -> Sent:
 
 
 def handle(sent: Sent, event: Any, left_seconds: float = 60.0) -> list[str]:
-    """Have a function with fixed outcomes handle the event; return the identifiers that it reports."""
+    """Have a function with fixed outcomes handle the event.
+
+    Return the identifiers that it reports.
+    """
 
     def process(name: str, ask: Ask = PLAIN) -> Outcome:
         return OUTCOMES[name]
@@ -77,7 +80,7 @@ def handle(sent: Sent, event: Any, left_seconds: float = 60.0) -> list[str]:
 
 
 def test_a_failed_message_is_redelivered_soon(sent: Sent) -> None:
-    """It doesn't wait for the queue's visibility timeout of six times the function's time limit."""
+    """It doesn't wait for the queue's whole visibility timeout."""
     assert handle(sent, records(put("failed.jpg"), put("done.jpg"))) == ["0"]
     assert sent.hidden == [(["0"], 30)]
     assert sent.sent == []

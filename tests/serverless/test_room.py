@@ -24,7 +24,10 @@ RECIPES = {"thumb": Rendition(width=50)}
 
 
 class Renders:
-    """A renderer that takes as many megabytes as the file's text says; records what runs side by side."""
+    """A renderer that takes as many megabytes as the file's text says.
+
+    It records what runs side by side.
+    """
 
     def __init__(self, meet: Callable[[], object] = lambda: time.sleep(0.05)) -> None:
         self.meet = meet
@@ -56,7 +59,7 @@ def run(room: Room, renders: Renders, needs_mb: Sequence[int]) -> list[BaseExcep
 
 
 def test_pictures_run_side_by_side_only_where_their_memory_fits() -> None:
-    """The function has 1,024 MiB, of which the process itself has 200 MB."""
+    """The function has 1,024 MiB, and its process itself has 200 MB of them."""
     renders = Renders()
     assert run(Room(1024, cores=4), renders, [600, 600, 600, 100, 100, 100]) == [None] * 6
     assert renders.most_bytes <= 874 * MB

@@ -40,7 +40,10 @@ class Received:
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> Received | None:
-        """Return the message of a record in Lambda's event; None if the record lacks something."""
+        """Return the message of a record in Lambda's event.
+
+        Return None if the record lacks something.
+        """
         match record:
             case {
                 "messageId": str(identifier),
@@ -117,7 +120,7 @@ class Queue:
         ]
 
     def look(self, limit: int, hide_seconds: int) -> list[Received]:
-        """Take up to ``limit`` (1 to 10) messages with everything that is known about them.
+        """Take up to ``limit`` (1 to 10) messages with all that is known about them.
 
         SQS can't show a message without taking it. It hides these messages for ``hide_seconds``.
         """
@@ -147,7 +150,7 @@ class Queue:
         ]
 
     def find_dead_letter_queue(self) -> str | None:
-        """Return the URL of the queue that gets messages after too many deliveries; None without one."""
+        """Return the URL of this queue's dead-letter queue; None without one."""
         with self._reported():
             found = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["RedrivePolicy"])
             policy = found.get("Attributes", {}).get("RedrivePolicy")

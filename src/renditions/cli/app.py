@@ -43,10 +43,11 @@ COMMANDS: Mapping[str, str] = {
     "watch": "renditions.cli.services:watch",
     "serve": "renditions.cli.services:serve",
     "worker": "renditions.cli.services:worker",
+    "dlq": "renditions.cli.dead_letter_queue:commands",
     "sign": "renditions.cli.signing:sign",
     "status": "renditions.cli.status:status",
 }
-"""Each command's function, in the order of the help."""
+"""Each command's function, or its group of commands, in the order of the help."""
 
 DEFAULT_FILE = Path("renditions.toml")
 
@@ -75,8 +76,11 @@ class _Commands(TyperGroup):
             # Typer suggests similar names from these.
             self.commands.update({name: self.get_command(ctx, name) for name in COMMANDS})
             return None
+        found = resolve(COMMANDS[cmd_name])
+        if isinstance(found, typer.Typer):
+            return typer.main.get_group(found)
         one = typer.Typer(add_completion=False, context_settings=_CONTEXT)
-        one.command(cmd_name)(resolve(COMMANDS[cmd_name]))
+        one.command(cmd_name)(found)
         return typer.main.get_command(one)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,9 +23,18 @@ INTERRUPTED = 130
 
 
 @contextmanager
-def opened(context: typer.Context, file: Path | None, *, read_only: bool = False) -> Iterator[Parts]:
-    """Open the chosen pipeline's parts and print its warnings."""
-    loaded = load(chosen_file(context, file), os.environ)
+def opened(
+    context: typer.Context,
+    file: Path | None,
+    *,
+    read_only: bool = False,
+    environ: Mapping[str, str] = os.environ,
+) -> Iterator[Parts]:
+    """Open the chosen pipeline's parts and print its warnings.
+
+    Variables of ``environ`` override the pipeline's own stores.
+    """
+    loaded = load(chosen_file(context, file), environ)
     for warning in loaded.warnings:
         messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
     with open_parts(loaded.pipeline, loaded.directory, loaded.file, read_only=read_only) as parts:

@@ -13,6 +13,7 @@ import typer
 from renditions.cli import display
 from renditions.cli.app import WORKERS, FileOption, JsonOption, WorkersOption, chosen_file
 from renditions.cli.console import messages
+from renditions.cli.from_terraform import FromTerraformOption, read_deployed
 from renditions.cli.markup import escape
 from renditions.cli.opening import opened, stopping
 from renditions.cli.reaching import (
@@ -40,6 +41,13 @@ from renditions.runtime.machine import count_threads, open_workers
 from renditions.runtime.parts import now, open_queue
 from renditions.runtime.reload import PipelineFile, Session, run_reloading
 from renditions.web.signing import SigningKeys
+
+QueueOption = Annotated[
+    str | None,
+    typer.Option(
+        "--queue", envvar="QUEUE_URL", help="The URL of the SQS queue with messages about pictures."
+    ),
+]
 
 
 def watch(
@@ -148,9 +156,8 @@ def serve(  # noqa: PLR0913 - one for each option
 
 def worker(
     context: typer.Context,
-    queue: Annotated[
-        str, typer.Option(envvar="QUEUE_URL", help="The URL of the SQS queue with messages about pictures.")
-    ],
+    queue: QueueOption = None,
+    from_terraform: FromTerraformOption = None,
     file: FileOption = None,
     workers: WorkersOption = WORKERS,
     *,
@@ -160,6 +167,9 @@ def worker(
 
     SIGTERM ends it as well.
     """
+    deployed = read_deployed(from_terraform, queue)
+    if not deployed.queue:
+        raise UsageError("worker: no queue. Name its URL with --queue or QUEUE_URL, or use --from-terraform.")
 
     def tell(outcome: Outcome) -> None:
         if outcome.result == "unchanged" or (outcome.result == "waiting" and outcome.again_after is not None):
@@ -171,7 +181,7 @@ def worker(
 
     logging.getLogger("renditions.messages.worker").setLevel(logging.INFO)
     _report_workers()
-    with opened(context, file) as parts, stopping() as stop:
+    with opened(context, file, environ=deployed.environment) as parts, stopping() as stop:
         store = parts.pipeline.source.store
         place = parse_store(store, Path())
         if not isinstance(place, S3Place):
@@ -180,8 +190,8 @@ def worker(
                 "pipeline file, or set SOURCE_BUCKET."
             )
         standing = parts.bind(FOLLOWS)
-        messages.print(f"taking messages from {escape(queue)} (Ctrl-C to stop)")
-        taken = open_queue(queue, parts.shared)
+        messages.print(f"taking messages from {escape(deployed.queue)} (Ctrl-C to stop)")
+        taken = open_queue(deployed.queue, parts.shared)
         guard = parts.make_guard(standing, is_attended=False)
         tick = Tick(parts.plan_tick, guard, place, taken.send, parts.end_run, now)
         with open_workers(parts, workers, standing) as process:

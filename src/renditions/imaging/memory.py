@@ -22,7 +22,7 @@ _ROWS = 2000
 """How many rows of a picture libvips holds at most, between a decoder and a resize."""
 _EACH = 24_000_000
 """What any picture takes, in bytes: small buffers, and memory that the C library doesn't give back."""
-_LIMITS_ALLOW = "[limits] memory allows. Raise this limit, or upload a smaller picture"
+_LIMITS_ALLOW = "[limits] memory allows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,9 @@ class Memory:
     bytes: int
     """The most that one picture may take."""
     allows: str = _LIMITS_ALLOW
-    """The end of a rejection's reason: what sets the limit, and what to do."""
+    """The words of a rejection's reason that say what sets the limit."""
+    advice: str = "Raise this limit, or upload a smaller picture"
+    """What a person can do."""
     take: Callable[[int], AbstractContextManager[object]] = nullcontext
     """Waits until this many bytes are free, and takes them during the ``with`` block."""
 
@@ -52,7 +54,7 @@ def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, 
     if max(needs, default=0) > memory.bytes:
         raise NotAccepted(
             f"the picture needs at least {max(needs):,} bytes of memory, more than the {memory.bytes:,} that "
-            f"{memory.allows}"
+            f"{memory.allows}. {memory.advice}"
         )
 
 

@@ -51,7 +51,10 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A message that can't be processed. The caller must report it, and must not delete it."""
+    """A message that can't be processed.
+
+    The caller must report it, and must not delete it.
+    """
 
     why: str
 
@@ -123,10 +126,11 @@ def redelivery_pause(
     first_seconds: int = FIRST_PAUSE_SECONDS,
     longest_seconds: int = LONGEST_PAUSE_SECONDS,
 ) -> int:
-    """Return how many seconds to hide a message that failed at this delivery, counted from 1.
+    """Return how many seconds to hide a message after a failed delivery.
 
-    The pause doubles with each delivery. If another worker holds a picture, the pause is at least until its
-    lease ends. An earlier redelivery would fail again, and the queue allows only a few:
+    Deliveries are counted from 1. The pause doubles with each of them. If another worker holds a picture, the
+    pause is at least until its lease ends. An earlier redelivery would fail again, and the queue allows only
+    a few:
 
         A  takes the lease …killed…                          the lease ends
         B                    waits, waits, dead-letter queue         :

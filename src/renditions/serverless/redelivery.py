@@ -53,7 +53,7 @@ class Redelivery:
             for record in event["Records"]
             if isinstance(record, dict) and "messageId" in record and self._is_ours(record)
         }
-        anew: list[tuple[str, str]] = []
+        resent: list[tuple[str, str]] = []
         pauses: defaultdict[int, list[Received]] = defaultdict(list)
         failed = []
         for message, outcomes in results:
@@ -62,7 +62,7 @@ class Redelivery:
             if not undone:
                 continue
             if received and all(outcome.code == NoTimeLeft.code for outcome in undone):
-                anew.append((message.id, received.body))
+                resent.append((message.id, received.body))
                 continue
             failed.append(message.id)
             if received:
@@ -70,8 +70,8 @@ class Redelivery:
         for seconds, messages in pauses.items():
             for start in range(0, len(messages), SEND_AT_ONCE):
                 _attempt(self.hide, messages[start : start + SEND_AT_ONCE], seconds)
-        for start in range(0, len(anew), SEND_AT_ONCE):
-            some = anew[start : start + SEND_AT_ONCE]
+        for start in range(0, len(resent), SEND_AT_ONCE):
+            some = resent[start : start + SEND_AT_ONCE]
             if not _attempt(self.send, [body for _, body in some]):
                 failed += [identifier for identifier, _ in some]
         return failed

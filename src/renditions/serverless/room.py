@@ -1,4 +1,6 @@
-"""The memory and the cores of a function on Lambda, shared by the pictures of one call.
+"""Share the memory and the cores of a function on Lambda.
+
+The pictures of one call share them.
 
 Lambda kills a function that takes more memory than it has, with all pictures in progress. So a picture waits
 until the bytes that it may take are free. The first picture never waits: it may have all the memory.
@@ -62,7 +64,10 @@ class Room:
         self._has_time: Callable[[], bool] = lambda: True
 
     def begin(self, has_time: Callable[[], bool]) -> None:
-        """Begin a call. ``has_time`` returns whether there is time to render one more picture."""
+        """Begin a call.
+
+        ``has_time`` returns whether there is time to render one more picture.
+        """
         self._has_time = has_time
 
     def waited_seconds(self) -> float:
@@ -93,8 +98,9 @@ class Room:
             return Memory(limits.memory)
         return Memory(
             int(sure_bytes),
-            f"a function with {self._memory_mb:,} MB of memory has for one picture. Give the function more "
-            "(memory_mb in the Terraform module) and run renditions retry, or upload a smaller picture",
+            f"a function with {self._memory_mb:,} MB of memory has for one picture",
+            "Give the function more (memory_mb in the Terraform module) and run renditions retry, or upload "
+            "a smaller picture",
         )
 
     @contextmanager
@@ -141,7 +147,7 @@ class Room:
 
 
 def return_freed_memory() -> None:
-    """Have the C library give freed memory back to the system at once, as far as it is in large blocks.
+    """Have the C library give large freed blocks back to the system at once.
 
     By default, glibc keeps what the threads of earlier pictures freed: some 100 MB after a few AVIFs. Other C
     libraries don't have this setting.

@@ -77,9 +77,10 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def _coefficient_bytes(frame: bytes) -> int:
-    """Return how many bytes of coefficients a pixel has, rounded up, by a frame's header (T.81, B.2.2).
+    """Return how many bytes of coefficients a pixel has, rounded up.
 
-    A decoder of several passes holds all of them. A component has one for each of its samples.
+    The frame's header says so (T.81, B.2.2). A decoder of several passes holds all of them. A component has
+    one for each of its samples.
     """
     samplings = [(factors >> 4, factors & 15) for factors in frame[11::3]]
     most = (

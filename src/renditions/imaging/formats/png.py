@@ -55,9 +55,9 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def _interlaced_bytes(content: bytes, bands: int) -> int | None:
-    """Return how many bytes a pixel of an interlaced file takes; None if the file isn't interlaced.
+    """Return how many bytes a pixel of an interlaced file takes.
 
-    The decoder of an interlaced file holds the whole picture.
+    Return None if the file isn't interlaced. The decoder of an interlaced file holds the whole picture.
     """
     depth, interlace = content[_DEPTH_AT], content[_INTERLACE_AT]
     return bands * (2 if depth > 8 else 1) if interlace else None

@@ -1,0 +1,66 @@
+"""The option ``--from-terraform``: a deployment, by Terraform's outputs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from renditions.deploy.terraform import Deployment, find_program
+from renditions.errors import UsageError
+
+FromTerraformOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from-terraform",
+        metavar="DIR",
+        help="Take stores, table, topic and queue from the deployment in this folder of Terraform's.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a command knows about a deployment."""
+
+    environment: Mapping[str, str]
+    """This process's environment, with the function's variables."""
+    queue: str
+    """The URL of the queue; empty without one."""
+    dead_letter_queue: str
+    """The URL of the dead-letter queue; empty if only the queue itself knows it."""
+
+
+def read_deployed(folder: Path | None, queue: str | None) -> Deployed:
+    """Return the deployment in Terraform's folder.
+
+    Without a folder, return this process's environment.
+
+    Args:
+        folder: The folder of Terraform's root.
+        queue: The queue that the command line names; it takes precedence.
+
+    Raises:
+        UsageError: The folder lacks a deployment, or its root lacks an output.
+
+    """
+    if folder is None:
+        return Deployed(os.environ, queue or "", "")
+    if not folder.is_dir():
+        raise UsageError(
+            f"--from-terraform: there is no folder {str(folder)!r}. Name Terraform's root folder."
+        )
+    outputs = Deployment(folder.absolute(), find_program()).read_outputs()
+    environment = outputs.get("environment")
+    if environment is None:
+        raise UsageError(
+            f'--from-terraform: {folder} has no output "environment". Add it to main.tf as in '
+            "docs/worker.md, and apply it with Terraform."
+        )
+    variables = {name: str(value) for name, value in environment.items()}
+    dead_letter_queue = str(outputs.get("dead_letter_queue_url") or "")
+    return Deployed({**os.environ, **variables}, queue or variables.get("QUEUE_URL", ""), dead_letter_queue)

@@ -1,0 +1,189 @@
+"""``renditions dlq`` lists, redrives and drops messages of the dead-letter queue."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aws.account import Account, count_messages
+from commands import RENDITIONS, Ended, draw
+from contract.cloud import CLIENTS, name_of
+from renditions.aws.sqs import Queue
+from renditions.messages.events import encode_change
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+PIPELINE = """
+[source]
+store = "./inbox"
+[output]
+store = "./processed"
+[renditions.text]
+format = "base64"
+"""
+FAILED_CALL = {
+    "version": "1.0",
+    "requestContext": {
+        "requestId": "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
+        "functionArn": "arn:aws:lambda:eu-west-1:123456789012:function:pictures:$LATEST",
+        "condition": "RetriesExhausted",
+        "approximateInvokeCount": 3,
+    },
+    "requestPayload": {"source": "renditions", "detail-type": "Reconcile"},
+    "responsePayload": {"errorMessage": "Task timed out after 120.00 seconds"},
+}
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Account:
+    (tmp_path / "renditions.toml").write_text(PIPELINE)
+    return Account(name_of(tmp_path))
+
+
+@pytest.fixture
+def dead(account: Account) -> Queue:
+    """Return the dead-letter queue with four messages."""
+    bucket = f"{account.table}-in"
+    queue = Queue(CLIENTS.sqs, account.dead)
+    queue.send([encode_change(bucket, "gone.jpg"), json.dumps(FAILED_CALL), "not ours"])
+    event = {"source": "aws.s3", "detail-type": "Object Created"}
+    event["detail"] = {"bucket": {"name": bucket}, "object": {"key": "photo.jpg"}}  # type: ignore[assignment]
+    texts = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "no permission to send"}
+    CLIENTS.sqs.send_message(
+        QueueUrl=account.dead,
+        MessageBody=json.dumps(event),
+        MessageAttributes={name: {"DataType": "String", "StringValue": text} for name, text in texts.items()},
+    )
+    return queue
+
+
+def dlq(folder: Path, account: Account, *arguments: str) -> Ended:
+    """Run a command; it finds the dead-letter queue by the queue."""
+    ended = subprocess.run(
+        [RENDITIONS, "dlq", *arguments],
+        cwd=folder,
+        env=os.environ | account.environ() | {"QUEUE_URL": account.pictures},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def listed(folder: Path, account: Account) -> dict[str, dict[str, Any]]:
+    """Return the listed messages, by what they are about."""
+    ended = dlq(folder, account, "list", "--json")
+    assert ended.code == 0, ended.err
+    return {item["about"]: item for item in ended.data}
+
+
+def test_the_list_says_what_each_message_is_about_and_why_it_is_there(
+    account: Account, dead: Queue, tmp_path: Path
+) -> None:
+    found = listed(tmp_path, account)
+    assert {about: (item["pictures"], item["understood"]) for about, item in found.items()} == {
+        "gone.jpg": (["gone.jpg"], True),
+        "a check of all pictures": ([], True),
+        "nothing of this pipeline": ([], False),
+        "photo.jpg": (["photo.jpg"], True),
+    }
+    assert found["gone.jpg"]["reason"] == "the picture has no record"
+    assert found["a check of all pictures"]["reason"] == (
+        "the call failed every time (RetriesExhausted): Task timed out after 120.00 seconds"
+    )
+    assert found["nothing of this pipeline"]["reason"] == (
+        "expected a message about S3 objects, found not ours"
+    )
+    assert found["photo.jpg"]["reason"].startswith(
+        "EventBridge couldn't deliver it (NO_PERMISSIONS: no permission to send)"
+    )
+    assert listed(tmp_path, account) == found, "a list must not hide messages"
+    table = dlq(tmp_path, account, "list")
+    assert "why it is here" in table.out
+    assert count_messages(account.dead) == 4
+
+
+def test_redrive_sends_everything_that_is_understood_back_and_leaves_the_rest(
+    account: Account, dead: Queue, tmp_path: Path
+) -> None:
+    """Lambda's record of a failed call is opened: the queue gets the call's own event."""
+    ended = dlq(tmp_path, account, "redrive", "--all")
+    assert ended.code == 0, ended.err
+    assert "sent back to the queue: 3" in ended.err
+    assert "doesn't understand are left alone: 1" in " ".join(ended.err.split())
+    assert listed(tmp_path, account).keys() == {"nothing of this pipeline"}
+    bodies = [json.loads(message.body) for message in Queue(CLIENTS.sqs, account.pictures).receive(10)]
+    assert FAILED_CALL["requestPayload"] in bodies
+    assert len(bodies) == 4, "three, and S3's test event"
+
+
+def test_a_redriven_picture_that_was_given_up_is_tried_again(account: Account, tmp_path: Path) -> None:
+    """Otherwise the worker would leave the picture as it is.
+
+    The message would then return to the dead-letter queue.
+    """
+    draw(tmp_path / "photo.jpg")
+    account.upload("photo.jpg", (tmp_path / "photo.jpg").read_bytes())
+    queue = Queue(CLIENTS.sqs, account.pictures)
+    queue.delete(queue.receive(10, wait_seconds=2))
+    environ = os.environ | account.environ() | {"QUEUE_URL": account.pictures}
+    subprocess.run([RENDITIONS, "sync"], cwd=tmp_path, env=environ, check=True, capture_output=True)
+    key = {"image_name": {"S": "photo.jpg"}}
+    CLIENTS.dynamodb.update_item(
+        TableName=account.table,
+        Key=key,
+        UpdateExpression="SET #s = :failed, attempts = :most, reason = :why, goal = :none",
+        ExpressionAttributeNames={"#s": "status"},
+        ExpressionAttributeValues={
+            ":failed": {"S": "failed"},
+            ":most": {"N": "3"},
+            ":why": {"S": "no space left"},
+            ":none": {"S": ""},
+        },
+    )
+    Queue(CLIENTS.sqs, account.dead).send([encode_change(f"{account.table}-in", "photo.jpg")])
+    (letter,) = listed(tmp_path, account).values()
+    assert letter["reason"] == "failed: no space left"
+    ended = dlq(tmp_path, account, "redrive", letter["id"])
+    assert ended.code == 0, ended.err
+    assert count_messages(account.dead) == 0
+    item = CLIENTS.dynamodb.get_item(TableName=account.table, Key=key)["Item"]
+    assert "attempts" not in item or item["attempts"] == {"N": "0"}
+
+
+def test_drop_deletes_only_what_is_named(account: Account, dead: Queue, tmp_path: Path) -> None:
+    found = listed(tmp_path, account)
+    unknown = found["nothing of this pipeline"]["id"]
+    assert dlq(tmp_path, account, "drop", unknown).code == 1, "without a yes nothing is deleted"
+    assert count_messages(account.dead) == 4
+    ended = dlq(tmp_path, account, "drop", unknown, "--yes")
+    assert ended.code == 0, ended.err
+    assert listed(tmp_path, account).keys() == found.keys() - {"nothing of this pipeline"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("redrive",), "name the messages, or pass --all"),
+        (("drop", "no-such-id"), "there is no message 'no-such-id'"),
+    ],
+)
+def test_a_message_must_be_named_and_be_there(
+    account: Account, dead: Queue, tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    ended = dlq(tmp_path, account, *arguments)
+    assert ended.code == 2
+    assert said in " ".join(ended.err.split())
+    assert count_messages(account.dead) == 4
+
+
+def test_a_queue_without_a_dead_letter_queue_is_reported(account: Account, tmp_path: Path) -> None:
+    plain = CLIENTS.sqs.create_queue(QueueName=f"{account.table}-plain")["QueueUrl"]
+    ended = dlq(tmp_path, account, "list", "--queue", plain)
+    assert ended.code == 2
+    assert "dlq: no dead-letter queue" in ended.err
