@@ -15,6 +15,7 @@ from contract.test_catalog import FULL
 from notices.receiving import DONE, HELD, REJECTED, read_one
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.model.notices import Notice
+from renditions.model.pipeline import Notify
 from renditions.model.registry import Shared
 from renditions.notices.eventbridge import EventBridgeNotifier, open_notifier
 
@@ -35,7 +36,7 @@ def bus(tmp_path: Path, queue: str) -> str:
 
 
 def test_a_bus_rule_selects_events_by_their_fields(bus: str, queue: str) -> None:
-    notifier = open_notifier(f"events:{bus}", Shared())
+    notifier = open_notifier(Notify(on=("done",), to=f"events:{bus}"), Shared())
     notifier.send(Notice("done", make_record("other.jpg")))
     notifier.send(REJECTED)
     event = read_one(queue)
@@ -46,7 +47,7 @@ def test_a_bus_rule_selects_events_by_their_fields(bus: str, queue: str) -> None
 
 def test_the_error_about_a_missing_bus_names_it_and_is_permanent() -> None:
     with pytest.raises(NotifyRefused, match="missing") as refusal:
-        open_notifier("events:missing", Shared()).send(REJECTED)
+        open_notifier(Notify(on=("done",), to="events:missing"), Shared()).send(REJECTED)
     assert not refusal.value.retryable
 
 
@@ -78,6 +79,6 @@ def test_an_answer_of_another_server_is_a_retryable_failure(body: str) -> None:
 
 
 def test_held_work_has_its_own_event_type(bus: str, queue: str) -> None:
-    open_notifier(f"events:{bus}", Shared()).send(HELD)
+    open_notifier(Notify(on=("done",), to=f"events:{bus}"), Shared()).send(HELD)
     event = read_one(queue)
     assert (event["detail-type"], event["detail"]["count"]) == ("Removals held", 60)

@@ -20,6 +20,7 @@ from notices.receiving import DONE, HELD, REJECTED, read_one
 from renditions.aws.clients import Clients
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.model.notices import Notice
+from renditions.model.pipeline import Notify
 from renditions.model.registry import Shared
 from renditions.notices.sns import SnsNotifier, open_notifier
 
@@ -49,14 +50,14 @@ def read_request(send: Callable[[SnsNotifier], None]) -> dict[str, Any]:
 
 
 def test_programs_get_the_record_without_internal_attributes(topic: str, queue: str) -> None:
-    open_notifier(f"sns:{topic}", Shared()).send(REJECTED)
+    open_notifier(Notify(on=("done",), to=f"sns:{topic}"), Shared()).send(REJECTED)
     item = read_one(queue)
     assert item["event"] == item["status"] == "rejected"
     assert item["image_name"] == FULL.name
     assert item["reason"] == FULL.reason
     assert item["renditions"]["small"] == {
         "key": "a/é 🖼.jpg/small.jpg", "etag": "o1", "source_etag": "e1", "fingerprint": "f1",
-        "format": "jpeg", "size_bytes": 10, "width": 2, "height": 1,
+        "format": "jpeg", "size_bytes": 10, "width": 2, "height": 1, "focus": {"x": 12.5, "y": 0},
     }  # fmt: skip
     assert not item.keys() & {"lease", "revision", "goal", "owed", "pending_keys"}
 
@@ -96,7 +97,7 @@ def test_a_long_sms_is_shortened_without_cutting_a_character() -> None:
 
 def test_the_error_about_a_missing_topic_names_it_and_is_permanent() -> None:
     with pytest.raises(NotifyRefused, match="missing") as refusal:
-        open_notifier(f"sns:{ARN}", Shared()).send(REJECTED)
+        open_notifier(Notify(on=("done",), to=f"sns:{ARN}"), Shared()).send(REJECTED)
     assert not refusal.value.retryable
 
 

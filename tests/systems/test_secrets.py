@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import os
 import subprocess
@@ -15,6 +16,7 @@ from commands import RENDITIONS, draw, write_pipeline
 from web.browser import find_port, wait_for
 
 CANARY = "canary7f3a"
+WEBHOOK_SECRET = "whsec_" + base64.b64encode(f"{CANARY}-webhook-secret".encode()).decode()
 SECRETS = {
     "AWS_SECRET_ACCESS_KEY": f"{CANARY}-key",
     "AWS_SESSION_TOKEN": f"{CANARY}-session",
@@ -72,6 +74,25 @@ def test_errors_of_aws_contain_no_secret(tmp_path: Path, environment: dict[str, 
     printed = run_in(tmp_path, environment, command)
     assert printed
     assert CANARY not in printed
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "sync", "status", "list", "notices", "show a.jpg"])
+@pytest.mark.parametrize("secret", [WEBHOOK_SECRET, CANARY])
+def test_the_secret_and_the_path_of_a_webhook_are_never_printed(
+    tmp_path: Path, environment: dict[str, str], command: str, secret: str
+) -> None:
+    write_pipeline(
+        tmp_path,
+        "[renditions.thumb]\nwidth = 20\n",
+        f'[[notify]]\non = ["done"]\nto = "webhook:http://127.0.0.1:{find_port()}/{CANARY}/${{HOOK_PATH}}"\n'
+        'secret = "${HOOK}"\n',
+    )
+    draw(tmp_path / "inbox/a.jpg")
+    environment |= {"HOOK": secret, "HOOK_PATH": f"{CANARY}?{CANARY}"}
+    printed = run_in(tmp_path, environment, "sync") + run_in(tmp_path, environment, *command.split())
+    assert "not sent: 1 notice to webhook:http://127.0.0.1" in printed
+    assert CANARY not in printed
+    assert secret not in printed
 
 
 def test_a_bundle_contains_no_secret(tmp_path: Path, environment: dict[str, str]) -> None:

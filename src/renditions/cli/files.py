@@ -14,7 +14,7 @@ from renditions.cli.console import messages
 from renditions.cli.markup import escape
 from renditions.errors import PipelineError, UsageError
 from renditions.model.wishes import Wishes
-from renditions.pipeline_file.backend_checks import find_missing_libraries
+from renditions.pipeline_file.backend_checks import find_missing_libraries, find_target_problems
 from renditions.pipeline_file.reading import load, preset_names, read_preset
 from renditions.pipeline_file.schema import json_schema
 
@@ -52,6 +52,8 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
     pipeline = loaded.pipeline
     if missing := tuple(find_missing_libraries(pipeline)):
         raise PipelineError(str(path), missing)
+    if unset := tuple(find_target_problems(pipeline, os.environ)):
+        raise PipelineError(str(path), unset)
     example = "folder/photo.jpg"
     keys = pipeline.output_keys(
         example, "etag", Wishes(demanded=tuple(pipeline.renditions)), sha256(b"").hexdigest()

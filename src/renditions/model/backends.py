@@ -7,6 +7,7 @@ module only when it opens a URL of that kind.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,18 @@ class Backend:
     """
     variable: str | None = None
     """The environment variable that can name a target of this kind: its value is a URL without the prefix."""
+    is_signed: bool = False
+    """For a notifier: whether it signs its notices with the secret of the ``[[notify]]`` entry."""
+    shown: str = r".*"
+    """For a notifier: a regular expression for the part of a URL that messages and logs may show.
+
+    The rest may contain a token or a password.
+    """
+    checker: str | None = None
+    """For a notifier: the function that finds problems of this machine, such as an unset variable.
+
+    ``checker(place, notify, environ) -> Iterator[Problem]``. Only ``renditions check`` calls it.
+    """
     own_attributes: frozenset[str] = frozenset()
     """For a catalog: the attributes that it stores in addition to a record's attributes."""
     most_renditions: int | None = None
@@ -122,8 +135,20 @@ NOTIFIERS = (
         extra="aws",
         modules=("botocore",),
     ),
+    Backend(
+        "webhook:",
+        '"webhook:https://…"',
+        r"webhook:https?://[^\x00-\x20\x7f/?#@]+([/?#][^\x00-\x20\x7f]*)?",
+        "renditions.notices.webhook:open_notifier",
+        is_signed=True,
+        shown=r"webhook:https?://[^/?#]*",
+        checker="renditions.notices.webhook:find_problems",
+    ),
 )
-"""``opener(target, shared) -> Notifier``"""
+"""``opener(notify, shared) -> Notifier``
+
+``notify`` is the target's ``[[notify]]`` entry.
+"""
 
 QUEUE = Backend(
     "https://", "an SQS queue", "", "renditions.aws.sqs:open_queue", extra="aws", modules=("botocore",)
@@ -147,6 +172,19 @@ Lists a whole store, so that looking up a key needs no request. Use it where one
 
 OVERLAP = "renditions.local.overlap:find_overlaps"
 """Finds the parts of an output folder that lie in the source: ``OVERLAP(source, output, catalog_id)``"""
+
+
+def find_notifier(url: str) -> Backend | None:
+    """Return the kind of a notice target; None if the URL has no known form."""
+    return next((each for each in NOTIFIERS if re.fullmatch(each.pattern, url)), None)
+
+
+def conceal(url: str) -> str:
+    """Return a notice target for people, without the parts that may be secret."""
+    backend = find_notifier(url)
+    found = re.match(backend.shown, url) if backend else None
+    shown = found[0] if found else ""
+    return shown if shown == url else f"{shown}/…"
 
 
 def spell_forms(table: Sequence[Backend]) -> str:

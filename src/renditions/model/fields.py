@@ -192,6 +192,10 @@ StoreUrl = Annotated[str, Pattern(join_patterns(STORES), spell_forms(STORES))]
 CatalogUrl = Annotated[str, Pattern(join_patterns(CATALOGS), spell_forms(CATALOGS))]
 CatalogKey = Annotated[str, Pattern(r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$", "a name of letters, digits and _")]
 NotifyUrl = Annotated[str, Pattern(join_patterns(NOTIFIERS), spell_forms(NOTIFIERS))]
+Reference = Annotated[
+    str, Pattern(r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}(?!\n)$", 'a variable of the environment: "${NAME}"')
+]
+"""A value that must not be in the file: the name of the environment variable that has it."""
 Colour = Annotated[
     str,
     Pattern(

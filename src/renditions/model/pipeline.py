@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Literal
 
-from renditions.model.backends import CATALOGS, NOTIFIERS, spell_forms
+from renditions.model.backends import CATALOGS, NOTIFIERS, conceal, spell_forms
 from renditions.model.fields import (
     AspectRatio,
     ByteCount,
@@ -23,6 +23,7 @@ from renditions.model.fields import (
     OneOf,
     PixelCount,
     Range,
+    Reference,
     Seconds,
     SecondsOrNone,
     Side,
@@ -231,11 +232,19 @@ class Notify:
         "The events that send a notice. Every target also gets removals_held and output_held.",
     ]
     to: Annotated[NotifyUrl, _TARGET]
+    secret: Annotated[
+        Reference | None, 'With webhook: the secret that signs the notices, as "${VARIABLE}" only.'
+    ] = None
 
     @property
     def target(self) -> str:
         """The name of this entry in a record: a hash, because a URL may hold a password."""
         return hash_of(self.to)[:12]
+
+    @property
+    def spelled(self) -> str:
+        """The target for people, without the parts of its URL that may be secret."""
+        return conceal(self.to)
 
     def wants(self, event: str) -> bool:
         """Return whether the target gets notices of this event."""
@@ -296,11 +305,11 @@ class Pipeline:
         return hash_of([accept, *more]) if more else accept
 
     def spell_target(self, target: str) -> str:
-        """Return a notice target as the file spells it, for people.
+        """Return a notice target for people, see ``Notify.spelled``.
 
         ``target`` is ``Notify.target``.
         """
-        found = (notify.to for notify in self.notify if notify.target == target)
+        found = (notify.spelled for notify in self.notify if notify.target == target)
         return next(found, "a target that is no longer declared")
 
     def recipes(self, wishes: Wishes = NO_WISHES) -> Mapping[str, Rendition]:

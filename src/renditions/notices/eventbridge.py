@@ -11,6 +11,7 @@ from typing import Any
 from renditions.aws.clients import PASSING, Clients, reported
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.model.notices import Notice
+from renditions.model.pipeline import Notify
 from renditions.model.registry import Shared
 
 SOURCE = "renditions"
@@ -57,6 +58,6 @@ class EventBridgeNotifier:
             raise (NotifyFailed if can_pass else NotifyRefused)(message)
 
 
-def open_notifier(target: str, shared: Shared) -> EventBridgeNotifier:
+def open_notifier(notify: Notify, shared: Shared) -> EventBridgeNotifier:
     """Return the notifier of ``events:BUS``."""
-    return EventBridgeNotifier(shared.get(Clients).events, target.removeprefix("events:"))
+    return EventBridgeNotifier(shared.get(Clients).events, notify.to.removeprefix("events:"))

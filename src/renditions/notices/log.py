@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from renditions.model.notices import Notice
+from renditions.model.pipeline import Notify
 from renditions.model.record import Record
 from renditions.model.registry import Shared
 
@@ -25,6 +26,6 @@ class LogNotifier:
         log.log(logging.WARNING if notice.is_trouble else logging.INFO, "%s", text)
 
 
-def open_notifier(_target: str, _shared: Shared) -> LogNotifier:
+def open_notifier(_notify: Notify, _shared: Shared) -> LogNotifier:
     """Return the notifier of ``log:``."""
     return LogNotifier()

@@ -13,6 +13,7 @@ from renditions.aws.clients import Clients, reported
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.model.binding import Held
 from renditions.model.notices import Notice, Removal
+from renditions.model.pipeline import Notify
 from renditions.model.registry import Shared
 
 MAX_SUBJECT_LENGTH = 100
@@ -75,6 +76,6 @@ def _output_lines(notice: Notice) -> list[str]:
     ]
 
 
-def open_notifier(target: str, shared: Shared) -> SnsNotifier:
+def open_notifier(notify: Notify, shared: Shared) -> SnsNotifier:
     """Return the notifier of ``sns:ARN``."""
-    return SnsNotifier(shared.get(Clients).sns, target.removeprefix("sns:"))
+    return SnsNotifier(shared.get(Clients).sns, notify.to.removeprefix("sns:"))

@@ -6,13 +6,13 @@ and a function on Lambda can't open every kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from renditions.errors import Problem, UsageError
 from renditions.model.backends import CATALOGS, NOTIFIERS, STORES, Backend, spell_forms
 from renditions.model.pipeline import Pipeline
-from renditions.model.registry import is_installed
+from renditions.model.registry import is_installed, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,15 @@ def describe_missing(declared: Declared, module: str) -> Problem:
         f"{module} for {declared.backend.form} (pip install 'renditions[{extra}]')",
         "it isn't installed",
     )
+
+
+def find_target_problems(pipeline: Pipeline, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield what this machine's environment lacks for the notice targets."""
+    _, _, _, *targets = find_declared(pipeline)
+    for notify, target in zip(pipeline.notify, targets, strict=True):
+        if target.backend.checker:
+            table = target.place.rpartition(".")[0]
+            yield from resolve(target.backend.checker)(table, notify, environ)
 
 
 def find_lambda_problems(pipeline: Pipeline, *, is_built: bool) -> Iterator[Problem]:

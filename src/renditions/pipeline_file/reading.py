@@ -40,6 +40,7 @@ from renditions.pipeline_file.field_types import (
     parse_value,
     words_of,
 )
+from renditions.pipeline_file.notify_checks import find_notify_problems
 from renditions.pipeline_file.pattern_checks import find_source_problems, find_source_warnings
 
 
@@ -101,6 +102,7 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
         reader.problems += find_source_problems(pipeline.source)
         reader.problems += find_catalog_problems(pipeline)
         reader.problems += find_copy_problems(pipeline)
+        reader.problems += find_notify_problems(pipeline)
     # The rules between several fields need valid fields, so only valid renditions are checked for them.
     for name, rendition in values.get("renditions", {}).items():
         reader.problems += find_rendition_problems(name, rendition)

@@ -349,7 +349,7 @@ def open_parts(
             output=place,
             catalog=opened,
             notifiers={
-                notify.target: _load_opener(target)(target.url, shared)
+                notify.target: _load_opener(target)(notify, shared)
                 for notify, target in zip(pipeline.notify, targets, strict=True)
             },
             shared=shared,

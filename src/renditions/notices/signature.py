@@ -1,0 +1,117 @@
+"""Signatures of webhooks, for the sender and for receivers in Python.
+
+    from renditions.notices.signature import BadSignature, verify
+
+    try:
+        verify(request.headers, request.body, os.environ["WEBHOOK_SECRET"])
+    except BadSignature as error:
+        return Response(str(error), status=401)
+
+The scheme is that of Standard Webhooks (https://www.standardwebhooks.com), which has libraries for many
+languages. ``webhook-signature`` is ``v1,`` and the Base64 form of the HMAC-SHA256 of
+``ID.TIMESTAMP.BODY``: the headers ``webhook-id`` and ``webhook-timestamp`` (seconds since 1970), and the
+body's bytes. This module needs only the standard library.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import time
+from collections.abc import Mapping
+
+REPLAY_SECONDS = 300
+"""How far a message's timestamp may be from the receiver's clock, in seconds."""
+
+FEWEST_BYTES = 24
+MOST_BYTES = 64
+
+_PREFIX = "whsec_"
+
+
+class BadSignature(ValueError):
+    """A message isn't from the sender, or it is too old."""
+
+
+def parse_secrets(text: str) -> list[bytes]:
+    """Return the secrets in a text, which separates them by spaces.
+
+    Raises:
+        ValueError: A secret doesn't have the right form. The error doesn't contain it.
+
+    """
+    secrets = [_parse_secret(each) for each in text.split()]
+    if not secrets:
+        raise ValueError("there is no secret")
+    return secrets
+
+
+def _parse_secret(text: str) -> bytes:
+    try:
+        secret = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
+    except binascii.Error:
+        secret = b""
+    if not (text.startswith(_PREFIX) and FEWEST_BYTES <= len(secret) <= MOST_BYTES):
+        raise ValueError(
+            f"expected {_PREFIX} and {FEWEST_BYTES} to {MOST_BYTES} bytes in Base64. To make one: "
+            f'echo "{_PREFIX}$(openssl rand -base64 32)"'
+        ) from None
+    return secret
+
+
+def sign(message_id: str, timestamp: str, body: bytes, secret: bytes) -> str:
+    """Return one signature, as it stands in the header ``webhook-signature``."""
+    signed = b".".join((message_id.encode(), timestamp.encode(), body))
+    return f"v1,{base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()}"
+
+
+def make_headers(message_id: str, body: bytes, secrets: str, now: float) -> dict[str, str]:
+    """Return the headers of a message.
+
+    Each secret signs it, so that a receiver may know any of them.
+
+    Raises:
+        ValueError: A secret doesn't have the right form.
+
+    """
+    timestamp = str(int(now))
+    signatures = (sign(message_id, timestamp, body, secret) for secret in parse_secrets(secrets))
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def verify(headers: Mapping[str, str], body: bytes, secrets: str, now: float | None = None) -> None:
+    """Check that a message is recent, and that its sender knows one of the secrets.
+
+    A message can arrive twice within that time. Both times its ``webhook-id`` is the same.
+
+    Args:
+        headers: The request's headers.
+        body: The request's body, before anything parses it.
+        secrets: The secret, or several secrets with spaces between them.
+        now: The time in seconds since 1970; None: the clock's.
+
+    Raises:
+        BadSignature: A header is missing, the message is too old, or no signature fits.
+        ValueError: A secret doesn't have the right form.
+
+    """
+    given = {name.lower(): value for name, value in headers.items()}
+    try:
+        message_id, timestamp = given["webhook-id"], given["webhook-timestamp"]
+        signatures = given["webhook-signature"].split()
+        seconds = int(timestamp)
+    except (KeyError, ValueError):
+        raise BadSignature("the message has no webhook-id, webhook-timestamp or webhook-signature") from None
+    if abs((time.time() if now is None else now) - seconds) > REPLAY_SECONDS:
+        raise BadSignature(f"the message's timestamp is more than {REPLAY_SECONDS} seconds away from now")
+    expected = [sign(message_id, timestamp, body, secret).encode() for secret in parse_secrets(secrets)]
+    # Compare all of them, so that the time says nothing about which one fits.
+    found = [hmac.compare_digest(one, each.encode()) for one in expected for each in signatures]
+    if not any(found):
+        raise BadSignature("no signature of the message fits")

@@ -1,0 +1,130 @@
+"""Notices through a signed HTTP request.
+
+The body is the JSON of :meth:`Notice.to_item <renditions.model.notices.Notice.to_item>`. The headers are in
+:mod:`renditions.notices.signature`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from renditions.errors import NotifyFailed, NotifyRefused, Problem
+from renditions.model.fields import hash_of
+from renditions.model.items import format_time
+from renditions.model.notices import Notice
+from renditions.model.pipeline import Notify
+from renditions.model.references import VariableUnset, fill_in
+from renditions.model.registry import Shared
+from renditions.notices.signature import make_headers, parse_secrets
+
+TIMEOUT_SECONDS = 10.0
+"""How long the receiver may take to accept the connection, and again to answer."""
+
+PASSING = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.TOO_EARLY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+"""The statuses below 500 after which trying again may help."""
+
+
+class WebhookNotifier:
+    """A notifier that posts JSON to a URL: the target ``webhook:https://…``.
+
+    It is a :class:`~renditions.core.notify.Notifier`. It follows no redirects: the receiver must answer at
+    the declared URL with a status from 200 to 299.
+    """
+
+    def __init__(self, notify: Notify, environ: Mapping[str, str] = os.environ) -> None:
+        self._notify = notify
+        self._environ = environ
+
+    def send(self, notice: Notice) -> None:
+        """See :meth:`Notifier.send <renditions.core.notify.Notifier.send>`."""
+        request = self._make_request(notice)
+        try:
+            with _opener().open(request, timeout=TIMEOUT_SECONDS):
+                return
+        except urllib.error.HTTPError as answer:
+            with answer:
+                raise self._refusal(answer) from None
+        # Not the library's own error as the cause: it may contain the URL.
+        except urllib.error.URLError as error:
+            raise self._failed(str(error.reason)) from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._failed(str(error) or type(error).__name__) from None
+
+    def _make_request(self, notice: Notice) -> urllib.request.Request:
+        body = json.dumps(notice.to_item()).encode()
+        try:
+            url = fill_in(self._notify.to.removeprefix("webhook:"), self._environ)
+            secrets = fill_in(self._notify.secret or "", self._environ)
+            headers = make_headers(_id_of(notice), body, secrets, time.time())
+        except VariableUnset as error:
+            raise NotifyRefused(
+                f"{self._notify.spelled}: {error}. Set it and run the command again"
+            ) from None
+        except ValueError as error:
+            raise NotifyRefused(f"{self._notify.spelled}: the secret isn't valid: {error}") from None
+        headers |= {"Content-Type": "application/json", "User-Agent": "renditions"}
+        return urllib.request.Request(url, body, headers, method="POST")  # noqa: S310 - checked by its pattern
+
+    def _refusal(self, answer: urllib.error.HTTPError) -> NotifyFailed:
+        """Return the error for an answer that isn't from 200 to 299."""
+        status = f"the receiver answered with status {answer.code}"
+        if 300 <= answer.code < 400:
+            return NotifyRefused(
+                f"{self._notify.spelled}: {status}, a redirect. Redirects aren't followed; name the final "
+                "URL in the pipeline file"
+            )
+        can_pass = answer.code >= 500 or answer.code in PASSING
+        return (NotifyFailed if can_pass else NotifyRefused)(f"{self._notify.spelled}: {status}")
+
+    def _failed(self, why: str) -> NotifyFailed:
+        return NotifyFailed(f"{self._notify.spelled}: can't reach the receiver ({why})")
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Makes every redirect an error."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(_NoRedirects)
+
+
+def _id_of(notice: Notice) -> str:
+    """Return the same id each time that a notice is sent."""
+    return f"msg_{hash_of([notice.event, notice.name, format_time(notice.timestamp)])}"
+
+
+def find_problems(place: str, notify: Notify, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the variables that aren't set, and a secret of another form."""
+    try:
+        fill_in(notify.to, environ)
+    except VariableUnset as error:
+        yield Problem(f"{place}.to", f"a value in the environment variable {error.name}", "none")
+    try:
+        parse_secrets(fill_in(notify.secret or "", environ))
+    except VariableUnset as error:
+        yield Problem(f"{place}.secret", f"a value in the environment variable {error.name}", "none")
+    except ValueError as error:
+        yield Problem(f"{place}.secret", f"a valid secret in {notify.secret}", str(error))
+
+
+def open_notifier(notify: Notify, _shared: Shared) -> WebhookNotifier:
+    """Return the notifier of ``webhook:URL``."""
+    return WebhookNotifier(notify)

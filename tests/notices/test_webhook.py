@@ -1,0 +1,235 @@
+"""Signed webhooks, sent to a real HTTP server."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from commands import draw, run, write_pipeline
+from notices.http_receiver import Receiver, receiving
+from notices.receiving import DONE, HELD, REJECTED
+from renditions.errors import NotifyFailed, NotifyRefused
+from renditions.model.pipeline import Notify
+from renditions.notices import webhook
+from renditions.notices.signature import BadSignature, make_headers, sign, verify
+from renditions.notices.webhook import WebhookNotifier
+from web.browser import find_port
+
+REFERENCE = "${HOOK}"
+SECRET = "whsec_" + base64.b64encode(b"canary of thirty-two bytes here.").decode()
+OTHER = "whsec_" + base64.b64encode(b"another one of at least 24 bytes").decode()
+TWO_SECRETS = """to = "webhook:https://a.example/"
+secret = "${HOOK}"
+[[notify]]
+on = ["done"]
+to = "webhook:https://a.example/"
+secret = "${OTHER}"
+"""
+THUMB = '[renditions.thumb]\nwidth = 40\nkey = "{key}"\n'
+
+
+def make_notifier(url: str, secret: str = SECRET, **more: str) -> WebhookNotifier:
+    notify = Notify(on=("done",), to=f"webhook:{url}", secret=REFERENCE)
+    return WebhookNotifier(notify, {"HOOK": secret} | more)
+
+
+def test_a_receiver_can_verify_a_notice_and_read_it() -> None:
+    with receiving() as receiver:
+        make_notifier(receiver.url).send(REJECTED)
+    ((headers, body),) = receiver.got
+    verify(headers, body, SECRET)
+    verify({name.title(): value for name, value in headers.items()}, body, f"{OTHER} {SECRET}")
+    assert json.loads(body) == json.loads(json.dumps(REJECTED.to_item()))
+    assert headers["content-type"] == "application/json"
+
+
+def test_the_signature_is_that_of_standard_webhooks() -> None:
+    """The example is from the documentation of Svix, which wrote the scheme down."""
+    secret = base64.b64decode("plJ3nmyCDGBKInavdOK15jsl")
+    body = b'{"event_type":"ping","data":{"success":true}}'
+    signature = sign("msg_loFOjxBNrRLzqYUf", "1731705121", body, secret)
+    assert signature == "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0="
+
+
+def test_a_changed_body_another_secret_or_an_old_message_is_refused() -> None:
+    headers = make_headers("msg_1", b"{}", SECRET, now=1_000)
+    verify(headers, b"{}", SECRET, now=1_300)
+    verify(headers, b"{}", SECRET, now=700)
+    for now in (1_301, 699):
+        with pytest.raises(BadSignature, match="300 seconds"):
+            verify(headers, b"{}", SECRET, now=now)
+    with pytest.raises(BadSignature, match="no signature"):
+        verify(headers, b"{} ", SECRET, now=1_000)
+    with pytest.raises(BadSignature, match="no signature"):
+        verify(headers, b"{}", OTHER, now=1_000)
+    with pytest.raises(BadSignature, match="no signature"):
+        verify(headers | {"webhook-id": "msg_2"}, b"{}", SECRET, now=1_000)
+    for missing in headers:
+        with pytest.raises(BadSignature, match="has no"):
+            verify({name: headers[name] for name in headers if name != missing}, b"{}", SECRET, now=1_000)
+
+
+def test_while_a_secret_is_replaced_receivers_with_either_secret_accept_the_notice() -> None:
+    with receiving() as receiver:
+        make_notifier(receiver.url, f"{SECRET} {OTHER}").send(DONE)
+    ((headers, body),) = receiver.got
+    for secret in (SECRET, OTHER):
+        verify(headers, body, secret)
+
+
+def test_a_notice_has_the_same_id_each_time_and_others_have_other_ids() -> None:
+    with receiving() as receiver:
+        for notice in (DONE, DONE, REJECTED, HELD):
+            make_notifier(receiver.url).send(notice)
+    ids = [headers["webhook-id"] for headers, _ in receiver.got]
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(200, None), (299, None), (301, NotifyRefused), (307, NotifyRefused), (304, NotifyRefused),
+     (400, NotifyRefused), (404, NotifyRefused), (410, NotifyRefused), (408, NotifyFailed),
+     (429, NotifyFailed), (500, NotifyFailed), (503, NotifyFailed)],
+)  # fmt: skip
+def test_an_answer_decides_whether_the_notice_is_sent_and_whether_trying_again_helps(
+    status: int, error: type[NotifyFailed] | None
+) -> None:
+    with receiving() as receiver:
+        receiver.status = status
+        notifier = make_notifier(receiver.url)
+        if error is None:
+            notifier.send(DONE)
+            return
+        with pytest.raises(NotifyFailed, match=f"status {status}") as raised:
+            notifier.send(DONE)
+    assert type(raised.value) is error
+    assert "/hook" not in str(raised.value)
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with receiving() as other, receiving() as receiver:
+        receiver.status, receiver.location = 302, other.url
+        with pytest.raises(NotifyRefused, match="Redirects aren't followed"):
+            make_notifier(receiver.url).send(DONE)
+    assert (len(receiver.got), other.got) == (1, [])
+
+
+def test_a_receiver_that_is_away_or_slow_is_a_retryable_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotifyFailed, match="can't reach the receiver") as raised:
+        make_notifier(f"http://127.0.0.1:{find_port()}/hook").send(DONE)
+    assert type(raised.value) is NotifyFailed
+    monkeypatch.setattr(webhook, "TIMEOUT_SECONDS", 0.2)
+    with receiving() as receiver:
+        receiver.delay_seconds = 60
+        began = time.monotonic()
+        with pytest.raises(NotifyFailed, match="timed out"):
+            make_notifier(receiver.url).send(DONE)
+        assert time.monotonic() - began < 5
+
+
+def test_a_receiver_that_answers_no_http_is_a_retryable_failure() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        notifier = make_notifier(f"http://127.0.0.1:{server.getsockname()[1]}/")
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            connection.recv(65536)
+            connection.sendall(b"SSH-2.0-OpenSSH_9.9\r\n")
+            connection.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(NotifyFailed, match="can't reach the receiver"):
+            notifier.send(DONE)
+        thread.join()
+
+
+def test_parts_of_the_url_can_be_in_the_environment() -> None:
+    with receiving() as receiver:
+        url = receiver.url.replace("/hook", "/${HOOK_PATH}")
+        make_notifier(url, HOOK_PATH="hook").send(DONE)
+        with pytest.raises(NotifyRefused, match="the environment variable HOOK_PATH isn't set"):
+            make_notifier(url).send(DONE)
+    assert len(receiver.got) == 1
+
+
+def test_a_refused_secret_is_not_in_the_error() -> None:
+    for secret in ("canary", "whsec_canary", "whsec_" + base64.b64encode(b"short").decode()):
+        with pytest.raises(NotifyRefused, match="openssl rand") as raised:
+            make_notifier("http://127.0.0.1:9/", secret).send(DONE)
+        assert secret not in str(raised.value)
+
+
+def test_the_url_is_shown_without_what_may_be_secret() -> None:
+    notify = Notify(on=("done",), to="webhook:https://hooks.example/T0/token?key=1", secret=REFERENCE)
+    assert notify.spelled == "webhook:https://hooks.example/…"
+    assert replace(notify, to="webhook:https://hooks.example").spelled == "webhook:https://hooks.example"
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Receiver:
+    """Write a pipeline that sends its notices to a receiver that isn't there yet."""
+    receiver = Receiver(f"http://127.0.0.1:{find_port()}/hook")
+    hook = f'[[notify]]\non = ["done"]\nto = "webhook:{receiver.url}"\nsecret = "${{HOOK}}"\n'
+    write_pipeline(tmp_path, THUMB, hook)
+    draw(tmp_path / "inbox" / "a.jpg")
+    return receiver
+
+
+def test_a_notice_that_could_not_be_sent_is_sent_once_the_receiver_is_there(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK", SECRET)
+    first = run(tmp_path, "sync")
+    assert (first.code, first.out) == (0, "1 picture processed: 1 done.\n")
+    assert "not sent: 1 notice to webhook:http://127.0.0.1" in first.err
+    assert run(tmp_path, "status", "--json").data["unsent_notices"][0]["count"] == 1
+    with receiving(int(receiver.url.rpartition(":")[2].partition("/")[0])) as there:
+        assert run(tmp_path, "notices", "--resend").code == 0
+    ((headers, body),) = there.got
+    verify(headers, body, SECRET)
+    assert json.loads(body)["image_name"] == "a.jpg"
+
+
+def test_check_names_an_unset_variable_and_sync_works_without_it(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOOK", raising=False)
+    checked = run(tmp_path, "check")
+    assert checked.code == 2
+    assert "notify[0].secret: expected a value in the environment variable HOOK, found none" in checked.err
+    ended = run(tmp_path, "sync")
+    assert (ended.code, ended.out) == (0, "1 picture processed: 1 done.\n")
+    assert "the environment variable HOOK isn't set" in ended.err
+    monkeypatch.setenv("HOOK", "canary7f3a")
+    checked = run(tmp_path, "check")
+    assert "notify[0].secret: expected a valid secret in ${HOOK}" in checked.err
+    assert "canary7f3a" not in checked.err + checked.out
+    monkeypatch.setenv("HOOK", SECRET)
+    assert run(tmp_path, "check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ('to = "webhook:https://a.example/"', "notify[0].secret: expected a variable that has the secret"),
+        ('to = "webhook:https://a.example/"\nsecret = "abc"', "notify[0].secret: expected a variable of"),
+        ('to = "log:"\nsecret = "${HOOK}"', 'notify[0].secret: expected no secret with "log:"'),
+        ('to = "webhook:ftp://a.example/"\nsecret = "${HOOK}"', "notify[0].to: expected"),
+        ('to = "webhook:https://ann:pw@a.example/"\nsecret = "${HOOK}"', "notify[0].to: expected"),
+        (TWO_SECRETS, "notify[1].secret: expected one secret for each target, found '${OTHER}'"),
+    ],
+)
+def test_an_entry_that_can_not_work_is_refused(tmp_path: Path, entry: str, problem: str) -> None:
+    write_pipeline(tmp_path, THUMB, f'[[notify]]\non = ["done"]\n{entry}\n')
+    ended = run(tmp_path, "check")
+    assert ended.code == 2
+    assert problem in ended.err
