@@ -155,6 +155,18 @@ def test_a_pipeline_allows_as_many_renditions_as_one_transaction_can_claim() -> 
     assert DYNAMODB.most_renditions == MAX_CLAIMS
 
 
+def test_a_picture_in_progress_is_listed_and_counted(catalog: DynamoCatalog) -> None:
+    """So ``processing`` is in the index, although each update writes it twice."""
+    done = catalog.write(make_record("a.jpg", status="done"))
+    catalog.write(replace(done, status="processing"))
+    catalog.write(make_record("stuck.jpg", status="processing"))
+    for query in (catalog.query("processing"), catalog.query()):
+        assert sorted(record.name for record in query) == ["a.jpg", "stuck.jpg"]
+    assert {status: totals.pictures for status, totals in catalog.count().items() if totals.pictures} == {
+        "processing": 2
+    }
+
+
 def test_a_listing_of_records_does_not_show_claims(catalog: DynamoCatalog, table: str) -> None:
     first = catalog.write(make_record(outputs=("k",), pending_keys=("l",)))
     assert count_items(table) == 3

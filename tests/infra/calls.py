@@ -53,7 +53,9 @@ class Call:
                 return {Permission("sns:Publish", self.parameters["TopicArn"])}
             case "sqs":
                 name = self.parameters["QueueUrl"].rpartition("/")[2]
-                return {Permission("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")}
+                action = self.operation.removesuffix("Batch")
+                assert action in ("SendMessage", "ChangeMessageVisibility"), self.operation
+                return {Permission(f"sqs:{action}", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")}
             case "events":
                 buses = {entry["EventBusName"] for entry in self.parameters["Entries"]}
                 arn = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/"

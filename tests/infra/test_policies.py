@@ -23,6 +23,7 @@ from infra.calls import Permission, recorded
 from infra.policies import Policy, find_excess, find_lacking, with_more, without
 from infra.terraform import copy_module, needs_terraform, run_terraform
 from renditions.aws.clients import Clients
+from renditions.aws.sqs import Received
 from renditions.aws.table import table_schema
 from renditions.errors import RenditionsError
 from renditions.model.pipeline import Notify
@@ -164,6 +165,9 @@ def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more
             for name, content in (("photo.jpg", photo), ("broken.jpg", b"no picture")):
                 cloud.s3.put_object(Bucket=bucket, Key=prefix + name, Body=content)
             function.handle(told(environ, ["photo.jpg", "broken.jpg"]), Call())
+            if environ["QUEUE_URL"]:  # the message isn't done, so it is hidden for a while
+                received = Received("1", "receipt", "not understood", 1)
+                function.handle({"Records": [received.to_record()]}, Call())
             function.handle(TICK, Call())
             cloud.s3.put_object(Bucket=bucket, Key=f"{prefix}photo.jpg", Body=photo + b"\0")
             function.handle(told(environ, ["photo.jpg"]), Call())

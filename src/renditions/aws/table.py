@@ -15,7 +15,8 @@ The table has three indexes. All are sparse, and follow the table with a delay, 
   record is created or deleted, up to 1,000 times a second.
 - :data:`BY_STATUS` holds the records of each status by time, with the attributes that lists show. It has
   four partitions. DynamoDB writes the partition ``processing`` twice for each picture. So above 500 pictures
-  a second DynamoDB throttles, and the workers slow down to that rate.
+  a second DynamoDB throttles, and the workers slow down to that rate. Without these rows, lists and totals
+  would lack each picture that is being made again, and no query would find one whose worker died.
 - :data:`BY_CONTENT` finds records, and kept wishes, by the SHA-256 of their picture. A table of version 0.1
   has no such index. Without it, a renamed picture counts as a removed one and a new one.
 
