@@ -112,6 +112,17 @@ def test_a_tick_continues_in_another_call_when_time_runs_out(each: int) -> None:
     assert names(run(make_world(), each)[0]) == NAMES
 
 
+def test_a_tick_has_as_many_calls_as_it_needs() -> None:
+    """Lambda allows some sixteen by default.
+
+    Each call begins at a later name, so the chain ends.
+    """
+    _, calls = run(make_world(), 1)
+    begins = [ticked.next.after for ticked in calls if ticked.next]
+    assert len(begins) == len(NAMES) > 16
+    assert begins == sorted(set(begins))
+
+
 @pytest.mark.parametrize("each", EACH)
 def test_a_tick_sends_a_few_removals_after_all_pictures_are_counted(each: int) -> None:
     world = make_world()

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from renditions.aws.sqs import Received
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.ports import Catalog
 from renditions.errors import Failed
@@ -29,6 +30,7 @@ from renditions.model.places import S3Place
 from renditions.model.recipe import Rendition
 from renditions.model.source import Source
 from renditions.serverless.function import Function
+from renditions.serverless.redelivery import Redelivery
 from world import World, make_pipeline
 
 EVENTS = Path(__file__).parents[1] / "messages" / "events"
@@ -80,6 +82,7 @@ def opened(template: str = TEMPLATES[0], prefix: str = "") -> Iterator[Door]:
             lambda: world.guard,
             lambda held: None,
             threads=1,
+            redelivery=Redelivery("pictures", list, lambda messages, seconds: None, Received.of_record),
         )
         yield Door(function, world, catalog, processed)
 

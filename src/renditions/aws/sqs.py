@@ -49,8 +49,8 @@ class Received:
                 "messageId": str(identifier),
                 "receiptHandle": str(receipt),
                 "body": str(body),
-                "attributes": {"ApproximateReceiveCount": deliveries},
-            }:
+                "attributes": {"ApproximateReceiveCount": str(deliveries)},
+            } if deliveries.isdecimal():
                 return cls(identifier, receipt, body, int(deliveries))
         return None
 

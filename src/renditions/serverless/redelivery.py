@@ -51,7 +51,7 @@ class Redelivery:
         records = {
             record["messageId"]: record
             for record in event["Records"]
-            if isinstance(record, dict) and "messageId" in record and self._is_ours(record)
+            if isinstance(record, dict) and isinstance(record.get("messageId"), str) and self._is_ours(record)
         }
         resent: list[tuple[str, str]] = []
         pauses: defaultdict[int, list[Received]] = defaultdict(list)
