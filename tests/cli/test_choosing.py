@@ -112,7 +112,7 @@ def test_the_removal_of_many_newly_excluded_pictures_is_held_back(tmp_path: Path
     write_source(tmp_path, "max_removals = { pictures = 2, percent = 10 }", 'exclude = ["drafts/", ".*/"]')
     held = run(tmp_path, "sync")
     assert held.code == 3
-    assert "3 of 4 pictures are gone (3 by the patterns of [source]): more than 2" in held.err
+    assert "3 of 4 pictures are gone (the patterns of [source] leave out 3): more than 2" in held.err
     assert len(list((tmp_path / "processed").rglob("*.jpg"))) == 4
     assert run(tmp_path, "sync", "--allow-removals").code == 0
     assert len(list((tmp_path / "processed").rglob("*.jpg"))) == 1

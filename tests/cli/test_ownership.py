@@ -41,7 +41,7 @@ def test_the_strays_command_lists_strays_with_their_owner(folder: Path) -> None:
     assert ended.data == [{"key": "index.html", "size_bytes": 3, "whose": "unknown"}]
     told = run(folder, "strays")
     assert "index.html" in told.out
-    assert "1 strays: 0 ours, 1 unknown" in told.err
+    assert "Strays: 1 (0 ours, 1 unknown)" in told.err
 
 
 def test_strays_with_the_option_delete_deletes_only_strays_of_this_catalog(folder: Path) -> None:
@@ -173,4 +173,4 @@ def test_another_catalogs_outputs_are_neither_strays_nor_adopted(folder: Path, t
     assert {record["status"] for record in run(other, "list", "--json").data} == {"rejected"}
     listed = run(other, "strays")
     assert listed.out == ""
-    assert "2 objects belong to other catalogs" in listed.err
+    assert "Objects of other catalogs: 2" in listed.err

@@ -216,7 +216,7 @@ def test_pictures_that_are_kept_without_their_source_are_shown_and_counted(synce
     assert "Its source is missing since" in run(synced, "show", "e.jpg").out
     assert "source_missing_since" in run(synced, "show", "e.jpg", "--json").data
     assert "source_missing_since" not in run(synced, "show", "cats/a.jpg", "--json").data
-    assert "the source of 2 is missing" in run(synced, "status").out
+    assert "missing from the source: 2" in run(synced, "status").out
     assert run(synced, "status", "--json").data["source_missing"] == 2
     draw(synced / "inbox/e.jpg", seed=3)
     assert run(synced, "sync").code == 0

@@ -273,7 +273,8 @@ def test_removals_of_the_last_hour_count_in_the_next_sync() -> None:
     remove(world, list_names(world)[:60])
     assert not sync(world.run(guard=guard)).held
     remove(world, list_names(world)[:1])
-    why = "61 of 200 pictures are gone, with 60 that were removed within an hour: more than 50, and more than"
+    gone = "61 of 200 pictures are gone, including 60 that were removed within the last hour"
+    why = f"{gone}: more than 50, and more than"
     assert why_held(sync(world.run(guard=guard))) == [("removals", 1, f"{why} 30 %")]
     assert world.known == 140
     seconds = HOUR_SECONDS

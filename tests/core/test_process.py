@@ -523,7 +523,7 @@ def test_a_picture_with_an_invalid_output_key_is_rejected_and_can_be_deleted(
     record = world.catalog.get("a//b.jpg")
     assert record
     assert (record.status, record.pending_keys, record.owed) == ("rejected", (), ())
-    assert "without empty parts" in (record.reason or "")
+    assert "without a part that is empty" in (record.reason or "")
     world.remove("a//b.jpg")
     world.settle()
     world.check_promise()

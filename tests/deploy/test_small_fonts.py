@@ -29,9 +29,10 @@ SPACE = {" ": (0, 0)}
 
 
 def unhinted() -> bytes:
-    """Return Open Sans without instructions.
+    """Return Open Sans without hinting instructions.
 
-    FreeType's own hinting of a letter would depend on other letters of the font.
+    FreeType hints such a font by itself unless fonts.conf forbids it. A letter's shape then depends on the
+    font's other letters, so a part of the font would draw other pixels.
     """
     font = ttLib.TTFont(io.BytesIO(default_font()))
     subsetter = subset.Subsetter(subset.Options(hinting=False, layout_features=["*"]))

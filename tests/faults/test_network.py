@@ -322,5 +322,8 @@ def test_an_empty_answer_of_dynamodb_or_sqs_is_an_error(what: str) -> None:
 
 
 def test_a_listing_fails_if_the_answer_contains_no_listing() -> None:
-    with answering([Answer(200, "")]) as (clients, _), pytest.raises(StoreFailed, match="listing of S3"):
+    with (
+        answering([Answer(200, "")]) as (clients, _),
+        pytest.raises(StoreFailed, match="isn't an S3 listing"),
+    ):
         list(S3Store(clients.s3, S3Place("bucket", "")).list())

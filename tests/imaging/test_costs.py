@@ -101,7 +101,7 @@ def test_a_rendition_far_larger_than_its_picture_is_refused_before_it_is_made(re
     assert set(rendering.made) == {"thumb"}
     size = {"avif": "11000 by 11000", "tiff": "60020 by 60020"}.get(recipe.format, "60000 by 60000")
     assert rendering.errors["huge"].text.startswith(f"a rendition of {size} pixels needs ")
-    assert rendering.errors["huge"].text.endswith("that [limits] memory allows")
+    assert rendering.errors["huge"].text.endswith("that [limits] memory allows. Declare a smaller rendition")
 
 
 def test_an_enlarged_rendition_within_the_limit_is_made() -> None:

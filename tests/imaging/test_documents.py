@@ -304,16 +304,16 @@ def test_the_first_page_of_a_huge_document_is_drawn_but_a_request_for_all_pages_
             "expected at most 100,000,000 pixels, found 3,600,000,000: 60000 by 60000",
         ),
         (pdf(LANDSCAPE)[:300], "the PDF ends before its %%EOF mark"),
-        (b"%PDF-1.7\n" + bytes(2000) + b"%%EOF", "the PDF is damaged or needs a password"),
-        (pdf(), "the PDF is damaged or needs a password"),
-        (pdf(LANDSCAPE, count=9), "the PDF is damaged or needs a password: Failed to load page."),
+        (b"%PDF-1.7\n" + bytes(2000) + b"%%EOF", "the PDF is damaged (Failed to load document"),
+        (pdf(), "the PDF is damaged (Failed to load"),
+        (pdf(LANDSCAPE, count=9), "the PDF is damaged (Failed to load page.)"),
         (
             pdf(
                 LANDSCAPE,
                 trailer=f"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{'41' * 32}> /U <{'42' * 32}> >> "
                 "/ID [<00> <00>]",
             ),
-            "the PDF is damaged or needs a password: Failed to load document (PDFium: Incorrect pass",
+            "the PDF needs a password. Remove the password, and upload the file again",
         ),
     ],
 )  # fmt: skip

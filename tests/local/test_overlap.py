@@ -71,7 +71,7 @@ def test_an_output_that_links_into_the_source_is_refused(tmp_path: Path) -> None
     for command in ("plan", "sync"):
         ended = run(tmp_path, command)
         assert ended.code == 2
-        assert "outputs that can't land in the source" in ended.err
+        assert "outputs outside the source" in ended.err
     assert list_files(tmp_path / "inbox") == {"photo.jpg"}
 
 

@@ -167,7 +167,7 @@ def test_another_programs_database_is_left_unchanged(path: Path, statement: str)
 def test_a_file_that_is_not_a_database_is_left_unchanged(path: Path) -> None:
     path.write_text("photo.jpg done\n" * 1000)
     with pytest.raises(
-        CatalogFailed, match=r"catalog\.db: file is not a database\. .*Otherwise restore .* move it"
+        CatalogFailed, match=r"catalog\.db \(file is not a database\)\. .*Otherwise restore .* move it"
     ):
         SqliteCatalog(path)
     assert path.read_text().startswith("photo.jpg done\n")
@@ -186,7 +186,7 @@ def test_the_error_about_a_damaged_catalog_file_has_instructions(
         file.write(b"\xff" * (size_bytes - 4096))
     with (
         pytest.raises(
-            CatalogFailed, match=r"catalog\.db: database disk image is malformed\. .*Otherwise restore"
+            CatalogFailed, match=r"catalog\.db \(database disk image is malformed\)\. .*Otherwise restore"
         ),
         SqliteCatalog(path) as catalog,
     ):
@@ -218,7 +218,7 @@ def test_the_error_about_a_catalog_that_can_not_be_opened_names_the_path_and_the
     (tmp_path / "file").write_text("")
     for path, why in (
         ("nowhere/catalog.db", r"nowhere is missing\. Create this folder"),
-        ("file/catalog.db", r"file is no folder\. Move it away"),
+        ("file/catalog.db", r"file isn't a folder\. Move this file away"),
         ("", r"it is a folder\. Move the folder away"),
     ):
         with pytest.raises(CatalogRefused, match=f"can't open the catalog {tmp_path / path}: .*{why}"):

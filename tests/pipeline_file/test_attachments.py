@@ -86,10 +86,10 @@ def test_a_file_that_a_recipe_names_is_read_with_the_pipeline_file(tmp_path: Pat
         ('{text = "a", font = "text"}', "font", "a TrueType or OpenType font", "'text' (the file isn't a"),
         ('{text = "a", font = "large"}', "font", "a TrueType or OpenType font", "'large' (the file isn't a"),
         ('{text = "a", font = "huge"}', "font", "a file of at most 50,000,000 bytes", "'huge' of 50,000,001"),
-        ('{text = "a", font = "it.ttf", face = 1}', "face", "a collection of fonts with a face", "1 for 'it"),
+        ('{text = "a", font = "it.ttf", face = 1}', "face", "a collection of fonts if", "1 for 'it"),
         ('{text = "a", font = "two.ttc", face = 2}', "face", "a number from 0 to 1", "2 for 'two.ttc'"),
-        ('{text = "a", face = 0}', "face", "a font with a face", "none"),
-        ('{image = "text", font = "it.ttf"}', "font", "a text with a font", "none"),
+        ('{text = "a", face = 0}', "face", "a font if this field is set", "none"),
+        ('{image = "text", font = "it.ttf"}', "font", "a text if this field is set", "none"),
     ],
 )  # fmt: skip
 def test_the_problem_with_a_file_that_a_recipe_names_has_the_place_of_its_field(

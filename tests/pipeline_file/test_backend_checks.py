@@ -86,7 +86,7 @@ def test_the_problem_with_a_missing_library_says_how_to_install_it(
     pipeline = make_pipeline(output="s3://photos-out/", notify=("log:", "events:default"))
     pipeline = replace(pipeline, catalog=CatalogPlace(store="dynamodb:Records"))
     assert [str(problem) for problem in find_missing_libraries(pipeline)] == [
-        f"{place}: expected botocore for {form} (pip install 'renditions[aws]'), found it isn't installed"
+        f"{place}: expected the library botocore for {form} (pip install 'renditions[aws]'), found none"
         for place, form in (
             ("output.store", '"s3://bucket/prefix/"'),
             ("catalog.store", '"dynamodb:TABLE"'),
@@ -108,7 +108,7 @@ def test_check_refuses_a_store_whose_library_is_not_installed(tmp_path: Path) ->
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 2
-    assert "output.store: expected botocore for" in ended.stderr
+    assert "output.store: expected the library botocore for" in ended.stderr
     assert "pip install 'renditions[aws]'" in ended.stderr
 
 

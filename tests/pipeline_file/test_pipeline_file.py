@@ -374,7 +374,7 @@ def test_the_problems_of_a_family_are_reported_once_with_the_table_s_fields() ->
     )
     assert told == {
         "renditions.one.widths": ("at most 16,384 pixels with avif", "20,000"),
-        "renditions.one.target": ('quality = "auto" with a target', "70"),
+        "renditions.one.target": ('quality = "auto" with a target', "quality = 70"),
     }
     assert problems(pipeline_text('widths = [9, 8]\nkey = "{stem}.{ext}"')) == {
         "renditions.one.key": (
@@ -398,8 +398,8 @@ def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
         "output.store", "acept", "renditions.one.widht", "renditions.one.fit", "renditions.one.quality",
     ]  # fmt: skip
     assert told["output.store"] == (
-        "outputs that can't land in the source (a loop)",
-        "'./inbox' and './inbox'",
+        "outputs outside the source, because Renditions would process each output as a new picture",
+        "output store './inbox' and source store './inbox'",
     )
     assert told["acept"][0].endswith("(did you mean 'accept'?)")
     assert told["renditions.one.widht"][0].endswith("(did you mean 'width'?)")
@@ -457,7 +457,10 @@ def test_a_format_without_its_library_is_refused(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     (problem,) = problems(pipeline_text(more='[accept]\nformats = ["jpeg", "heic"]')).items()
-    assert problem == ("accept.formats", ("renditions[heic] for 'heic'", "it isn't installed"))
+    assert problem == (
+        "accept.formats",
+        ("the extra heic for 'heic' (pip install 'renditions[heic]')", "none"),
+    )
     assert read(pipeline_text()).warnings == ()
 
 
@@ -560,10 +563,10 @@ def test_loader_and_schema_agree_on_files_changed_at_random(data: Any) -> None:
         assert error.problems  # noqa: PT017 - either outcome is allowed
         if accepted:
             beyond = (
-                "a key of its own", "a key that is no folder", "outputs that can't land",
+                "a key of its own", "a key that is neither", "outputs outside the source",
                 "at least the", "at most", "left and width", "top and height",
-                "a file that isn't a picture", "a path that the file system can have",
-                "no rendition with a name",
+                "a file outside the source", "a path that the file system can have",
+                "names that renditions.",
             )  # fmt: skip
             assert any(  # noqa: PT017 - as above
                 problem.expected.startswith(beyond) for problem in error.problems

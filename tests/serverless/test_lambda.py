@@ -382,7 +382,7 @@ def test_a_tick_with_a_lost_catalog_does_nothing_and_logs_a_metric(
     assert function.handle(load("schedule-in-sqs"), Call()) == {"batchItemFailures": []}
     assert (sent, world.known) == ([], 0)
     (line,) = [line for line in read_lines(capsys) if "OutputsHeld" in line]
-    assert "because of 1 unknown outputs: the catalog is empty, but 1 of 1 output keys" in line["message"]
+    assert "because of 1 unknown output: the catalog is empty, but 1 of 1 output keys" in line["message"]
     binding = world.catalog.read_binding()
     assert binding
     assert [(held.what, held.count) for held in binding.held] == [("catalog", 1)]

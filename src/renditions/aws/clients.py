@@ -64,8 +64,9 @@ PASSING = frozenset(
 """Error codes after which the same call can succeed later; most of them come with status 400. The call was
 throttled, incomplete, or signed while the clock was wrong."""
 _WRONG_CLOCK = ("Signature expired", "Signature not yet current")
-"""How the messages of services other than S3 begin if the clock is wrong, not the key. A Lambda function that
-was frozen between signing and sending gets them too.
+"""How services other than S3 begin the message that blames the clock, and not the key.
+
+A Lambda function that was frozen between signing and sending gets such messages too.
 """
 
 
@@ -136,7 +137,10 @@ class Clients:
                 "no AWS region is configured: set AWS_REGION, or a region in the AWS profile"
             ) from error
         except ProfileNotFound as error:
-            raise UsageError(f"{error}. Set AWS_PROFILE to a profile of the AWS configuration.") from error
+            raise UsageError(
+                f"can't find the AWS profile {error.kwargs['profile']!r}. Set AWS_PROFILE to a profile of "
+                "the AWS configuration."
+            ) from error
         client.meta.events.register("after-call", _refuse_cut)
         client.meta.events.register("before-parse", _refuse_foreign)
         return client

@@ -107,8 +107,8 @@ def _print(found: Iterator[Stray]) -> None:
     if shown > display.MOST_LINES:
         console.print(f"… and {shown - display.MOST_LINES:,} more (--json prints all)")
     theirs = counts["another's"]
-    others = f". {theirs:,} objects belong to other catalogs" if theirs else ""
-    messages.print(f"{shown:,} strays: {counts['ours']:,} ours, {counts['unknown']:,} unknown{others}")
+    others = f". Objects of other catalogs: {theirs:,}" if theirs else ""
+    messages.print(f"Strays: {shown:,} ({counts['ours']:,} ours, {counts['unknown']:,} unknown){others}")
 
 
 def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) -> None:
@@ -117,7 +117,7 @@ def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) ->
     place.neighbours = place.parts.read_neighbours(place.store)
     counts = Counter(stray.whose for stray in place.list(selection))
     if counts["ours"]:
-        ask(f"Delete {counts['ours']:,} strays of this catalog from {escape(place.url)}?", yes=yes)
+        ask(f"Delete the strays of this catalog ({counts['ours']:,}) from {escape(place.url)}?", yes=yes)
     leases = Leases(place.parts.catalog, place.store, uuid4().hex, now, LEASE, standing)
     left = 0
 

@@ -76,7 +76,10 @@ def _print_status(found: CatalogStatus, missing: int, parts: Parts) -> None:
     counts = (f"{number:,} {name}" for name, number in found.pictures.items() if number)
     say("pictures", ", ".join(counts) or "none")
     if missing:
-        say("", f'the source of {missing:,} is missing; their outputs are kept ([source] on_delete = "keep")')
+        say(
+            "",
+            f'missing from the source: {missing:,}, with outputs that are kept ([source] on_delete = "keep")',
+        )
     if found.polling:
         say("polling", found.polling)
     binding = found.binding

@@ -27,7 +27,7 @@ SAMPLE = 1_000
 """How many wanted keys to check at most, to find out whether a catalog was lost."""
 
 SAMPLE_OF_TICK = 100
-"""The same for a schedule's tick, which has little time: a key without a record costs a request."""
+"""``SAMPLE`` for a schedule's tick, which has little time. Each key without a record costs a request."""
 
 FEW = 100
 """A catalog with fewer records than this may be lost: events may have added them since."""

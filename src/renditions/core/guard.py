@@ -186,8 +186,12 @@ class Guard:
             return "the source lacks this catalog's marker: it may be another folder, or an unmounted disk"
         lately = self.window.count()
         if self.is_too_many(missing + lately, known + lately):
-            gone = f"gone ({census.left_out:,} by the patterns of [source])" if census.left_out else "gone"
-            gone = f"{gone}, with {lately:,} that were removed within an hour" if lately else gone
+            gone = (
+                f"gone (the patterns of [source] leave out {census.left_out:,})"
+                if census.left_out
+                else "gone"
+            )
+            gone = f"{gone}, including {lately:,} that were removed within the last hour" if lately else gone
             return (
                 f"{missing + lately:,} of {known + lately:,} pictures are {gone}: more than "
                 f"{self.max_removals.pictures}, and more than {self.max_removals.percent:g} %"

@@ -234,7 +234,7 @@ class Leases:
             asked_at = self.clock()
             current = self.catalog.get(held.name)
             if current is None or current.revision != held.revision:
-                raise Conflict(f"another worker took over the lease on {held.name!r}")
+                raise Conflict(f"another worker took over the lease on {held.name!r}. Try again")
             is_outdated = self.clock() - asked_at > ANSWER_LASTS
 
 

@@ -15,7 +15,7 @@ from renditions.model.record import Record
 from renditions.model.rendering import Rendering
 
 StandIns = tuple[tuple[str, str], ...]
-"""Pairs of a rendition and the rendition whose file it has, as in ``Record.stand_ins``."""
+"""Pairs of a rendition and the rendition whose file it uses, as in ``Record.stand_ins``."""
 
 
 def keep_valid(record: Record, difference: Difference) -> StandIns:

@@ -20,7 +20,7 @@ https://pip.pypa.io/en/stable/topics/secure-installs/#hash-checking-mode"""
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*==\s*([^\s;\\]+)")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})\b")
 _ADVICE = (
-    "install the locked versions, or name a requirements file with hashes of your own with --lock "
+    "install the locked versions, or name your own requirements file with hashes with --lock "
     "(uv export, pip-compile --generate-hashes and others write one)"
 )
 
@@ -66,7 +66,7 @@ class Pins:
         if hashes := self._hashes.get((_normalize(name), version)):
             return hashes
         locked = [known for library, known in self._hashes if library == _normalize(name)]
-        known = f"{' and '.join(locked)} of it" if locked else "no version of it"
+        known = f"only version {' and '.join(locked)}" if locked else "no version of this library"
         raise UsageError(
             f"{name} {version} can't go into the bundle: {self._file} has {known}. To change that, {_ADVICE}"
         )

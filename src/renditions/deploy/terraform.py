@@ -126,7 +126,7 @@ class Deployment:
             not_needed = shutil.ignore_patterns(".terraform*", "tests")
             shutil.copytree(MODULE, self.folder / "module", dirs_exist_ok=True, ignore=not_needed)
         except OSError as error:
-            raise UsageError(f"can't write {self.folder}: {error}. Choose another --folder.") from error
+            raise UsageError(f"can't write {self.folder} ({error}). Choose another --folder.") from error
 
     def plan(self) -> bool:
         """Show the changes that a deployment would make; return whether there are any."""

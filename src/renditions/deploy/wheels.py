@@ -132,8 +132,8 @@ def _download(names: Sequence[str], target: Target, folder: Path) -> None:
         reasons = [line for line in ended.stderr.splitlines() if line.startswith("ERROR:")]
         raise Failed(
             f"pip can't download {', '.join(names)} and their dependencies for {target.architecture} and "
-            f"Python {target.python}: {' '.join(reasons) or ended.stderr.strip()}. Check pip's index and the "
-            "network, or choose another --arch or --python"
+            f"Python {target.python} ({' '.join(reasons) or ended.stderr.strip()}). Check pip's index and "
+            "the network, or choose another --arch or --python"
         )
 
 

@@ -33,7 +33,7 @@ from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered
 
 _STEP = Fraction(2)
-"""How many times as large as a rendition the level must be that the rendition is resized from."""
+"""How many times as large as a rendition a level must be, so that the rendition can be resized from it."""
 
 
 def make(

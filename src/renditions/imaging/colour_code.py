@@ -52,7 +52,10 @@ class ColourCode:
     power: float = 1.0
     """The exponent of the curve ``power``, which turns values into light."""
     cicp: tuple[int, int] | None = None
-    """The numbers of H.273 for the primaries and the curve; None if no numbers mean the code."""
+    """The H.273 numbers of the primaries and the curve.
+
+    None if other formats can't declare this code by numbers.
+    """
 
     @property
     def is_hdr(self) -> bool:

@@ -33,7 +33,10 @@ from renditions.imaging.vips import get_int, raise_if_warned, translated
 from renditions.model.formats import SOURCE_FORMATS
 
 HEADROOM = Fraction(8, 5)
-"""How many times as large as needed a shrunk picture must be. With less, the coarse filter is visible."""
+"""How many times as large as the result a shrunk picture must be.
+
+With less, the decoder's coarse filter is visible.
+"""
 SHRINKS = (8, 4, 2)
 """The factors by which a decoder with ``shrink_on_load = "halves"`` can shrink."""
 _SCALED_HEADROOM = Fraction(5, 4)

@@ -71,7 +71,8 @@ def check_output(size: Size, page: Header, output_format: str, memory: Memory) -
     if need > memory.bytes:
         raise NotAccepted(
             f"a rendition of {size.width} by {size.height} pixels needs {need:,} bytes of memory in "
-            f"{output_format}, more than the {memory.bytes:,} that {memory.allows}"
+            f"{output_format}, more than the {memory.bytes:,} that {memory.allows}. Declare a "
+            "smaller rendition"
         )
 
 

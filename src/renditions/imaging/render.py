@@ -146,7 +146,8 @@ def _hold_file(
     facts = SOURCE_FORMATS[source_format]
     if facts.is_private:
         why = Unrenderable(
-            f"a {source_format} file has personal data, so no output may contain the file itself"
+            f"a {source_format} file has personal data, so no output may contain the file itself. Declare "
+            "another format for this rendition"
         )
         return {}, dict.fromkeys(holding, Reason.of(why))
     made = {

@@ -17,7 +17,7 @@ _LEAST_LOSS = 0.01
 _MAX_TRIALS = 4
 """After this many trials, the search returns the best one, if one was similar enough."""
 _WASTED_STEPS = 1
-"""How many steps too high a quality may be without another trial."""
+"""A quality that is too high by at most this many steps isn't worth another trial."""
 
 
 def encode_within(

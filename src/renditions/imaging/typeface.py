@@ -108,7 +108,7 @@ class Face:
         try:
             return set(_find_glyphs(self._read_cmap(), codes))
         except (struct.error, IndexError) as error:
-            raise Undecodable(f"the font is damaged: {error}") from error
+            raise Undecodable(f"the font is damaged ({error})") from error
 
     def _read_cmap(self) -> bytes:
         """Return the largest Unicode subtable of ``cmap``, beginning with its format."""
@@ -140,7 +140,7 @@ def read_faces(font: bytes | mmap) -> tuple[Face, ...]:
             starts = struct.unpack_from(f">{count}I", font, 12)
         faces = tuple(_read_face(font, start) for start in starts)
     except struct.error as error:
-        raise Undecodable(f"the font is damaged: {error}") from error
+        raise Undecodable(f"the font is damaged ({error})") from error
     if not faces:
         raise Undecodable("the collection has no fonts")
     return faces

@@ -22,7 +22,7 @@ IN_MEMORY = Path(":memory:")
 """The path of an empty catalog that ends with its connection."""
 
 _Pool = queue.LifoQueue[sqlite3.Connection]
-"""It lends the connection that came back last, because its memory has the newest pages."""
+"""A pool lends the connection that came back last, because its memory has the newest pages."""
 
 
 class Connections:

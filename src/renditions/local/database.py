@@ -65,7 +65,7 @@ def reported(path: Path) -> Iterator[None]:
             raise CatalogFailed(f"can't use the catalog {path}: {describe_holder(path)}") from error
         refused = CatalogRefused if code in _LASTING else CatalogFailed
         advice = f". {_ADVICE[code]}" if code in _ADVICE else ""
-        raise refused(f"can't use the catalog {path}: {error}{advice}") from error
+        raise refused(f"can't use the catalog {path} ({error}){advice}") from error
 
 
 @contextmanager
@@ -105,7 +105,11 @@ def _why_no_file(path: Path) -> str | None:
         if path.exists():
             return None if os.access(path, os.R_OK) else f"this user may not read it. {_WHEN_READ_ONLY}"
         if not path.parent.is_dir():
-            what = "is no folder. Move it away" if path.parent.exists() else "is missing. Create this folder"
+            what = (
+                "isn't a folder. Move this file away"
+                if path.parent.exists()
+                else "is missing. Create this folder"
+            )
             return f"{path.parent} {what}, or {_ANOTHER_FILE}"
     except OSError as error:
         return f"{error.strerror}. {_WHEN_READ_ONLY}"

@@ -157,7 +157,7 @@ class FolderStore:
                     yield piece
                 if _etag(os.fstat(reader.fileno())) == condition.etag:
                     return
-        raise Conflict(f"{self._root / key} changed while it was read")
+        raise Conflict(f"{self._root / key} changed while it was read. Try again")
 
     @contextmanager
     def _reading(self, key: str) -> Iterator[BinaryIO | None]:

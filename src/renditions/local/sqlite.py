@@ -35,7 +35,7 @@ from renditions.model.totals import Totals
 PAGE_ROWS = 200
 
 MOST_SORTED = 10_000
-"""A prefix with fewer names than this counts as rare."""
+"""A prefix with fewer names than this counts as rare: ``query`` sorts these names by time."""
 
 
 class SqliteCatalog:
@@ -173,7 +173,7 @@ class SqliteCatalog:
         with self._connections.writing() as db:
             row = db.execute("SELECT revision FROM binding").fetchone()
             if (row[0] if row else 0) != binding.revision:
-                raise Conflict("another process changed the catalog's binding")
+                raise Conflict("another process changed the catalog's binding. Try again")
             db.execute(
                 "REPLACE INTO binding (id, revision, item) VALUES (1, ?, ?)",
                 (written.revision, json.dumps(written.to_item(), separators=(",", ":"))),

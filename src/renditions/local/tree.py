@@ -79,9 +79,9 @@ def parse_key(key: str) -> tuple[bytes, ...]:
             f"found {key!r}. Shorten the picture's name or the rendition's key"
         )
     if b"\0" in raw:
-        raise KeyRefused(f"expected a key without NUL, found {key!r}")
+        raise KeyRefused(f"expected a key without a NUL character, found {key!r}")
     if any(part in (b"", b".", b"..") for part in parts):
-        raise KeyRefused(f"expected a key without empty parts, '.' and '..', found {key!r}")
+        raise KeyRefused(f"expected a key without a part that is empty, '.' or '..', found {key!r}")
     if _is_work(parts[0]):
         raise KeyRefused(f"expected a key outside the store's own folder, found {key!r}")
     return parts

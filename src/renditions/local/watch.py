@@ -61,7 +61,7 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
         except (OSError, RuntimeError) as error:  # watchfiles raises RuntimeError
             if not has_begun:
                 raise StoreFailed(
-                    f"can't watch {root}: {error}. If there are too many folders or watchers, "
+                    f"can't watch {root} ({error}). If there are too many folders or watchers, "
                     "raise the limits (on Linux fs.inotify.max_user_watches and max_user_instances)"
                 ) from error
             log.warning("%s: file events stopped, so Renditions checks every file instead: %s", root, error)

@@ -39,13 +39,15 @@ class Held:
 
     def describe(self) -> str:
         """Return a sentence for people: which work is held back, and why."""
+        plural = "" if self.count == 1 else "s"
         if self.what == "removals":
-            return f"The removal of {self.count:,} missing pictures is held back: {self.why}."
+            return f"The removal of {self.count:,} missing picture{plural} is held back: {self.why}."
         if self.what == "renditions":
-            return f"The undeclared outputs of {self.count:,} pictures are kept, because {self.why}."
+            return f"The undeclared outputs of {self.count:,} picture{plural} are kept, because {self.why}."
         if self.what == "catalog":
-            return f"The schedule skips all pictures because of {self.count:,} unknown outputs: {self.why}."
-        return f"The outputs of {self.count:,} pictures are not made again: {self.why}."
+            found = f"{self.count:,} unknown output{plural}"
+            return f"The schedule skips all pictures because of {found}: {self.why}."
+        return f"The outputs of {self.count:,} picture{plural} are not made again: {self.why}."
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form."""

@@ -31,9 +31,10 @@ class Rendering:
     errors: Mapping[str, Reason] = field(default_factory=dict)
     """For each rendition that isn't in ``made``: the reason why it can't be made from this valid picture."""
     stand_ins: Mapping[str, str] = field(default_factory=dict)
-    """For each member of a family, the member whose file it has: itself, or a narrower equal one.
+    """For each member of a family, the member whose file it uses.
 
-    The mapping has all widths of each wanted rendition. The worker makes only the files that renditions use.
+    This is the member itself, or a narrower one with the same pixels. The mapping has every width of
+    each wanted rendition. The worker makes only the files that renditions use.
     """
     rejected: Reason | None = None
     """Why the whole picture is rejected; ``made`` is then empty. None if it isn't rejected."""

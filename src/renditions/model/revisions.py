@@ -27,7 +27,7 @@ class Revision:
 
 
 MACHINE_FONTS = 0
-"""Counts in place of a revision's number: text of drawings has the machine's fonts."""
+"""Stands among the numbers of a fingerprint if drawings have their text in the machine's fonts."""
 FIRST_ENGINE = 1
 """The engine of version 0.1."""
 

@@ -66,8 +66,8 @@ def describe_missing(declared: Declared, module: str) -> Problem:
     extra = declared.backend.extra
     return Problem(
         declared.place,
-        f"{module} for {declared.backend.form} (pip install 'renditions[{extra}]')",
-        "it isn't installed",
+        f"the library {module} for {declared.backend.form} (pip install 'renditions[{extra}]')",
+        "none",
     )
 
 
@@ -81,11 +81,10 @@ def find_target_problems(pipeline: Pipeline, environ: Mapping[str, str]) -> Iter
 
 
 def find_lambda_problems(pipeline: Pipeline, *, is_built: bool) -> Iterator[Problem]:
-    """Yield a problem for each place in the pipeline that a function can't open.
+    """Yield a problem for each place in the pipeline that Lambda can't open.
 
-    A place is a store, a catalog or a notice target. The function runs on Lambda.
-
-    Also yield one if drawings need fonts of the machine, because a function's machine has none.
+    A place is a store, a catalog or a notice target. Also yield a problem if drawings need the machine's
+    fonts, because a function's machine has no fonts.
 
     Args:
         pipeline: A checked pipeline.

@@ -96,13 +96,17 @@ def find_accept_problems(accept: Accept) -> Iterator[Problem]:
     missing = [name for name in accept.formats if not is_installed(name)]
     if missing and accept.formats != Accept().formats:
         extra = SOURCE_FORMATS[missing[0]].extra
-        yield Problem("accept.formats", f"renditions[{extra}] for {missing[0]!r}", "it isn't installed")
-    if accept.burned_in_annotation and set(accept.formats).isdisjoint(PRIVATE_SOURCES):
         yield Problem(
-            "accept.burned_in_annotation", f"{' or '.join(PRIVATE_SOURCES)} in formats with it", "none"
+            "accept.formats",
+            f"the extra {extra} for {missing[0]!r} (pip install 'renditions[{extra}]')",
+            "none",
         )
+    if accept.burned_in_annotation and set(accept.formats).isdisjoint(PRIVATE_SOURCES):
+        expected = f"{' or '.join(PRIVATE_SOURCES)} in accept.formats if this field is set"
+        yield Problem("accept.burned_in_annotation", expected, "none")
     if accept.fonts == "system" and WITH_TEXT.isdisjoint(accept.formats):
-        yield Problem("accept.fonts", f"{' or '.join(sorted(WITH_TEXT))} in formats with it", "none")
+        expected = f"{' or '.join(sorted(WITH_TEXT))} in accept.formats if this field is set"
+        yield Problem("accept.fonts", expected, "none")
     least = (accept.min_width or 1) * (accept.min_height or 1)
     if least > accept.max_pixels:
         expected = f"at least the {least:,} pixels of min_width and min_height"
@@ -110,7 +114,7 @@ def find_accept_problems(accept: Accept) -> Iterator[Problem]:
     for measure in ("width", "height", "aspect_ratio"):
         low, high = getattr(accept, f"min_{measure}"), getattr(accept, f"max_{measure}")
         if low is not None and high is not None and low > high:
-            yield Problem(f"accept.max_{measure}", f"at least min_{measure}, {low:,g}", f"{high:,g}")
+            yield Problem(f"accept.max_{measure}", f"at least min_{measure} ({low:,g})", f"{high:,g}")
 
 
 def find_catalog_problems(pipeline: Pipeline) -> Iterator[Problem]:
@@ -122,7 +126,9 @@ def find_catalog_problems(pipeline: Pipeline) -> Iterator[Problem]:
     for backend in CATALOGS:
         most = backend.most_renditions
         if most is not None and count > most and pipeline.catalog.store.startswith(backend.prefix):
-            yield Problem("renditions", f"at most {most} with a catalog {backend.form}", f"{count:,}")
+            yield Problem(
+                "renditions", f"at most {most} renditions with {backend.form} as the catalog", f"{count:,}"
+            )
 
 
 def find_copy_problems(pipeline: Pipeline) -> Iterator[Problem]:
@@ -175,7 +181,7 @@ def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Prob
     if catalog and isinstance(source, FolderPlace) and catalog.is_relative_to(source.path.resolve()):
         name = catalog.relative_to(source.path.resolve()).as_posix()
         if pipeline.source.matches(name):
-            expected = "a file that isn't a picture of the source by its name"
+            expected = "a file outside the source, or one that source.match and source.exclude leave out"
             yield Problem("catalog.store", expected, repr(pipeline.catalog.store))
 
 
@@ -202,8 +208,8 @@ def find_warnings(pipeline: Pipeline) -> Iterator[str]:
         place = f"{_table_of(name, rendition)}.key"
         yield (
             f"{place}: {rendition.key!r} can give two pictures the same key, such as {' and '.join(pair)}"
-            f"{condition}; the later one is then rejected. Put {{key}}, or {{dir}} and {{name}}, into it to "
-            "keep them apart"
+            f"{condition}. The later picture is then rejected. To keep such pictures apart, put {{key}}, or "
+            "{{dir}} and {{name}}, into the template"
         )
 
 
@@ -234,11 +240,13 @@ def _check_template(rendition: Rendition, place: str) -> Iterator[Problem]:
 def _check_box(rendition: Rendition, place: str) -> Iterator[Problem]:
     has_box = rendition.width is not None and rendition.height is not None
     if rendition.fit != "inside" and not has_box:
-        yield Problem(f"{place}.fit", f"width and height with {rendition.fit!r}", "not both")
+        found = "only a width" if rendition.width else "only a height" if rendition.height else "neither"
+        yield Problem(f"{place}.fit", f"a width and a height with {rendition.fit!r}", found)
+    fit = f'fit = "{rendition.fit}"'
     if rendition.gravity in ("attention", "entropy", "focus") and rendition.fit != "cover":
-        yield Problem(f"{place}.gravity", f'fit = "cover" with {rendition.gravity!r}', repr(rendition.fit))
+        yield Problem(f"{place}.gravity", f'fit = "cover" with {rendition.gravity!r}', fit)
     elif rendition.gravity != "center" and rendition.fit not in ("cover", "contain"):
-        yield Problem(f"{place}.gravity", 'fit = "cover" or "contain" with a gravity', repr(rendition.fit))
+        yield Problem(f"{place}.gravity", f'fit = "cover" or "contain" with {rendition.gravity!r}', fit)
     if rendition.enlarge and rendition.width is None and rendition.height is None:
         yield Problem(f"{place}.enlarge", "a width or a height to enlarge to", "neither")
     if rendition.pixel_ratio != 1 and rendition.width is None and rendition.height is None:
@@ -253,7 +261,7 @@ def _check_points(rendition: Rendition, place: str) -> Iterator[Problem]:
             found = f"{float(begin):g} and {float(length):g}"
             yield Problem(f"{place}.crop", f"{start} and {extent} of at most 100 together", found)
     if rendition.focus and rendition.fit != "cover":
-        yield Problem(f"{place}.focus", 'fit = "cover" with a focus', repr(rendition.fit))
+        yield Problem(f"{place}.focus", 'fit = "cover" with a focus', f'fit = "{rendition.fit}"')
     if rendition.focus and rendition.gravity != "center":
         yield Problem(f"{place}.gravity", "no gravity with a focus", repr(rendition.gravity))
     if rendition.gravity == "focus" and rendition.trim is not None:
@@ -272,8 +280,8 @@ def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
     yield from _check_encoding(rendition, place)
     name, facts = rendition.format, OUTPUT_FORMATS[rendition.format]
     if rendition.animation == "keep" and not facts.has_animation:
-        expected = f"{', '.join(_ANIMATED)} or {AUTO} to keep an animation, not {name}"
-        yield Problem(f"{place}.animation", expected, "'keep'")
+        expected = f"the format {', '.join(_ANIMATED)} or {AUTO} to keep an animation"
+        yield Problem(f"{place}.animation", expected, f"'keep' with {name}")
     if rendition.background == "transparent" and not facts.has_transparency and not facts.holds_file:
         yield Problem(
             f"{place}.background", f"a colour with {name}, which has no transparency", "'transparent'"
@@ -321,13 +329,15 @@ def _check_sides(rendition: Rendition, place: str) -> Iterator[Problem]:
             )
         elif multiplied + padding > limit:
             found = f"{multiplied + padding:,}"
-            yield Problem(f"{place}.padding", f"{expected} together with {side}", found)
+            yield Problem(f"{place}.padding", f"{expected} for {side} and padding together", found)
 
 
 def _check_encoding(rendition: Rendition, place: str) -> Iterator[Problem]:
     name, facts = rendition.format, OUTPUT_FORMATS[rendition.format]
     if rendition.quality is not None and facts.quality is None:
-        yield Problem(f"{place}.quality", f"no quality with {name}, which has none", str(rendition.quality))
+        yield Problem(
+            f"{place}.quality", f"no quality with {name}, which has no such setting", str(rendition.quality)
+        )
     if rendition.lossless and not facts.has_lossless_choice:
         yield Problem(
             f"{place}.lossless", f"false, or the format {_LOSSLESS_CHOICE} instead of {name}", "true"
@@ -350,7 +360,8 @@ def _check_encoder_choices(rendition: Rendition, place: str) -> Iterator[Problem
             found = f"{str(value).lower()} with {rendition.format}"
             yield Problem(f"{place}.{field}", f"the format {' or '.join(formats)} for this field", found)
     if rendition.target != default.target and rendition.quality != "auto":
-        yield Problem(f"{place}.target", 'quality = "auto" with a target', repr(rendition.quality))
+        found = "no quality" if rendition.quality is None else f"quality = {rendition.quality}"
+        yield Problem(f"{place}.target", 'quality = "auto" with a target', found)
     if rendition.max_bytes is not None and rendition.lossless:
         yield Problem(f"{place}.max_bytes", "no max_bytes with lossless = true", f"{rendition.max_bytes:,}")
     if rendition.chroma != default.chroma and rendition.lossless:

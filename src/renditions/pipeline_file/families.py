@@ -29,12 +29,11 @@ def find_family_problems(
         for one, several in (("width", "widths"), ("format", "formats")):
             values = getattr(table, several)
             if values and one in written[name]:
-                found = f"{getattr(table, one)!r}"
-                yield Problem(f"renditions.{name}.{one}", f"either {one} or {several}", found)
+                yield Problem(f"renditions.{name}.{one}", f"either {one} or {several}", "both")
             if twice := [value for value in dict.fromkeys(values) if values.count(value) > 1]:
                 yield Problem(f"renditions.{name}.{several}", f"each {one} once", f"{twice[0]!r} twice")
         for member in expand(name, table):
             owner = owners.setdefault(member, name)
             if owner != name:
-                expected = f"no rendition with a name that renditions.{owner} has"
+                expected = f"names that renditions.{owner} doesn't have"
                 yield Problem(f"renditions.{name}", expected, repr(member))

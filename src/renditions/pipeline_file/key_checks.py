@@ -38,7 +38,9 @@ def check_keys_apart(
                         continue
                     its = f"{pair[1]}'s"
                     own = f"a key of its own, other than {its}"
-                    expected = own if is_same else f"a key that is no folder of {its}, nor below it"
+                    expected = (
+                        own if is_same else f"a key that is neither a folder of {its} nor below that key"
+                    )
                     found = f"{key!r} beside {other_key!r} for {picture}"
                     yield Problem(f"{pair[0]}.key", expected, found)
             owners.setdefault(key, name)
@@ -58,13 +60,14 @@ def check_loop(
     An output's URL begins with the output store and the template's text before the first field. If neither
     this beginning nor the source store begins with the other, no output can land in the source.
     """
-    found = f"{pipeline.output.store!r} and {pipeline.source.store!r}"
+    expected = "outputs outside the source, because Renditions would process each output as a new picture"
+    found = f"output store {pipeline.output.store!r} and source store {pipeline.source.store!r}"
     for name, template in templates.items():
         head = next((literal for literal, _ in parse_template(template)), "")
         begins = output + head
         if begins.startswith(source) or source.startswith(begins):
             is_anywhere = not head or output.startswith(source)
             place = "output.store" if is_anywhere else f"{tables[name]}.key"
-            yield Problem(place, "outputs that can't land in the source (a loop)", found)
+            yield Problem(place, expected, found)
             if is_anywhere:
                 return

@@ -24,7 +24,7 @@ _TOKEN = re.compile(r"\*+|\?|\[!?\]?[^]]*\]")
 """Matches the parts of a shell pattern that stand for other text."""
 
 _FILLERS = ("photo", "7", "é", "~ (1)", "2024/summer holidays of a very long name/img_0001")
-"""Texts for ``*`` that no pattern matches all together, unless it matches everything."""
+"""Texts to put in place of ``*``. Only a pattern that matches everything matches all of them."""
 
 
 def find_source_problems(source: Source) -> Iterator[Problem]:

@@ -214,7 +214,7 @@ class _Reader:
 
     def _read_tables(self, element: Any, value: Any, place: str) -> Any:
         if not isinstance(value, dict) or not value:
-            return self._wrong(place, "at least one table in it", value)
+            return self._wrong(place, "at least one table", value)
         read = {}
         for name, table in value.items():
             at = self._enter(place, name)

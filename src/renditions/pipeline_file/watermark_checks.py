@@ -25,11 +25,11 @@ def find_watermark_problems(watermark: Watermark, place: str) -> Iterator[Proble
     if watermark.text is None:
         for field in ("font", "colour"):
             if getattr(watermark, field) != getattr(default, field):
-                yield Problem(f"{place}.{field}", f"a text with a {field}", "none")
+                yield Problem(f"{place}.{field}", "a text if this field is set", "none")
     if watermark.font is None and watermark.face is not None:
-        yield Problem(f"{place}.face", "a font with a face", "none")
+        yield Problem(f"{place}.face", "a font if this field is set", "none")
     if watermark.gap != default.gap and not watermark.tile:
-        yield Problem(f"{place}.gap", "tile = true with a gap", "false")
+        yield Problem(f"{place}.gap", "tile = true if this field is set", "tile = false")
     if watermark.image and watermark.image.content is not None:
         found = sniff(watermark.image.content) or "bytes of no known format"
         if found not in Accept().formats:
@@ -44,7 +44,11 @@ def _check_font(text: str, font: Attachment, number: int | None, place: str) -> 
         if number is None or number < count:
             choose_fonts(text, font, number)
         else:
-            expected = f"a number from 0 to {count - 1}" if count > 1 else "a collection of fonts with a face"
+            expected = (
+                f"a number from 0 to {count - 1}"
+                if count > 1
+                else "a collection of fonts if this field is set"
+            )
             yield Problem(f"{place}.face", expected, f"{number} for {font.name!r}")
     except Undecodable as error:
         yield Problem(f"{place}.font", "a TrueType or OpenType font", f"{font.name!r} ({error})")

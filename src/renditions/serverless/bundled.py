@@ -138,7 +138,9 @@ def find_bucket(url: str) -> S3Place:
     """
     place = parse_store(url, Path())
     if not isinstance(place, S3Place):
-        raise UsageError(f"expected s3://bucket/prefix/, found {url!r}")
+        raise UsageError(
+            f"the function needs its stores in buckets: expected s3://bucket/prefix/, found {url!r}"
+        )
     return place
 
 

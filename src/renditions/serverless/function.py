@@ -241,7 +241,7 @@ class Function:
         tick = Tick(self.plan, self.open_guard(), self.place, send, self.end_run, now)
         ticked = tick.run(request, lambda: allowance.left_seconds > FAN_OUT_SECONDS)
         log.info(
-            "%d pictures differ and were sent to the queue, %s",
+            "Pictures that differ, sent to the queue: %d; %s",
             ticked.sent,
             "another call continues" if ticked.next else "all pictures were checked",
             extra={

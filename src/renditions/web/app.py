@@ -335,7 +335,7 @@ class _LocalApi(_Api):
                 ) as form:
                     stored = await self._store(form)
             except (MultiPartException, KeyError) as error:
-                detail = f"can't read the upload form: {error}. Send it as multipart/form-data"
+                detail = f"can't read the upload form ({error}). Send it as multipart/form-data"
                 raise ApiError(HTTPStatus.BAD_REQUEST, detail) from error
         headers = {"ETag": f'"{stored.etag}"', "Location": f"/pictures/{quote(stored.key)}"}
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)

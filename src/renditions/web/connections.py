@@ -325,11 +325,11 @@ class BoundedProtocol(H11Protocol):
         if self._buffered_bytes and not self._has_drained and self._reads_slowly(buffered_bytes, least_bytes):
             self.abort()
         elif head_seconds >= limits.head_seconds:
-            self._refuse(408, "The head of the request took too long.")
+            self._refuse(408, "The head of the request took too long. Send it again.")
         elif self.conn.their_state is h11.SEND_BODY and is_answered:
             self.abort()
         elif self._awaits_body() and self._received_bytes < least_bytes:
-            self._refuse(408, "The body of the request came too slowly.")
+            self._refuse(408, "The body of the request came too slowly. Send the request again.")
         else:
             self._received_bytes, self._was_paused = 0, self.flow.read_paused
             self._buffered_bytes, self._has_drained = buffered_bytes, False

@@ -35,7 +35,7 @@ MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS = 20, 60.0
 """One network address may send this many wrong tokens, in this many seconds."""
 
 MOST_STRANGERS = 100
-"""How many requests without the token the server answers at once, so that requests with it find room."""
+"""How many requests without the token the server answers at once. The rest is for those with the token."""
 
 
 @dataclass(frozen=True, slots=True)

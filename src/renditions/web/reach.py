@@ -24,7 +24,7 @@ CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 CORS_SENT = ("Authorization", "If-None-Match", "If-Range", "Last-Event-ID", "Range")
 """The headers that pages of other origins may send."""
 CORS_READ = ("Content-Disposition", "Content-Range", "ETag", "Location", "Retry-After")
-"""The headers that pages of other origins may read, beside those that every page may."""
+"""The headers that pages of other origins may read, in addition to those that every page may read."""
 
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _ROOT_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
@@ -33,7 +33,7 @@ _ORIGIN = re.compile(rf"https?://{_HOST.pattern}")
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Where clients reach the server, and whose word it takes for that."""
+    """Where clients reach the server, and which proxies the server believes."""
 
     host: str = "127.0.0.1"
     """The address on which the server listens."""

@@ -104,15 +104,20 @@ class SigningKeys:
             root_path: The path with which the URL begins if the server has ``--root-path``. It isn't signed.
 
         Raises:
-            UsageError: URLs with this path can't be signed, or the URL is signed already.
+            UsageError: This path can't be signed, the URL is already signed, or the time is invalid.
 
         """
         split = urlsplit(url)
         path = unquote(split.path).removeprefix(root_path.rstrip("/"))
         key, expires = self.keys[0], str(expires_at_seconds)
-        if not path.startswith(SIGNED_PATHS) or is_signed(split.query) or not _EXPIRY.fullmatch(expires):
+        if not path.startswith(SIGNED_PATHS) or is_signed(split.query):
             raise UsageError(
-                f"can't sign {url!r}: expected an unsigned URL below {' '.join(SIGNED_PATHS)} and a Unix time"
+                f"can't sign {url!r}: expected an unsigned URL below {' or '.join(SIGNED_PATHS)}"
+            )
+        if not _EXPIRY.fullmatch(expires):
+            raise UsageError(
+                f"can't sign {url!r}: expected expires_at_seconds as a Unix time of at most 15 digits, "
+                f"found {expires}"
             )
         given = {"expires": expires, "key": key.id, "signature": key.sign(path, expires)}
         return split._replace(query="&".join(filter(None, (split.query, urlencode(given))))).geturl()

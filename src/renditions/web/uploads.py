@@ -215,7 +215,7 @@ def find_upload_problems(
         problems.append(("name", f"{why}, found {name!r}"))
     types = [SOURCE_FORMATS[name].media_type for name in pipeline.accept.formats]
     if content_type not in types:
-        problems.append(("type", f"expected {', '.join(types)}, found {content_type!r}"))
+        problems.append(("type", f"expected one of {', '.join(types)}, found {content_type!r}"))
     if not 0 < size_bytes <= pipeline.accept.max_bytes:
         problems.append(
             ("size_bytes", f"expected 1 to {pipeline.accept.max_bytes:,} bytes, found {size_bytes:,}")
@@ -226,7 +226,7 @@ def find_upload_problems(
 def _find_name_problem(service: Service, name: str) -> str | None:
     source = service.parts.pipeline.source
     if not re.fullmatch(NAME_PATTERN, name):
-        return "expected a name without control characters, empty parts, and parts that begin with a dot"
+        return "expected a name without control characters, empty parts or parts that begin with a dot"
     if _S3_VARIABLE in name:
         return f"expected a name without {_S3_VARIABLE}"
     why = source.patterns.why_not(name)

@@ -259,7 +259,7 @@ def test_a_picture_fails_if_its_worker_can_not_be_started(monkeypatch: pytest.Mo
     with RenderPool(1, LIMIT_SECONDS, "local.workers.pool_jobs:act", layers=()) as pool:
         with monkeypatch.context() as patched:
             patched.setattr(sys, "executable", "/no/such/python")
-            with pytest.raises(Failed, match=r"can't start a worker process: .*No such file"):
+            with pytest.raises(Failed, match=r"can't start a worker process \(.*No such file"):
                 run(pool, b"x")
         assert run(pool, b"x").made
 

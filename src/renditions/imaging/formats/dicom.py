@@ -155,7 +155,7 @@ def read(content: bytes) -> Dicom:
     if syntax not in (*RAW, RLE, *JPEG, *JPEG_2000):
         name = pydicom.uid.UID_dictionary.get(syntax, ("an unknown transfer syntax",))[0]
         raise Undecodable(
-            f"the transfer syntax isn't supported: only raw, RLE, JPEG and JPEG 2000 are, found {name}"
+            f"the transfer syntax isn't supported: expected raw, RLE, JPEG or JPEG 2000, found {name}"
         )
     tags = {name: pydicom.datadict.tag_for_keyword(name) for name in _ELEMENTS}
     short = {tag: name for name, tag in tags.items() if name not in _LONG_ELEMENTS}
@@ -205,18 +205,18 @@ def _check(dicom: Dicom, available: int) -> None:
     samples = 3 if dicom.colours in COLOURS else 1
     if dicom.colours not in (*COLOURS, *GREYS, PALETTE):
         raise Undecodable(
-            "the photometric interpretation isn't supported: only greys, a palette, RGB and YBR are"
+            "the photometric interpretation isn't supported: expected greys, a palette, RGB or YBR, "
+            f"found {dicom.colours!r}"
         )
     if dicom.samples != samples:
         raise Undecodable(
-            f"{dicom.colours} needs {samples} values per pixel, but the file declares {dicom.samples}"
+            f"expected SamplesPerPixel to be {samples} for {dicom.colours}, found {dicom.samples}"
         )
     if not (dicom.columns > 0 < dicom.rows):
         raise Undecodable(f"the picture has no pixels: its size is {dicom.columns} by {dicom.rows}")
     if dicom.bits not in (1, 8, 16) or not 1 <= dicom.bits_stored <= dicom.bits:
         raise Undecodable(
-            f"values of {dicom.bits} bits, {dicom.bits_stored} of them used, aren't supported: only 1, 8 and "
-            "16 are"
+            f"expected values of 1, 8 or 16 bits, found {dicom.bits} bits, {dicom.bits_stored} of them used"
         )
     if (high := _whole(dicom.data, "HighBit", dicom.bits_stored - 1)) != dicom.bits_stored - 1:
         raise Undecodable(f"the highest bit must be {dicom.bits_stored - 1}, but the file declares {high}")
@@ -228,7 +228,9 @@ def _check(dicom: Dicom, available: int) -> None:
     else:
         needed = dicom.frames * _BYTES_PER_FRAGMENT
     if dicom.frames < 1 or needed > available:
-        raise Undecodable(f"{dicom.frames:,} frames need {needed:,} bytes, but the file has {available:,}")
+        raise Undecodable(
+            f"the pixels need {needed:,} bytes (frames: {dicom.frames:,}), but the file has {available:,}"
+        )
 
 
 def _square(dicom: Dicom) -> Size:

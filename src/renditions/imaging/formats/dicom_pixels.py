@@ -118,8 +118,11 @@ def _read_jpeg(dicom: Dicom, frame: int) -> Any:
         content = content[:2] + _NO_TRANSFORM + content[2:]
     image = load("jpeg", content, fail_on="warning")
     found = (image.width, image.height, image.bands)
-    if found != (dicom.columns, dicom.rows, dicom.samples):
-        raise Undecodable(f"a frame must be a JPEG of {_describe(dicom)}, but is {found[0]} by {found[1]}")
+    expected = (dicom.columns, dicom.rows, dicom.samples)
+    if found != expected:
+        raise Undecodable(
+            f"expected a frame to be a JPEG of {_describe(*expected)}, found {_describe(*found)}"
+        )
     pixels = image.write_to_memory()
     raise_if_warned(Undecodable, _DAMAGED, "VipsJpeg")
     return Image.new_from_memory(pixels, *found, "uchar")
@@ -136,7 +139,7 @@ def _unpack_runs(dicom: Dicom, frame: int) -> Any:
     count, *offsets = struct.unpack_from("<16L", content)
     if count != dicom.samples * dicom.bits // 8:
         expected = dicom.samples * dicom.bits // 8
-        raise Undecodable(f"frame {frame + 1} is damaged: expected {expected} RLE segments, found {count}")
+        raise Undecodable(f"frame {frame + 1} is damaged: RLE segments: expected {expected}, found {count}")
     size = dicom.columns * dicom.rows
     bounds = pairwise([*offsets[:count], len(content)])
     segments = [numpy.frombuffer(_unpack(content[start:end], size), "u1") for start, end in bounds]
@@ -168,12 +171,17 @@ def _check_codestream(content: bytes, dicom: Dicom) -> None:
     sides = [int.from_bytes(content[at : at + 4], "big") for at in (8, 12, 16, 20)]
     samples = int.from_bytes(content[40:42], "big")
     found = (sides[0] - sides[2], sides[1] - sides[3], samples)
-    if not content.startswith(_SIZ) or found != (dicom.columns, dicom.rows, dicom.samples):
-        raise Undecodable(f"a frame isn't a JPEG 2000 of {_describe(dicom)}, as the file declares")
+    expected = (dicom.columns, dicom.rows, dicom.samples)
+    if not content.startswith(_SIZ):
+        raise Undecodable("a frame isn't a JPEG 2000, as the file declares")
+    if found != expected:
+        raise Undecodable(
+            f"expected a frame to be a JPEG 2000 of {_describe(*expected)}, found {_describe(*found)}"
+        )
 
 
-def _describe(dicom: Dicom) -> str:
-    return f"{dicom.columns} by {dicom.rows} pixels of {dicom.samples} values"
+def _describe(columns: int, rows: int, samples: int) -> str:
+    return f"{columns} by {rows} pixels of {samples} value{'' if samples == 1 else 's'}"
 
 
 def _stored_values(dicom: Dicom) -> Any:

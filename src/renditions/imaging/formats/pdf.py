@@ -22,6 +22,8 @@ from renditions.imaging.vips import Image
 from renditions.model.recipe import PageSize, Rendition
 
 _EXTRA = "pdf"
+_NEEDS_PASSWORD = 4
+"""FPDF_ERR_PASSWORD in fpdfview.h."""
 _LOCK = threading.Lock()
 """Only the thread that holds this lock may call PDFium, which doesn't support several threads."""
 _FINE_SIDE = 10_000
@@ -188,4 +190,8 @@ def _open(content: bytes) -> Iterator[Any]:
             with pdfium.PdfDocument(content) as document:
                 yield document
         except pdfium.PdfiumError as error:
-            raise Undecodable(f"the PDF is damaged or needs a password: {error}") from error
+            if error.err_code == _NEEDS_PASSWORD:
+                raise Undecodable(
+                    "the PDF needs a password. Remove the password, and upload the file again"
+                ) from error
+            raise Undecodable(f"the PDF is damaged ({error})") from error

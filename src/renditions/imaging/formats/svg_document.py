@@ -122,9 +122,9 @@ class _Reader:
         except expat.ExpatError as error:
             if error.code == _AMPLIFIED:
                 raise NotAccepted(_TOO_EXPANDED) from error
-            raise Undecodable(f"the XML isn't well-formed: {error}") from error
+            raise Undecodable(f"the XML isn't well-formed ({error})") from error
         except (LookupError, ValueError) as error:
-            raise Undecodable(f"the XML isn't well-formed: {error}") from error
+            raise Undecodable(f"the XML isn't well-formed ({error})") from error
         self._references.check()
         self._replace_missing()
         return Drawing("".join(self._written).encode(), bool(self._letters), tuple(self._warnings))

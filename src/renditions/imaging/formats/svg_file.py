@@ -66,7 +66,7 @@ def unpack(content: bytes) -> bytes:
     try:
         unpacked = stream.decompress(content, MAX_BYTES)
     except zlib.error as error:
-        raise Undecodable(f"the compressed drawing is damaged: {error}") from error
+        raise Undecodable(f"the compressed drawing is damaged ({error})") from error
     if stream.unconsumed_tail:
         raise NotAccepted(f"expected at most {MAX_BYTES:,} bytes in a compressed drawing, found more")
     if not stream.eof:

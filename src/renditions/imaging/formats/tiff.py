@@ -112,7 +112,7 @@ def _load_strictly(content: bytes, options: dict[str, Any]) -> Any:
     with warnings_of_libraries() as warnings:
         image = load("tiff", content, **options, fail_on="warning")
     if lost := [warning for warning in warnings if "IO error" in warning]:
-        raise Undecodable(f"the picture is damaged: {lost[0]}")
+        raise Undecodable(f"the picture is damaged ({lost[0]})")
     return load("tiff", content, **options, fail_on="error") if warnings else image
 
 
@@ -154,6 +154,6 @@ def _check_stream(data: bytes, most_bytes: int) -> None:
             if inflated > most_bytes:
                 raise Undecodable(f"expected at most {most_bytes:,} bytes in a strip, found more")
     except zlib.error as error:
-        raise Undecodable(f"the deflated data is damaged: {error}") from error
+        raise Undecodable(f"the deflated data is damaged ({error})") from error
     if not stream.eof:
         raise Undecodable("a deflated strip ends before its checksum")

@@ -35,9 +35,9 @@ class LayerState:
 
     name: str
     state: State
-    """``missing``: the system lacks it. ``off``: it wasn't asked for."""
+    """``missing``: the system lacks the layer. ``off``: the process doesn't take the layer on."""
     detail: str = ""
-    """Why it is missing, or which version is on."""
+    """Why the layer is missing, or which version of it is on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,15 @@ class Layer:
 
     name: str
     holds: str
-    """What it does, for people."""
+    """What the layer does: a text for people."""
     apply: Callable[[int], str]
-    """Confines this process, which keeps this socket. Returns a detail, or raises an error."""
+    """Confines the calling process, which keeps the socket with this descriptor.
+
+    Returns a detail, or raises an error.
+    """
     only_linux: bool = True
     is_extra: bool = False
-    """Whether ``confine = "require"`` does without it."""
+    """Whether ``confine = "require"`` accepts a system that lacks the layer."""
 
 
 _KEPT_VARIABLES = (
@@ -61,7 +64,7 @@ _KEPT_VARIABLES = (
 _MOST_DESCRIPTORS = 1024
 _HIGHEST_DESCRIPTOR = 65_536
 _MOST_FILE_BYTES = 200_000_000
-"""The largest file, for fonts: libraries read them from a file in memory."""
+"""The largest file that a worker may write: libraries read fonts from a file in memory."""
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000  # include/uapi/linux/sched.h
 
 

@@ -19,10 +19,10 @@ from renditions.local.workers.kernel import UnavailableError, call, forbid_new_p
 
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
 _ALL_OF_FILES = {1: 13, 2: 14, 3: 15, 5: 16}
-"""How many rights of files there are from each version of the interface on. Each right is a bit."""
+"""How many file rights the kernel knows, by the first version of the interface with them. Each is a bit."""
 _ALL_OF_TCP, _TCP_SINCE = 0b11, 4
 _ALL_SCOPES, _SCOPES_SINCE = 0b11, 6
-"""Abstract sockets and signals of processes outside."""
+"""Forbids to connect to abstract sockets of outside processes, and to send them signals."""
 _CREATE_RULESET_VERSION = 1
 _RULE_PATH_BENEATH = 1
 

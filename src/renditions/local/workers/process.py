@@ -54,7 +54,10 @@ class WorkerProcess:
             )
         except OSError as error:
             self._socket.close()
-            raise Failed(f"can't start a worker process: {error}") from error
+            raise Failed(
+                f"can't start a worker process ({error}). Use fewer workers, or raise the system's limits on "
+                "processes and open files"
+            ) from error
         finally:
             theirs.close()
 

@@ -66,15 +66,15 @@ def receive(descriptor: int, most_bytes: int) -> tuple[Any, list[bytes]]:
     """
     text_bytes, part_bytes = _LENGTHS.unpack(_read(descriptor, _LENGTHS.size))
     if text_bytes > MOST_TEXT_BYTES or part_bytes > most_bytes:
-        raise MalformedError(f"a message of {text_bytes:,} and {part_bytes:,} bytes")
+        raise MalformedError(f"its lengths of {text_bytes:,} and {part_bytes:,} bytes exceed the limits")
     message = _parse(_read(descriptor, text_bytes))
     if not (isinstance(message, dict) and message.keys() == {"content", "parts"}):
-        raise MalformedError("a message without content and parts")
+        raise MalformedError("it lacks its content or its parts")
     lengths = message["parts"]
     if not (isinstance(lengths, list) and all(type(length) is int and length >= 0 for length in lengths)):
-        raise MalformedError("lengths that aren't whole numbers")
+        raise MalformedError("the lengths of its parts aren't whole numbers")
     if len(lengths) > MOST_PARTS or sum(lengths) != part_bytes:
-        raise MalformedError("lengths of parts that don't add up")
+        raise MalformedError("the lengths of its parts don't add up")
     return message["content"], [_read(descriptor, length) for length in lengths]
 
 
@@ -83,7 +83,7 @@ def _parse(text: bytes) -> Any:
         return json.loads(text.decode(), parse_constant=_refuse_constant)
     # RecursionError: thousands of brackets. ValueError: also texts that aren't UTF-8 and very long numbers.
     except (ValueError, RecursionError) as error:
-        raise MalformedError(f"a text that isn't JSON: {type(error).__name__}") from error
+        raise MalformedError(f"its text isn't JSON ({type(error).__name__})") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:

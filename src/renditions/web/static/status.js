@@ -3,6 +3,11 @@
 import { call, element, insist } from './api.js';
 
 const CHECK_MS = 10_000;
+const HOW_TO_ALLOW = {
+  renditions: 'To delete these outputs, run renditions sync.',
+  output: 'To make these outputs again, run renditions sync.',
+  catalog: 'To take over the outputs that this catalog wrote, run renditions sync --adopt.',
+};
 
 const banner = document.querySelector('#held');
 let isReadOnly = false;
@@ -30,7 +35,7 @@ function explain({ state, reason, example, count }) {
 }
 
 function describeUnsent({ target, reason, given_up: isGivenUp, count }) {
-  const then = isGivenUp ? 'Given up. To try again: renditions notices --failed --resend' : 'It is tried again later.';
+  const then = isGivenUp ? 'Given up. To try again: renditions notices --failed --resend' : 'Renditions tries again later.';
   return element('p', {}, `Not sent: ${count.toLocaleString('en')} notice${count === 1 ? '' : 's'} to ${target}: ${(reason || 'not tried yet').replace(/\.$/, '')}. ${then}`);
 }
 
@@ -38,12 +43,15 @@ function describe({ what, count, summary, since }) {
   const time = element('time', { datetime: since }, new Date(since).toLocaleString());
   const line = element('p', {}, summary, ' Since ', time, '. ');
   if (what === 'removals') line.append(element('button', { type: 'button', onclick: () => allow(count) }, 'Allow these removals'));
-  else line.append(what === 'renditions' ? 'Run renditions sync to remove them.' : 'Run renditions sync to make them.');
+  else line.append(HOW_TO_ALLOW[what]);
   return line;
 }
 
 async function allow(count) {
-  if (!confirm(`Remove the renditions and records of ${count.toLocaleString('en')} missing pictures?`)) return;
+  const question = count === 1
+    ? 'Remove the renditions and the record of 1 missing picture?'
+    : `Remove the renditions and records of ${count.toLocaleString('en')} missing pictures?`;
+  if (!confirm(question)) return;
   try {
     await call('POST', '/removals/allow', { count });
     await show();
