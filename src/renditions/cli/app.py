@@ -6,20 +6,22 @@ short command.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from renditions.cli import advice
-from renditions.cli.console import MessageHandler, messages
+from renditions.cli.console import JsonHandler, MessageHandler, errors, messages
 from renditions.cli.markup import escape_lines
 from renditions.errors import RenditionsError
+from renditions.model.hidden import reveal_in_json
 from renditions.model.registry import resolve
 
 COMMANDS: Mapping[str, str] = {
@@ -62,6 +64,22 @@ WorkersOption = Annotated[
 WORKERS = os.cpu_count() or 1
 
 
+class Command(TyperCommand):
+    """One command. It prints its error, as JSON if its other output is JSON."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command's function."""
+        try:
+            return super().invoke(ctx)
+        except RenditionsError as error:
+            if ctx.params.get("as_json"):
+                item = {"error": {"code": error.code, "detail": str(error)}}
+                sys.stdout.write(reveal_in_json(json.dumps(item, indent=2, ensure_ascii=False)) + "\n")
+            else:
+                errors.print(f"[red]error:[/] {escape_lines(str(error))}")
+            raise typer.Exit(error.exit_code) from None
+
+
 class _Commands(TyperGroup):
     """The commands of the table, each imported when it is needed."""
 
@@ -80,7 +98,7 @@ class _Commands(TyperGroup):
         if isinstance(found, typer.Typer):
             return typer.main.get_group(found)
         one = typer.Typer(add_completion=False, context_settings=_CONTEXT)
-        one.command(cmd_name)(found)
+        one.command(cmd_name, cls=Command)(found)
         return typer.main.get_command(one)
 
 
@@ -102,9 +120,6 @@ def main() -> None:
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         app()
-    except RenditionsError as error:
-        messages.print(f"[red]error:[/] {escape_lines(str(error))}")
-        sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of our output has ended, like `head`. An error message would have no reader either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -126,10 +141,21 @@ def start(
     show_version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("-q", "--quiet", help="Print only data and errors."),
+    ] = False,
+    log_format: Annotated[
+        Literal["text", "json"],
+        typer.Option(help="The form of the log on stderr: text, or a JSON object per line."),
+    ] = "text",
 ) -> None:
     """Set up logging, and remember a pipeline file that is named before the command."""
     del show_version
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[MessageHandler()], force=True)
+    messages.quiet = quiet
+    handler = JsonHandler() if log_format == "json" else MessageHandler()
+    level = logging.ERROR if quiet else logging.WARNING
+    logging.basicConfig(level=level, format="%(message)s", handlers=[handler], force=True)
     logging.getLogger("renditions.notices").setLevel(logging.INFO)
     context.obj = file
 

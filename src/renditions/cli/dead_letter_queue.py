@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from renditions.cli import display
-from renditions.cli.app import FileOption, JsonOption
+from renditions.cli.app import Command, FileOption, JsonOption
 from renditions.cli.console import messages
 from renditions.cli.from_terraform import FromTerraformOption, read_deployed
 from renditions.cli.markup import escape
@@ -125,7 +125,7 @@ def _opened(
             letters.show_again()
 
 
-@commands.command("list")
+@commands.command("list", cls=Command)
 def list_letters(
     context: typer.Context,
     queue: QueueOption = None,
@@ -147,7 +147,7 @@ def list_letters(
         messages.print(f"There may be more than these {limit:,}: see --limit.")
 
 
-@commands.command()
+@commands.command(cls=Command)
 def redrive(
     context: typer.Context,
     ids: IdsArgument = None,
@@ -179,7 +179,7 @@ def redrive(
     messages.print(f"Messages sent back to the queue: {len(chosen):,}")
 
 
-@commands.command()
+@commands.command(cls=Command)
 def drop(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     ids: IdsArgument = None,

@@ -29,12 +29,10 @@ from rich.text import Text
 from renditions.cli.advice import HOW_TO_ALLOW, Console
 from renditions.cli.console import messages
 from renditions.cli.markup import escape
-from renditions.core.difference import Action, Difference
 from renditions.core.outcome import Outcome
 from renditions.core.ports import Unreadable
 from renditions.core.summary import Summary
 from renditions.model.hidden import reveal_in_json
-from renditions.model.keys import is_known
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
 
@@ -44,16 +42,6 @@ PIPE_COLUMNS = 160
 MOST_LINES = 40
 """How many pictures a list for people shows. It only counts the others."""
 
-ACTION_SIGNS: dict[Action, str] = {
-    "create": "[green]+[/]",
-    "update": "[yellow]~[/]",
-    "remove": "[red]-[/]",
-    "settle": "[blue]>[/]",
-    "wait": "[dim]…[/]",
-    "rename": "[cyan]>[/]",
-    "hold": "[magenta]![/]",
-    "unreadable": "[red]?[/]",
-}
 STATUS_STYLES = {"done": "green", "rejected": "yellow", "failed": "red", "processing": "blue"}
 
 
@@ -125,7 +113,7 @@ def print_held(what: str, count: int, why: str, selected: str = "") -> None:
 
     ``selected`` has the arguments of the command that select pictures.
     """
-    concerned = f"{HELD_WORK[what]} {_count(count, 'picture')}"
+    concerned = f"{HELD_WORK[what]} {count_of(count, 'picture')}"
     messages.print(
         f"[magenta]held back:[/] {concerned}, because {escape(why)}. {HOW_TO_ALLOW[what]}{escape(selected)}"
     )
@@ -145,46 +133,15 @@ def print_unreadable(part: Unreadable) -> None:
     messages.print(f"[red]unreadable[/] {escape(part.prefix)}: {escape(part.reason)}")
 
 
-def print_plan(differences: Iterable[Difference], counts: Counter[str]) -> None:
-    """Print the lines of a plan as they arrive, and then a sentence with the totals."""
-    console = make_data_console()
-    hidden = 0
-    for number, difference in enumerate(differences):
-        if number < MOST_LINES:
-            print_difference(console, difference)
-        else:
-            hidden += 1
-    if hidden:
-        console.print(f"… and {hidden:,} more (--json prints all)")
-    console.print(describe_plan(counts))
-
-
-def print_difference(console: Console, difference: Difference) -> None:
-    """Print one line of a plan."""
-    parts = [", ".join(difference.make)]
-    if difference.delete:
-        verb = "would delete" if difference.action == "hold" else "deletes"
-        parts.append(f"[red]{verb} {escape(', '.join(difference.delete))}[/]")
-    if not all(is_known((difference.keys or {})[rendition]) for rendition in difference.make):
-        parts.append("keys known after reading")
-    parts += [f"keeps {escape(old.describe())}" for old in difference.retire]
-    detail = "; ".join(part for part in parts if part)
-    sign = ACTION_SIGNS.get(difference.action, " ")
-    text = f"{sign} {escape(difference.name)}  [dim]{escape(difference.why)}[/]"
-    console.print(f"{text}: {detail}" if detail else text, soft_wrap=True)
-    if difference.warning:
-        console.print(f"    [yellow]warning:[/] {escape(difference.warning)}", soft_wrap=True)
-
-
 def describe_summary(summary: Summary) -> str:
     """Return a sentence that sums up a sync."""
     standing = summary.standing.total()
     held = sum(each.count for each in summary.held)
     if not (summary.results or summary.waiting or summary.interrupted or held):
-        kept = _count(standing, "picture")
+        kept = count_of(standing, "picture")
         text = f"Nothing to do: {kept} checked, " + (_list_counts(summary.standing) or "none there")
         return "; ".join([text, *_list_troubles(summary)]) + "."
-    processed = f"{_count(summary.results.total(), 'picture')} processed"
+    processed = f"{count_of(summary.results.total(), 'picture')} processed"
     parts = [": ".join(filter(None, (processed, _list_counts(summary.results))))]
     if summary.renamed:
         parts.append(f"{summary.renamed} of them renamed")
@@ -207,16 +164,6 @@ def _list_troubles(summary: Summary) -> list[str]:
     """
     unreadable = [f"{summary.unreadable:,} can't be read"] if summary.unreadable else []
     return unreadable + ([f"{summary.warnings:,} for a person to check"] if summary.warnings else [])
-
-
-def describe_plan(counts: Counter[str]) -> str:
-    """Return a sentence that sums up a plan."""
-    words = {"create": "to create", "update": "to update", "remove": "to remove", "rename": "renamed",
-             "settle": "to tidy up", "wait": "to wait for", "hold": "held back",
-             "unreadable": "that can't be read", "attention": "for a person to check"}  # fmt: skip
-    todo = [f"{counts[action]:,} {text}" for action, text in words.items() if counts[action]]
-    kept = f"{counts['keep']:,} unchanged"
-    return f"Plan: {', '.join(todo)}; {kept}." if todo else f"Nothing to do: {kept}."
 
 
 def print_json_line(value: Any) -> None:
@@ -333,7 +280,7 @@ def print_demo(records: Callable[[], Iterator[Record]], directory: Path, pipelin
             soft_wrap=True,
         )
     console.print(
-        f"{_count(statuses.total(), 'picture')}: {_list_counts(statuses)}. "
+        f"{count_of(statuses.total(), 'picture')}: {_list_counts(statuses)}. "
         f"{format_bytes(bytes_in)} of pictures, {format_bytes(bytes_out)} of renditions."
     )
     console.print(
@@ -380,7 +327,8 @@ def format_sides(sized: Any) -> str:
     return f"{sized.width}×{sized.height}" if sized.width else ""
 
 
-def _count(number: int, noun: str) -> str:
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 picture``, ``2 pictures``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 

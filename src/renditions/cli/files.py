@@ -22,7 +22,12 @@ from renditions.pipeline_file.schema import json_schema
 def init(
     context: typer.Context,
     preset: Annotated[
-        str, typer.Option(metavar=f"<{'|'.join(preset_names())}>", help="The preset to start from.")
+        str,
+        typer.Option(
+            metavar=f"<{'|'.join(preset_names())}>",
+            help="The preset to start from.",
+            autocompletion=preset_names,
+        ),
     ] = "thumbnail",
     file: FileOption = None,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from renditions.cli import display, unsent
 from renditions.cli.app import FileOption, JsonOption
+from renditions.cli.completion import complete_name
 from renditions.cli.console import messages
 from renditions.cli.left_out import print_files
 from renditions.cli.opening import find_record, opened
@@ -25,7 +27,9 @@ from renditions.runtime.parts import Parts
 
 def show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The picture's key, relative to the source.")],
+    name: Annotated[
+        str, typer.Argument(help="The picture's key, relative to the source.", autocompletion=complete_name)
+    ],
     file: FileOption = None,
     *,
     as_json: JsonOption = False,
@@ -43,18 +47,23 @@ def show(
             unsent.print_of_picture(parts, name)
 
 
-def list_records(
+def list_records(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     names: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[NAME|PREFIX/]…",
             help="Only these pictures. A trailing slash selects all pictures below a folder.",
+            autocompletion=complete_name,
         ),
     ] = None,
     status: Annotated[Status | None, typer.Option(help="Only pictures with this status.")] = None,
     warning: Annotated[
         str | None, typer.Option(metavar="CODE", help="Only pictures with this warning, see docs/errors.md.")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=0, help=f"How many to print (on a terminal {display.MOST_LINES}, else all)."),
     ] = None,
     file: FileOption = None,
     *,
@@ -79,13 +88,15 @@ def list_records(
         records = _select_records(parts, selection)
         if warning:
             records = (record for record in records if warning in {each.code for each in record.warnings})
+        if limit is None and not as_json and sys.stdout.isatty():
+            limit = display.MOST_LINES
+        shown = itertools.islice(records, limit)
         if as_json:
-            display.print_json_array(record.to_item(parts.pipeline.catalog.key) for record in records)
+            display.print_json_array(record.to_item(parts.pipeline.catalog.key) for record in shown)
             return
-        print_records(itertools.islice(records, display.MOST_LINES))
-        rest = sum(1 for _ in records)
-        if rest:
-            messages.print(f"… and {rest:,} more (--json prints all)")
+        print_records(shown)
+        if limit is not None and (rest := sum(1 for _ in records)):
+            messages.print(f"… and {rest:,} more. To print all: --limit {limit + rest}")
 
 
 def _select_records(parts: Parts, selection: Selection) -> Iterator[Record]:

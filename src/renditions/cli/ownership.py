@@ -16,6 +16,7 @@ import typer
 
 from renditions.cli import display
 from renditions.cli.app import FileOption, JsonOption
+from renditions.cli.completion import complete_name
 from renditions.cli.console import messages
 from renditions.cli.markup import escape
 from renditions.cli.opening import opened
@@ -141,7 +142,9 @@ def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) ->
 
 def forget(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The picture's key, relative to the source.")],
+    name: Annotated[
+        str, typer.Argument(help="The picture's key, relative to the source.", autocompletion=complete_name)
+    ],
     file: FileOption = None,
     *,
     yes: YesOption = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -17,6 +18,10 @@ from renditions.model.record import Record
 FACTS = ("timestamp", "original_format", "original_frames", "etag", "attempts", "blocked_by")
 """The attributes of a record's JSON form that are printed unchanged."""
 
+_HEADINGS = ("picture", "status", "original", "renditions", "total size", "warnings", "when / why")
+_BATCH = 1_000
+"""How many rows of a table are held, and have the same widths."""
+
 
 def _describe_missing(record: Record) -> str:
     """Return since when the picture's source is missing; empty if it is there."""
@@ -24,13 +29,26 @@ def _describe_missing(record: Record) -> str:
 
 
 def print_records(records: Iterable[Record]) -> None:
-    """Print a table of records."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("picture", "status", "original", "renditions", "total size", "warnings", "when / why"):
-        table.add_column(heading, overflow="fold")
-    for record in records:
-        table.add_row(*_record_cells(record))
-    make_data_console().print(table)
+    """Print a table of records, some of them at a time."""
+    console = make_data_console()
+    rest = iter(records)
+    is_first = True
+    while (batch := list(itertools.islice(rest, _BATCH))) or is_first:
+        table = Table(box=None, pad_edge=False, header_style="bold", show_header=is_first)
+        for heading in (
+            "picture",
+            "status",
+            "original",
+            "renditions",
+            "total size",
+            "warnings",
+            "when / why",
+        ):
+            table.add_column(heading, overflow="fold")
+        for record in batch:
+            table.add_row(*_record_cells(record))
+        console.print(table)
+        is_first = False
 
 
 def print_record(record: Record, key_name: str) -> None:

@@ -14,15 +14,16 @@ import typer
 from renditions.cli import display
 from renditions.cli.advice import spell_selection
 from renditions.cli.app import WORKERS, FileOption, JsonOption, WorkersOption
+from renditions.cli.completion import complete_name, complete_rendition
 from renditions.cli.console import messages
 from renditions.cli.left_out import print_counts
 from renditions.cli.markup import escape
 from renditions.cli.opening import find_record, opened
+from renditions.cli.plans import PlanReport
 from renditions.cli.running import HELD, TROUBLE, Manner, run
 from renditions.cli.selecting import select_pictures
 from renditions.core.ask import PLAIN, Ask, Verify
 from renditions.core.binding import FOLLOWS, Start
-from renditions.core.difference import Difference
 from renditions.core.leases import reopen, wish
 from renditions.core.left_out import LeftOut
 from renditions.core.readable import get_readable
@@ -45,11 +46,16 @@ NamesArgument = Annotated[
     typer.Argument(
         metavar="[NAME|PREFIX/]…",
         help="Only these pictures. A trailing slash selects all pictures below a folder.",
+        autocompletion=complete_name,
     ),
 ]
 RenditionOption = Annotated[
     list[str] | None,
-    typer.Option("--rendition", help="Only this rendition or family; repeat the option for more."),
+    typer.Option(
+        "--rendition",
+        help="Only this rendition or family; repeat the option for more.",
+        autocompletion=complete_rendition,
+    ),
 ]
 StatusOption = Annotated[
     Status | None, typer.Option("--status", help="Only pictures whose record has this status.")
@@ -95,6 +101,9 @@ def plan(  # noqa: PLR0913 - one for each option
         bool,
         typer.Option("--exit-code", help="Exit with 4 if pictures differ, with 3 if removals are held back."),
     ] = False,
+    details: Annotated[
+        bool, typer.Option("--details", help="List each picture, also if there are many.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what sync would do, without changing anything."""
@@ -104,29 +113,19 @@ def plan(  # noqa: PLR0913 - one for each option
         how = _choose_verify(parts, verify, is_content=verify_content, is_attended=True)
         order = make_order(parts, names, Ask(verify=how), rendition, status)
         insist_not_lost(parts, order)
-        counts: Counter[str] = Counter()
-        held: list[str] = []
+        report = PlanReport(has_details=details)
         left_out = LeftOut()
         differences = parts.preview(order, left_out)
-
-        def count() -> Iterator[Difference]:
-            for difference in differences:
-                is_left = difference.action == "keep" and difference.warning
-                counts["attention" if is_left else difference.action] += 1
-                if difference.action == "hold" and not held:
-                    held.append(difference.why)
-                if difference.action != "keep" or difference.warning:
-                    yield difference
-
         if as_json:
-            display.print_json_array(difference.to_item() for difference in count())
+            display.print_json_array(difference.to_item() for difference in report.select(differences))
         else:
-            display.print_plan(count(), counts)
+            report.print(differences)
         print_counts(left_out)
-        for why in held:
-            display.print_held("removals", counts["hold"], why, spell_selection(order.selection))
+        if report.why_held:
+            held = report.counts["hold"]
+            display.print_held("removals", held, report.why_held, spell_selection(order.selection))
     if exit_code:
-        raise typer.Exit(_plan_exit_code(counts))
+        raise typer.Exit(_plan_exit_code(report.counts))
 
 
 def sync(  # noqa: PLR0913 - one for each option

@@ -1,0 +1,151 @@
+"""The report of ``renditions plan``."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from rich.console import Console
+
+from renditions.cli.display import MOST_LINES, count_of, format_bytes, make_data_console
+from renditions.cli.markup import escape
+from renditions.core.difference import Action, Difference
+from renditions.model.keys import is_known
+from renditions.model.record import Record
+
+ACTION_SIGNS: dict[Action, str] = {
+    "create": "[green]+[/]",
+    "update": "[yellow]~[/]",
+    "remove": "[red]-[/]",
+    "settle": "[blue]>[/]",
+    "wait": "[dim]…[/]",
+    "rename": "[cyan]>[/]",
+    "hold": "[magenta]![/]",
+    "unreadable": "[red]?[/]",
+}
+_NOUNS = {"create": "to create", "update": "to update", "remove": "to remove", "rename": "renamed",
+          "settle": "to tidy up", "wait": "to wait for", "hold": "held back",
+          "unreadable": "that can't be read", "attention": "for a person to check"}  # fmt: skip
+_MOST_GROUPS = 1_000
+"""How many groups the report distinguishes. Reasons can contain names, so there may be many."""
+_MOST_SIZES = 1_000
+"""How many outputs of each rendition the estimate of its size uses."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """The pictures that differ in the same way for the same reason."""
+
+    example: str
+    count: int = 0
+    made: Counter[str] = field(default_factory=Counter)
+    """How many files of each rendition will be made."""
+    deleted: int = 0
+
+
+class PlanReport:
+    """Counts the differences of a plan, and prints them.
+
+    A short plan has one line for each picture. In a long one, the pictures are grouped by what they need and
+    why, unless the caller wants each of them.
+    """
+
+    def __init__(self, *, has_details: bool) -> None:
+        self.counts: Counter[str] = Counter()
+        self.why_held: str | None = None
+        self._has_details = has_details
+        self._groups: dict[tuple[Action, str], _Group] = {}
+        self._sizes: dict[str, list[int]] = {}
+
+    def select(self, differences: Iterable[Difference]) -> Iterator[Difference]:
+        """Count all differences, and yield those to show."""
+        for difference in differences:
+            is_left = difference.action == "keep" and difference.warning
+            self.counts["attention" if is_left else difference.action] += 1
+            if difference.action == "hold":
+                self.why_held = self.why_held or difference.why
+            if difference.record:
+                self._learn_sizes(difference.record)
+            if difference.action != "keep" or difference.warning:
+                yield difference
+
+    def print(self, differences: Iterable[Difference]) -> None:
+        """Print the differences that ``select`` yields, and a sentence with totals."""
+        console = make_data_console()
+        first: list[Difference] = []
+        for number, difference in enumerate(self.select(differences)):
+            if self._has_details:
+                _print_difference(console, difference)
+                continue
+            self._group(difference)
+            if number < MOST_LINES:
+                first.append(difference)
+        shown = sum(group.count for group in self._groups.values())
+        if shown > MOST_LINES:
+            self._print_groups(console)
+        else:
+            for difference in first:
+                _print_difference(console, difference)
+        console.print(self._describe())
+
+    def _learn_sizes(self, record: Record) -> None:
+        for output in record.outputs:
+            sizes = self._sizes.setdefault(output.rendition, [])
+            if len(sizes) < _MOST_SIZES:
+                sizes.append(output.size_bytes)
+
+    def _group(self, difference: Difference) -> None:
+        why = difference.warning or difference.why
+        if (difference.action, why) not in self._groups and len(self._groups) >= _MOST_GROUPS:
+            why = "other reasons"
+        group = self._groups.setdefault((difference.action, why), _Group(difference.name))
+        group.count += 1
+        group.made.update(difference.make)
+        group.deleted += len(difference.delete)
+
+    def _print_groups(self, console: Console) -> None:
+        groups = sorted(self._groups.items(), key=lambda each: -each[1].count)
+        for (action, why), group in groups[:MOST_LINES]:
+            parts = [f"{count:,} × {escape(name)}" for name, count in group.made.items()]
+            if group.deleted:
+                verb = "would delete" if action == "hold" else "deletes"
+                parts.append(f"[red]{verb} {count_of(group.deleted, 'file')}[/]")
+            pictures = count_of(group.count, "picture")
+            detail = f": {', '.join(parts)}" if parts else ""
+            sign = ACTION_SIGNS.get(action, " ")
+            console.print(f"{sign} {pictures}  [dim]{escape(why)}[/]{detail}", soft_wrap=True)
+            console.print(f"    [dim]such as {escape(group.example)}[/]", soft_wrap=True)
+        if rest := groups[MOST_LINES:]:
+            pictures = count_of(sum(group.count for _, group in rest), "picture")
+            console.print(f"… and {pictures} for {len(rest):,} more reasons")
+        console.print("To list each picture: renditions plan --details (or --json)")
+        made = sum((group.made for group in self._groups.values()), Counter[str]())
+        if made and made.keys() <= self._sizes.keys():
+            estimate = sum(statistics.mean(self._sizes[name]) * count for name, count in made.items())
+            console.print(
+                f"The new files will have about {format_bytes(estimate)}, if they are as large as the others."
+            )
+
+    def _describe(self) -> str:
+        todo = [f"{self.counts[action]:,} {text}" for action, text in _NOUNS.items() if self.counts[action]]
+        kept = f"{self.counts['keep']:,} unchanged"
+        return f"Plan: {', '.join(todo)}; {kept}." if todo else f"Nothing to do: {kept}."
+
+
+def _print_difference(console: Console, difference: Difference) -> None:
+    """Print one line of a plan."""
+    parts = [", ".join(difference.make)]
+    if difference.delete:
+        verb = "would delete" if difference.action == "hold" else "deletes"
+        parts.append(f"[red]{verb} {escape(', '.join(difference.delete))}[/]")
+    if not all(is_known((difference.keys or {})[rendition]) for rendition in difference.make):
+        parts.append("keys known after reading")
+    parts += [f"keeps {escape(old.describe())}" for old in difference.retire]
+    detail = "; ".join(part for part in parts if part)
+    sign = ACTION_SIGNS.get(difference.action, " ")
+    text = f"{sign} {escape(difference.name)}  [dim]{escape(difference.why)}[/]"
+    console.print(f"{text}: {detail}" if detail else text, soft_wrap=True)
+    if difference.warning:
+        console.print(f"    [yellow]warning:[/] {escape(difference.warning)}", soft_wrap=True)

@@ -1,0 +1,113 @@
+"""The command line with many pictures, in scripts, and in shells with completion."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from commands import RENDITIONS, draw, run, write_pipeline
+
+THUMB = "[renditions.thumb]\nwidth = {}\n"
+COUNT = 45
+"""More than the command line lists on a terminal."""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a project whose pictures are done."""
+    folder = tmp_path_factory.mktemp("project")
+    write_pipeline(folder, THUMB.format(40))
+    for number in range(COUNT):
+        draw(folder / "inbox" / f"a{number:02}.jpg", 64, 36, seed=number)
+    assert run(folder, "sync").code == 0
+    return folder
+
+
+def test_a_long_plan_groups_pictures_by_what_they_need_and_why(project: Path) -> None:
+    write_pipeline(project, THUMB.format(50))
+    sizes = [file.stat().st_size for file in (project / "processed").rglob("thumb.jpg")]
+    out = run(project, "plan").out
+    assert f"~ {COUNT} pictures  thumb was made with another recipe: {COUNT} × thumb\n" in out
+    assert "such as a" in out
+    assert f"about {sum(sizes) / 1000:.1f} kB" in out
+    assert out.count(".jpg") == 1
+
+
+def test_details_list_each_picture_of_a_long_plan(project: Path) -> None:
+    write_pipeline(project, THUMB.format(50))
+    out = run(project, "plan", "--details").out
+    assert all(f"~ a{number:02}.jpg " in out for number in range(COUNT))
+
+
+def test_list_is_complete_in_a_pipe_and_obeys_its_limit(project: Path) -> None:
+    assert len(run(project, "list").out.splitlines()) == 1 + COUNT
+    limited = run(project, "list", "--limit", "2")
+    assert len(limited.out.splitlines()) == 1 + 2
+    assert f"… and {COUNT - 2} more. To print all: --limit {COUNT}" in limited.err
+    assert len(run(project, "list", "--limit", "3", "--json").data) == 3
+
+
+def test_an_error_is_json_if_the_other_output_is(project: Path, tmp_path: Path) -> None:
+    unknown = run(project, "show", "none.jpg", "--json")
+    assert unknown.code == 2
+    assert unknown.data["error"]["code"] == "invalid-usage"
+    assert "'none.jpg'" in unknown.data["error"]["detail"]
+    (tmp_path / "renditions.toml").write_text("[renditions.thumb]\nwidht = 40\n")
+    invalid = run(tmp_path, "check", "--json")
+    assert invalid.code == 2
+    assert invalid.data["error"]["code"] == "invalid-pipeline"
+    assert "widht" in invalid.data["error"]["detail"]
+
+
+def test_quiet_prints_data_and_errors_only(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, THUMB.format(40))
+    (tmp_path / "inbox" / "notes.txt").write_text("x")
+    draw(tmp_path / "inbox" / "a.jpg")
+    synced = run(tmp_path, "--quiet", "sync")
+    assert (synced.code, synced.err) == (0, "")
+    assert synced.out == "1 picture processed: 1 done.\n"
+    assert "error: there is no record of 'b.jpg'" in run(tmp_path, "--quiet", "show", "b.jpg").err
+
+
+def test_the_log_can_be_json(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, THUMB.format(40), '[[notify]]\non = ["done"]\nto = "log:"')
+    draw(tmp_path / "inbox" / "a.jpg")
+    (item,) = map(json.loads, run(tmp_path, "--log-format", "json", "sync").err.splitlines())
+    assert (item["level"], item["logger"]) == ("info", "renditions.notices")
+    assert "a.jpg" in item["message"]
+    assert datetime.fromisoformat(item["time"]).tzinfo
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("show", "a0"), {f"a0{digit}.jpg" for digit in range(10)}),
+        (("sync", "a44"), {"a44.jpg"}),
+        (("retry", "--rendition", "th"), {"thumb"}),
+        (("list", "--status", "fa"), {"failed"}),
+        (("init", "--preset", "squ"), {"square"}),
+        (("show", "nothing"), set()),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_the_shell_completes_names(project: Path, words: tuple[str, ...], expected: set[str]) -> None:
+    assert _complete(project, *words) == expected
+
+
+def test_the_shell_completes_nothing_without_a_valid_pipeline_file(tmp_path: Path) -> None:
+    assert _complete(tmp_path, "show", "a") == set()
+
+
+def _complete(folder: Path, *words: str) -> set[str]:
+    line = " ".join(("renditions", *words))
+    variables = {"_RENDITIONS_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words))}
+    ended = subprocess.run(
+        [RENDITIONS], cwd=folder, env=os.environ | variables, capture_output=True, text=True, check=False
+    )
+    assert ended.stderr == ""
+    return set(ended.stdout.split())
