@@ -14,3 +14,7 @@ module "renditions" {
 output "upload_to" {
   value = module.renditions.upload_to
 }
+
+output "dead_letter_queue_url" {
+  value = module.renditions.dead_letter_queue_url
+}

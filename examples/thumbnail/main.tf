@@ -4,6 +4,7 @@ module "renditions" {
   source = "../../infra/terraform"
 
   bundle = "${path.module}/bundle.zip"
+  table  = { name = "ImageMetadata" }
 }
 
 output "upload_to" {

@@ -33,52 +33,54 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "api" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it already; a key of one's own costs and must be kept
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it already; kms_keys names a key of your own
   #checkov:skip=CKV_AWS_338:log_retention_days says how long
 
   count = local.api_count
 
-  name              = "/aws/lambda/${var.name}-api"
+  name              = "/aws/lambda/${local.name}-api"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_keys.logs
   tags              = var.tags
 }
 
 resource "aws_iam_role" "api" {
   count = local.api_count
 
-  name_prefix        = "${var.name}-api-"
-  assume_role_policy = aws_iam_role.this.assume_role_policy
-  tags               = var.tags
+  name_prefix          = "${local.short_name}-api-"
+  assume_role_policy   = aws_iam_role.this.assume_role_policy
+  permissions_boundary = var.permissions_boundary
+  tags                 = var.tags
 }
 
 resource "aws_iam_role_policy" "api" {
   count = local.api_count
 
-  name_prefix = "${var.name}-api-"
+  name_prefix = "${local.short_name}-api-"
   role        = aws_iam_role.api[0].id
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [for sid, statement in local.api_statements : {
+    Statement = concat([for sid, statement in local.api_function_statements : {
       Sid      = sid
       Effect   = "Allow"
       Action   = statement.actions
       Resource = statement.resources
-    }]
+    }], local.denied_statements["${local.name}-api"])
   })
 }
 
 resource "aws_lambda_function" "api" {
   #checkov:skip=CKV_AWS_116:the caller of the API gets the error; nothing is lost that could be sent again
-  #checkov:skip=CKV_AWS_117:it talks to AWS' public endpoints alone; a network would need one for each
+  #checkov:skip=CKV_AWS_117:it talks to AWS' public endpoints alone; network puts it into a network of your own
   #checkov:skip=CKV_AWS_115:the authorizer decides who calls; a limit would turn their calls away
   #checkov:skip=CKV_AWS_272:the module's user builds the bundle; signing needs a profile of theirs
   #checkov:skip=CKV_AWS_173:names of buckets and a table are no secrets, and Lambda encrypts them already
-  #checkov:skip=CKV_AWS_50:its log has each call; tracing costs per call
+  #checkov:skip=CKV_AWS_50:its log has each call; tracing costs per call, and tracing = true turns it on
 
   count = local.api_count
 
-  function_name = "${var.name}-api"
+  function_name = "${local.name}-api"
   description   = "Answers the API over the pictures in ${local.input_bucket}"
   role          = aws_iam_role.api[0].arn
   tags          = var.tags
@@ -102,13 +104,30 @@ resource "aws_lambda_function" "api" {
     log_group  = aws_cloudwatch_log_group.api[0].name
   }
 
+  dynamic "vpc_config" {
+    for_each = var.network[*]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
+  dynamic "tracing_config" {
+    for_each = var.tracing ? [1] : []
+
+    content {
+      mode = "Active"
+    }
+  }
+
   depends_on = [aws_iam_role_policy.api]
 }
 
 resource "aws_apigatewayv2_api" "this" {
   count = local.api_count
 
-  name          = var.name
+  name          = local.name
   description   = "The pictures of ${local.input_bucket} and what is made of them"
   protocol_type = "HTTP"
   tags          = var.tags

@@ -77,17 +77,19 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it already; a key of one's own costs and must be kept
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it already; kms_keys names a key of your own
   #checkov:skip=CKV_AWS_338:log_retention_days says how long
 
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_keys.logs
   tags              = var.tags
 }
 
 resource "aws_iam_role" "this" {
-  name_prefix = "${var.name}-"
-  tags        = var.tags
+  name_prefix          = "${local.short_name}-"
+  permissions_boundary = var.permissions_boundary
+  tags                 = var.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -100,17 +102,17 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
-  name_prefix = "${var.name}-"
+  name_prefix = "${local.short_name}-"
   role        = aws_iam_role.this.id
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [for sid, statement in local.statements : {
+    Statement = concat([for sid, statement in local.function_statements : {
       Sid      = sid
       Effect   = "Allow"
       Action   = statement.actions
       Resource = statement.resources
-    }]
+    }], local.denied_statements[local.name])
   })
 }
 
@@ -125,14 +127,29 @@ resource "terraform_data" "deployed" {
   }
 }
 
+# What the functions read from their environment.
+locals {
+  environment = {
+    SOURCE_BUCKET = local.input_bucket
+    SOURCE_PREFIX = var.input.prefix
+    OUTPUT_BUCKET = local.output_bucket
+    OUTPUT_PREFIX = var.output.prefix
+    TABLE_NAME    = aws_dynamodb_table.this.name
+    TABLE_KEY     = aws_dynamodb_table.this.hash_key
+    SNS_TOPIC_ARN = aws_sns_topic.this.arn
+    DEPLOYED_AT   = terraform_data.deployed.output
+    QUEUE_URL     = local.has_queue ? aws_sqs_queue.this["queue"].url : ""
+  }
+}
+
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_116:the queue has a dead-letter queue, and without a queue the failure destination takes its place
-  #checkov:skip=CKV_AWS_117:it talks to AWS' public endpoints alone; a network would need one for each
+  #checkov:skip=CKV_AWS_117:it talks to AWS' public endpoints alone; network puts it into a network of your own
   #checkov:skip=CKV_AWS_272:the module's user builds the bundle; signing needs a profile of theirs
   #checkov:skip=CKV_AWS_173:names of buckets and a table are no secrets, and Lambda encrypts them already
-  #checkov:skip=CKV_AWS_50:its log and metrics have each picture; tracing costs per call
+  #checkov:skip=CKV_AWS_50:its log and metrics have each picture; tracing costs per call, and tracing = true turns it on
 
-  function_name = var.name
+  function_name = local.name
   description   = "Makes the renditions of each picture in ${local.input_bucket}"
   role          = aws_iam_role.this.arn
   tags          = var.tags
@@ -148,22 +165,29 @@ resource "aws_lambda_function" "this" {
   reserved_concurrent_executions = coalesce(var.function.reserved_concurrency, -1)
 
   environment {
-    variables = {
-      SOURCE_BUCKET = local.input_bucket
-      SOURCE_PREFIX = var.input.prefix
-      OUTPUT_BUCKET = local.output_bucket
-      OUTPUT_PREFIX = var.output.prefix
-      TABLE_NAME    = aws_dynamodb_table.this.name
-      TABLE_KEY     = aws_dynamodb_table.this.hash_key
-      SNS_TOPIC_ARN = aws_sns_topic.this.arn
-      DEPLOYED_AT   = terraform_data.deployed.output
-      QUEUE_URL     = local.has_queue ? aws_sqs_queue.this["queue"].url : ""
-    }
+    variables = merge(local.environment, var.secrets)
   }
 
   logging_config {
     log_format = "JSON"
     log_group  = aws_cloudwatch_log_group.this.name
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.network[*]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
+  dynamic "tracing_config" {
+    for_each = var.tracing ? [1] : []
+
+    content {
+      mode = "Active"
+    }
   }
 
   # Before its first call the function must be allowed to log and to write.

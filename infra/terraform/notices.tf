@@ -1,11 +1,16 @@
 # The topic and the subscribers of notices and alarms.
 
 resource "aws_sns_topic" "this" {
-  #checkov:skip=CKV_AWS_26:CloudWatch's alarms may not use AWS' own key for SNS; a notice has no picture in it
+  #checkov:skip=CKV_AWS_26:a notice has no picture in it; kms_keys names a key of your own
 
-  # Not under AWS' own key for SNS: CloudWatch's alarms may not use that one.
-  name = var.name
-  tags = var.tags
+  name_prefix       = "${local.name}-"
+  kms_master_key_id = var.kms_keys.topics
+  tags              = var.tags
+
+  lifecycle {
+    # A topic of an older version keeps its name and its subscribers.
+    ignore_changes = [name_prefix]
+  }
 }
 
 resource "aws_sns_topic_subscription" "emails" {

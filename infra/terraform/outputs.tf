@@ -45,12 +45,82 @@ output "api_url" {
 
 output "api_policy" {
   description = "What the API's function may do; empty without one."
-  value       = local.api_statements
+  value       = local.api_function_statements
 }
 
 output "policy" {
   description = "What the function may do: actions and resources by purpose."
-  value       = local.statements
+  value       = local.function_statements
+}
+
+output "function_arn" {
+  description = "The ARN of the function."
+  value       = aws_lambda_function.this.arn
+}
+
+output "function_role_name" {
+  description = "The name of the function's role, to attach more policies to."
+  value       = aws_iam_role.this.name
+}
+
+output "function_role_arn" {
+  description = "The ARN of the function's role."
+  value       = aws_iam_role.this.arn
+}
+
+output "api_function_arn" {
+  description = "The ARN of the API's function; null without one."
+  value       = one(aws_lambda_function.api[*].arn)
+}
+
+output "api_role_name" {
+  description = "The name of the role of the API's function; null without one."
+  value       = one(aws_iam_role.api[*].name)
+}
+
+output "api_role_arn" {
+  description = "The ARN of the role of the API's function; null without one."
+  value       = one(aws_iam_role.api[*].arn)
+}
+
+output "input_bucket_arn" {
+  description = "The ARN of the bucket of pictures."
+  value       = local.input_arn
+}
+
+output "output_bucket_arn" {
+  description = "The ARN of the bucket of renditions."
+  value       = local.output_arn
+}
+
+output "table_arn" {
+  description = "The ARN of the table."
+  value       = aws_dynamodb_table.this.arn
+}
+
+output "queue_arn" {
+  description = "The ARN of the queue of uploads; null without one."
+  value       = one([for key, queue in aws_sqs_queue.this : queue.arn if key == "queue"])
+}
+
+output "dead_letter_queue_arn" {
+  description = "The ARN of the dead-letter queue."
+  value       = aws_sqs_queue.this["dead"].arn
+}
+
+output "log_group_arn" {
+  description = "The ARN of the function's log group."
+  value       = aws_cloudwatch_log_group.this.arn
+}
+
+output "key_policies" {
+  description = "The statements that the policy of each KMS key needs for AWS's own services, by the ARN of the key."
+  value       = local.key_policies
+}
+
+output "bucket_policies" {
+  description = "The statements that the policy of each existing bucket should have, by `input` and `output`. The module adds them to the buckets that it creates."
+  value       = { for key, statements in local.bucket_statements : key => statements if local.places[key].bucket != null }
 }
 
 output "environment" {

@@ -18,11 +18,17 @@ locals {
 resource "aws_sqs_queue" "this" {
   for_each = toset(local.has_queue ? ["queue", "dead"] : ["dead"])
 
-  name                       = each.key == "dead" ? "${var.name}-dead" : var.name
+  name_prefix                = each.key == "dead" ? "${local.name}-dead-" : "${local.name}-"
   visibility_timeout_seconds = local.visibility_seconds
   message_retention_seconds  = 14 * 24 * 60 * 60
-  sqs_managed_sse_enabled    = true
+  sqs_managed_sse_enabled    = var.kms_keys.queues == null ? true : null
+  kms_master_key_id          = var.kms_keys.queues
   tags                       = var.tags
+
+  lifecycle {
+    # A queue of an older version keeps its name and its messages.
+    ignore_changes = [name_prefix]
+  }
 }
 
 resource "aws_sqs_queue_redrive_policy" "this" {
@@ -149,7 +155,7 @@ locals {
 resource "aws_cloudwatch_event_rule" "uploads" {
   count = var.trigger == "eventbridge" ? 1 : 0
 
-  name_prefix = "${var.name}-uploads-"
+  name_prefix = "${local.short_name}-uploads-"
   description = "Pictures that land in or leave ${local.input_bucket}"
   tags        = var.tags
 
@@ -250,7 +256,7 @@ resource "aws_scheduler_schedule" "reconcile" {
 
   count = var.reconcile_schedule == null ? 0 : 1
 
-  name                = "${var.name}-reconcile"
+  name                = "${local.name}-reconcile"
   description         = "Checks everything for changes that no event reported"
   schedule_expression = var.reconcile_schedule
 
@@ -274,8 +280,9 @@ resource "aws_scheduler_schedule" "reconcile" {
 resource "aws_iam_role" "schedule" {
   count = var.reconcile_schedule == null ? 0 : 1
 
-  name_prefix = "${var.name}-schedule-"
-  tags        = var.tags
+  name_prefix          = "${local.short_name}-schedule-"
+  permissions_boundary = var.permissions_boundary
+  tags                 = var.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -291,12 +298,12 @@ resource "aws_iam_role" "schedule" {
 resource "aws_iam_role_policy" "schedule" {
   count = var.reconcile_schedule == null ? 0 : 1
 
-  name_prefix = "${var.name}-schedule-"
+  name_prefix = "${local.short_name}-schedule-"
   role        = aws_iam_role.schedule[0].id
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Effect   = "Allow"
         Action   = "lambda:InvokeFunction"
@@ -307,6 +314,10 @@ resource "aws_iam_role_policy" "schedule" {
         Action   = "sqs:SendMessage"
         Resource = aws_sqs_queue.this["dead"].arn
       },
-    ]
+      ], [for key in var.kms_keys.queues[*] : {
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource = key
+    }])
   })
 }

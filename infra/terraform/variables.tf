@@ -1,11 +1,17 @@
 variable "name" {
-  description = "Prefix of the name of every resource."
+  description = "The name of this deployment, and the prefix of the name of every resource. A name that another deployment in the same account and region has is refused."
   type        = string
   default     = "renditions"
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.name))
     error_message = "Expected 3 to 32 lower-case letters, digits and hyphens, beginning with a letter."
+  }
+
+  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+  validation {
+    condition     = !can(regex("^(xn--|sthree-|amzn-s3-demo-)", var.name))
+    error_message = "Expected a name that doesn't begin with xn--, sthree- or amzn-s3-demo-: S3 refuses buckets with such names."
   }
 }
 
@@ -54,10 +60,14 @@ variable "function" {
 }
 
 variable "input" {
-  description = "The bucket and prefix that pictures are uploaded to. Without a bucket name the module creates a bucket. It doesn't change an existing one, whose events must already go to EventBridge."
+  description = "The bucket and prefix that pictures are uploaded to. Without a bucket name the module creates a bucket: `versioning` keeps former versions for `noncurrent_days`, `transition` moves pictures to a cheaper storage class, and `policy` is a policy in JSON whose statements join those of the module. It doesn't change an existing bucket, whose events must already go to EventBridge."
   type = object({
-    bucket = optional(string)
-    prefix = optional(string, "")
+    bucket          = optional(string)
+    prefix          = optional(string, "")
+    versioning      = optional(bool, false)
+    noncurrent_days = optional(number, 30)
+    transition      = optional(object({ days = number, storage_class = string }))
+    policy          = optional(string)
   })
   default = {}
 
@@ -65,19 +75,63 @@ variable "input" {
     condition     = var.input.prefix == "" || endswith(var.input.prefix, "/")
     error_message = "Expected a prefix that is empty or ends with a slash."
   }
+
+  validation {
+    condition     = var.input.bucket == null || (!var.input.versioning && var.input.transition == null && var.input.policy == null)
+    error_message = "Expected versioning, transition and policy only without a bucket name: the module changes nothing of an existing bucket."
+  }
+
+  validation {
+    condition     = contains(["STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"], try(var.input.transition.storage_class, "STANDARD_IA"))
+    error_message = "Expected the storage class STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or GLACIER_IR: from the others a picture must be restored before it can be read."
+  }
+
+  validation {
+    condition     = var.input.policy == null || can(jsondecode(var.input.policy).Statement[0].Effect)
+    error_message = "Expected a policy in JSON with a list of statements."
+  }
+
+  validation {
+    condition     = var.input.noncurrent_days >= 1 && try(var.input.transition.days, 0) >= 0
+    error_message = "Expected at least 1 day for former versions, and 0 or more until a transition."
+  }
 }
 
 variable "output" {
-  description = "The bucket and prefix that renditions go to. Without a bucket name the module creates a bucket."
+  description = "The bucket and prefix that renditions go to. Without a bucket name the module creates a bucket, with the same choices as for `input`."
   type = object({
-    bucket = optional(string)
-    prefix = optional(string, "processed/")
+    bucket          = optional(string)
+    prefix          = optional(string, "processed/")
+    versioning      = optional(bool, false)
+    noncurrent_days = optional(number, 30)
+    transition      = optional(object({ days = number, storage_class = string }))
+    policy          = optional(string)
   })
   default = {}
 
   validation {
     condition     = var.output.prefix == "" || endswith(var.output.prefix, "/")
     error_message = "Expected a prefix that is empty or ends with a slash."
+  }
+
+  validation {
+    condition     = var.output.bucket == null || (!var.output.versioning && var.output.transition == null && var.output.policy == null)
+    error_message = "Expected versioning, transition and policy only without a bucket name: the module changes nothing of an existing bucket."
+  }
+
+  validation {
+    condition     = contains(["STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"], try(var.output.transition.storage_class, "STANDARD_IA"))
+    error_message = "Expected the storage class STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or GLACIER_IR: from the others a picture must be restored before it can be read."
+  }
+
+  validation {
+    condition     = var.output.policy == null || can(jsondecode(var.output.policy).Statement[0].Effect)
+    error_message = "Expected a policy in JSON with a list of statements."
+  }
+
+  validation {
+    condition     = var.output.noncurrent_days >= 1 && try(var.output.transition.days, 0) >= 0
+    error_message = "Expected at least 1 day for former versions, and 0 or more until a transition."
   }
 }
 
@@ -93,9 +147,9 @@ variable "trigger" {
 }
 
 variable "table" {
-  description = "The DynamoDB table of the records, and its partition key's name: that of [catalog] in the pipeline file."
+  description = "The DynamoDB table of the records (null: with the name of the deployment), and its partition key's name: that of [catalog] in the pipeline file."
   type = object({
-    name = optional(string, "ImageMetadata")
+    name = optional(string)
     key  = optional(string, "image_name")
   })
   default = {}
@@ -103,6 +157,11 @@ variable "table" {
   validation {
     condition     = contains(["image_name", "image_id"], var.table.key) || can(regex("^[A-Za-z_][A-Za-z0-9_]*$", var.table.key))
     error_message = "Expected a name of letters, digits and underscores."
+  }
+
+  validation {
+    condition     = var.table.name == null || can(regex("^[A-Za-z0-9_.-]{3,255}$", var.table.name))
+    error_message = "Expected a table name of 3 to 255 letters, digits, underscores, hyphens and dots."
   }
 }
 
@@ -175,4 +234,93 @@ variable "tags" {
   description = "Tags of every resource."
   type        = map(string)
   default     = {}
+}
+
+variable "kms_keys" {
+  description = "The ARNs of KMS keys for what the module creates, and of the keys of existing SSE-KMS buckets (`input`, `output`). null: AWS's own encryption. The functions get the permissions that follow; the output `key_policies` says what a key's own policy needs. `secrets` is the key of `secrets`."
+  type = object({
+    input   = optional(string)
+    output  = optional(string)
+    queues  = optional(string)
+    topics  = optional(string)
+    table   = optional(string)
+    logs    = optional(string)
+    secrets = optional(string)
+  })
+  default = {}
+
+  # A policy allows a key by its ARN. That of an alias allows nothing.
+  # https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+  validation {
+    condition     = alltrue([for key in values(var.kms_keys) : key == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", key))])
+    error_message = "Expected the ARNs of keys: arn:aws:kms:REGION:ACCOUNT:key/ID. The ARN of an alias allows nothing."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "The ARN of the policy that bounds the permissions of every role."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary))
+    error_message = "Expected the ARN of a policy: arn:aws:iam::ACCOUNT:policy/NAME."
+  }
+}
+
+variable "extra_statements" {
+  description = "What the functions may do beside what they need, by a name for each statement (letters and digits)."
+  type        = map(object({ actions = list(string), resources = list(string) }))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for sid in keys(var.extra_statements) : can(regex("^[A-Za-z0-9]+$", sid))])
+    error_message = "Expected names of letters and digits for statements: IAM accepts nothing else."
+  }
+
+  validation {
+    condition     = alltrue([for sid in keys(var.extra_statements) : !contains(["ReadPictures", "ListPictures", "WriteOutputs", "ListOutputs", "Records", "ListRecords", "QueryRecords", "Notices", "NoticeEvents", "Log", "ApiLog", "Queue", "Hints", "DeadLetters", "Pictures", "InputKey", "OutputKey", "QueueKey", "TopicKey", "TableKey", "SecretsKey", "UploadKey", "Network", "Traces", "Secrets", "Parameters"], sid)])
+    error_message = "Expected a name for the statement that the module itself doesn't use."
+  }
+}
+
+variable "network" {
+  description = "The subnets and security groups of a network (VPC) of yours that the functions run in. They must reach S3, DynamoDB, SQS, SNS and the pipeline's other targets, by endpoints or a NAT gateway."
+  type = object({
+    subnet_ids         = set(string)
+    security_group_ids = set(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.network == null || try(length(var.network.subnet_ids) > 0 && length(var.network.security_group_ids) > 0, false)
+    error_message = "Expected at least one subnet and one security group."
+  }
+}
+
+variable "tracing" {
+  description = "Whether AWS X-Ray traces the functions' calls."
+  type        = bool
+  default     = false
+}
+
+variable "secrets" {
+  description = "Secrets that the functions read when they start: the ARN of a secret in Secrets Manager or of a parameter in SSM, by the name of the environment variable that gets its value."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.secrets) : can(regex("^[A-Z][A-Z0-9_]*$", name)) && !startswith(name, "AWS_")])
+    error_message = "Expected names of capitals, digits and underscores for environment variables, not beginning with AWS_."
+  }
+
+  validation {
+    condition     = alltrue([for name in keys(var.secrets) : !contains(["SOURCE_BUCKET", "SOURCE_PREFIX", "OUTPUT_BUCKET", "OUTPUT_PREFIX", "TABLE_NAME", "TABLE_KEY", "SNS_TOPIC_ARN", "DEPLOYED_AT", "QUEUE_URL"], name)])
+    error_message = "Expected a name for the environment variable that the module itself doesn't set."
+  }
+
+  validation {
+    condition     = alltrue([for arn in values(var.secrets) : can(regex("^arn:[a-z-]+:(secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+|ssm:[a-z0-9-]+:[0-9]{12}:parameter/.+)$", arn))])
+    error_message = "Expected the ARN of a secret in Secrets Manager, or of a parameter in SSM."
+  }
 }

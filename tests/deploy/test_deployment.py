@@ -20,7 +20,7 @@ import pytest
 from commands import RENDITIONS, Ended
 from infra.terraform import MODULE
 from renditions.deploy import terraform
-from renditions.deploy.terraform import MAIN, Deployment, describe_pipeline, find_program
+from renditions.deploy.terraform import MAIN, Deployment, describe_pipeline, find_program, name_after
 from renditions.deploy.wheels import Target
 from renditions.errors import UsageError
 from renditions.pipeline_file.reading import parse, read_preset
@@ -37,6 +37,8 @@ match sys.argv[1]:
         sys.exit(pathlib.Path("plan-code").exists() and int(pathlib.Path("plan-code").read_text()) or 2)
     case "state":
         print(pathlib.Path("deployed").read_text(), end="")
+    case "show":
+        print(pathlib.Path("state.json").read_text())
     case "output":
         print(json.dumps({{"upload_to": {{"value": "s3://pictures/"}}}}))
     case "apply" if pathlib.Path("broken").exists():
@@ -45,6 +47,7 @@ match sys.argv[1]:
 
 DEPLOYED = """\
 module.renditions.data.aws_caller_identity.current
+module.renditions.aws_cloudwatch_log_group.this
 module.renditions.aws_dynamodb_table.this
 module.renditions.aws_lambda_function.this
 module.renditions.aws_s3_bucket.this["input"]
@@ -127,12 +130,80 @@ def test_deploy_applies_nothing_without_a_yes(folder: Path, command: tuple[str, 
 def test_deploy_keeps_main_tf_and_rewrites_all_other_files(folder: Path) -> None:
     pipeline = parse(read_preset("base64"), "base64", folder, {}).pipeline
     deployment = Deployment(folder / "new", "terraform")
-    deployment.write(pipeline, TARGET)
+    deployment.write(pipeline, TARGET, folder / "renditions.toml", "shop")
     (folder / "new" / "main.tf").write_text("# mine")
     (folder / "new" / "module" / "main.tf").write_text("# of an older version")
-    deployment.write(pipeline, TARGET)
+    (folder / "new" / "module" / "storage.tf").write_text("# which later versions don't have")
+    deployment.write(pipeline, TARGET, folder / "renditions.toml", "shop")
     assert (folder / "new" / "main.tf").read_text() == "# mine"
     assert (folder / "new" / "module" / "main.tf").read_text() == (MODULE / "main.tf").read_text()
+    assert not (folder / "new" / "module" / "storage.tf").exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("Shop Photos", "shop-photos"),
+        ("2024 Käse", "kase"),
+        ("a" * 40, "a" * 32),
+        (f"{'a' * 31}_b", "a" * 31),
+        ("写真", "renditions"),
+        ("sthree-x", "renditions"),
+    ],
+)
+def test_a_deployment_s_name_follows_its_folder(folder: str, name: str) -> None:
+    assert name_after(Path("/projects") / folder / "renditions.toml") == name
+
+
+def settings_of(folder: Path) -> dict[str, str]:
+    settings: dict[str, str] = json.loads((folder / "deployment" / terraform.SETTINGS).read_text())[
+        "pipeline"
+    ]
+    return settings
+
+
+def test_deploy_shows_the_name_and_names_the_table_after_it(folder: Path) -> None:
+    ended = run(folder, "deploy", "--yes", "--name", "shop")
+    assert (ended.code, "Deploying as shop." in ended.err) == (0, True), ended.err
+    assert (settings_of(folder)["name"], settings_of(folder)["table"]) == ("shop", "shop")
+    # The folder's name doesn't matter any more.
+    assert "Deploying as shop." in run(folder, "deploy", "--yes").err
+
+
+def test_the_name_of_a_deployment_changes_only_while_nothing_is_deployed(folder: Path) -> None:
+    assert run(folder, "deploy", "--yes", "--name", "shop").code == 0
+    state = folder / "deployment" / "state.json"
+    resource = {"mode": "managed", "type": "aws_cloudwatch_log_group"}
+    module = {"child_modules": [{"resources": [resource]}]}
+    state.write_text(json.dumps({"values": {"root_module": module}}))
+    ended = run(folder, "deploy", "--yes", "--name", "other")
+    assert ended.code == 2
+    assert "has the deployment shop, whose name can't change" in ended.err.replace("\n", " ")
+    resource["type"] = "terraform_data"
+    state.write_text(json.dumps({"values": {"root_module": module}}))
+    assert run(folder, "deploy", "--yes", "--name", "other").code == 0
+    assert (settings_of(folder)["name"], settings_of(folder)["table"]) == ("other", "other")
+    assert run(folder, "deploy", "--name", "No Name").code == 2
+
+
+def test_an_older_deployment_keeps_its_name_and_its_table(folder: Path) -> None:
+    deployment = folder / "deployment"
+    (deployment / "main.tf").write_text(MAIN.replace("  name          = var.pipeline.name\n", ""))
+    (deployment / terraform.SETTINGS).write_text('{"pipeline": {"table": "ImageMetadata"}}')
+    ended = run(folder, "deploy", "--yes")
+    assert (ended.code, "Deploying as" in ended.err) == (0, False), ended.err
+    assert settings_of(folder)["table"] == "ImageMetadata"
+    ended = run(folder, "deploy", "--yes", "--name", "shop")
+    assert ended.code == 2
+    assert "sets the name itself. Change it there." in ended.err.replace("\n", " ")
+
+
+def test_a_folder_has_the_deployment_of_one_pipeline_file(folder: Path) -> None:
+    assert run(folder, "deploy", "--yes").code == 0
+    (folder / "second.toml").write_text(read_preset("base64"))
+    ended = run(folder, "deploy", "--yes", "-p", "second.toml")
+    assert ended.code == 2
+    assert "has the deployment of renditions.toml, not of second.toml" in ended.err.replace("\n", " ")
 
 
 def test_deploy_without_changes_asks_and_applies_nothing(folder: Path) -> None:
@@ -150,7 +221,9 @@ def test_deploy_fails_if_terraform_fails(folder: Path) -> None:
     assert "terraform plan failed with exit code 1" in ended.err
     (folder / "deployment" / "plan-code").unlink()
     (folder / "deployment" / "broken").touch()
-    assert "terraform apply failed with exit code 1" in run(folder, "deploy", "--yes").err
+    failed = run(folder, "deploy", "--yes").err
+    assert "terraform apply failed with exit code 1" in failed
+    assert "another deployment has this name: choose another --name" in failed.replace("\n", " ")
 
 
 def test_destroy_keeps_buckets_and_table(folder: Path) -> None:
@@ -171,6 +244,7 @@ def test_destroy_deletes_pictures_only_with_the_option(folder: Path) -> None:
     _, _, shown, _, unlock, plan, apply = calls(folder)
     assert shown[-2:] == plan[-2:] == ["-destroy", "-var=keep_pictures=false"]
     assert [option for option in unlock if option.startswith("-target")] == [
+        "-target=module.renditions.aws_cloudwatch_log_group.this",
         "-target=module.renditions.aws_dynamodb_table.this",
         '-target=module.renditions.aws_s3_bucket.this["input"]',
         '-target=module.renditions.aws_s3_bucket_policy.this["input"]',
@@ -194,7 +268,7 @@ def test_destroy_without_a_deployment_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("stores", "settings"),
     [
-        (("./inbox", "./processed", "sqlite:renditions.db"), ("", "processed/", "ImageMetadata")),
+        (("./inbox", "./processed", "sqlite:renditions.db"), ("", "processed/", "shop")),
         (("s3://inn/uploads", "s3://out", "dynamodb:Shop"), ("uploads/", "", "Shop")),
     ],
 )
@@ -206,7 +280,7 @@ def test_the_terraform_module_gets_the_values_of_the_pipeline(
         f'[source]\nstore = "{source}"\n[output]\nstore = "{output}"\n'
         f'[catalog]\nstore = "{catalog}"\nkey = "image_id"\n[renditions.thumb]\n'
     )
-    told = describe_pipeline(parse(text, "test", tmp_path, {}).pipeline, TARGET)
+    told = describe_pipeline(parse(text, "test", tmp_path, {}).pipeline, TARGET, "shop", "shop")
     assert (told["input_prefix"], told["output_prefix"], told["table"]) == settings
     assert (told["table_key"], told["architecture"], told["python"]) == ("image_id", "arm64", "3.13")
 

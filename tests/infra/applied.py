@@ -13,7 +13,8 @@ import os
 import subprocess
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,22 +27,17 @@ from botocore.session import Session
 from commands import RENDITIONS, draw
 from contract.cloud import CLIENTS, REGION
 from deploy.test_bundle import HERE, build_from_index
-from infra.terraform import find_terraform, write_settings
+from infra.inventory import list_everything
+from infra.planned import PROVIDER
+from infra.terraform import find_terraform, run_terraform, write_settings
 from renditions.aws.sqs import Queue
 from renditions.deploy.bundle import API
 from renditions.deploy.terraform import BUNDLE, MAIN, PLAN, Deployment, find_program
+from renditions.errors import Failed
 from renditions.pipeline_file.reading import parse, read_preset
 from serverless.deployed import link_runtime, start
 from serverless.runtime_api import Lambda
 from serverless.test_gateway import make_call, post_form, read
-
-PROVIDER = """
-provider "aws" {
-  s3_use_path_style           = true
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-}
-"""
 
 FORGOTTEN = {
     ("aws_lambda_function", "logging_config"): "moto keeps none",
@@ -149,9 +145,9 @@ def write_root(folder: Path, trigger: str, api: str = "null") -> None:
     (folder / "provider.tf").write_text(PROVIDER)
 
 
-def apply(deployment: Deployment, pipeline: str) -> Applied:
+def apply(deployment: Deployment, pipeline: str, name: str = "pictures") -> Applied:
     checked = parse(pipeline, "test", deployment.folder, {}).pipeline
-    deployment.write(checked, HERE)
+    deployment.write(checked, HERE, deployment.folder.parent / "renditions.toml", name)
     build_from_index(checked, deployment.folder / BUNDLE, HERE)
     if "api.zip" in (deployment.folder / "main.tf").read_text():
         build_from_index(checked, deployment.folder / "api.zip", HERE, API)
@@ -350,3 +346,50 @@ def test_deploy_and_destroy_succeed_without_a_queue(tmp_path: Path, runtime: Pat
         assert CLIENTS.s3.head_object(**kept)
     run("destroy", "--pictures", "--yes")
     assert not exists(bucket)
+
+
+def test_two_deployments_in_one_account_never_share_anything(tmp_path: Path) -> None:
+    """A second deployment with the name of the first is refused and changes nothing.
+
+    One with a name of its own stands beside the first, and is destroyed without it. The names have the
+    greatest length, and differ only in their last letter.
+    """
+    names = [f"{'pictures-' * 4}"[:31] + letter for letter in "ab"]
+
+    def deploy(folder: str, name: str) -> Applied:
+        if not (tmp_path / folder / "deployment").exists():
+            (tmp_path / folder).mkdir(exist_ok=True)
+            write_root(tmp_path / folder / "deployment", "eventbridge", IAM)
+        return apply(
+            Deployment(tmp_path / folder / "deployment", find_program()), read_preset("base64"), name
+        )
+
+    first = deploy("first", names[0])
+    before = list_everything()
+    assert len(before) > 30
+    with pytest.raises(Failed, match="apply failed"):
+        deploy("second", names[0])
+    assert list_everything() == before
+    second = deploy("second", names[1])
+    both = list_everything()
+    assert before.items() <= both.items()
+    # Both deployments have the same kinds of things, so the second has no part of the first.
+    assert count_kinds(both) == {kind: 2 * number for kind, number in count_kinds(before).items()}
+    assert second.deployment.plan_destruction(with_pictures=True)
+    second.deployment.unlock_pictures()
+    second.deployment.apply()
+    assert list_everything() == before
+    # A destruction that isn't allowed stops before it makes the buckets less safe.
+    ended = run_terraform(first.deployment.folder, "destroy", "-auto-approve", "-input=false")
+    assert ended.returncode == 1
+    assert "deletion protection" in ended.stdout + ended.stderr
+    left = list_everything()
+    bucket = first.outputs["input_bucket"]
+    kept = {name for name in before if name.endswith(bucket) and "notification" not in name}
+    assert len(kept) == 6
+    assert {name: left.get(name) for name in kept} == {name: before[name] for name in kept}
+
+
+def count_kinds(things: Mapping[str, str]) -> Counter[str]:
+    """Count things by their kind: the first word of their name."""
+    return Counter(name.partition(" ")[0] for name in things)

@@ -5,7 +5,7 @@ The recorder sees every call through botocore.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,27 @@ from contract.cloud import REGION
 
 ACCOUNT = "123456789012"
 """The number of moto's account."""
+
+
+KEY_ACTIONS = {
+    "s3:GetObject": ("kms:Decrypt",),
+    "s3:PutObject": ("kms:GenerateDataKey",),
+    "sns:Publish": ("kms:Decrypt", "kms:GenerateDataKey"),
+    "sqs:SendMessage": ("kms:Decrypt", "kms:GenerateDataKey"),
+    "secretsmanager:GetSecretValue": ("kms:Decrypt",),
+    "ssm:GetParameter": ("kms:Decrypt",),
+    **dict.fromkeys(
+        (
+            "dynamodb:GetItem",
+            "dynamodb:BatchGetItem",
+            "dynamodb:Query",
+            "dynamodb:PutItem",
+            "dynamodb:DeleteItem",
+        ),
+        ("kms:Decrypt",),
+    ),
+}
+"""What an action on an encrypted resource needs of the resource's key."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +81,31 @@ class Call:
                 buses = {entry["EventBusName"] for entry in self.parameters["Entries"]}
                 arn = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/"
                 return {Permission("events:PutEvents", arn + bus) for bus in buses}
+            case "secretsmanager":
+                return {Permission("secretsmanager:GetSecretValue", self.parameters["SecretId"])}
+            case "ssm":
+                return {Permission("ssm:GetParameter", self.parameters["Name"])}
         raise AssertionError(f"{self.service} {self.operation}")
+
+    def key_permissions(self, keys: Mapping[str, str]) -> set[Permission]:
+        """Return the permissions on KMS keys that this call needs.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+        https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+        https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+
+        Args:
+            keys: The ARN of the key of each bucket, table, topic, queue, secret and parameter, by its ARN.
+
+        """
+        return {
+            Permission(action, key)
+            for permission in self.permissions()
+            for action in KEY_ACTIONS.get(permission.action, ())
+            for arn, key in keys.items()
+            if permission.resource == arn or permission.resource.startswith(f"{arn}/")
+        }
 
     def _of_s3(self) -> Iterator[Permission]:
         bucket = f"arn:aws:s3:::{self.parameters['Bucket']}"

@@ -23,6 +23,16 @@ NOT_OUR_CALLS = {
     ("Queue", "sqs:GetQueueAttributes"): "Lambda reads a function's queue with its role",
     ("DeadLetters", "sqs:SendMessage"): "Lambda sends what failed there with the function's role",
     ("Pictures", "s3:PutObject"): "an upload by a signed form uses the signer's permission",
+    ("UploadKey", "kms:GenerateDataKey"): "an upload by a signed form uses the signer's permission",
+    ("Traces", "xray:PutTraceSegments"): "Lambda sends traces with the function's role",
+    ("Traces", "xray:PutTelemetryRecords"): "Lambda sends traces with the function's role",
+    **{
+        ("Network", f"ec2:{action}"): "Lambda manages network interfaces with the function's role"
+        for action in (
+            *("CreateNetworkInterface", "DeleteNetworkInterface", "DescribeNetworkInterfaces"),
+            *("DescribeSubnets", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),
+        )
+    },
 }
 """The permissions that are needed although we make no such call, by purpose and action, and the reason."""
 

@@ -33,8 +33,32 @@ def resources() -> dict[tuple[str, str], dict[str, Any]]:
     }
 
 
+def read_locals(file: str) -> dict[tuple[str, str], Any]:
+    """Return the local values of one of the module's files."""
+    blocks = hcl2.loads((MODULE / file).read_text())["locals"]
+    return {("locals", name): value for block in blocks for name, value in block.items()}
+
+
+def read_environment() -> dict[str, str]:
+    """Return the variables that the module sets for the functions."""
+    variables: dict[str, str] = read_locals("main.tf")["locals", "environment"]
+    return variables
+
+
+def test_the_module_refuses_names_that_it_uses_itself() -> None:
+    """Another value under such a name would replace the module's own."""
+    text = (MODULE / "variables.tf").read_text()
+    refused = [set(re.findall(r'"([^"]+)"', names)) for names in re.findall(r"!contains\(\[(.*?)\], ", text)]
+    files = ("main.tf", "api.tf", "encryption.tf", "governance.tf")
+    module = "".join((MODULE / file).read_text() for file in files)
+    statements = set(re.findall(r"^ +([A-Z]\w+) += \{", module, re.MULTILINE))
+    assert {"ReadPictures", "TableKey", "Network"} <= statements
+    assert statements - {"Condition", "Principal"} in refused
+    assert set(read_environment()) in refused
+
+
 def test_the_function_gets_the_variables_that_the_code_reads_and_no_others() -> None:
-    environment = resources()["aws_lambda_function", "this"]["environment"][0]["variables"]
+    environment = read_environment()
     sources = "".join(inspect.getsource(module) for module in (pipeline_environment, backends, bundled))
     read_by_code = set(re.findall(r'"([A-Z_]{5,})"', sources))
     assert set(environment) == read_by_code
@@ -108,20 +132,31 @@ def test_the_function_changes_only_if_the_zip_s_content_changes() -> None:
 
 def test_the_deployment_s_time_changes_only_with_the_bundle() -> None:
     function = resources()["aws_lambda_function", "this"]
-    variables = function["environment"][0]["variables"]
-    assert variables["DEPLOYED_AT"] == "${terraform_data.deployed.output}"
+    assert read_environment()["DEPLOYED_AT"] == "${terraform_data.deployed.output}"
     deployed = resources()["terraform_data", "deployed"]
     assert deployed["input"] == "${plantimestamp()}"
     assert deployed["triggers_replace"] == function["source_code_hash"]
     assert deployed["lifecycle"][0]["ignore_changes"] == ["input"]
 
 
+WITHOUT_RESOURCES = {
+    "Network": "AWS offers no narrower resource for network interfaces that don't exist yet",
+    "Traces": "X-Ray's actions have no resources",
+}
+"""The statements for which a whole resource is ``*``, and the reason."""
+
+
 def test_no_policy_allows_a_wildcard() -> None:
     """No action is ``*``, and no whole resource is ``*``.
 
-    Only statements with ``Deny`` may have ``*``.
+    Only statements with ``Deny``, and the policy of a key, which is about the key itself, may have ``*``.
     """
-    text = "".join(file.read_text() for file in MODULE.glob("*.tf"))
+    text = "".join(file.read_text() for file in MODULE.glob("*.tf") if file.name != "encryption.tf")
+    for purpose in WITHOUT_RESOURCES:
+        text, count = re.subn(rf'({purpose} += {{ actions = .*), resources = \["\*"\]', r"\1", text)
+        assert count == 1, purpose
+    # A denial covers everything.
+    text, _ = re.subn(r'"Deny"\n +Action += local.network_actions\n +Resource += "\*"', "", text)
     allowing = [line for line in text.splitlines() if re.search(r'"[a-z0-9]+:\*"|= "\*"|\["\*"\]', line)]
     assert {line.split("=")[0].strip() for line in allowing} <= {"Action", "Principal"}
     assert text.count('"Deny"') == len(allowing) / 2
@@ -131,7 +166,10 @@ def test_no_policy_allows_a_wildcard() -> None:
 GRANTED = {
     ("aws_iam_role", "this"): {"sts:AssumeRole"},
     ("aws_iam_role", "schedule"): {"sts:AssumeRole", "aws:SourceAccount"},
-    ("aws_iam_role_policy", "schedule"): {"lambda:InvokeFunction", "sqs:SendMessage"},
+    ("aws_iam_role_policy", "schedule"): {
+        *("lambda:InvokeFunction", "sqs:SendMessage"),
+        *("kms:Decrypt", "kms:GenerateDataKey"),
+    },
     ("aws_lambda_permission", "uploads"): {"lambda:InvokeFunction"},
     ("aws_lambda_permission", "api"): {"lambda:InvokeFunction"},
     ("aws_sqs_queue_policy", "this"): {
@@ -142,7 +180,7 @@ GRANTED = {
         *("sqs:SendMessage", "aws:SourceArn", "aws:SourceAccount"),
         *("sqs:*", "aws:SecureTransport"),
     },
-    ("aws_s3_bucket_policy", "this"): {"s3:*", "aws:SecureTransport"},
+    ("locals", "bucket_statements"): {"s3:*", "aws:SecureTransport"},
 }
 """The permissions of AWS's own services and the denied actions, with their conditions."""
 
@@ -151,7 +189,7 @@ def test_aws_services_have_only_the_permissions_they_need() -> None:
     """Another test compares the functions' own policies with their calls."""
     named = {
         resource: {":".join(action) for action in re.findall(r"\b([a-z0-9]+):([A-Z]\w+|\*(?=\"))", str(body))}
-        for resource, body in resources().items()
+        for resource, body in (resources() | read_locals("buckets.tf")).items()
     }
     assert {resource: actions for resource, actions in named.items() if actions} == GRANTED
 

@@ -19,18 +19,20 @@ from botocore.session import Session
 
 from commands import draw
 from contract.cloud import REGION, run_moto
-from infra.calls import Permission, recorded
+from infra.calls import Call as AwsCall
+from infra.calls import Permission, recorded, table_arn
 from infra.policies import Policy, find_excess, find_lacking, with_more, without
 from infra.terraform import copy_module, needs_terraform, run_terraform
 from renditions.aws.clients import Clients
 from renditions.aws.sqs import Received
 from renditions.aws.table import table_schema
-from renditions.errors import RenditionsError
+from renditions.errors import Failed, RenditionsError
 from renditions.model.pipeline import Notify
 from renditions.pipeline_file.plain import to_plain
 from renditions.pipeline_file.reading import load
 from renditions.serverless.function import open_function
 from renditions.serverless.gateway import open_gateway
+from renditions.serverless.secrets import read_secrets
 from serverless.test_gateway import make_call
 from systems.places import EXAMPLES, NAMES
 
@@ -149,8 +151,15 @@ def told(environ: Mapping[str, str], names: Sequence[str], event: str = "ObjectC
     }
 
 
-def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> set[Permission]:
-    """Run every example, and return the permissions that the function needed.
+SECRETS = {
+    "WEBHOOK_KEY": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook-AbCdEf",
+    "API_TOKEN": "arn:aws:ssm:eu-west-1:123456789012:parameter/shop/token",
+}
+"""The secrets of the module's test of a governed account."""
+
+
+def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> list[AwsCall]:
+    """Run every example, and return the calls that the function made.
 
     Each example gets new, changed and deleted pictures.
     """
@@ -176,7 +185,7 @@ def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more
             for name in ("photo.jpg", "unheard.jpg"):
                 cloud.s3.delete_object(Bucket=bucket, Key=prefix + name)
             function.handle(told(environ, ["photo.jpg", "unheard.jpg"], "ObjectRemoved:Delete"), Call())
-    return {permission for call in calls for permission in call.permissions()}
+    return calls
 
 
 @contextmanager
@@ -193,8 +202,8 @@ def event_loop() -> Iterator[None]:
             asyncio.set_event_loop(None)
 
 
-def run_api(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> set[Permission]:
-    """Make every call of the API; return the permissions that were needed."""
+def run_api(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> list[AwsCall]:
+    """Make every call of the API; return the calls to AWS that it made."""
     draw(folder / "photo.jpg", 700, 400)
     with recorded() as calls, event_loop():
         answer = open_gateway(write_bundle(folder, "thumbnail", *more), environ)
@@ -223,7 +232,7 @@ def run_api(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Not
         ]  # fmt: skip
         assert all(200 <= status < 300 for status in asked), asked
         assert ask("GET", "/pictures/photo.jpg") == 404
-    return {permission for call in calls for permission in call.permissions()}
+    return calls
 
 
 EVENTS = Notify(on=("done", "rejected", "failed"), to="events:default")
@@ -232,11 +241,37 @@ CASES = [
     ("through_eventbridge", "policy", run_function, ()),
     ("straight_to_the_function", "policy", run_function, (EVENTS,)),
     ("an_api_is_for_those_who_sign_with_iam", "api_policy", run_api, ()),
+    ("in_a_governed_account", "policy", run_function, ()),
+    ("in_a_governed_account", "api_policy", run_api, ()),
 ]
 
 
+def read_all_secrets() -> list[AwsCall]:
+    """Ask for the secrets of a governed account; return the calls."""
+    with recorded() as calls:
+        for name, arn in SECRETS.items():
+            with pytest.raises(Failed, match=name):
+                read_secrets({name: arn})
+    return calls
+
+
+def name_keys(outputs: Mapping[str, Any]) -> dict[str, str]:
+    """Return the key of each resource of the governed account, by the ARNs of both."""
+    key = "arn:aws:kms:eu-west-1:123456789012:key/"
+    return {
+        f"arn:aws:s3:::{outputs['input_bucket']}": f"{key}input",
+        f"arn:aws:s3:::{outputs['output_bucket']}": f"{key}output",
+        outputs["topic_arn"]: f"{key}topics",
+        outputs["queue_arn"]: f"{key}queues",
+        table_arn(outputs["table"]): f"{key}table",
+        **dict.fromkeys(SECRETS.values(), f"{key}secrets"),
+    }
+
+
 @needs_terraform
-@pytest.mark.parametrize(("run", "output", "work", "notices"), CASES, ids=[f"{case[0]}" for case in CASES])
+@pytest.mark.parametrize(
+    ("run", "output", "work", "notices"), CASES, ids=[f"{case[0]}-{case[1]}" for case in CASES]
+)
 def test_the_policy_allows_exactly_the_needed_actions(
     runs: Mapping[str, Mapping[str, Any]],
     cloud: Clients,
@@ -249,7 +284,14 @@ def test_the_policy_allows_exactly_the_needed_actions(
     """The comparison also detects any single action that is missing or too much."""
     policy: Policy = runs[run][output]
     prefix = "uploads/" if run == "through_eventbridge" else ""
-    needed = work(cloud, make_environment(cloud, runs[run], prefix), tmp_path, *notices)
+    calls = work(cloud, make_environment(cloud, runs[run], prefix), tmp_path, *notices)
+    needed: set[Permission] = {permission for call in calls for permission in call.permissions()}
+    if run == "in_a_governed_account":
+        calls += read_all_secrets()
+        keys = name_keys(runs[run])
+        needed |= {
+            permission for call in calls for permission in call.permissions() | call.key_permissions(keys)
+        }
     assert find_lacking(policy, needed) == set()
     assert find_excess(policy, needed) == set()
     for purpose, statement in policy.items():

@@ -31,7 +31,7 @@ mock_provider "aws" {
   }
 
   mock_resource "aws_dynamodb_table" {
-    defaults = { arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/ImageMetadata" }
+    defaults = { arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/renditions" }
   }
 
   mock_resource "aws_cloudwatch_log_group" {
@@ -393,4 +393,89 @@ run "an_existing_bucket_keeps_its_cors_rules" {
     condition     = length(aws_s3_bucket_cors_configuration.page) == 0 && length(aws_apigatewayv2_route.page) == 4
     error_message = "Nothing of an existing bucket may be changed."
   }
+}
+
+run "in_a_governed_account" {
+  variables {
+    api     = { bundle = "tests/empty.zip" }
+    tracing = true
+    network = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
+
+    kms_keys = {
+      input   = "arn:aws:kms:eu-west-1:123456789012:key/input"
+      output  = "arn:aws:kms:eu-west-1:123456789012:key/output"
+      queues  = "arn:aws:kms:eu-west-1:123456789012:key/queues"
+      topics  = "arn:aws:kms:eu-west-1:123456789012:key/topics"
+      table   = "arn:aws:kms:eu-west-1:123456789012:key/table"
+      logs    = "arn:aws:kms:eu-west-1:123456789012:key/logs"
+      secrets = "arn:aws:kms:eu-west-1:123456789012:key/secrets"
+    }
+
+    secrets = {
+      WEBHOOK_KEY = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook-AbCdEf"
+      API_TOKEN   = "arn:aws:ssm:eu-west-1:123456789012:parameter/shop/token"
+    }
+  }
+
+  assert {
+    condition     = { for key, statements in output.key_policies : reverse(split("/", key))[0] => [for statement in statements : statement.Principal.Service] } == { queues = ["s3.amazonaws.com"], topics = ["cloudwatch.amazonaws.com"], logs = ["logs.eu-west-1.amazonaws.com"] }
+    error_message = "AWS's own services should be named for each key that they use."
+  }
+
+  assert {
+    condition     = one([for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement if statement.Effect == "Deny"]).Condition.ArnEquals["lambda:SourceFunctionArn"] == "arn:aws:lambda:eu-west-1:123456789012:function:renditions"
+    error_message = "The function's code should not manage network interfaces."
+  }
+
+  assert {
+    condition     = one([for statement in jsondecode(aws_iam_role_policy.api[0].policy).Statement : statement if statement.Effect == "Deny"]).Condition.ArnEquals["lambda:SourceFunctionArn"] == "arn:aws:lambda:eu-west-1:123456789012:function:renditions-api"
+    error_message = "The code of the API's function should not manage network interfaces."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables.API_TOKEN == var.secrets.API_TOKEN
+    error_message = "The function should get the ARN of a secret, not its value."
+  }
+
+  assert {
+    condition     = length([for statement in jsondecode(aws_iam_role_policy.schedule[0].policy).Statement : statement if statement.Resource == var.kms_keys.queues]) == 1
+    error_message = "The schedule should be able to send to the encrypted dead-letter queue."
+  }
+}
+
+run "a_bucket_s_policy_joins_that_of_the_module" {
+  variables {
+    trigger = "eventbridge"
+    input   = { bucket = "photos-of-others" }
+    output  = { policy = "{\"Statement\": [{\"Sid\": \"Audit\", \"Effect\": \"Allow\"}]}" }
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_s3_bucket_policy.this["output"].policy).Statement : statement.Sid] == ["TlsOnly", "Audit"]
+    error_message = "The bucket should have the module's statements and those of its user."
+  }
+
+  assert {
+    condition     = keys(output.bucket_policies) == ["input"] && output.bucket_policies.input[0].Resource[0] == "arn:aws:s3:::photos-of-others"
+    error_message = "The owner of an existing bucket should learn which statements it needs."
+  }
+}
+
+run "bad_values_for_governed_accounts_are_refused" {
+  command = plan
+
+  variables {
+    trigger              = "eventbridge"
+    input                = { bucket = "photos-of-others", versioning = true }
+    output               = { transition = { days = 30, storage_class = "GLACIER" } }
+    kms_keys             = { table = "arn:aws:kms:eu-west-1:123456789012:alias/mine" }
+    permissions_boundary = "Boundary"
+    extra_statements     = { Records = { actions = ["s3:GetObject"], resources = ["arn:aws:s3:::other/*"] } }
+    network              = { subnet_ids = [], security_group_ids = ["sg-1"] }
+    secrets              = { TABLE_NAME = "arn:aws:ssm:eu-west-1:123456789012:parameter/shop/token" }
+  }
+
+  expect_failures = [
+    var.input, var.output, var.kms_keys, var.permissions_boundary, var.extra_statements, var.network, var.secrets,
+  ]
 }

@@ -119,6 +119,16 @@ class Clients:
         """Amazon SQS."""
         return self._make("sqs")
 
+    @cached_property
+    def secretsmanager(self) -> Any:
+        """AWS Secrets Manager."""
+        return self._make("secretsmanager")
+
+    @cached_property
+    def ssm(self) -> Any:
+        """AWS Systems Manager, for its parameters."""
+        return self._make("ssm")
+
     def _make(self, service: str, **options: Any) -> Any:
         config = Config(
             connect_timeout=CONNECT_SECONDS,

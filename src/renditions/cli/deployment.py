@@ -29,7 +29,17 @@ FolderOption = Annotated[
         "--folder", metavar="FOLDER", help="Terraform's folder (default: deployment/ beside the file)."
     ),
 ]
+NameOption = Annotated[
+    str | None,
+    typer.Option(
+        "--name", metavar="NAME", help="The deployment's name (default: that of the pipeline file's folder)."
+    ),
+]
 YesOption = Annotated[bool, typer.Option("--yes", help="Apply the plan without asking.")]
+
+NAME_ADVICE = (
+    "If they say that a log group already exists, another deployment has this name: choose another --name."
+)
 
 
 def deploy(  # noqa: PLR0913 - one for each option
@@ -39,6 +49,7 @@ def deploy(  # noqa: PLR0913 - one for each option
     architecture: ArchitectureOption = "arm64",
     python: PythonOption = "3.13",
     lock: LockOption = LOCKED,
+    name: NameOption = None,
     *,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -48,11 +59,14 @@ def deploy(  # noqa: PLR0913 - one for each option
     deployment = _open_deployment(path, folder)
     pipeline = load_for_lambda(path)
     target = Target(architecture, python)
-    deployment.write(pipeline, target)
+    name = deployment.choose_name(path, name)
+    deployment.write(pipeline, target, path, name)
+    if deployment.takes("name"):
+        messages.print(f"Deploying as {name}.")
     warn_of_size(build(pipeline, deployment.folder / BUNDLE, target, lock=lock))
     if deployment.plan():
         ask("Apply this plan?", yes=yes)
-        deployment.apply()
+        deployment.apply(NAME_ADVICE)
     outputs = deployment.read_outputs()
     if as_json:
         display.print_json(dict(outputs))

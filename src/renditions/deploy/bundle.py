@@ -55,14 +55,18 @@ class Role:
 
 PICTURES = Role(
     f"""{_HEAD}from renditions.serverless.function import open_function
+from renditions.serverless.secrets import read_secrets
 
+read_secrets(os.environ)
 lambda_handler = open_function(Path(__file__).with_name("pipeline.json"), os.environ).handle
 """,
     left_out=("web",),
 )
 API = Role(
     f"""{_HEAD}from renditions.serverless.gateway import open_gateway
+from renditions.serverless.secrets import read_secrets
 
+read_secrets(os.environ)
 lambda_handler = open_gateway(Path(__file__).with_name("pipeline.json"), os.environ)
 """,
     libraries=("mangum", "starlette"),

@@ -10,10 +10,12 @@ terraform.tfstate, …        Terraform's own files
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,14 @@ BUNDLE = "bundle.zip"
 SETTINGS = "pipeline.auto.tfvars.json"
 PLAN = "deployment.tfplan"
 
+LONGEST_NAME = 32
+NAME = rf"(?!xn--|sthree-|amzn-s3-demo-)[a-z][a-z0-9-]{{1,{LONGEST_NAME - 2}}}[a-z0-9]"
+"""A deployment's name, as the module's variable ``name`` checks it."""
+NAME_FORM = (
+    f"3 to {LONGEST_NAME} lower-case letters, digits and hyphens, beginning with a letter, "
+    "and not with xn--, sthree- or amzn-s3-demo-"
+)
+
 UNLOCKED = "-var=keep_pictures=false"
 
 KEPT = (
@@ -39,8 +49,12 @@ KEPT = (
     "aws_s3_bucket_policy",
     "aws_s3_bucket_lifecycle_configuration",
     "aws_dynamodb_table",
+    "aws_cloudwatch_log_group",
 )
-"""The types of the resources that hold or protect pictures, renditions and records."""
+"""The types of the resources that hold or protect pictures, renditions and records.
+
+The log group is among them because it claims the deployment's name, which the table has.
+"""
 
 MAIN = """\
 # `renditions deploy` wrote this file once and won't change it again, so you can edit it. module/README.md
@@ -49,6 +63,7 @@ MAIN = """\
 module "renditions" {
   source = "./module"
 
+  name          = var.pipeline.name
   bundle        = "${path.module}/bundle.zip"
   function      = { architecture = var.pipeline.architecture, python = var.pipeline.python }
   input         = { prefix = var.pipeline.input_prefix }
@@ -62,6 +77,7 @@ module "renditions" {
 variable "pipeline" {
   description = "Values of the pipeline file. `renditions deploy` writes them to pipeline.auto.tfvars.json."
   type = object({
+    name          = string
     architecture  = string
     python        = string
     input_prefix  = string
@@ -110,21 +126,56 @@ class Deployment:
     folder: Path
     program: str
 
-    def write(self, pipeline: Pipeline, target: Target) -> None:
+    def choose_name(self, file: Path, wanted: str | None) -> str:
+        """Return the deployment's name.
+
+        That is the name that it has, or the wanted one, or that of the pipeline file's folder.
+
+        Raises:
+            UsageError: The name is invalid, can't be changed any more, or is set in ``main.tf``, or the
+                deployment belongs to another pipeline file.
+
+        """
+        former = self._read_settings()
+        if former.get("file", file.name) != file.name:
+            raise UsageError(
+                f"{self.folder} has the deployment of {former['file']}, not of {file.name}. Choose another "
+                f'--folder. If you renamed the file, change "file" in {self.folder / SETTINGS}.'
+            )
+        if wanted and not is_name(wanted):
+            raise UsageError(f"--name: expected {NAME_FORM}, found {wanted!r}")
+        if not self.takes("name"):
+            if wanted:
+                raise UsageError(f"{self.folder / 'main.tf'} sets the name itself. Change it there.")
+            return former.get("name", name_after(file))
+        name = former.get("name")
+        if name and wanted not in (None, name) and self.is_deployed():
+            raise UsageError(
+                f"{self.folder} has the deployment {name}, whose name can't change. "
+                f"Choose another --folder for {wanted}."
+            )
+        return wanted or name or name_after(file)
+
+    def write(self, pipeline: Pipeline, target: Target, file: Path, name: str) -> None:
         """Write the files that the program reads, except the bundle.
 
         Raises:
             UsageError: A file can't be written.
 
         """
-        settings = {"pipeline": describe_pipeline(pipeline, target)}
+        table = name if self.takes("name") else self._read_settings().get("table", name)
+        described = describe_pipeline(pipeline, target, name, table) | {"file": file.name}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not (self.folder / "main.tf").exists():
                 (self.folder / "main.tf").write_text(MAIN, "utf-8")
-            (self.folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
+            settings = json.dumps({"pipeline": described}, indent=2)
+            (self.folder / SETTINGS).write_text(settings + "\n", "utf-8")
+            # A file that only an older version of the module has would declare its resources twice.
+            if (self.folder / "module").exists():
+                shutil.rmtree(self.folder / "module")
             not_needed = shutil.ignore_patterns(".terraform*", "tests")
-            shutil.copytree(MODULE, self.folder / "module", dirs_exist_ok=True, ignore=not_needed)
+            shutil.copytree(MODULE, self.folder / "module", ignore=not_needed)
         except OSError as error:
             raise UsageError(f"can't write {self.folder} ({error}). Choose another --folder.") from error
 
@@ -162,9 +213,10 @@ class Deployment:
             self._run("apply", "-input=false", "-auto-approve", UNLOCKED, *_as_targets(kept))
         self._plan("-destroy", UNLOCKED)
 
-    def apply(self) -> None:
-        """Apply the last plan."""
-        self._run("apply", "-input=false", PLAN)
+    def apply(self, advice: str = "") -> None:
+        """Apply the last plan. The advice ends the message about a failure."""
+        if code := self._call("apply", "-input=false", PLAN):
+            raise self._failed("apply", code, advice)
 
     def read_outputs(self) -> Mapping[str, Any]:
         """Return the outputs of ``main.tf``."""
@@ -201,21 +253,79 @@ class Deployment:
             raise self._failed(arguments[0], ended.returncode)
         return ended.stdout
 
-    def _failed(self, command: str, code: int) -> Failed:
-        return Failed(f"{self.program} {command} failed with exit code {code}. Its messages above say why.")
+    def takes(self, value: str) -> bool:
+        """Return whether ``main.tf`` uses a value of the variable ``pipeline``.
+
+        The ``main.tf`` of an older version lacks the values that were added later.
+        """
+        main = self.folder / "main.tf"
+        return f"var.pipeline.{value}" in (main.read_text("utf-8") if main.exists() else MAIN)
+
+    def is_deployed(self) -> bool:
+        """Return whether Terraform knows a resource on AWS of this deployment."""
+        self._run("init", "-input=false")
+        state = json.loads(self._read("show", "-json"))
+        return any(
+            kind.startswith("aws_") for kind in _find_kinds(state.get("values", {}).get("root_module", {}))
+        )
+
+    def _read_settings(self) -> dict[str, str]:
+        """Return the pipeline's values of the last deployment.
+
+        Before the first there are none.
+
+        Raises:
+            UsageError: The file can't be read.
+
+        """
+        file = self.folder / SETTINGS
+        try:
+            settings: dict[str, str] = (
+                json.loads(file.read_text("utf-8"))["pipeline"] if file.exists() else {}
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise UsageError(
+                f"can't read {file}: {error}. Restore it, or choose another --folder."
+            ) from error
+        return settings
+
+    def _failed(self, command: str, code: int, advice: str = "") -> Failed:
+        what = f"{self.program} {command} failed with exit code {code}. Its messages above say why."
+        return Failed(f"{what} {advice}".strip())
 
 
-def describe_pipeline(pipeline: Pipeline, target: Target) -> dict[str, str]:
-    """Return the module's variable ``pipeline``: a pipeline's values and its bundle."""
+def is_name(text: str) -> bool:
+    """Return whether a deployment can have this name."""
+    return bool(re.fullmatch(NAME, text))
+
+
+def name_after(file: Path) -> str:
+    """Return a deployment's name after the folder of its pipeline file."""
+    folder = unicodedata.normalize("NFKD", file.absolute().parent.name).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^a-z0-9]+", "-", folder.lower()).lstrip("-0123456789")[:LONGEST_NAME].rstrip("-")
+    return name if is_name(name) else "renditions"
+
+
+def describe_pipeline(pipeline: Pipeline, target: Target, name: str, former_table: str) -> dict[str, str]:
+    """Return the module's variable ``pipeline``: a pipeline's values and its bundle.
+
+    Args:
+        pipeline: The pipeline.
+        target: What its bundle was made for.
+        name: The deployment's name.
+        former_table: The table that the deployment has, for a pipeline that names none.
+
+    """
     source = parse_store(pipeline.source.store, Path())
     output = parse_store(pipeline.output.store, Path())
     kind, _, table = pipeline.catalog.store.partition(":")
     return {
+        "name": name,
         "architecture": target.architecture,
         "python": target.python,
         "input_prefix": source.prefix if isinstance(source, S3Place) else "",
         "output_prefix": output.prefix if isinstance(output, S3Place) else "processed/",
-        "table": table if kind == "dynamodb" else "ImageMetadata",
+        "table": table if kind == "dynamodb" else former_table,
         "table_key": pipeline.catalog.key,
     }
 
@@ -234,6 +344,13 @@ def find_program() -> str:
         "can't find terraform or tofu on the PATH. Install one of them "
         "(https://developer.hashicorp.com/terraform/install or https://opentofu.org/docs/intro/install)"
     )
+
+
+def _find_kinds(module: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the type of each resource of a module and of the modules in it."""
+    yield from (one["type"] for one in module.get("resources", ()) if one["mode"] == "managed")
+    for child in module.get("child_modules", ()):
+        yield from _find_kinds(child)
 
 
 def _as_targets(addresses: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@ locals {
   alarms = merge(
     {
       dead-letters = {
-        description = "A picture failed every time; its message waits in ${var.name}-dead"
+        description = "A picture failed every time; its message waits in the dead-letter queue"
         namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", statistic = "Maximum", threshold = 0
         dimensions  = { QueueName = aws_sqs_queue.this["dead"].name }
       }
@@ -47,7 +47,7 @@ locals {
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.alarms
 
-  alarm_name          = "${var.name}-${each.key}"
+  alarm_name          = "Renditions/${local.name}/${each.key}"
   alarm_description   = each.value.description
   namespace           = each.value.namespace
   metric_name         = each.value.metric
@@ -64,7 +64,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
-  dashboard_name = var.name
+  dashboard_name = "Renditions-${local.name}"
   dashboard_body = jsonencode({
     widgets = [for number, alarm in values(local.alarms) : {
       type   = "metric"

@@ -1,0 +1,151 @@
+# The buckets. An existing bucket is only looked up.
+
+locals {
+  made_buckets = merge(
+    var.input.bucket == null ? { input = null } : {},
+    var.output.bucket == null ? { output = null } : {},
+  )
+  input_bucket  = var.input.bucket == null ? aws_s3_bucket.this["input"].bucket : var.input.bucket
+  output_bucket = var.output.bucket == null ? aws_s3_bucket.this["output"].bucket : var.output.bucket
+  places        = { input = var.input, output = var.output }
+  input_arn     = "arn:${local.partition}:s3:::${local.input_bucket}"
+  output_arn    = "arn:${local.partition}:s3:::${local.output_bucket}"
+}
+
+locals {
+  # What the policy of each bucket says. Of an existing bucket its owner adds it: see the output bucket_policies.
+  bucket_statements = {
+    for key, arn in { input = local.input_arn, output = local.output_arn } : key => [{
+      Sid       = "TlsOnly"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = [arn, "${arn}/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  }
+}
+
+resource "aws_s3_bucket" "this" {
+  #checkov:skip=CKV2_AWS_62:the input's are in trigger.tf; the output bucket needs none
+  #checkov:skip=CKV_AWS_18:needs a third bucket; for that, pass existing buckets
+  #checkov:skip=CKV_AWS_144:renditions can be made again; for replicas, pass existing buckets
+  #checkov:skip=CKV_AWS_21:a replaced picture is meant to be replaced, and each version costs; versioning = true keeps them
+  #checkov:skip=CKV_AWS_145:encrypted with S3's own keys; kms_keys names a key of your own
+
+  for_each = local.made_buckets
+
+  bucket_prefix = "${local.short_name}-${each.key}-"
+  force_destroy = !var.keep_pictures
+  tags          = var.tags
+}
+
+resource "aws_s3_bucket_public_access_block" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket                  = each.value.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+
+  rule {
+    # With a bucket key S3 asks KMS once for many objects.
+    bucket_key_enabled = var.kms_keys[each.key] == null ? null : true
+
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = var.kms_keys[each.key] == null ? "AES256" : "aws:kms"
+      kms_master_key_id = var.kms_keys[each.key]
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = concat(local.bucket_statements[each.key], try(jsondecode(local.places[each.key].policy).Statement, []))
+  })
+
+  # A policy and a public access block that are written at once can meet in S3.
+  depends_on = [aws_s3_bucket_public_access_block.this]
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+
+  rule {
+    id     = "unfinished-uploads"
+    status = "Enabled"
+
+    filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+  }
+
+  dynamic "rule" {
+    for_each = local.places[each.key].versioning ? [1] : []
+
+    content {
+      id     = "former-versions"
+      status = "Enabled"
+
+      filter {}
+
+      noncurrent_version_expiration {
+        noncurrent_days = local.places[each.key].noncurrent_days
+      }
+    }
+  }
+
+  dynamic "rule" {
+    for_each = local.places[each.key].transition[*]
+
+    content {
+      id     = "cheaper-storage"
+      status = "Enabled"
+
+      filter {}
+
+      transition {
+        days          = rule.value.days
+        storage_class = rule.value.storage_class
+      }
+    }
+  }
+
+  # Versions that aren't kept yet can't expire.
+  depends_on = [aws_s3_bucket_versioning.this]
+}
+
+resource "aws_s3_bucket_versioning" "this" {
+  for_each = { for key, bucket in aws_s3_bucket.this : key => bucket if local.places[key].versioning }
+
+  bucket = each.value.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}

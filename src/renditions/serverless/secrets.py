@@ -1,0 +1,39 @@
+"""Secrets that a function on Lambda reads when it starts.
+
+The environment has only the ARN of a secret, because a person who may see the function may see its
+environment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, MutableMapping
+
+from renditions.aws.clients import Clients, reported
+from renditions.errors import Failed
+
+ARN = re.compile(r"arn:[a-z-]+:(secretsmanager|ssm):[a-z0-9-]+:[0-9]{12}:(secret:|parameter/).+")
+
+
+def read_secrets(environ: MutableMapping[str, str]) -> None:
+    """Replace each ARN of a secret or of a parameter in the environment by its value.
+
+    Raises:
+        Failed: A secret can't be read.
+
+    """
+    found = {name: match for name, value in environ.items() if (match := ARN.fullmatch(value))}
+    if not found:
+        return
+    clients = Clients()
+    readers: Mapping[str, Callable[[str], str]] = {
+        "secretsmanager": lambda arn: str(
+            clients.secretsmanager.get_secret_value(SecretId=arn)["SecretString"]
+        ),
+        "ssm": lambda arn: str(
+            clients.ssm.get_parameter(Name=arn, WithDecryption=True)["Parameter"]["Value"]
+        ),
+    }
+    for name, match in found.items():
+        with reported(f"{name}: {match[0]}", passing=Failed, lasting=Failed):
+            environ[name] = readers[match[1]](match[0])

@@ -1,0 +1,66 @@
+"""Plans Terraform roots with the real provider, and reads the plans."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.terraform import copy_module, run_terraform
+
+PROVIDER = """
+provider "aws" {
+  s3_use_path_style           = true
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+}
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan to create everything."""
+
+    shown: Mapping[str, Any]
+    """The plan as ``terraform show -json`` prints it."""
+
+    def resources(self, module: str) -> dict[str, dict[str, Any]]:
+        """Return the planned values of a module's resources, by their addresses in it."""
+        prefix = f"module.{module}."
+        return {
+            change["address"].removeprefix(prefix): change["change"]["after"]
+            for change in self.shown["resource_changes"]
+            if change["address"].startswith(prefix) and change["mode"] == "managed"
+        }
+
+
+def plan_calls(folder: Path, calls: Mapping[str, str], more: str = "") -> Plan:
+    """Plan one root with several calls of the module.
+
+    Args:
+        folder: A new folder for the root.
+        calls: The arguments of each call except ``source`` and ``bundle``, by the call's name.
+        more: What else the root has.
+
+    """
+    write_root(folder, calls, more)
+    for arguments in (
+        ("init", "-input=false", "-backend=false"),
+        ("plan", "-input=false", "-out=plan"),
+    ):
+        ended = run_terraform(folder, *arguments)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    return Plan(json.loads(run_terraform(folder, "show", "-json", "plan").stdout))
+
+
+def write_root(folder: Path, calls: Mapping[str, str], more: str = "") -> None:
+    """Write a root with several calls of the module, each with an empty bundle."""
+    copy_module(folder / "module")
+    bundle = '"${path.module}/module/tests/empty.zip"'
+    blocks = [
+        f'module "{name}" {{\n  source = "./module"\n  bundle = {bundle}\n{arguments}\n}}\n'
+        for name, arguments in calls.items()
+    ]
+    (folder / "main.tf").write_text(PROVIDER + "\n".join(blocks) + more)

@@ -1,0 +1,148 @@
+"""Each option of the module, in a plan with the real provider on moto's server."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from infra.planned import Plan, plan_calls
+from infra.terraform import needs_terraform
+
+KEYS = {
+    name: f"arn:aws:kms:eu-west-1:123456789012:key/{number}0000000-0000-4000-8000-000000000000"
+    for number, name in enumerate(
+        ("input", "output", "queues", "topics", "table", "logs", "secrets"), start=1
+    )
+}
+WEBHOOK = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook-AbCdEf"
+PARAMETER = "arn:aws:ssm:eu-west-1:123456789012:parameter/shop/token"
+BOUNDARY = "arn:aws:iam::123456789012:policy/Boundary"
+API = '  api = { bundle = "${path.module}/module/tests/empty.zip" }'
+POLICY = """jsonencode({
+    Statement = [
+      { Sid = "Audit", Effect = "Allow", Principal = "*", Action = "s3:GetObject", Resource = "*" }
+    ]
+  })"""
+
+CALLS = {
+    "plain": f'  name = "abc"\n{API}',
+    "longest": f'  name = "abcdefghijklmnopqrstuvwxyz-abcde"\n  trigger = "eventbridge"\n{API}',
+    "encrypted": f'  name = "encrypted"\n{API}\n  kms_keys = {{\n'
+    + "\n".join(f'    {name} = "{key}"' for name, key in KEYS.items())
+    + "\n  }",
+    "governed": f"""  name = "governed"
+{API}
+  permissions_boundary = "{BOUNDARY}"
+  tracing              = true
+  tags                 = {{ CostCentre = "42" }}
+  network              = {{ subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }}
+  secrets              = {{ WEBHOOK_KEY = "{WEBHOOK}", API_TOKEN = "{PARAMETER}" }}
+  extra_statements     = {{ Labels = {{ actions = ["rekognition:DetectLabels"], resources = ["*"] }} }}""",
+    "stored": f"""  name   = "stored"
+  input  = {{ versioning = true, noncurrent_days = 7, policy = {POLICY} }}
+  output = {{ transition = {{ days = 30, storage_class = "GLACIER_IR" }} }}""",
+}
+
+
+@pytest.fixture(scope="module")
+def plan(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """Plan one call of the module for each group of options."""
+    return plan_calls(tmp_path_factory.mktemp("options"), CALLS)
+
+
+@needs_terraform
+def test_the_shortest_and_the_longest_names_can_be_planned(plan: Plan) -> None:
+    """The provider checks the lengths of names and prefixes when it plans."""
+    longest = plan.resources("longest")
+    prefix = "abcdefghijklmnopqrstuvwxyz-a"
+    assert longest['aws_s3_bucket.this["output"]']["bucket_prefix"] == f"{prefix}-output-"
+    assert longest["aws_iam_role.schedule[0]"]["name_prefix"] == f"{prefix}-schedule-"
+    assert longest["aws_dynamodb_table.this"]["name"] == "abcdefghijklmnopqrstuvwxyz-abcde"
+    shortest = plan.resources("plain")
+    assert shortest['aws_s3_bucket.this["input"]']["bucket_prefix"] == "abc-input-"
+
+
+@needs_terraform
+def test_no_two_deployments_have_a_resource_of_the_same_name(plan: Plan) -> None:
+    """A fixed name has the deployment's name in it. Terraform makes the others unique."""
+    for name in CALLS:
+        for address, values in plan.resources(name).items():
+            fixed = [
+                values[argument]
+                for argument in ("name", "function_name", "alarm_name", "dashboard_name", "bucket")
+                if values.get(argument)
+            ]
+            deployed = {"plain": "abc", "longest": "abcdefghijklmnopqrstuvwxyz-abcde"}.get(name, name)
+            # The names of a stage and an authorizer belong to their API.
+            if "stage" not in address and "authorizer" not in address:
+                assert all(deployed in text for text in fixed), address
+
+
+@needs_terraform
+def test_every_resource_that_takes_a_key_has_its_key(plan: Plan) -> None:
+    planned = plan.resources("encrypted")
+    found = {address: key for address, values in planned.items() for key in find_keys(values)}
+    encryption = "aws_s3_bucket_server_side_encryption_configuration.this"
+    assert found == {
+        f'{encryption}["input"]': KEYS["input"],
+        f'{encryption}["output"]': KEYS["output"],
+        'aws_sqs_queue.this["queue"]': KEYS["queues"],
+        'aws_sqs_queue.this["dead"]': KEYS["queues"],
+        "aws_sns_topic.this": KEYS["topics"],
+        "aws_dynamodb_table.this": KEYS["table"],
+        "aws_cloudwatch_log_group.this": KEYS["logs"],
+        "aws_cloudwatch_log_group.api[0]": KEYS["logs"],
+    }
+    (rule,) = planned[f'{encryption}["input"]']["rule"]
+    assert rule["bucket_key_enabled"] is True
+    assert rule["apply_server_side_encryption_by_default"][0]["sse_algorithm"] == "aws:kms"
+    assert not any(find_keys(values) for values in plan.resources("plain").values())
+
+
+def find_keys(values: Any) -> list[str]:
+    """Return the KMS keys in a resource's arguments."""
+    if isinstance(values, dict):
+        return [key for value in values.values() for key in find_keys(value)]
+    if isinstance(values, list):
+        return [key for value in values for key in find_keys(value)]
+    return [values] if isinstance(values, str) and re.fullmatch(r"arn:aws:kms:\S+", values) else []
+
+
+@needs_terraform
+def test_governed_roles_and_functions_have_what_the_company_asks(plan: Plan) -> None:
+    planned = plan.resources("governed")
+    roles = {address: values for address, values in planned.items() if address.startswith("aws_iam_role.")}
+    assert len(roles) == 3
+    assert {values["permissions_boundary"] for values in roles.values()} == {BOUNDARY}
+    for address in ("aws_lambda_function.this", "aws_lambda_function.api[0]"):
+        function = planned[address]
+        assert function["tracing_config"] == [{"mode": "Active"}]
+        (network,) = function["vpc_config"]
+        assert (network["subnet_ids"], network["security_group_ids"]) == (["subnet-1"], ["sg-1"])
+    untagged = {
+        address
+        for address, values in planned.items()
+        if "tags" in values and values["tags"] != {"CostCentre": "42"}
+    }
+    assert untagged == set()
+
+
+@needs_terraform
+def test_created_buckets_keep_versions_and_move_pictures_on_request(plan: Plan) -> None:
+    planned = plan.resources("stored")
+    versioning = {address for address in planned if address.startswith("aws_s3_bucket_versioning")}
+    assert versioning == {'aws_s3_bucket_versioning.this["input"]'}
+    rules = {
+        key: {
+            rule["id"]: rule
+            for rule in planned[f'aws_s3_bucket_lifecycle_configuration.this["{key}"]']["rule"]
+        }
+        for key in ("input", "output")
+    }
+    assert rules["input"].keys() == {"unfinished-uploads", "former-versions"}
+    assert rules["input"]["former-versions"]["noncurrent_version_expiration"][0]["noncurrent_days"] == 7
+    assert rules["output"].keys() == {"unfinished-uploads", "cheaper-storage"}
+    (transition,) = rules["output"]["cheaper-storage"]["transition"]
+    assert (transition["days"], transition["storage_class"]) == (30, "GLACIER_IR")
