@@ -15,10 +15,16 @@ variable "phones" {
 module "renditions" {
   source = "../../infra/terraform"
 
-  name    = "gallery"
-  bundle  = "${path.module}/bundle.zip"
-  table   = { name = "Gallery" }
-  notices = { emails = var.emails, phones = var.phones }
+  name   = "gallery"
+  bundle = "${path.module}/bundle.zip"
+  table  = { name = "Gallery" }
+
+  notices = {
+    emails       = var.emails
+    email_events = ["done", "rejected", "failed"]
+    phones       = var.phones
+    phone_events = ["done", "rejected", "failed"]
+  }
 }
 
 output "upload_to" {

@@ -1,4 +1,4 @@
-# Alarms to the notices' topic, and a dashboard.
+# Alarms to a topic of their own, and a dashboard.
 
 locals {
   alarms = merge(
@@ -58,8 +58,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   period              = 300
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.this.arn]
-  ok_actions          = [aws_sns_topic.this.arn]
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
   tags                = var.tags
 }
 

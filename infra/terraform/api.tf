@@ -7,7 +7,7 @@ locals {
 
   api_statements = var.api == null ? {} : merge(
     { for purpose in ["ListPictures", "WriteOutputs", "ListOutputs", "Records", "Notices"] : purpose => local.statements[purpose] },
-    { for purpose in ["NoticeEvents"] : purpose => local.statements[purpose] if var.notices.eventbridge },
+    { for purpose in ["NoticeEvents"] : purpose => local.statements[purpose] if length(local.event_buses) > 0 },
     {
       # A client that uploads by a form of POST /uploads uses this function's permission.
       Pictures = {

@@ -8,6 +8,11 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   region    = split(":", aws_sns_topic.this.arn)[3]
 
+  event_buses = [
+    for bus in setunion(var.notices.event_buses, var.notices.eventbridge ? ["default"] : []) :
+    startswith(bus, "arn:") ? bus : "arn:${local.partition}:events:${local.region}:${local.account}:event-bus/${bus}"
+  ]
+
   # What one statement of the role's policy allows, by what it is for.
   statements = merge(
     {
@@ -67,12 +72,12 @@ locals {
         resources = [aws_sqs_queue.this["queue"].arn]
       }
     } : {},
-    var.notices.eventbridge ? {
+    length(local.event_buses) == 0 ? {} : {
       NoticeEvents = {
         actions   = ["events:PutEvents"]
-        resources = ["arn:${local.partition}:events:${local.region}:${local.account}:event-bus/default"]
+        resources = local.event_buses
       }
-    } : {},
+    },
   )
 }
 
@@ -200,8 +205,8 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
-      condition     = var.input.bucket == null || var.input.bucket != var.output.bucket
-      error_message = "Expected two buckets: in one, each rendition would be a new picture."
+      condition     = var.input.bucket == null || var.input.bucket != var.output.bucket || !(startswith(var.input.prefix, var.output.prefix) || startswith(var.output.prefix, var.input.prefix))
+      error_message = "Expected two buckets, or two prefixes that aren't in each other: else each rendition would be a new picture."
     }
   }
 }

@@ -23,6 +23,11 @@ output "topic_arn" {
   value       = aws_sns_topic.this.arn
 }
 
+output "alarm_topic_arn" {
+  description = "The topic of the alarms."
+  value       = aws_sns_topic.alarms.arn
+}
+
 output "function_name" {
   description = "The function."
   value       = aws_lambda_function.this.function_name

@@ -166,13 +166,26 @@ variable "table" {
 }
 
 variable "notices" {
-  description = "Who gets notices about finished, rejected and failed pictures and alarms: e-mail addresses, telephone numbers (+491701234567), and whether EventBridge does."
+  description = "Who gets notices of the events that the pipeline file declares: e-mail addresses and telephone numbers (+491701234567), each with the events that they get, and the EventBridge buses (names or ARNs) of its `events:` targets. `eventbridge` adds the default bus."
   type = object({
-    emails      = optional(set(string), [])
-    phones      = optional(set(string), [])
-    eventbridge = optional(bool, false)
+    emails       = optional(set(string), [])
+    email_events = optional(set(string), ["rejected", "failed", "removals_held", "output_held"])
+    phones       = optional(set(string), [])
+    phone_events = optional(set(string), ["failed", "removals_held", "output_held"])
+    event_buses  = optional(set(string), [])
+    eventbridge  = optional(bool, false)
   })
   default = {}
+
+  validation {
+    condition     = length(setsubtract(setunion(var.notices.email_events, var.notices.phone_events), ["done", "rejected", "failed", "removed", "removals_held", "output_held"])) == 0
+    error_message = "Expected the events done, rejected, failed, removed, removals_held and output_held."
+  }
+
+  validation {
+    condition     = length(var.notices.email_events) > 0 && length(var.notices.phone_events) > 0
+    error_message = "Expected at least one event: SNS refuses a filter without one."
+  }
 
   validation {
     condition     = alltrue([for phone in var.notices.phones : can(regex("^\\+[1-9][0-9]{6,14}$", phone))])
@@ -181,6 +194,25 @@ variable "notices" {
 
   validation {
     condition     = alltrue([for email in var.notices.emails : can(regex("^[^@\\s]+@[^@\\s]+$", email))])
+    error_message = "Expected e-mail addresses."
+  }
+}
+
+variable "alarms" {
+  description = "Who gets alarms: e-mail addresses and telephone numbers (null: those of `notices`). Other subscribers: the output `alarm_topic_arn`."
+  type = object({
+    emails = optional(set(string))
+    phones = optional(set(string))
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for phone in coalesce(var.alarms.phones, []) : can(regex("^\\+[1-9][0-9]{6,14}$", phone))])
+    error_message = "Expected telephone numbers as +491701234567."
+  }
+
+  validation {
+    condition     = alltrue([for email in coalesce(var.alarms.emails, []) : can(regex("^[^@\\s]+@[^@\\s]+$", email))])
     error_message = "Expected e-mail addresses."
   }
 }

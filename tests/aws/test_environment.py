@@ -36,9 +36,12 @@ format = "base64"
 [renditions.thumb]
 width = 80
 format = "webp"
+[[notify]]
+on = ["done", "rejected", "failed"]
+to = "log:"
 """
 PREFIXES = {"SOURCE_PREFIX": "uploads/", "OUTPUT_PREFIX": "made/", "TABLE_KEY": "image_id"}
-"""The values that differ from the defaults. The topic does too: the pipeline file has none."""
+"""The values that differ from the defaults. The topic does too: the pipeline file names none."""
 
 
 @dataclass

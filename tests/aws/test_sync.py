@@ -39,7 +39,8 @@ def folder(tmp_path: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("SOURCE_BUCKET", "OUTPUT_BUCKET", "TABLE_NAME", "SNS_TOPIC_ARN"):
             patch.delenv(name, raising=False)
-        (tmp_path / "renditions.toml").write_text(read_preset("thumbnail"))
+        text = read_preset("thumbnail").replace('on = ["rejected"', 'on = ["done", "rejected"')
+        (tmp_path / "renditions.toml").write_text(text)
         draw(tmp_path / "inbox/photo.jpg", 1920, 1080)
         for number, name in enumerate(SOUND[1:]):
             draw(tmp_path / "inbox" / name, seed=number)

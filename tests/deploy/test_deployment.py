@@ -155,8 +155,8 @@ def test_a_deployment_s_name_follows_its_folder(folder: str, name: str) -> None:
     assert name_after(Path("/projects") / folder / "renditions.toml") == name
 
 
-def settings_of(folder: Path) -> dict[str, str]:
-    settings: dict[str, str] = json.loads((folder / "deployment" / terraform.SETTINGS).read_text())[
+def settings_of(folder: Path) -> dict[str, Any]:
+    settings: dict[str, Any] = json.loads((folder / "deployment" / terraform.SETTINGS).read_text())[
         "pipeline"
     ]
     return settings
@@ -280,9 +280,37 @@ def test_the_terraform_module_gets_the_values_of_the_pipeline(
         f'[source]\nstore = "{source}"\n[output]\nstore = "{output}"\n'
         f'[catalog]\nstore = "{catalog}"\nkey = "image_id"\n[renditions.thumb]\n'
     )
+    text += '[[notify]]\non = ["done"]\nto = "events:pictures"\n'
     told = describe_pipeline(parse(text, "test", tmp_path, {}).pipeline, TARGET, "shop", "shop")
+    assert told["event_buses"] == ["pictures"]
+    buckets = ("inn", "out") if source.startswith("s3") else (None, None)
+    assert (told["input_bucket"], told["output_bucket"]) == buckets
     assert (told["input_prefix"], told["output_prefix"], told["table"]) == settings
     assert (told["table_key"], told["architecture"], told["python"]) == ("image_id", "arm64", "3.13")
+
+
+def test_deploy_warns_if_main_tf_ignores_what_the_pipeline_names(folder: Path) -> None:
+    bucket = "s3://my-bucket/in/"
+    text = read_preset("base64").replace('store = "./inbox"', f'store = "{bucket}"', 1)
+    (folder / "renditions.toml").write_text(text)
+    assert bucket in text
+    (folder / "deployment" / "main.tf").write_text("# mine")
+    ended = run(folder, "deploy", "--yes")
+    assert (ended.code, "it doesn't use var.pipeline.input_bucket" in ended.err.replace("\n", " ")) == (
+        0,
+        True,
+    )
+
+
+def test_deploy_offers_to_compare_all_pictures_after_a_change(folder: Path) -> None:
+    ended = run(folder, "deploy", answer="y\nn\n")
+    assert "Compare all pictures with the pipeline now?" in ended.err
+    assert "run renditions deploy --sync" in ended.err
+    (folder / "deployment" / "state.json").write_text("{}")
+    ended = run(folder, "deploy", "--yes", "--sync")
+    assert ended.code == 2
+    assert "has no function that could sync" in ended.err.replace("\n", " ")
+    assert "Compare" not in run(folder, "deploy", "--yes", "--no-sync").err
 
 
 def test_main_tf_matches_the_module() -> None:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import subprocess
 import urllib.request
 import zipfile
@@ -140,8 +141,9 @@ def open_lambda() -> Any:
 def write_root(folder: Path, trigger: str, api: str = "null") -> None:
     """Write a main.tf with a user's changes."""
     folder.mkdir()
-    own = f'trigger       = "{trigger}"\n  api           = {api}\n  keep_pictures ='
-    (folder / "main.tf").write_text(MAIN.replace("keep_pictures =", own, 1) + OUTPUTS)
+    own = f'trigger       = "{trigger}"\n  api           = {api}\n'
+    text = re.sub(r"trigger +=.*\n", own, MAIN, count=1)
+    (folder / "main.tf").write_text(text + OUTPUTS)
     (folder / "provider.tf").write_text(PROVIDER)
 
 
@@ -225,7 +227,8 @@ def test_the_module_can_be_applied_changed_and_destroyed(tmp_path: Path, runtime
     The pictures stay until the end.
     """
     write_root(tmp_path / "deployment", trigger)
-    applied = apply(Deployment(tmp_path / "deployment", find_program()), read_preset("thumbnail"))
+    pipeline = read_preset("thumbnail").replace('on = ["rejected"', 'on = ["done", "rejected"')
+    applied = apply(Deployment(tmp_path / "deployment", find_program()), pipeline)
     assert applied.drift() == set()
     outputs = applied.outputs
     switch_polling_off(outputs["function_name"])
@@ -242,7 +245,7 @@ def test_the_module_can_be_applied_changed_and_destroyed(tmp_path: Path, runtime
     item = CLIENTS.dynamodb.get_item(TableName=outputs["table"], Key=key)["Item"]
     assert (item["processed_width"], item["processed_height"]) == ({"N": "200"}, {"N": "113"})
     assert heard(notices) == [("photo.jpg", "done")]
-    changed = read_preset("thumbnail").replace("width  = 200", "width  = 220")
+    changed = pipeline.replace("width  = 200", "width  = 220")
     checked = parse(changed, "test", tmp_path, {}).pipeline
     build_from_index(checked, applied.deployment.folder / BUNDLE, HERE)
     mapping = {("aws_lambda_event_source_mapping", "enabled")}  # switched off above

@@ -35,17 +35,36 @@ class Plan:
             if change["address"].startswith(prefix) and change["mode"] == "managed"
         }
 
+    def references(self, module: str, kind: str, argument: str) -> dict[str, str]:
+        """Return what an argument refers to in each resource of a type, by its name."""
+        called = self.shown["configuration"]["root_module"]["module_calls"][module]["module"]
+        return {
+            resource["name"]: resource["expressions"][argument]["references"][0]
+            for resource in called["resources"]
+            if resource["type"] == kind
+        }
 
-def plan_calls(folder: Path, calls: Mapping[str, str], more: str = "") -> Plan:
-    """Plan one root with several calls of the module.
+
+def plan_calls(folder: Path, calls: Mapping[str, str]) -> Plan:
+    """Plan one root with several calls of the module, each with an empty bundle.
 
     Args:
         folder: A new folder for the root.
         calls: The arguments of each call except ``source`` and ``bundle``, by the call's name.
-        more: What else the root has.
 
     """
-    write_root(folder, calls, more)
+    copy_module(folder / "module")
+    bundle = '"${path.module}/module/tests/empty.zip"'
+    blocks = [
+        f'module "{name}" {{\n  source = "./module"\n  bundle = {bundle}\n{arguments}\n}}\n'
+        for name, arguments in calls.items()
+    ]
+    (folder / "main.tf").write_text(PROVIDER + "\n".join(blocks))
+    return plan_root(folder)
+
+
+def plan_root(folder: Path) -> Plan:
+    """Plan the root in a folder."""
     for arguments in (
         ("init", "-input=false", "-backend=false"),
         ("plan", "-input=false", "-out=plan"),
@@ -53,14 +72,3 @@ def plan_calls(folder: Path, calls: Mapping[str, str], more: str = "") -> Plan:
         ended = run_terraform(folder, *arguments)
         assert ended.returncode == 0, ended.stdout + ended.stderr
     return Plan(json.loads(run_terraform(folder, "show", "-json", "plan").stdout))
-
-
-def write_root(folder: Path, calls: Mapping[str, str], more: str = "") -> None:
-    """Write a root with several calls of the module, each with an empty bundle."""
-    copy_module(folder / "module")
-    bundle = '"${path.module}/module/tests/empty.zip"'
-    blocks = [
-        f'module "{name}" {{\n  source = "./module"\n  bundle = {bundle}\n{arguments}\n}}\n'
-        for name, arguments in calls.items()
-    ]
-    (folder / "main.tf").write_text(PROVIDER + "\n".join(blocks) + more)

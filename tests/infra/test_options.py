@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.planned import Plan, plan_calls
-from infra.terraform import needs_terraform
+from infra.planned import PROVIDER, Plan, plan_calls, plan_root
+from infra.terraform import MODULE, copy_module, needs_terraform
+from renditions.model.notice_events import NOTICE_EVENTS
+from systems.places import EXAMPLES
 
 KEYS = {
     name: f"arn:aws:kms:eu-west-1:123456789012:key/{number}0000000-0000-4000-8000-000000000000"
@@ -40,6 +45,9 @@ CALLS = {
   network              = {{ subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }}
   secrets              = {{ WEBHOOK_KEY = "{WEBHOOK}", API_TOKEN = "{PARAMETER}" }}
   extra_statements     = {{ Labels = {{ actions = ["rekognition:DetectLabels"], resources = ["*"] }} }}""",
+    "noticed": """  name    = "noticed"
+  notices = { emails = ["all@example.com"], email_events = ["done"], phones = ["+491701234567"] }
+  alarms  = { emails = ["ops@example.com"] }""",
     "stored": f"""  name   = "stored"
   input  = {{ versioning = true, noncurrent_days = 7, policy = {POLICY} }}
   output = {{ transition = {{ days = 30, storage_class = "GLACIER_IR" }} }}""",
@@ -91,6 +99,7 @@ def test_every_resource_that_takes_a_key_has_its_key(plan: Plan) -> None:
         'aws_sqs_queue.this["queue"]': KEYS["queues"],
         'aws_sqs_queue.this["dead"]': KEYS["queues"],
         "aws_sns_topic.this": KEYS["topics"],
+        "aws_sns_topic.alarms": KEYS["topics"],
         "aws_dynamodb_table.this": KEYS["table"],
         "aws_cloudwatch_log_group.this": KEYS["logs"],
         "aws_cloudwatch_log_group.api[0]": KEYS["logs"],
@@ -127,6 +136,61 @@ def test_governed_roles_and_functions_have_what_the_company_asks(plan: Plan) -> 
         if "tags" in values and values["tags"] != {"CostCentre": "42"}
     }
     assert untagged == set()
+
+
+@needs_terraform
+def test_subscribers_get_their_events_and_alarms_go_to_a_topic_of_their_own(plan: Plan) -> None:
+    planned = plan.resources("noticed")
+    kinds = {
+        address.partition("[")[0].removeprefix("aws_sns_topic_subscription."): values
+        for address, values in planned.items()
+        if address.startswith("aws_sns_topic_subscription.")
+    }
+    assert {kind: values["endpoint"] for kind, values in kinds.items()} == {
+        "emails": "all@example.com",
+        "phones": "+491701234567",
+        "alarm_emails": "ops@example.com",
+        "alarm_phones": "+491701234567",
+    }
+    assert json.loads(kinds["emails"]["filter_policy"]) == {"event": ["done"]}
+    assert json.loads(kinds["phones"]["filter_policy"]) == {
+        "event": ["failed", "output_held", "removals_held"]
+    }
+    assert not kinds["alarm_emails"]["filter_policy"]
+    subscribed = plan.references("noticed", "aws_sns_topic_subscription", "topic_arn")
+    assert subscribed == {
+        "emails": "aws_sns_topic.this.arn",
+        "phones": "aws_sns_topic.this.arn",
+        "alarm_emails": "aws_sns_topic.alarms.arn",
+        "alarm_phones": "aws_sns_topic.alarms.arn",
+    }
+    assert plan.references("noticed", "aws_cloudwatch_metric_alarm", "alarm_actions") == {
+        "this": "aws_sns_topic.alarms.arn"
+    }
+
+
+@needs_terraform
+def test_the_example_of_several_pipelines_deploys_each_apart(aws: None, tmp_path: Path) -> None:
+    """The root of the example is planned as it is, with empty bundles."""
+    names = ("archive", "medical", "shop", "social")
+    root = tmp_path / "examples" / "platform" / "several"
+    shutil.copytree(EXAMPLES / "platform" / "several", root)
+    module = copy_module(tmp_path / "infra" / "terraform")
+    for name in names:
+        shutil.copy(module / "tests" / "empty.zip", root / f"{name}.zip")
+    (root / "provider.tf").write_text(PROVIDER)
+    tables = {
+        change["change"]["after"]["name"]
+        for change in plan_root(root).shown["resource_changes"]
+        if change["type"] == "aws_dynamodb_table"
+    }
+    assert tables == {f"pictures-{name}" for name in names}
+
+
+def test_the_module_knows_every_event() -> None:
+    text = (MODULE / "variables.tf").read_text()
+    (known,) = re.findall(r"setsubtract\(.*?, \[(.*?)\]\)", text)
+    assert set(re.findall(r"\w+", known)) == NOTICE_EVENTS.keys()
 
 
 @needs_terraform

@@ -73,10 +73,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, 
     for arguments in (
         ("fmt", "-check", "-recursive", "-diff"),
         ("init", "-input=false", "-backend=false"),
+        ("test", "-filter=tests/module.tftest.hcl"),
     ):
         ended = run_terraform(module, *arguments)
         assert ended.returncode == 0, ended.stdout + ended.stderr
-    ended = run_terraform(module, "test", "-json", "-verbose")
+    # With each run's state Terraform prints the schema of all resources on AWS, which takes many seconds.
+    ended = run_terraform(module, "test", "-filter=tests/policies.tftest.hcl", "-json", "-verbose")
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     assert ended.returncode == 0, [line for line in lines if line["@level"] == "error"]
     return {
@@ -297,7 +299,8 @@ def test_the_policy_allows_exactly_the_needed_actions(
     for purpose, statement in policy.items():
         for action in statement["actions"]:
             assert find_lacking(without(policy, purpose, action), needed), (purpose, action)
-        for action in set(MORE) - set(statement["actions"]):
+        # On "*" no action is too much for a call that needs it elsewhere.
+        for action in set(MORE) - set(statement["actions"]) if statement["resources"] != ["*"] else ():
             assert find_excess(with_more(policy, purpose, action), needed), (purpose, action)
 
 

@@ -492,7 +492,10 @@ class TestEnvironment:
     def test_the_topic_variable_replaces_the_sns_targets_or_adds_one(self) -> None:
         arn = "arn:aws:sns:eu-west-1:123456789012:topic"
         pipeline = read(pipeline_text(), {"SNS_TOPIC_ARN": arn}).pipeline
-        assert pipeline.notify == (Notify(on=("done", "rejected", "failed"), to=f"sns:{arn}"),)
+        assert pipeline.notify == (Notify(on=("removals_held", "output_held"), to=f"sns:{arn}"),)
+        text = pipeline_text(more='[[notify]]\non = ["failed"]\nto = "log:"')
+        log, topic = read(text, {"SNS_TOPIC_ARN": arn}).pipeline.notify
+        assert (log, topic) == (Notify(on=("failed",), to="log:"), Notify(on=("failed",), to=f"sns:{arn}"))
         text = pipeline_text(more='[[notify]]\non = ["done"]\nto = "sns:arn:aws:sns:other"')
         assert read(text, {"SNS_TOPIC_ARN": arn}).pipeline.notify == (Notify(on=("done",), to=f"sns:{arn}"),)
 

@@ -54,118 +54,6 @@ variables {
   bundle = "tests/empty.zip"
 }
 
-run "by_default_a_queue_stands_between" {
-  assert {
-    condition     = length(aws_s3_bucket_notification.this[0].queue) == 1 && !aws_s3_bucket_notification.this[0].eventbridge
-    error_message = "S3 should notify the queue."
-  }
-
-  assert {
-    condition     = aws_s3_bucket_notification.this[0].queue[0].filter_suffix == null || aws_s3_bucket_notification.this[0].queue[0].filter_suffix == ""
-    error_message = "A filter by suffix forgets .jpeg or .JPG."
-  }
-
-  assert {
-    condition     = contains(aws_lambda_event_source_mapping.this[0].function_response_types, "ReportBatchItemFailures")
-    error_message = "One bad picture would hold up its whole batch."
-  }
-
-  assert {
-    condition     = aws_sqs_queue.this["queue"].visibility_timeout_seconds >= 6 * aws_lambda_function.this.timeout
-    error_message = "A message would be delivered twice while it is being processed."
-  }
-
-  assert {
-    condition     = aws_lambda_function.this.environment[0].variables.QUEUE_URL == aws_sqs_queue.this["queue"].url && contains(output.policy.Queue.actions, "sqs:SendMessage")
-    error_message = "A reconcile should be able to send what differs to the queue."
-  }
-
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.this["superseded"].namespace == "Renditions"
-    error_message = "A function that another deployment superseded should raise an alarm."
-  }
-
-  assert {
-    condition     = length(aws_lambda_event_source_mapping.this[0].scaling_config) == 0
-    error_message = "Without a limit there should be none."
-  }
-
-  assert {
-    condition     = aws_lambda_function_recursion_config.this[0].recursive_loop == "Allow"
-    error_message = "A tick should be able to go on in any number of calls."
-  }
-
-  assert {
-    condition     = [for statement in jsondecode(aws_sqs_queue_policy.dead.policy).Statement : statement.Sid] == ["TlsOnly"]
-    error_message = "Only EventBridge needs a permission for the dead-letter queue."
-  }
-
-  assert {
-    condition     = length(aws_s3_bucket.this) == 2 && alltrue([for bucket in aws_s3_bucket.this : !bucket.force_destroy])
-    error_message = "Terraform should create two buckets and never delete their pictures."
-  }
-
-  assert {
-    condition     = aws_dynamodb_table.this.hash_key == "image_name"
-    error_message = "The table's key is not the one that the function writes."
-  }
-}
-
-run "through_eventbridge" {
-  variables {
-    trigger = "eventbridge"
-    input   = { prefix = "uploads/" }
-  }
-
-  assert {
-    condition     = aws_s3_bucket_notification.this[0].eventbridge && length(aws_s3_bucket_notification.this[0].queue) == 0
-    error_message = "S3 should notify EventBridge alone."
-  }
-
-  assert {
-    condition     = jsondecode(aws_cloudwatch_event_rule.uploads[0].event_pattern).detail.object.key[0].prefix == "uploads/"
-    error_message = "The rule should be about the prefix."
-  }
-
-  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-  assert {
-    condition = jsondecode(aws_sqs_queue_policy.dead.policy).Statement[0] == {
-      Sid       = "UndeliveredUploads"
-      Effect    = "Allow"
-      Principal = { Service = "events.amazonaws.com" }
-      Action    = "sqs:SendMessage"
-      Resource  = aws_sqs_queue.this["dead"].arn
-      Condition = {
-        ArnEquals    = { "aws:SourceArn" = aws_cloudwatch_event_rule.uploads[0].arn }
-        StringEquals = { "aws:SourceAccount" = "123456789012" }
-      }
-    }
-    error_message = "EventBridge should be able to put undelivered events into the dead-letter queue."
-  }
-}
-
-run "straight_to_the_function" {
-  variables {
-    trigger = "direct"
-    notices = { eventbridge = true }
-  }
-
-  assert {
-    condition     = length(aws_s3_bucket_notification.this[0].lambda_function) == 1 && length(aws_lambda_permission.uploads) == 1
-    error_message = "S3 should notify the function, and be allowed to."
-  }
-
-  assert {
-    condition     = aws_lambda_function.this.environment[0].variables.QUEUE_URL == ""
-    error_message = "There is no queue to send to."
-  }
-
-  assert {
-    condition     = length(aws_lambda_event_source_mapping.this) == 0 && length(aws_lambda_function_recursion_config.this) == 0
-    error_message = "There is no queue, and no chain of calls."
-  }
-}
-
 run "failed_calls_and_ticks_reach_the_dead_letter_queue" {
   assert {
     condition     = aws_lambda_function_event_invoke_config.this.destination_config[0].on_failure[0].destination == aws_sqs_queue.this["dead"].arn
@@ -323,32 +211,6 @@ run "without_an_api_there_is_none" {
   }
 }
 
-run "an_api_is_for_those_who_sign_with_iam" {
-  variables {
-    api = { bundle = "tests/empty.zip" }
-  }
-
-  assert {
-    condition     = aws_apigatewayv2_route.this[0].authorization_type == "AWS_IAM"
-    error_message = "An API should never be open."
-  }
-
-  assert {
-    condition     = length(aws_apigatewayv2_route.page) == 0 && length(aws_s3_bucket_cors_configuration.page) == 0
-    error_message = "No browser can sign with IAM, so no page is for it."
-  }
-
-  assert {
-    condition     = output.api_policy.Hints.actions[0] == "sqs:SendMessage" && !contains(keys(output.api_policy), "Queue")
-    error_message = "The API's function sends hints, and takes none."
-  }
-
-  assert {
-    condition     = aws_lambda_function.api[0].environment[0].variables == aws_lambda_function.this.environment[0].variables
-    error_message = "Both functions have the same environment."
-  }
-}
-
 run "an_api_is_for_those_who_have_a_token" {
   variables {
     trigger = "direct"
@@ -395,54 +257,6 @@ run "an_existing_bucket_keeps_its_cors_rules" {
   }
 }
 
-run "in_a_governed_account" {
-  variables {
-    api     = { bundle = "tests/empty.zip" }
-    tracing = true
-    network = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
-
-    kms_keys = {
-      input   = "arn:aws:kms:eu-west-1:123456789012:key/input"
-      output  = "arn:aws:kms:eu-west-1:123456789012:key/output"
-      queues  = "arn:aws:kms:eu-west-1:123456789012:key/queues"
-      topics  = "arn:aws:kms:eu-west-1:123456789012:key/topics"
-      table   = "arn:aws:kms:eu-west-1:123456789012:key/table"
-      logs    = "arn:aws:kms:eu-west-1:123456789012:key/logs"
-      secrets = "arn:aws:kms:eu-west-1:123456789012:key/secrets"
-    }
-
-    secrets = {
-      WEBHOOK_KEY = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook-AbCdEf"
-      API_TOKEN   = "arn:aws:ssm:eu-west-1:123456789012:parameter/shop/token"
-    }
-  }
-
-  assert {
-    condition     = { for key, statements in output.key_policies : reverse(split("/", key))[0] => [for statement in statements : statement.Principal.Service] } == { queues = ["s3.amazonaws.com"], topics = ["cloudwatch.amazonaws.com"], logs = ["logs.eu-west-1.amazonaws.com"] }
-    error_message = "AWS's own services should be named for each key that they use."
-  }
-
-  assert {
-    condition     = one([for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement if statement.Effect == "Deny"]).Condition.ArnEquals["lambda:SourceFunctionArn"] == "arn:aws:lambda:eu-west-1:123456789012:function:renditions"
-    error_message = "The function's code should not manage network interfaces."
-  }
-
-  assert {
-    condition     = one([for statement in jsondecode(aws_iam_role_policy.api[0].policy).Statement : statement if statement.Effect == "Deny"]).Condition.ArnEquals["lambda:SourceFunctionArn"] == "arn:aws:lambda:eu-west-1:123456789012:function:renditions-api"
-    error_message = "The code of the API's function should not manage network interfaces."
-  }
-
-  assert {
-    condition     = aws_lambda_function.this.environment[0].variables.API_TOKEN == var.secrets.API_TOKEN
-    error_message = "The function should get the ARN of a secret, not its value."
-  }
-
-  assert {
-    condition     = length([for statement in jsondecode(aws_iam_role_policy.schedule[0].policy).Statement : statement if statement.Resource == var.kms_keys.queues]) == 1
-    error_message = "The schedule should be able to send to the encrypted dead-letter queue."
-  }
-}
-
 run "a_bucket_s_policy_joins_that_of_the_module" {
   variables {
     trigger = "eventbridge"
@@ -478,4 +292,60 @@ run "bad_values_for_governed_accounts_are_refused" {
   expect_failures = [
     var.input, var.output, var.kms_keys, var.permissions_boundary, var.extra_statements, var.network, var.secrets,
   ]
+}
+
+run "each_bus_of_a_pipeline_gets_its_permission" {
+  variables {
+    api     = { bundle = "tests/empty.zip" }
+    notices = { event_buses = ["pictures", "arn:aws:events:eu-west-1:210987654321:event-bus/theirs"] }
+  }
+
+  assert {
+    condition = toset(output.policy.NoticeEvents.resources) == toset([
+      "arn:aws:events:eu-west-1:123456789012:event-bus/pictures",
+      "arn:aws:events:eu-west-1:210987654321:event-bus/theirs",
+    ])
+    error_message = "The function should be able to send to each bus, and to no other."
+  }
+
+  assert {
+    condition     = toset(output.api_policy.NoticeEvents.resources) == toset(output.policy.NoticeEvents.resources)
+    error_message = "The API's function sends the same notices."
+  }
+}
+
+run "two_prefixes_of_one_bucket_are_apart" {
+  variables {
+    trigger = "eventbridge"
+    input   = { bucket = "photos-of-others", prefix = "in/" }
+    output  = { bucket = "photos-of-others", prefix = "out/" }
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket.this) == 0 && jsondecode(aws_cloudwatch_event_rule.uploads[0].event_pattern).detail.object.key[0].prefix == "in/"
+    error_message = "A rendition should be no new picture."
+  }
+}
+
+run "a_prefix_in_the_other_is_refused" {
+  command = plan
+
+  variables {
+    trigger = "eventbridge"
+    input   = { bucket = "photos-of-others", prefix = "in/" }
+    output  = { bucket = "photos-of-others", prefix = "in/out/" }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "bad_subscribers_are_refused" {
+  command = plan
+
+  variables {
+    notices = { email_events = ["finished"] }
+    alarms  = { emails = ["me"], phones = ["0170"] }
+  }
+
+  expect_failures = [var.notices, var.alarms]
 }

@@ -129,7 +129,11 @@ class Clients:
         """AWS Systems Manager, for its parameters."""
         return self._make("ssm")
 
-    def _make(self, service: str, **options: Any) -> Any:
+    def open_lambda(self, region: str) -> Any:
+        """Return a client of AWS Lambda in a region."""
+        return self._make("lambda", region)
+
+    def _make(self, service: str, region: str | None = None, **options: Any) -> Any:
         config = Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
@@ -140,7 +144,7 @@ class Clients:
         )
         try:
             # botocore itself reads only AWS_DEFAULT_REGION. The other SDKs read AWS_REGION.
-            region = os.environ.get("AWS_REGION")
+            region = region or os.environ.get("AWS_REGION")
             client = self._session.create_client(service, region_name=region, config=config)
         except NoRegionError as error:
             raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -17,11 +18,14 @@ from renditions.cli.packaging import (
     load_for_lambda,
     warn_of_size,
 )
-from renditions.cli.questions import ask
+from renditions.cli.questions import ask, is_yes
 from renditions.deploy.bundle import build
 from renditions.deploy.pins import LOCKED
 from renditions.deploy.terraform import BUNDLE, Deployment, find_program
 from renditions.deploy.wheels import Target
+from renditions.errors import UsageError
+from renditions.model.pipeline import Pipeline
+from renditions.model.places import S3Place, parse_store
 
 FolderOption = Annotated[
     Path | None,
@@ -35,8 +39,19 @@ NameOption = Annotated[
         "--name", metavar="NAME", help="The deployment's name (default: that of the pipeline file's folder)."
     ),
 ]
+SyncOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--sync/--no-sync",
+        help="Compare all pictures with the pipeline afterwards (default: ask after a change).",
+        show_default=False,
+    ),
+]
 YesOption = Annotated[bool, typer.Option("--yes", help="Apply the plan without asking.")]
 
+SYNC_QUESTION = "Compare all pictures with the pipeline now?"
+TICK = {"source": "renditions", "detail-type": "Reconcile"}
+"""The schedule's message to the function."""
 NAME_ADVICE = (
     "If they say that a log group already exists, another deployment has this name: choose another --name."
 )
@@ -51,6 +66,7 @@ def deploy(  # noqa: PLR0913 - one for each option
     lock: LockOption = LOCKED,
     name: NameOption = None,
     *,
+    sync: SyncOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -59,15 +75,22 @@ def deploy(  # noqa: PLR0913 - one for each option
     deployment = _open_deployment(path, folder)
     pipeline = load_for_lambda(path)
     target = Target(architecture, python)
+    _check_buckets(deployment, pipeline, target)
     name = deployment.choose_name(path, name)
     deployment.write(pipeline, target, path, name)
     if deployment.takes("name"):
         messages.print(f"Deploying as {name}.")
     warn_of_size(build(pipeline, deployment.folder / BUNDLE, target, lock=lock))
-    if deployment.plan():
+    if is_changed := deployment.plan():
         ask("Apply this plan?", yes=yes)
         deployment.apply(NAME_ADVICE)
     outputs = deployment.read_outputs()
+    if sync is None and is_changed:
+        sync = not yes and is_yes(SYNC_QUESTION)
+        if not sync:
+            messages.print("To compare all pictures with the pipeline now, run renditions deploy --sync.")
+    if sync:
+        _start_sync(deployment)
     if as_json:
         display.print_json(dict(outputs))
     else:
@@ -99,6 +122,54 @@ def destroy(
             "Pictures, renditions and records are kept: renditions deploy uses them again, "
             "renditions destroy --pictures deletes them."
         )
+
+
+def _check_buckets(deployment: Deployment, pipeline: Pipeline, target: Target) -> None:
+    """Check the buckets that the pipeline names, and report what main.tf ignores.
+
+    Raises:
+        UsageError: The deployment can't use a bucket.
+
+    """
+    unused = deployment.find_unused(pipeline, target)
+    for value in unused:
+        messages.print(
+            f"{deployment.folder / 'main.tf'} ignores a value of the pipeline: it doesn't use "
+            f"var.pipeline.{value}. Add it as in module/README.md, or move main.tf away to get a new one.",
+            style="yellow",
+        )
+    for value, store, sends_events in (
+        ("input_bucket", pipeline.source.store, True),
+        ("output_bucket", pipeline.output.store, False),
+    ):
+        place = parse_store(store, Path())
+        if isinstance(place, S3Place) and value not in unused:
+            _load_aws().check_bucket(place.bucket, sends_events=sends_events)
+
+
+def _start_sync(deployment: Deployment) -> None:
+    """Have the deployed function compare all pictures with its pipeline."""
+    function = deployment.read_function()
+    if function is None:
+        raise UsageError(
+            f"{deployment.folder} has no function that could sync. Check main.tf: it must call the module."
+        )
+    _load_aws().start_function(function, TICK)
+    messages.print("The function compares all pictures with the pipeline now. Its log shows what it finds.")
+
+
+def _load_aws() -> ModuleType:
+    """Import the part that talks to AWS itself.
+
+    Raises:
+        UsageError: botocore isn't installed.
+
+    """
+    try:
+        from renditions.aws import deployed  # noqa: PLC0415 - only here, an extra
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{error.name} isn't installed. Run: pip install 'renditions[aws]'") from error
+    return deployed
 
 
 def _open_deployment(file: Path, folder: Path | None) -> Deployment:

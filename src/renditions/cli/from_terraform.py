@@ -12,6 +12,7 @@ import typer
 
 from renditions.deploy.terraform import Deployment, find_program
 from renditions.errors import UsageError
+from renditions.serverless.secrets import read_secrets
 
 FromTerraformOption = Annotated[
     Path | None,
@@ -46,6 +47,7 @@ def read_deployed(folder: Path | None, queue: str | None) -> Deployed:
 
     Raises:
         UsageError: The folder lacks a deployment, or its root lacks an output.
+        Failed: A secret that the function reads can't be read.
 
     """
     if folder is None:
@@ -63,4 +65,6 @@ def read_deployed(folder: Path | None, queue: str | None) -> Deployed:
         )
     variables = {name: str(value) for name, value in environment.items()}
     dead_letter_queue = str(outputs.get("dead_letter_queue_url") or "")
-    return Deployed({**os.environ, **variables}, queue or variables.get("QUEUE_URL", ""), dead_letter_queue)
+    merged = {**os.environ, **variables}
+    read_secrets(merged)
+    return Deployed(merged, queue or variables.get("QUEUE_URL", ""), dead_letter_queue)

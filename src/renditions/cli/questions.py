@@ -11,9 +11,12 @@ from renditions.cli.console import messages
 
 def ask(question: str, *, yes: bool) -> None:
     """Ask the question; end the program with exit code 1 unless the answer is yes."""
-    if yes:
-        return
-    messages.print(f"{question} (y/N) ", end="")
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    if not yes and not is_yes(question):
         messages.print("Nothing was changed.")
         raise typer.Exit(1)
+
+
+def is_yes(question: str) -> bool:
+    """Ask the question; return whether the answer is yes."""
+    messages.print(f"{question} (y/N) ", end="")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -66,12 +66,16 @@ module "renditions" {
   name          = var.pipeline.name
   bundle        = "${path.module}/bundle.zip"
   function      = { architecture = var.pipeline.architecture, python = var.pipeline.python }
-  input         = { prefix = var.pipeline.input_prefix }
-  output        = { prefix = var.pipeline.output_prefix }
+  input         = { bucket = var.pipeline.input_bucket, prefix = var.pipeline.input_prefix }
+  output        = { bucket = var.pipeline.output_bucket, prefix = var.pipeline.output_prefix }
+  trigger       = var.pipeline.input_bucket == null ? "sqs" : "eventbridge"
   table         = { name = var.pipeline.table, key = var.pipeline.table_key }
   keep_pictures = var.keep_pictures
 
-  # notices = { emails = ["me@example.com"] }
+  notices = {
+    event_buses = var.pipeline.event_buses
+    # emails    = ["me@example.com"]
+  }
 }
 
 variable "pipeline" {
@@ -80,10 +84,13 @@ variable "pipeline" {
     name          = string
     architecture  = string
     python        = string
+    input_bucket  = optional(string)
     input_prefix  = string
+    output_bucket = optional(string)
     output_prefix = string
     table         = string
     table_key     = string
+    event_buses   = set(string)
   })
 }
 
@@ -147,14 +154,14 @@ class Deployment:
         if not self.takes("name"):
             if wanted:
                 raise UsageError(f"{self.folder / 'main.tf'} sets the name itself. Change it there.")
-            return former.get("name", name_after(file))
+            return str(former.get("name", name_after(file)))
         name = former.get("name")
         if name and wanted not in (None, name) and self.is_deployed():
             raise UsageError(
                 f"{self.folder} has the deployment {name}, whose name can't change. "
                 f"Choose another --folder for {wanted}."
             )
-        return wanted or name or name_after(file)
+        return wanted or str(name or name_after(file))
 
     def write(self, pipeline: Pipeline, target: Target, file: Path, name: str) -> None:
         """Write the files that the program reads, except the bundle.
@@ -265,11 +272,29 @@ class Deployment:
         """Return whether Terraform knows a resource on AWS of this deployment."""
         self._run("init", "-input=false")
         state = json.loads(self._read("show", "-json"))
-        return any(
-            kind.startswith("aws_") for kind in _find_kinds(state.get("values", {}).get("root_module", {}))
-        )
+        module = state.get("values", {}).get("root_module", {})
+        return any(one["type"].startswith("aws_") for one in _find_resources(module))
 
-    def _read_settings(self) -> dict[str, str]:
+    def find_unused(self, pipeline: Pipeline, target: Target) -> list[str]:
+        """Return the values of a pipeline that ``main.tf`` should use and doesn't.
+
+        The ``main.tf`` of an older version creates buckets, and doesn't allow the buses of notices.
+        """
+        described = describe_pipeline(pipeline, target, "", "")
+        values = ("input_bucket", "output_bucket", "event_buses")
+        return [value for value in values if described[value] and not self.takes(value)]
+
+    def read_function(self) -> str | None:
+        """Return the ARN of the deployed function, or None if there is none."""
+        state = json.loads(self._read("show", "-json")).get("values", {}).get("root_module", {})
+        arns = [
+            str(one["values"]["arn"])
+            for one in _find_resources(state)
+            if (one["type"], one["name"]) == ("aws_lambda_function", "this")
+        ]
+        return arns[0] if arns else None
+
+    def _read_settings(self) -> dict[str, Any]:
         """Return the pipeline's values of the last deployment.
 
         Before the first there are none.
@@ -280,7 +305,7 @@ class Deployment:
         """
         file = self.folder / SETTINGS
         try:
-            settings: dict[str, str] = (
+            settings: dict[str, Any] = (
                 json.loads(file.read_text("utf-8"))["pipeline"] if file.exists() else {}
             )
         except (OSError, ValueError, KeyError) as error:
@@ -306,7 +331,7 @@ def name_after(file: Path) -> str:
     return name if is_name(name) else "renditions"
 
 
-def describe_pipeline(pipeline: Pipeline, target: Target, name: str, former_table: str) -> dict[str, str]:
+def describe_pipeline(pipeline: Pipeline, target: Target, name: str, former_table: str) -> dict[str, Any]:
     """Return the module's variable ``pipeline``: a pipeline's values and its bundle.
 
     Args:
@@ -323,10 +348,15 @@ def describe_pipeline(pipeline: Pipeline, target: Target, name: str, former_tabl
         "name": name,
         "architecture": target.architecture,
         "python": target.python,
+        "input_bucket": source.bucket if isinstance(source, S3Place) else None,
         "input_prefix": source.prefix if isinstance(source, S3Place) else "",
+        "output_bucket": output.bucket if isinstance(output, S3Place) else None,
         "output_prefix": output.prefix if isinstance(output, S3Place) else "processed/",
         "table": table if kind == "dynamodb" else former_table,
         "table_key": pipeline.catalog.key,
+        "event_buses": sorted(
+            {entry.to.removeprefix("events:") for entry in pipeline.notify if entry.to.startswith("events:")}
+        ),
     }
 
 
@@ -346,11 +376,11 @@ def find_program() -> str:
     )
 
 
-def _find_kinds(module: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the type of each resource of a module and of the modules in it."""
-    yield from (one["type"] for one in module.get("resources", ()) if one["mode"] == "managed")
+def _find_resources(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield each resource of a module and of the modules in it."""
+    yield from (one for one in module.get("resources", ()) if one["mode"] == "managed")
     for child in module.get("child_modules", ()):
-        yield from _find_kinds(child)
+        yield from _find_resources(child)
 
 
 def _as_targets(addresses: Iterable[str]) -> list[str]:

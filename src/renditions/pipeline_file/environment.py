@@ -13,6 +13,7 @@ from typing import Any
 from renditions.errors import Problem
 from renditions.model.backends import NOTIFIERS, Backend
 from renditions.model.fields import CatalogKey, CatalogUrl, NotifyUrl, Pattern, StoreUrl, matches, unwrap
+from renditions.model.notice_events import NOTICE_EVENTS
 from renditions.model.pipeline import Notify, Pipeline
 
 
@@ -77,15 +78,23 @@ def _put_output(pipeline: Pipeline, store: str) -> Pipeline:
     return replace(pipeline, output=replace(pipeline.output, store=store))
 
 
+_FOR_ALL = tuple(name for name, event in NOTICE_EVENTS.items() if event.is_for_all)
+
+
 def _override_target(backend: Backend, variable: str) -> _Override:
     def put(pipeline: Pipeline, target: str) -> Pipeline:
-        """Replace each target of this kind; if there is none, add one for all results."""
+        """Replace each target of this kind. If there is none, add one.
+
+        The added target gets the events that the pipeline declares for its other targets, or else only
+        those that every target gets.
+        """
         is_ours = [entry.to.startswith(backend.prefix) for entry in pipeline.notify]
         notify = tuple(
             replace(entry, to=target) if ours else entry
             for entry, ours in zip(pipeline.notify, is_ours, strict=True)
         )
-        added = () if any(is_ours) else (Notify(on=("done", "rejected", "failed"), to=target),)
+        declared = tuple(dict.fromkeys(event for entry in pipeline.notify for event in entry.on))
+        added = () if any(is_ours) else (Notify(on=declared or _FOR_ALL, to=target),)
         return replace(pipeline, notify=notify + added)
 
     return _Override(variable, NotifyUrl, lambda _, name: f"{backend.prefix}{name}", put)

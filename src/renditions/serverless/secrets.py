@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, MutableMapping
 
-from renditions.aws.clients import Clients, reported
 from renditions.errors import Failed
 
 ARN = re.compile(r"arn:[a-z-]+:(secretsmanager|ssm):[a-z0-9-]+:[0-9]{12}:(secret:|parameter/).+")
@@ -25,6 +24,8 @@ def read_secrets(environ: MutableMapping[str, str]) -> None:
     found = {name: match for name, value in environ.items() if (match := ARN.fullmatch(value))}
     if not found:
         return
+    from renditions.aws.clients import Clients, reported  # noqa: PLC0415 - only here, an extra
+
     clients = Clients()
     readers: Mapping[str, Callable[[str], str]] = {
         "secretsmanager": lambda arn: str(
