@@ -189,10 +189,11 @@ locals {
   other_calls = var.reconcile_schedule == null ? 0 : 1
 
   # AWS takes 2 to 1,000 here; null sets no limit.
-  queue_concurrency = try(coalesce(
-    var.function.queue_concurrency,
+  queue_concurrency = try(
+    coalesce(var.function.queue_concurrency),
     min(1000, max(2, var.function.reserved_concurrency - local.other_calls)),
-  ), null)
+    null,
+  )
 }
 
 resource "aws_lambda_event_source_mapping" "this" {

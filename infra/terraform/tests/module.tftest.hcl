@@ -103,6 +103,17 @@ run "the_queue_s_concurrency_can_be_lower" {
   }
 }
 
+run "the_queue_s_concurrency_needs_no_limit_of_the_function" {
+  variables {
+    function = { queue_concurrency = 7 }
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.this[0].scaling_config[0].maximum_concurrency == 7
+    error_message = "The declared number counts, also alone."
+  }
+}
+
 run "a_limit_that_would_throttle_the_queue_is_refused" {
   command = plan
 
