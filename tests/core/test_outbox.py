@@ -98,7 +98,7 @@ def test_a_refused_notice_is_retried_after_growing_pauses_and_finally_only_liste
     assert (events(world), unsent(world)) == (["done"], [])
 
 
-def test_a_failing_target_gets_one_attempt_in_each_pause(world: World) -> None:
+def test_a_failing_target_gets_only_one_attempt_after_each_pause(world: World) -> None:
     for number in range(5):
         world.upload(f"{number}.jpg", b"one")
     deaf = Deaf()

@@ -272,7 +272,7 @@ class Observer:
             self._check_output(record, place.name, key)
 
     def see_notice(self, notice: Notice) -> None:
-        """Check that the catalog had the state in a notice, or removed its picture."""
+        """Check that what a notice reports, a state or a removal, happened."""
         if isinstance(notice.subject, Record):
             is_true = _of_any_attempt(notice.subject) in self._reportable
         else:

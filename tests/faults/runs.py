@@ -100,10 +100,10 @@ def sync_some_time(site: Site, pauses: Sequence[float] = PAUSES) -> None:
 def sync(site: Site, ask: Ask, *, is_attended: bool = True, checks_loss: bool = True) -> None:
     """Run the real ``sync`` over all pictures.
 
-    On AWS a tick doesn't check whether the catalog was lost, as without ``checks_loss``.
+    Without ``checks_loss``, the run doesn't check first whether the catalog was lost.
 
     Raises:
-        CatalogLost: Most outputs are there though no record names them.
+        CatalogLost: The catalog is empty, but most wanted keys hold files.
 
     """
     processor, started = site.make_processor(), site.restarts

@@ -83,7 +83,9 @@ def parse_key(key: str) -> tuple[bytes, ...]:
     if any(part in (b"", b".", b"..") for part in parts):
         raise KeyRefused(f"expected a key without a part that is empty, '.' or '..', found {key!r}")
     if _is_work(parts[0]):
-        raise KeyRefused(f"expected a key outside the store's own folder, found {key!r}")
+        raise KeyRefused(
+            f"expected a key outside {os.fsdecode(WORK_FOLDER)}, the store's own folder, found {key!r}"
+        )
     return parts
 
 

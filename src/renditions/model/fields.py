@@ -195,7 +195,7 @@ NotifyUrl = Annotated[str, Pattern(join_patterns(NOTIFIERS), spell_forms(NOTIFIE
 Reference = Annotated[
     str, Pattern(r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}(?!\n)$", 'a variable of the environment: "${NAME}"')
 ]
-"""A value that must not be in the file: the name of the environment variable that has it."""
+"""A reference to an environment variable, for a value that must not be in the file."""
 Colour = Annotated[
     str,
     Pattern(

@@ -117,7 +117,10 @@ class References:
         _check_depth(depth)
         found = max(total, self._steps)
         if found > MAX_ELEMENTS:
-            raise NotAccepted(f"expected at most {MAX_ELEMENTS:,} elements with references, found {found:,}")
+            raise NotAccepted(
+                f"expected at most {MAX_ELEMENTS:,} drawn elements (each reference counts as what it draws), "
+                f"found {found:,}"
+            )
         return _Drawn(total, depth, is_fixed)
 
     def _check_circle(self, target: str, within: tuple[str, ...]) -> None:

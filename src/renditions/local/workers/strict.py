@@ -45,7 +45,8 @@ def read(hint: Any, value: Any) -> Any:
         return value
     if _is_plain(base, value):
         return float(value) if base is float else value
-    raise MalformedError(f"expected {base!r}, found a {type(value).__name__}")
+    name = getattr(base, "__name__", str(base))
+    raise MalformedError(f"expected a valid {name} within the limits, found another {type(value).__name__}")
 
 
 def _read_dataclass(kind: type, value: Any) -> Any:
