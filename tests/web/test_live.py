@@ -17,7 +17,7 @@ async def take(events: AsyncIterator[str], count: int) -> list[str]:
 
 def test_a_listener_gets_announcements_of_another_thread() -> None:
     async def listen() -> list[str]:
-        announcements = Announcements()
+        announcements = Announcements(before=0)
         announcements.tell({"name": "before"})
         events = announcements.listen(None)
         heard = await take(events, 1)
@@ -31,7 +31,7 @@ def test_a_listener_gets_announcements_of_another_thread() -> None:
 
 def test_a_reconnecting_listener_gets_the_missed_announcements() -> None:
     async def listen() -> list[str]:
-        announcements = Announcements()
+        announcements = Announcements(before=0)
         for number in range(5):
             announcements.tell({"name": str(number)})
         return await take(announcements.listen(3), 3)
@@ -42,7 +42,7 @@ def test_a_reconnecting_listener_gets_the_missed_announcements() -> None:
 
 def test_a_listener_that_missed_too_many_announcements_gets_a_reset() -> None:
     async def listen(after: int) -> list[str]:
-        announcements = Announcements()
+        announcements = Announcements(before=0)
         for number in range(MOST_KEPT + 5):
             announcements.tell({"name": str(number)})
         return await take(announcements.listen(after), 1)
@@ -53,10 +53,25 @@ def test_a_listener_that_missed_too_many_announcements_gets_a_reset() -> None:
 
 def test_closing_the_announcements_ends_every_listener() -> None:
     async def listen() -> list[str]:
-        announcements = Announcements()
+        announcements = Announcements(before=0)
         events = announcements.listen(None)
         heard = await take(events, 1)
         announcements.close()
         return heard + [event async for event in events]
 
     assert len(asyncio.run(listen())) == 1
+
+
+def test_a_listener_from_an_earlier_run_of_the_server_gets_a_reset() -> None:
+    """The numbers of a new run would otherwise repeat those of the earlier run."""
+
+    async def listen() -> list[str]:
+        earlier, now = Announcements(), Announcements()
+        earlier.tell({"name": "before"})
+        hello = await take(earlier.listen(None), 1)
+        for number in range(5):
+            now.tell({"name": str(number)})
+        last = int(hello[0].split()[1])
+        return await take(now.listen(last), 1)
+
+    assert "event: reset" in asyncio.run(listen())[0]

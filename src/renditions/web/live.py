@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ class Announcement:
     """One event about a picture."""
 
     number: int
-    """The announcement's number, counted from 1."""
+    """The announcement's number. It grows by one with each announcement."""
     item: dict[str, Any]
 
     def to_event(self) -> str:
@@ -31,11 +32,17 @@ class Announcement:
 
 
 class Announcements:
-    """The newest announcements. Any thread may call ``tell``."""
+    """The newest announcements. Any thread may call ``tell``.
 
-    def __init__(self) -> None:
+    Args:
+        before: The number before that of the first announcement. By default it is the time in microseconds,
+            so the numbers of an earlier run are lower, and a client that comes back from there gets a reset.
+
+    """
+
+    def __init__(self, before: int | None = None) -> None:
         self._kept: deque[Announcement] = deque(maxlen=MOST_KEPT)
-        self._number = 0
+        self._number = time.time_ns() // 1000 if before is None else before
         self._lock = threading.Lock()
         self._listeners: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
         self._closed = False
