@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
@@ -94,7 +95,7 @@ class Guard:
                 response.headers["WWW-Authenticate"] = "Bearer"
                 if "text/html" in headers.get("accept", "") and scope["method"] == "GET":
                     response.status_code = HTTPStatus.SEE_OTHER
-                    response.headers["Location"] = "/login"
+                    response.headers["Location"] = _log_in_from(scope)
             if status == HTTPStatus.TOO_MANY_REQUESTS:
                 response.headers["Retry-After"] = "10"
             await response(scope, receive, send)
@@ -160,6 +161,15 @@ class Guard:
                 "The token is missing or wrong. Use the token that the server printed when it started.",
             )
         return None
+
+
+def _log_in_from(scope: Scope) -> str:
+    """Return the URL of the login page.
+
+    If the request is for a place of the page, such as an open picture, the login leads there.
+    """
+    place = scope["query_string"].decode("latin-1") if scope["path"] == "/" else ""
+    return f"/login?{urlencode({'to': place})}" if place else "/login"
 
 
 def _is_signed(scope: Scope) -> bool:

@@ -6,5 +6,6 @@ document.querySelector('#refused').hidden = !sessionStorage.getItem(TOKEN);
 document.querySelector('form').addEventListener('submit', (event) => {
   event.preventDefault();
   sessionStorage.setItem(TOKEN, document.querySelector('#token').value.trim());
-  location.replace(urlOf('/'));
+  const place = new URLSearchParams(location.search).get('to');
+  location.replace(urlOf(place ? `/?${place}` : '/'));
 });
