@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from renditions.core.binding import FOLLOWS, Standing, Start
@@ -23,6 +23,14 @@ SETTLED_SECONDS = 1.0
 in parts."""
 
 
+@dataclass(slots=True)
+class Newest:
+    """The newest version of a pipeline file."""
+
+    problem: str | None = None
+    """Why this version isn't applied; None if it is the one in use."""
+
+
 @dataclass(frozen=True)
 class Session:
     """A run with one version of the pipeline file."""
@@ -34,6 +42,7 @@ class Session:
     """Set when the session must end, because the user stopped it or a new version of the file applies."""
     dropped: frozenset[str] = frozenset()
     """The renditions that the previous version declared and this one doesn't."""
+    newest: Newest = field(default_factory=Newest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +62,12 @@ class PipelineFile:
             return None
 
     def wait_for_change(
-        self, known: bytes | None, stop: threading.Event, ended: threading.Event
+        self, known: bytes | None, stop: threading.Event, ended: threading.Event, newest: Newest
     ) -> LoadedPipeline | None:
         """Wait for the file's next valid version, set ``ended``, and return it.
 
         If ``stop`` is set first, set ``ended`` and return None. Log a version once if it is invalid or if the
-        catalog refuses it.
+        catalog refuses it, and keep the reason in ``newest``.
         """
         seen, since = known, time.monotonic()
         while not ended.wait(POLL_SECONDS):
@@ -73,6 +82,7 @@ class PipelineFile:
             try:
                 loaded = self.apply(self.start)
             except RenditionsError as error:
+                newest.problem = str(error)
                 log.error("%s. The last valid version stays in use.", error)  # noqa: TRY400 - for people
                 continue
             log.warning("%s changed. The new version applies from now on.", self.path)
@@ -99,16 +109,16 @@ def run_reloading(
     """
     start, is_superseded, former = file.start, False, frozenset[str]()
     while not stop.is_set():
-        content, ended = file.read(), threading.Event()
+        content, ended, newest = file.read(), threading.Event(), Newest()
         renditions = frozenset(loaded.pipeline.renditions)
         with (
             open_parts(loaded.pipeline, loaded.directory, loaded.file) as parts,
             ThreadPoolExecutor(1, thread_name_prefix="pipeline-file") as executor,
         ):
             standing = None if is_superseded else parts.bind(start)
-            waiting = executor.submit(file.wait_for_change, content, stop, ended)
+            waiting = executor.submit(file.wait_for_change, content, stop, ended, newest)
             try:
-                run(Session(parts, standing, ended, former - renditions))
+                run(Session(parts, standing, ended, former - renditions, newest))
             except Superseded:
                 if standing is None:
                     raise

@@ -163,6 +163,7 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
             links=links,
             waiting=waiting,
             find_polling=lambda: describe_polling(parts),
+            find_file_problem=lambda: session.newest.problem,
             is_superseded=session.standing is None,
         )
         app = make_app(

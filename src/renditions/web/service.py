@@ -38,6 +38,8 @@ class Service:
     """The pictures that wait, as this process has seen."""
     find_polling: Callable[[], str | None] = lambda: None
     """Returns a sentence about the folder that this process polls, if it polls one."""
+    find_file_problem: Callable[[], str | None] = lambda: None
+    """Returns why the newest version of the pipeline file isn't applied; None if it is."""
     is_superseded: bool = False
     """Whether the catalog uses another version of the pipeline file. If so, the API is read-only."""
 
