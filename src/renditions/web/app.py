@@ -153,6 +153,7 @@ def _routes(api: _Api) -> list[BaseRoute]:
         Route("/i/{rendition}/{name:name}", api.demand_rendition),
         Route("/renditions/{rendition}/{name:name}", api.read_rendition),
         Route("/retry", api.retry, methods=["POST"]),
+        Route("/problems", api.list_problems),
         Route("/plan", api.show_plan),
         Route("/removals/allow", api.allow_removals, methods=["POST"]),
         Route("/stats", api.show_stats),
@@ -217,6 +218,12 @@ class _Api:
         )
         return answer_json(request, page)
 
+    def list_problems(self, request: Request) -> Response:
+        found = pictures.list_problems(
+            self._service, read_query(request, "status"), read_query(request, "cursor")
+        )
+        return answer_json(request, found)
+
     def show_picture(self, request: Request) -> Response:
         record = pictures.get_picture(self._service, request.path_params["name"])
         return answer_json(request, pictures.show_picture(self._service, record))
@@ -242,8 +249,10 @@ class _Api:
 
     async def retry(self, request: Request) -> Response:
         body = await read_json(request, is_optional=True)
-        statuses, cursor = check_body(body, {}, {"statuses": ["failed"], "cursor": ""})
-        retried = await run_in_threadpool(pictures.retry_pictures, self._service, statuses, cursor or None)
+        statuses, cursor, code = check_body(body, {}, {"statuses": ["failed"], "cursor": "", "code": ""})
+        retried = await run_in_threadpool(
+            pictures.retry_pictures, self._service, statuses, cursor or None, code
+        )
         return JSONResponse(retried)
 
     async def allow_removals(self, request: Request) -> Response:
@@ -311,7 +320,8 @@ class _LocalApi(_Api):
             wrong = "<p class=reason role=alert>Wrong token: try again.</p>"
             text = read_page("login.html").replace("<!-- problem -->", wrong)
             return HTMLResponse(text, HTTPStatus.UNAUTHORIZED)
-        response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+        place = request.query_params.get("to")
+        response = RedirectResponse(f"/?{place}" if place else "/", HTTPStatus.SEE_OTHER)
         # With "strict", a person who follows a link from another site would have to log in again. The guard
         # refuses what another site's page requests.
         is_secure = request.url.scheme == "https"

@@ -117,6 +117,29 @@ def _paths(pipeline: Pipeline, signature: list[Any]) -> dict[str, Any]:
                 problems=(400,),
             )
         },
+        "/problems": {
+            "get": _operation(
+                "listProblems",
+                "Group the next 1,000 pictures of a status by the cause of their problem",
+                {
+                    "200": _json("The causes", "Problems"),
+                    "304": {"description": "Not changed since the given ETag"},
+                },
+                parameters=[
+                    _query(
+                        "status",
+                        {"enum": list(STATUSES), "default": "failed"},
+                        "Pictures of this status. Of those that are `done`, the ones with warnings.",
+                    ),
+                    _query(
+                        "cursor",
+                        {"type": "string", "pattern": CURSOR_PATTERN},
+                        "The value of `next` in the previous answer.",
+                    ),
+                ],
+                problems=(400,),
+            )
+        },
         "/pictures/{name}": {
             "get": _operation(
                 "showPicture",
@@ -204,7 +227,7 @@ def _paths(pipeline: Pipeline, signature: list[Any]) -> dict[str, Any]:
         "/retry": {
             "post": _operation(
                 "retry",
-                "Retry failed pictures, or those with the given statuses, 200 with each request",
+                "Retry failed pictures, or those with the given statuses and code, 200 with each request",
                 {"200": _json("How many pictures are retried", "Retried")},
                 body=_body("RetryRequest", is_required=False),
                 problems=(400, 413, 415, 422),

@@ -30,6 +30,7 @@ from renditions.model.record import STATUSES, Record, Status
 from renditions.model.totals import Totals
 from renditions.model.wishes import Wishes
 from renditions.runtime.status import read_status
+from renditions.web.causes import find_codes, group_causes
 from renditions.web.links import Links, find_preview
 from renditions.web.problems import ApiError
 from renditions.web.service import SUPERSEDED, Service
@@ -67,6 +68,9 @@ class Download:
 
 MOST_RETRIED = 200
 """How many pictures one request reopens."""
+
+MOST_CHECKED = 1_000
+"""How many records one request reads to find their problems."""
 
 MOST_PLANNED = 1_000
 """How many differences a plan lists. Its counts include the others too."""
@@ -192,12 +196,24 @@ def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> No
     raise ApiError(HTTPStatus.CONFLICT, f"the record of {name!r} keeps changing; try again shortly")
 
 
-def retry_pictures(service: Service, statuses: Sequence[object], cursor: str | None) -> dict[str, Any]:
+def list_problems(service: Service, status: str | None, cursor: str | None) -> dict[str, Any]:
+    """Return the problems of the next pictures of a status, by cause, and the cursor of the next call."""
+    wanted = _parse_status(status or "failed")
+    records = service.parts.catalog.query(wanted, _parse_cursor(cursor), on_unreadable=_log_unreadable)
+    page = list(itertools.islice(records, MOST_CHECKED + 1))
+    checked = page[:MOST_CHECKED]
+    more = _make_cursor(checked[-1]) if len(page) > MOST_CHECKED else None
+    return {"groups": group_causes(wanted, checked), "checked": len(checked), "next": more}
+
+
+def retry_pictures(
+    service: Service, statuses: Sequence[object], cursor: str | None, code: str
+) -> dict[str, Any]:
     """Let the next pictures of these statuses be processed again soon.
 
-    Returns the number of these pictures, and the cursor for the next call. The cursor is None if there are no
-    more pictures. One call handles at most ``MOST_RETRIED`` records, so its time and memory don't grow with
-    the catalog.
+    With a code, only those with this error or warning. Returns the number of these pictures, and the cursor
+    for the next call. The cursor is None if there are no more pictures. One call handles at most
+    ``MOST_RETRIED`` records, so its time and memory don't grow with the catalog.
     """
     service.insist_in_force()
     catalog, after = service.parts.catalog, _parse_cursor(cursor)
@@ -210,6 +226,8 @@ def retry_pictures(service: Service, statuses: Sequence[object], cursor: str | N
     page = list(itertools.islice(found, MOST_RETRIED + 1))
     count = 0
     for record in page[:MOST_RETRIED]:
+        if code and code not in dict(find_codes(record)):
+            continue
         if reopen(catalog, record):
             service.hint(record.name)
             count += 1
@@ -283,6 +301,8 @@ def describe_status(service: Service) -> dict[str, Any]:
     return found.to_item() | {
         "read_only": service.parts.pipeline.source.read_only or service.is_superseded,
         "superseded": SUPERSEDED if service.is_superseded else None,
+        "generation": found.binding.generation_number if found.binding else None,
+        "file_problem": service.find_file_problem(),
     }
 
 

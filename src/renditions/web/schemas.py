@@ -192,6 +192,14 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                     "description": "Whether the default patterns of version 0.1 apply",
                 },
                 "superseded": {"type": ["string", "null"]},
+                "generation": {
+                    "type": ["integer", "null"],
+                    "description": "The number of the pipeline file's version that the catalog uses",
+                },
+                "file_problem": {
+                    "type": ["string", "null"],
+                    "description": "Why the newest version of the pipeline file isn't applied",
+                },
                 "read_only": {"type": "boolean", "description": "Whether uploads and deletions are refused"},
             },
             (
@@ -203,11 +211,33 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                 "former_patterns",
                 "read_only",
                 "superseded",
+                "generation",
+                "file_problem",
             ),
         ),
         "Focus": _object(focus, ("x", "y"), is_closed=True),
         "RetryRequest": _object(
-            {"statuses": _array({"enum": list(STATUSES)}), "cursor": TEXT}, (), is_closed=True
+            {"statuses": _array({"enum": list(STATUSES)}), "cursor": TEXT, "code": TEXT}, (), is_closed=True
+        ),
+        "Problems": _object(
+            {
+                "groups": _array(
+                    _object(
+                        {
+                            "status": _STATUS,
+                            "code": _CODE,
+                            "count": _COUNT,
+                            "meaning": TEXT | {"description": "The cause, in words"},
+                            "advice": TEXT | {"description": "What a person can do"},
+                            "pictures": _array(_object({"name": TEXT, "reason": TEXT}, ("name", "reason"))),
+                        },
+                        ("status", "code", "count", "meaning", "advice", "pictures"),
+                    )
+                ),
+                "checked": _COUNT | {"description": "How many pictures the answer covers"},
+                "next": {"type": ["string", "null"]},
+            },
+            ("groups", "checked", "next"),
         ),
         "Retried": _object({"retried": _COUNT, "next": {"type": ["string", "null"]}}, ("retried", "next")),
         "Plan": _object(
