@@ -14,7 +14,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from commands import RENDITIONS
 
@@ -23,7 +24,14 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.whic
 
 OPENSSL = shutil.which("openssl")
 
+LAN_HOST = "lan.test"
+"""A name of this machine that the browser treats like one of the local network.
+
+Without HTTPS, its pages have no clipboard, for example.
+"""
+
 _FLAGS = (
+    f"--host-resolver-rules=MAP {LAN_HOST} 127.0.0.1",
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
@@ -105,3 +113,14 @@ def wait_for(address: str, tls: ssl.SSLContext | None = None) -> None:
         except OSError:
             time.sleep(0.1)
     raise AssertionError(f"nothing answers at {address}")
+
+
+def find_violations(page: Page, selector: str | None = None) -> list[tuple[str, list[str]]]:
+    """Return what the accessibility checker finds, as ``(rule, elements)``.
+
+    Minor findings are left out.
+    """
+    found = Axe().run(page, context=selector).response["violations"]
+    return [
+        (each["id"], [node["html"] for node in each["nodes"]]) for each in found if each["impact"] != "minor"
+    ]

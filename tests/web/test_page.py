@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import uvicorn
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 from playwright.sync_api import Browser, Page, Route, expect
 
 from commands import draw, write_pipeline
@@ -138,37 +137,6 @@ def test_a_deleted_picture_disappears_from_the_page(page: Page, tmp_path: Path) 
     page.on("dialog", lambda dialog: dialog.accept())
     page.locator("#picture button", has_text="Delete").click()
     expect(tile).to_have_count(0)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1200])
-def test_the_accessibility_checker_finds_no_serious_problem(
-    browser: Browser, address: str, scheme: Any, width: int, pictures: list[Path]
-) -> None:
-    """The test checks the page, an open picture and the API's page.
-
-    It uses both themes and two screen sizes.
-    """
-    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    page.goto(address)
-    page.set_input_files("#choose", pictures[0])
-    expect(page.locator("#uploads li.good")).to_have_count(1, timeout=60_000)
-    found = [Axe().run(page)]
-    page.locator(".tile").first.click()
-    expect(page.locator("#picture")).to_be_visible()
-    found.append(Axe().run(page))
-    page.goto(f"{address}/docs")
-    expect(page.locator("#operations section").first).to_be_visible()
-    found.append(Axe().run(page))
-    serious = [
-        (violation["id"], [node["html"] for node in violation["nodes"]])
-        for results in found
-        for violation in results.response["violations"]
-        if violation["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.close()
 
 
 @pytest.mark.parametrize("colour", [(200, 80, 40), (10, 90, 250), (255, 255, 255)])

@@ -14,12 +14,10 @@ from commands import draw, write_pipeline
 from renditions.errors import Failed, Rejected, RenditionsError
 from renditions.model.record import Record, Status
 from renditions.model.warning import WARNINGS, PictureWarning
-from renditions.web.app import make_app
 from renditions.web.causes import ADVICE, MOST_NAMED, describe_code
 from renditions.web.pictures import MOST_CHECKED
-from renditions.web.reach import Reach
 from web.browser import CHROMIUM, find_violations, open_browser, served
-from web.test_api import open_service
+from web.test_api import open_client
 from world import World
 
 THUMB = "[renditions.thumb]\nwidth = 20\n"
@@ -32,7 +30,7 @@ def world() -> World:
 
 @pytest.fixture
 def client(world: World) -> Iterator[TestClient]:
-    with TestClient(make_app(open_service(world), secret=b"s", reach=Reach())) as client:
+    with open_client(world) as client:
         yield client
 
 

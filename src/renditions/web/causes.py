@@ -35,6 +35,7 @@ ADVICE: Mapping[str, str] = {
     "failed": "Read the reason of each picture, and try again.",
     "render-timed-out": "Try again when the machine is less busy. If it fails again, raise [limits] seconds.",
     "worker-died": "Try again. If it fails again, raise [limits] memory.",
+    "no-time-left": "Raise the function's timeout. Retries are automatic.",
     "unconfined": "Run renditions doctor on the server: it says what the system lacks.",
     "store-failed": "Check that the store is reachable and has space. Retries are automatic.",
     "store-refused": "Check the store's permissions, and that the bucket or folder exists. Then try again.",
@@ -57,7 +58,10 @@ ADVICE: Mapping[str, str] = {
 
 
 def describe_code(code: str) -> str:
-    """Return what the code of an error or a warning means; empty for a code of a newer version."""
+    """Return what the code of an error or a warning means.
+
+    Return an empty text for a code of a newer version.
+    """
     return _MEANINGS.get(code, "").replace("`", "")
 
 
@@ -109,9 +113,9 @@ def find_codes(record: Record) -> Iterable[tuple[str, str]]:
 
 
 def group_causes(status: Status, records: Iterable[Record]) -> list[dict[str, Any]]:
-    """Return the problems of these records, which have this status, the most frequent one first.
+    """Return the problems of these records, the most frequent one first.
 
-    Pictures that are done have a problem if they have a warning.
+    All have this status. Pictures that are done have a problem if they have a warning.
     """
     causes: dict[str, Cause] = {}
     for record in records:

@@ -197,7 +197,7 @@ def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> No
 
 
 def list_problems(service: Service, status: str | None, cursor: str | None) -> dict[str, Any]:
-    """Return the problems of the next pictures of a status, by cause, and the cursor of the next call."""
+    """Return the problems of the next pictures of a status, by cause."""
     wanted = _parse_status(status or "failed")
     records = service.parts.catalog.query(wanted, _parse_cursor(cursor), on_unreadable=_log_unreadable)
     page = list(itertools.islice(records, MOST_CHECKED + 1))

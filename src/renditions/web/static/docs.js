@@ -1,6 +1,7 @@
 // Shows the API's description from openapi.json.
 
-import { call, element, TOKEN } from './api.js';
+import { call, TOKEN } from './api.js';
+import { element } from './dom.js';
 
 const api = await call('GET', '/openapi.json');
 // A link can't send a token.

@@ -1,142 +1,151 @@
-// The view of one picture: it compares the original with the renditions.
+// The view of one picture: a dialog that is open while the page's URL names a picture.
 
-import { call, element, formatBytes, insist, path, readFormats, shownRenditions } from './api.js';
+import { call, describeTrouble, insist, path, readFormats } from './api.js';
+import { say } from './announcer.js';
+import * as details from './details.js';
+import { Sections, button, element } from './dom.js';
+import * as place from './place.js';
 import { canDelete } from './status.js';
 
 const dialog = document.querySelector('#picture');
-let opened = null;
+const title = element('h2', { id: 'picture-title', tabindex: '-1' });
+const body = element('div', { class: 'body' });
+const sections = new Sections(body, () => title);
+const steps = {
+  previous: button('Previous', () => step('previous'), { 'aria-keyshortcuts': 'ArrowLeft' }),
+  next: button('Next', () => step('next'), { 'aria-keyshortcuts': 'ArrowRight' }),
+};
+const pageTitle = document.title;
+let gallery = null;
+let shown = null; // the name of the open picture
+let trouble = '';
 
-export async function open(name) {
-  opened = name;
-  await show();
-  if (!dialog.open) dialog.showModal();
+dialog.append(
+  element('div', { class: 'bar' }, title, element('div', { class: 'steps' }, steps.previous, steps.next, button('Close', close))),
+  body,
+);
+
+export function connect(shownGallery) {
+  gallery = shownGallery;
 }
 
+// Opens or closes the dialog, so that it shows what the URL says.
+export async function follow({ picture: name }) {
+  if (name === (shown ?? '')) return;
+  const before = shown;
+  shown = name || null;
+  document.title = name ? `${name} – ${pageTitle}` : pageTitle;
+  if (!name) {
+    dialog.close();
+    if (gallery.root.clientWidth) gallery.focus(before);
+    return;
+  }
+  trouble = '';
+  title.textContent = name;
+  sections.show(gallery.known.has(name) ? [...headOf(gallery.known.get(name)), message('Loading…')] : [message('Loading…')]);
+  if (!dialog.open) dialog.showModal();
+  if (!before) title.focus();
+  else say(name, 'picture');
+  dialog.scrollTop = 0;
+  await load();
+}
+
+const message = (text) => ['message', text, () => element('p', { class: 'quiet' }, text)];
+
 // Loads the picture's full record, which has more fields than the one in the list.
-async function show() {
-  const name = opened;
-  const [picture, formats] = await Promise.all([insist(() => call('GET', `/pictures/${path(name)}`)), insist(readFormats)]);
-  if (name === opened) draw(picture, formats.shown);
+async function load() {
+  const name = shown;
+  const onTrouble = (text) => { if (name === shown) sections.show([...(gallery.known.has(name) ? headOf(gallery.known.get(name)) : []), message(`${text} Trying again…`)]); };
+  try {
+    const [picture, formats] = await Promise.all([insist(() => call('GET', `/pictures/${path(name)}`), onTrouble), insist(readFormats, onTrouble)]);
+    if (name === shown) draw(picture, formats.shown);
+  } catch (error) {
+    if (name === shown) sections.show([message(error.status === 404 ? 'There is no picture of this name any more.' : error.message)]);
+  }
+  await showSteps();
 }
 
 // Shows a change of the open picture that the server reported.
-export async function tell(name, picture) {
-  if (name !== opened || !dialog.open) return;
-  if (picture) await show();
-  else dialog.close();
+export async function report(name, picture) {
+  if (shown === null) return;
+  if (name !== shown) await showSteps();
+  else if (picture) await load();
+  else close();
 }
+
+async function showSteps() {
+  const name = shown;
+  const found = await gallery.neighbours(name);
+  if (name !== shown) return;
+  for (const [which, control] of Object.entries(steps)) control.setAttribute('aria-disabled', String(found[which] === null));
+}
+
+async function step(which) {
+  const { [which]: name } = await gallery.neighbours(shown);
+  if (name) place.replace({ picture: name });
+}
+
+function close() {
+  place.leave({ picture: '' });
+}
+
+const headOf = (picture) => [['head', [picture.status, picture.reason, picture.warnings, picture.unsent_notices, picture.source_missing_since], () => details.head(picture)]];
 
 function draw(picture, formats) {
-  const shown = shownRenditions(picture, formats);
-  dialog.replaceChildren(
-    element('div', { class: 'bar' }, element('h2', { id: 'picture-title' }, picture.name), element('button', { type: 'button', onclick: () => dialog.close() }, 'Close')),
-    ...(picture.reason ? [element('p', { class: 'reason' }, `${picture.status}: ${picture.reason}`)] : []),
-    ...(picture.source_missing_since ? [element('p', { class: 'warning' }, 'The source of this picture is missing. Its renditions are kept.')] : []),
-    ...(picture.warnings ?? []).map(({ code, text }) => element('p', { class: 'warning', title: code }, `Warning: ${text}`)),
-    ...(picture.unsent_notices ?? []).map((notice) => element('p', { class: 'reason' }, `The notice "${notice.event}" wasn't sent to ${notice.target}: ${notice.reason}`)),
-    ...(shown.length ? [compare(picture, shown.at(-1))] : []),
-    table(picture),
-    ...(shown.length ? [element('h3', {}, 'For a web page'), snippet(picture, shown, formats)] : []),
-    ...(picture.history ? [element('h3', {}, 'History'), history(picture.history)] : []),
-    element('details', {}, element('summary', {}, 'Record'), element('pre', { tabindex: '0' }, JSON.stringify(picture, null, 2))),
-    element(
-      'div',
-      { class: 'actions' },
-      element('button', { type: 'button', onclick: () => act('POST', `/pictures/${path(picture.name)}/process?again=true`) }, picture.status === 'done' ? 'Process again' : 'Try again'),
-      element('a', { class: 'button', href: picture.links.original, download: '' }, 'Download the original'),
-      ...(canDelete() ? [element('button', { type: 'button', onclick: () => remove(picture.name) }, 'Delete')] : []),
-    ),
-  );
+  const outputs = details.shownRenditions(picture, formats);
+  const kept = [picture.etag, picture.links, picture.renditions];
+  sections.show([
+    ...headOf(picture),
+    ...(outputs.length ? [['compare', kept, () => details.compare(picture, outputs[outputs.length - 1])]] : []),
+    ['actions', [picture.status, canDelete(), picture.links.original], () => actions(picture)],
+    ['trouble', trouble, (text) => element('p', { class: 'reason' }, text)],
+    ['table', kept, () => details.table(picture)],
+    ...(outputs.length ? [['snippet', kept, () => details.snippet(picture, outputs, formats)]] : []),
+    ...(picture.history ? [['history', picture.history, details.history]] : []),
+    ['record', picture, details.record],
+  ]);
 }
 
-function compare(picture, rendition) {
-  const over = element('img', { src: picture.links.renditions[rendition], alt: `${rendition} of ${picture.name}` });
-  const slider = element('input', { type: 'range', min: '0', max: '100', value: '50', 'aria-label': `Between the original and ${rendition}` });
-  const edge = element('span', { class: 'edge' });
-  const cut = () => {
-    over.style.clipPath = `inset(0 0 0 ${slider.value}%)`;
-    edge.style.left = `${slider.value}%`;
-  };
-  slider.addEventListener('input', cut);
-  cut();
+function actions(picture) {
   return element(
-    'div', {},
-    element('div', { class: 'compare' }, element('img', { src: picture.links.original, alt: `Original of ${picture.name}` }), over, edge, slider),
-    element('div', { class: 'labels', 'aria-hidden': 'true' }, element('span', {}, 'original'), element('span', {}, rendition)),
+    'div',
+    { class: 'actions' },
+    button(picture.status === 'done' ? 'Process again' : 'Try again', () => act('POST', `/pictures/${path(picture.name)}/process?again=true`)),
+    element('a', { class: 'button', href: picture.links.original, download: '' }, 'Download the original'),
+    ...(canDelete() ? [button('Delete', () => remove(picture.name))] : []),
   );
-}
-
-function table(picture) {
-  const size = (width, height) => (width ? `${width}×${height}` : '');
-  const rows = Object.entries(picture.renditions ?? {}).map(([name, output]) => element(
-    'tr', {},
-    element('td', {}, element('a', { href: picture.links.renditions[name], target: '_blank' }, name)),
-    element('td', {}, output.format),
-    element('td', { class: 'number' }, size(output.width, output.height)),
-    element('td', { class: 'number' }, formatBytes(output.size_bytes)),
-    element('td', {}, output.key),
-  ));
-  const original = element(
-    'tr', {}, element('td', {}, 'original'), element('td', {}, picture.original_format ?? ''),
-    element('td', { class: 'number' }, size(picture.original_width, picture.original_height)),
-    element('td', { class: 'number' }, picture.original_size_bytes === undefined ? '' : formatBytes(picture.original_size_bytes)), element('td', {}, picture.name),
-  );
-  const heads = [['rendition', ''], ['format', ''], ['pixels', 'number'], ['size', 'number'], ['key', '']];
-  return element('table', {}, element('thead', {}, element('tr', {}, ...heads.map(([text, kind]) => element('th', { scope: 'col', class: kind }, text)))), element('tbody', {}, original, ...rows));
-}
-
-// Returns whether a rendition shows the whole picture, apart from one pixel of rounding. Cropped ones don't fit
-// into a srcset, because a browser chooses by width alone.
-const isWhole = (picture, { width, height }) => Math.abs(width * picture.original_height - height * picture.original_width)
-  <= Math.max(picture.original_width, picture.original_height);
-
-// Returns the text of a <picture> element with the existing renditions by format, the best format first.
-function snippet(picture, outputs, shownFormats) {
-  const whole = outputs.filter((name) => isWhole(picture, picture.renditions[name]));
-  const shown = whole.length ? whole : outputs;
-  const types = new Map(shownFormats.map(({ format, type }) => [format, type]));
-  const key = (name) => path(picture.renditions[name].key);
-  const byFormat = Map.groupBy(shown, (name) => picture.renditions[name].format);
-  const formats = [...types.keys()].filter((format) => byFormat.has(format));
-  const set = (names) => names.map((name) => `${key(name)} ${picture.renditions[name].width}w`).join(', ');
-  const last = formats.at(-1);
-  const largest = byFormat.get(last).at(-1);
-  const output = picture.renditions[largest];
-  const sources = formats.slice(0, -1).map((format) => `  <source type="${types.get(format)}" srcset="${set(byFormat.get(format))}">\n`);
-  const text = `<picture>\n${sources.join('')}  <img src="${key(largest)}" srcset="${set(byFormat.get(last))}"\n    width="${output.width}" height="${output.height}" loading="lazy" alt="">\n</picture>`;
-  const button = element('button', { type: 'button', onclick: async () => { await navigator.clipboard.writeText(text); button.textContent = 'Copied'; } }, 'Copy');
-  return element('div', {}, element('pre', { tabindex: '0' }, text), button);
-}
-
-function history(events) {
-  const words = { processing: 'started' };
-  const line = ({ timestamp, status, reason }) => element(
-    'li', {},
-    element('time', { datetime: timestamp }, new Date(timestamp).toLocaleString()), ' ',
-    element('strong', {}, words[status] ?? status), reason ? `: ${reason}` : '',
-  );
-  return element('ol', { class: 'history', reversed: '' }, ...events.toReversed().map(line));
 }
 
 async function act(method, address) {
+  say('In progress…', 'action');
+  trouble = '';
   try {
-    await call(method, address);
-    await open(opened);
+    const outcome = await call(method, address);
+    if (outcome) say(`${outcome.result}${outcome.reason ? `: ${outcome.reason}` : ''}`, 'action');
   } catch (error) {
-    complain(error);
+    trouble = error instanceof TypeError ? describeTrouble(error) : error.message;
+    say(trouble, 'action');
   }
-}
-
-function complain(error) {
-  dialog.append(element('p', { class: 'reason', role: 'alert' }, error.message));
+  if (shown) await load();
 }
 
 async function remove(name) {
   if (!confirm(`Delete ${name} and its renditions?`)) return;
-  try {
-    await call('DELETE', `/pictures/${path(name)}`);
-    dialog.close();
-  } catch (error) {
-    complain(error);
-  }
+  await act('DELETE', `/pictures/${path(name)}`);
+  if (shown === name && !trouble) close();
 }
+
+dialog.addEventListener('cancel', (event) => { event.preventDefault(); close(); });
+// A browser may close a dialog at once after the second Escape.
+dialog.addEventListener('close', () => { if (shown) close(); });
+// A click on the backdrop is one on the dialog itself, outside of its box.
+dialog.addEventListener('click', ({ target, clientX: x, clientY: y }) => {
+  const { left, right, top, bottom } = dialog.getBoundingClientRect();
+  if (target === dialog && !(x >= left && x <= right && y >= top && y <= bottom)) close();
+});
+dialog.addEventListener('keydown', (event) => {
+  const which = { ArrowLeft: 'previous', ArrowRight: 'next' }[event.key];
+  if (!which || event.target.matches('input, pre') || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+  event.preventDefault();
+  step(which);
+});

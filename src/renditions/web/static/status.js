@@ -1,6 +1,9 @@
 // Shows what the server holds back, what waits and why, and whether the source is read-only.
 
-import { call, element, insist } from './api.js';
+import { call, insist } from './api.js';
+import { say } from './announcer.js';
+import { Sections, button, element } from './dom.js';
+import { count, formatCount } from './words.js';
 
 const CHECK_MS = 10_000;
 const HOW_TO_ALLOW = {
@@ -10,55 +13,72 @@ const HOW_TO_ALLOW = {
 };
 
 const banner = document.querySelector('#held');
+const sections = new Sections(banner.querySelector('div'), () => banner.querySelector('h2'));
 let isReadOnly = false;
+let hasChanged = false;
+let shown = '';
+let applied = null; // the generation of the pipeline file
 
 export const canDelete = () => !isReadOnly;
 
-export async function show() {
-  const { held, reasons, unsent_notices: unsent, read_only: readOnly, superseded } = await insist(() => call('GET', '/status'));
-  const waiting = reasons.filter(({ state }) => state === 'waiting' || state === 'unreadable');
+export async function show(refusal = '') {
+  const { held, reasons, unsent_notices: unsent, read_only: readOnly, superseded, generation, file_problem: problem } = await insist(() => call('GET', '/status'));
   isReadOnly = readOnly;
   document.querySelector('#drop').hidden = readOnly;
-  const shown = JSON.stringify([held, waiting, unsent, superseded]);
-  if (banner.dataset.shown === shown) return;
-  banner.dataset.shown = shown;
+  const waiting = reasons.filter(({ state }) => state === 'waiting' || state === 'unreadable');
+  if (applied !== null && generation !== applied) hasChanged = true;
+  applied = generation;
   const lines = [
-    ...(superseded ? [element('p', {}, `${superseded}.`)] : []), ...held.map(describe), ...waiting.map(explain), ...unsent.map(describeUnsent),
+    ...(hasChanged ? [['changed', generation, describeChange]] : []),
+    ...(problem ? [['file', problem, (why) => element('p', {}, `The pipeline file has changed, but the last valid version stays in use: ${why}`)]] : []),
+    ...(superseded ? [['superseded', superseded, (why) => element('p', {}, `${why}.`)]] : []),
+    ...held.map((each) => [`held ${each.what}`, each, describe]),
+    ...waiting.map((each) => [`${each.state} ${each.code} ${each.example}`, each, explain]),
+    ...unsent.map((each) => [`unsent ${each.target} ${each.reason}`, each, describeUnsent]),
+    ...(refusal ? [['refusal', refusal, (why) => element('p', { class: 'reason' }, why)]] : []),
   ];
   banner.hidden = lines.length === 0;
-  banner.replaceChildren(...lines);
+  sections.show(lines);
+  const text = [...banner.querySelectorAll('p')].map((line) => line.textContent).join(' ');
+  if (text !== shown && text) say(text, 'held');
+  shown = text;
 }
 
-function explain({ state, reason, example, count }) {
-  const which = count === 1 ? example : `${count.toLocaleString('en')} pictures, such as ${example}`;
+function describeChange() {
+  const dismiss = button('OK', () => { hasChanged = false; show(); });
+  return element('p', {}, 'The pipeline file has changed. Its new version applies, and the renditions follow. ', dismiss);
+}
+
+function explain({ state, reason, example, count: number }) {
+  const which = number === 1 ? example : `${formatCount(number)} pictures, such as ${example}`;
   return element('p', {}, `${state === 'waiting' ? 'Waiting' : 'Unreadable'}: ${which}: ${reason}`);
 }
 
-function describeUnsent({ target, reason, given_up: isGivenUp, count }) {
+function describeUnsent({ target, reason, given_up: isGivenUp, count: number }) {
   const then = isGivenUp ? 'Given up. To try again: renditions notices --failed --resend' : 'Renditions tries again later.';
-  return element('p', {}, `Not sent: ${count.toLocaleString('en')} notice${count === 1 ? '' : 's'} to ${target}: ${(reason || 'not tried yet').replace(/\.$/, '')}. ${then}`);
+  return element('p', {}, `Not sent: ${count(number, 'notice')} to ${target}: ${(reason || 'not tried yet').replace(/\.$/, '')}. ${then}`);
 }
 
-function describe({ what, count, summary, since }) {
+function describe({ what, count: number, summary, since }) {
   const time = element('time', { datetime: since }, new Date(since).toLocaleString());
   const line = element('p', {}, summary, ' Since ', time, '. ');
-  if (what === 'removals') line.append(element('button', { type: 'button', onclick: () => allow(count) }, 'Allow these removals'));
+  if (what === 'removals') line.append(button('Allow these removals', () => allow(number)));
   else line.append(HOW_TO_ALLOW[what]);
   return line;
 }
 
-async function allow(count) {
-  const question = count === 1
+async function allow(number) {
+  const question = number === 1
     ? 'Remove the renditions and the record of 1 missing picture?'
-    : `Remove the renditions and records of ${count.toLocaleString('en')} missing pictures?`;
+    : `Remove the renditions and records of ${formatCount(number)} missing pictures?`;
   if (!confirm(question)) return;
+  let refusal = '';
   try {
-    await call('POST', '/removals/allow', { count });
-    await show();
+    await call('POST', '/removals/allow', { count: number });
   } catch (error) {
-    await show(); // the number of missing pictures may have changed
-    banner.append(element('p', { class: 'reason', role: 'alert' }, error.message));
+    refusal = error.message; // the number of missing pictures may have changed
   }
+  await show(refusal);
 }
 
 setInterval(() => { if (!document.hidden) show(); }, CHECK_MS);

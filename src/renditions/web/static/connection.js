@@ -1,0 +1,69 @@
+// How the page learns of changes: from a stream of events that all tabs share, or by asking again and again.
+
+import { call } from './api.js';
+import { Stream } from './stream.js';
+
+const POLL_MS = 3000;
+const HIDDEN_POLL_MS = 30_000;
+const POLLED = 200;
+
+// Calls onPicture with each change ({name, picture}; picture is null if it was deleted), and onState with 'live',
+// 'polling' or 'lost'.
+export function connect(onPicture, onState) {
+  let isLive = false;
+  const look = makeLook(onPicture);
+  const lookIfPossible = async () => {
+    try { await look(); } catch { return 'lost'; }
+    return 'polling';
+  };
+  openStream(({ state, picture, reset }) => {
+    if (picture) onPicture(picture);
+    if (reset) lookIfPossible();
+    if (state) isLive = state === 'live';
+    if (isLive) onState('live');
+  });
+  const wait = () => setTimeout(async () => {
+    if (!isLive) {
+      const state = await lookIfPossible();
+      if (!isLive) onState(state);
+    }
+    wait();
+  }, document.hidden ? HIDDEN_POLL_MS : POLL_MS);
+  wait();
+}
+
+function openStream(report) {
+  if (!window.SharedWorker) { openOwn(report); return; }
+  const worker = new SharedWorker(new URL('stream-worker.js', import.meta.url), { type: 'module' });
+  worker.onerror = () => openOwn(report); // a browser whose workers have no modules
+  worker.port.onmessage = ({ data }) => report(data);
+  const join = () => worker.port.postMessage('join');
+  addEventListener('pagehide', () => worker.port.postMessage('leave'));
+  addEventListener('pageshow', ({ persisted }) => { if (persisted) { report({ reset: true }); join(); } });
+  join();
+}
+
+// Without shared workers only the tab that is seen has a stream. The others poll.
+function openOwn(report) {
+  let stream = document.hidden ? null : new Stream(report);
+  document.addEventListener('visibilitychange', () => {
+    stream?.close();
+    stream = document.hidden ? null : new Stream(report);
+    if (stream) report({ reset: true });
+  });
+}
+
+// Returns a function that reports the changes among the newest pictures since its last call, the oldest first.
+function makeLook(onPicture) {
+  let seen = new Map();
+  return async () => {
+    const { pictures, next } = await call('GET', `/pictures?limit=${POLLED}`);
+    const now = new Map(pictures.map((picture) => [picture.name, picture]));
+    const oldest = next && pictures[pictures.length - 1].timestamp;
+    const gone = [...seen.values()].filter(({ name, timestamp }) => !now.has(name) && (!oldest || timestamp > oldest));
+    const changed = pictures.filter((picture) => JSON.stringify(picture) !== JSON.stringify(seen.get(picture.name)));
+    seen = now;
+    for (const { name } of gone) onPicture({ name, picture: null });
+    for (const picture of changed.reverse()) onPicture({ name: picture.name, picture });
+  };
+}

@@ -1,0 +1,89 @@
+// The sections of a picture's view.
+
+import { copyText } from './clipboard.js';
+import { button, element } from './dom.js';
+import { makeSnippet } from './snippet.js';
+import { formatBytes } from './words.js';
+
+// The renditions that a browser shows, the smallest first.
+export const shownRenditions = (picture, shown) => Object.entries(picture.renditions ?? {})
+  .filter(([, output]) => shown.some(({ format }) => format === output.format) && output.width)
+  .sort(([, one], [, other]) => one.width * one.height - other.width * other.height)
+  .map(([name]) => name);
+
+// What a person must know first: the reason of a failure, and the warnings.
+export function head(picture) {
+  return element(
+    'div', {},
+    ...(picture.reason ? [element('p', { class: 'reason' }, `${picture.status}: ${picture.reason}`)] : []),
+    ...(picture.source_missing_since ? [element('p', { class: 'warning' }, 'The source of this picture is missing. Its renditions are kept.')] : []),
+    ...(picture.warnings ?? []).map(({ code, text }) => element('p', { class: 'warning', title: code }, `Warning: ${text}`)),
+    ...(picture.unsent_notices ?? []).map((notice) => element('p', { class: 'reason' }, `The notice "${notice.event}" wasn't sent to ${notice.target}: ${notice.reason}`)),
+  );
+}
+
+// The original and a rendition under a slider.
+export function compare(picture, rendition) {
+  const over = element('img', { src: picture.links.renditions[rendition], alt: `${rendition} of ${picture.name}` });
+  const slider = element('input', { type: 'range', min: '0', max: '100', value: '50', 'aria-label': `Between the original and ${rendition}` });
+  const edge = element('span', { class: 'edge' });
+  const cut = () => {
+    over.style.clipPath = `inset(0 0 0 ${slider.value}%)`;
+    edge.style.left = `${slider.value}%`;
+  };
+  slider.addEventListener('input', cut);
+  cut();
+  return element(
+    'div', {},
+    element('div', { class: 'compare' }, element('img', { src: picture.links.original, alt: `Original of ${picture.name}` }), over, edge, slider),
+    element('div', { class: 'labels', 'aria-hidden': 'true' }, element('span', {}, 'original'), element('span', {}, rendition)),
+  );
+}
+
+export function table(picture) {
+  const size = (width, height) => (width ? `${width}×${height}` : '');
+  const row = (name, format, pixels, bytes, key) => element(
+    'tr', {},
+    element('th', { scope: 'row' }, name),
+    element('td', {}, format),
+    element('td', { class: 'number' }, pixels),
+    element('td', { class: 'number' }, bytes),
+    element('td', { class: 'key' }, key),
+  );
+  const original = row(
+    'original', picture.original_format ?? '', size(picture.original_width, picture.original_height),
+    picture.original_size_bytes === undefined ? '' : formatBytes(picture.original_size_bytes), picture.name,
+  );
+  const outputs = Object.entries(picture.renditions ?? {}).map(([name, output]) => row(
+    element('a', { href: picture.links.renditions[name], target: '_blank' }, name),
+    output.format, size(output.width, output.height), formatBytes(output.size_bytes), output.key,
+  ));
+  const heads = [['rendition', ''], ['format', ''], ['pixels', 'number'], ['size', 'number'], ['key', 'key']];
+  return element(
+    'table', {},
+    element('caption', { class: 'unseen' }, 'The original and its renditions'),
+    element('thead', {}, element('tr', {}, ...heads.map(([text, kind]) => element('th', { scope: 'col', class: kind }, text)))),
+    element('tbody', {}, original, ...outputs),
+  );
+}
+
+export function snippet(picture, outputs, formats) {
+  const text = makeSnippet(picture, outputs, formats);
+  const shown = element('pre', { tabindex: '0', role: 'group', 'aria-label': 'HTML for a web page' }, text);
+  const copy = button('Copy', () => copyText(text, shown, copy));
+  return element('section', {}, element('div', { class: 'bar' }, element('h3', {}, 'For a web page'), copy), shown);
+}
+
+export function history(events) {
+  const words = { processing: 'started' };
+  const line = ({ timestamp, status, reason }) => element(
+    'li', {},
+    element('time', { datetime: timestamp }, new Date(timestamp).toLocaleString()), ' ',
+    element('strong', {}, words[status] ?? status), reason ? `: ${reason}` : '',
+  );
+  return element('section', {}, element('h3', {}, 'History'), element('ol', { class: 'history', reversed: '' }, ...[...events].reverse().map(line)));
+}
+
+export function record(picture) {
+  return element('details', {}, element('summary', {}, 'Record'), element('pre', { tabindex: '0', role: 'group', 'aria-label': 'Record' }, JSON.stringify(picture, null, 2)));
+}

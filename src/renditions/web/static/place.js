@@ -1,0 +1,56 @@
+// What the page shows is in its URL: the view, the list's status and the open picture. So each picture has a URL,
+// and Back works.
+
+const KEYS = ['view', 'status', 'picture'];
+
+const listeners = [];
+
+export function here() {
+  const query = new URLSearchParams(location.search);
+  return Object.fromEntries(KEYS.map((key) => [key, query.get(key) ?? '']));
+}
+
+// The URL of the present place with these changes.
+export function hrefOf(changes) {
+  const query = new URLSearchParams(Object.entries({ ...here(), ...changes }).filter(([, value]) => value));
+  return query.toString() ? `?${query}` : location.pathname;
+}
+
+export function go(changes) {
+  if (hrefOf(changes) === hrefOf({})) return;
+  history.pushState({ isInside: true }, '', hrefOf(changes));
+  report();
+}
+
+// Goes to a place that takes the present one's position in the history.
+export function replace(changes) {
+  history.replaceState(history.state, '', hrefOf(changes));
+  report();
+}
+
+// Leaves a place: goes back if the page led there, so that Back doesn't lead there again. The browser goes back a
+// moment later. Until then a second call, such as that of a repeated key, must not go back further.
+let isLeaving = false;
+export function leave(changes) {
+  if (isLeaving) return;
+  isLeaving = Boolean(history.state?.isInside);
+  if (isLeaving) history.back();
+  else replace(changes);
+}
+
+export function onMove(listener) {
+  listeners.push(listener);
+}
+
+function report() {
+  for (const listener of listeners) listener(here());
+}
+
+addEventListener('popstate', () => { isLeaving = false; report(); });
+
+// Lets a link lead to a place of this page. With a modifier key the browser opens the link as usual.
+export function follow(event, changes) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button) return;
+  event.preventDefault();
+  go(changes);
+}

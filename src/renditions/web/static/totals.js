@@ -1,0 +1,22 @@
+// The totals above the page, and the counts on the filters and on the link to the problems.
+
+import { call, insist } from './api.js';
+import { formatBytes, formatCount, formatSeconds } from './words.js';
+
+const show = (total, text) => { document.querySelector(`[data-total=${total}]`).textContent = text; };
+
+export async function showTotals() {
+  const totals = await insist(() => call('GET', '/stats'));
+  const { rendition_bytes: sent, replaced_bytes: replaced, by_status: counts } = totals;
+  show('pictures', formatCount(totals.pictures));
+  show('original_bytes', formatBytes(totals.original_bytes));
+  show('rendition_bytes', `${formatCount(totals.renditions)} · ${formatBytes(totals.rendition_bytes)}`);
+  show('saved', replaced > sent ? `${Math.floor(100 - (100 * sent) / replaced)} %` : '–');
+  show('time', formatSeconds(totals.processing_seconds));
+  for (const [status, count] of Object.entries(counts)) {
+    const shown = document.querySelector(`#filters [data-status=${status}] span`);
+    if (shown) shown.textContent = count ? formatCount(count) : '';
+  }
+  const problems = counts.failed + counts.rejected;
+  document.querySelector('#problem-count').textContent = problems ? formatCount(problems) : '';
+}

@@ -1,0 +1,248 @@
+"""The page for people who use a keyboard or a screen reader, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from commands import draw, write_pipeline
+from web.browser import CHROMIUM, find_violations, open_browser, served
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
+
+RENDITIONS = "[renditions.thumb]\nwidth = 200\n[renditions.large]\nwidth = 300\nformat = 'webp'\n"
+PICTURES = 12
+MANY_UPLOADS = 300
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("served")
+    write_pipeline(folder, RENDITIONS)
+    for number in range(PICTURES):
+        draw(folder / "inbox" / f"bag-{number:03}.jpg", 320, 240, seed=number)
+    (folder / "inbox" / "broken.jpg").write_text("not a picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(browser: Browser, folder: Path) -> Iterator[str]:
+    with served(folder) as address:
+        page = browser.new_page()
+        page.goto(address)
+        expect(page.locator("[data-total=pictures]")).to_have_text(str(PICTURES + 1), timeout=60_000)
+        page.close()
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    errors: list[Any] = []
+    page.on("pageerror", lambda error: errors.append(error))  # noqa: PLW0108 - it wants no builtin
+    page.goto(address)
+    expect(page.locator("#gallery li")).to_have_count(PICTURES + 1)
+    yield page
+    page.close()
+    assert errors == []
+
+
+def read_focus(page: Page) -> str:
+    """Return the name of the element with the focus."""
+    name: str = page.evaluate(
+        "document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent"
+    )
+    return name
+
+
+def test_the_gallery_is_a_list_of_links_in_the_order_that_is_seen(page: Page) -> None:
+    gallery = page.get_by_role("list", name="Pictures")
+    expect(gallery.get_by_role("listitem")).to_have_count(PICTURES + 1)
+    expect(gallery.get_by_role("link", name="bag-003.jpg, done", exact=True)).to_have_count(1)
+    expect(gallery.get_by_role("link", name="broken.jpg, rejected: expected jpeg")).to_have_count(1)
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('#gallery li')].map((item) => {"
+        " const { top, left } = item.getBoundingClientRect();"
+        " return [Math.round(top), Math.round(left), Number(item.getAttribute('aria-posinset'))]; })"
+    )
+    assert [each[2] for each in boxes] == list(range(1, PICTURES + 2))
+    assert boxes == sorted(boxes)
+
+
+def test_the_accessibility_tree_names_every_part_of_the_page(page: Page) -> None:
+    expect(page.locator("body")).to_match_aria_snapshot(
+        """
+        - link "Skip to the content"
+        - banner:
+          - heading "Renditions" [level=1]
+          - navigation "Views":
+            - link "Pictures"
+            - link "Problems 1"
+        - main:
+          - region "Drop pictures here":
+            - heading "Drop pictures here" [level=2]
+            - paragraph:
+              - button "choose files"
+              - button "take a photo"
+          - region "Pictures":
+            - heading "Pictures" [level=2]
+            - group "Show":
+              - button "all" [pressed]
+              - button "done 12"
+              - button "rejected 1"
+            - list "Pictures":
+              - listitem
+        - contentinfo:
+          - link "API"
+          - button "Keyboard"
+        """
+    )
+    page.get_by_role("link", name="bag-003.jpg").click()
+    expect(page.get_by_role("dialog", name="bag-003.jpg")).to_match_aria_snapshot(
+        """
+        - dialog "bag-003.jpg":
+          - heading "bag-003.jpg" [level=2]
+          - button "Previous"
+          - button "Next"
+          - button "Close"
+          - img "Original of bag-003.jpg"
+          - img "large of bag-003.jpg"
+          - slider "Between the original and large"
+          - button "Process again"
+          - link "Download the original"
+          - button "Delete"
+          - table "The original and its renditions"
+          - heading "For a web page" [level=3]
+          - button "Copy"
+          - group "HTML for a web page"
+          - heading "History" [level=3]
+          - list
+        """
+    )
+
+
+def test_the_focus_stays_on_a_tile_while_pictures_come_and_change(page: Page, folder: Path) -> None:
+    page.get_by_role("link", name="bag-005.jpg").focus()
+    draw(folder / "inbox" / "newer.jpg", 320, 240, seed=70)
+    expect(page.locator("#gallery li").first).to_contain_text("newer.jpg", timeout=30_000)
+    assert read_focus(page).startswith("bag-005.jpg")
+    draw(folder / "inbox" / "bag-005.jpg", 300, 200, seed=71)
+    expect(page.get_by_role("link", name="bag-005.jpg")).to_be_focused()
+    (folder / "inbox" / "newer.jpg").unlink()
+    expect(page.get_by_role("link", name="newer.jpg")).to_have_count(0, timeout=30_000)
+    assert read_focus(page).startswith("bag-005.jpg")
+
+
+def test_the_focus_goes_to_the_next_tile_when_its_picture_is_deleted(page: Page, folder: Path) -> None:
+    draw(folder / "inbox" / "short-lived.jpg", 320, 240, seed=72)
+    page.get_by_role("link", name="short-lived.jpg").focus(timeout=30_000)
+    following = page.locator("#gallery li").nth(1).get_by_role("link")
+    name = str(following.get_attribute("aria-label"))
+    (folder / "inbox" / "short-lived.jpg").unlink()
+    expect(page.get_by_role("link", name="short-lived.jpg")).to_have_count(0, timeout=30_000)
+    assert read_focus(page) == name
+
+
+def test_the_focus_and_an_opened_record_stay_when_the_open_picture_changes(page: Page, folder: Path) -> None:
+    page.get_by_role("link", name="bag-006.jpg").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Copy").focus()
+    draw(folder / "inbox" / "bag-006.jpg", 300, 200, seed=73)
+    expect(dialog).to_contain_text("300×200", timeout=30_000)
+    expect(dialog.get_by_role("button", name="Copy")).to_be_focused()
+    dialog.get_by_role("button", name="Process again").press("Enter")
+    expect(dialog.get_by_role("status")).to_have_text("unchanged: it is up to date", timeout=30_000)
+    expect(dialog.get_by_role("button", name="Process again")).to_be_focused()
+
+
+def test_three_hundred_uploads_have_one_live_region_with_a_summary(page: Page, tmp_path: Path) -> None:
+    """The files are refused before they are sent, so the test is fast."""
+    files = [tmp_path / f"{number}.exe" for number in range(MANY_UPLOADS)]
+    for file in files:
+        file.write_bytes(b"MZ")
+    page.set_input_files("#choose", files)
+    summary = page.locator("#uploads .summary")
+    expect(summary).to_have_text("0 done, 300 refused of 300 pictures", timeout=60_000)
+    assert page.locator("[role=status], [role=alert], [aria-live]").count() == 1
+    expect(page.get_by_role("status")).to_contain_text("Uploads ended: 0 done, 300 refused of 300 pictures")
+    assert page.locator("#uploads ul").evaluate("(list) => list.clientHeight") <= 400
+    page.get_by_role("button", name="Clear finished").press("Enter")
+    assert read_focus(page) == "Pictures"
+
+
+def test_arrow_keys_lead_from_tile_to_tile_and_the_keyboard_list_is_one_key_away(page: Page) -> None:
+    page.keyboard.press("g")
+    names = [str(each.get_attribute("aria-label")) for each in page.locator("#gallery a").all()]
+    assert read_focus(page) == names[0]
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert read_focus(page) == names[2]
+    page.keyboard.press("End")
+    assert read_focus(page) == names[-1]
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog", name="Keyboard")
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("checkbox", name="Use single letters as shortcuts").uncheck()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    assert read_focus(page) == names[-1]
+    page.keyboard.press("g")
+    assert read_focus(page) == names[-1]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_accessibility_checker_finds_nothing_in_any_view(
+    browser: Browser, address: str, scheme: Any, width: int, tmp_path: Path
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(address)
+    expect(page.locator("#gallery img").first).to_be_visible()
+    assert find_violations(page) == []
+    draw(tmp_path / "bag-001.jpg", 320, 240)
+    page.set_input_files("#choose", tmp_path / "bag-001.jpg")
+    expect(page.get_by_role("dialog", name="bag-001.jpg already exists")).to_be_visible(timeout=30_000)
+    assert find_violations(page) == []
+    page.get_by_role("button", name="Skip").click()
+    expect(page.locator("#uploads li.bad")).to_have_count(1)
+    assert find_violations(page) == []
+    page.keyboard.press("p")
+    expect(page.get_by_role("heading", name="1 picture rejected")).to_be_visible()
+    assert find_violations(page) == []
+    for name in ("bag-002.jpg", "broken.jpg"):
+        page.goto(f"{address}/?picture={name}")
+        expect(page.get_by_role("heading", name="History")).to_be_visible()
+        assert find_violations(page) == []
+        page.keyboard.press("Escape")
+    page.get_by_role("button", name="Keyboard").click()
+    assert find_violations(page) == []
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.goto(f"{address}/docs")
+    expect(page.locator("#operations section").first).to_be_visible()
+    assert find_violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    context.close()
+
+
+def test_the_page_moves_nothing_for_people_who_ask_for_less_motion(browser: Browser, address: str) -> None:
+    page = browser.new_page(reduced_motion="reduce")
+    page.goto(address)
+    expect(page.locator("#gallery img").first).to_be_visible()
+    assert page.evaluate(
+        "[...document.querySelectorAll('*')].every((each) => {"
+        " const { transitionDuration, animationName, scrollBehavior } = getComputedStyle(each);"
+        " return transitionDuration === '0s' && animationName === 'none' && scrollBehavior === 'auto'; })"
+    )
+    page.close()

@@ -1,0 +1,176 @@
+"""The page offline, without HTTPS, and in an old browser.
+
+There is also a test with a changed pipeline file. The page runs in a real browser on the real server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from commands import draw, write_pipeline
+from renditions.web.pages import STATIC
+from web.browser import CHROMIUM, LAN_HOST, find_port, open_browser, served, start_server, wait_for
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
+
+RENDITIONS = "[renditions.thumb]\nwidth = 20\n[renditions.large]\nwidth = 30\nformat = 'webp'\n"
+TOKEN = "a-token-for-the-test"  # noqa: S105 - for tests
+
+NEWER_THAN_2022 = """
+for (const [kind, names] of [
+  [Map, ['groupBy']], [Object, ['groupBy']], [Promise, ['withResolvers', 'try']],
+  [URL, ['canParse', 'parse']], [Array, ['fromAsync']],
+  [Array.prototype, ['findLast', 'findLastIndex', 'toReversed', 'toSorted', 'toSpliced', 'with']],
+  [Set.prototype, ['union', 'intersection', 'difference']],
+  [Element.prototype, ['moveBefore', 'setHTML', 'checkVisibility', 'showPopover']],
+  [AbortSignal, ['timeout', 'any']],
+  [window, ['SharedWorker', 'structuredClone', 'navigation', 'scheduler', 'CloseWatcher']],
+]) for (const name of names) delete kind[name];
+"""
+"""Removes what browsers got later than `<dialog>`, which the page needs."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("served")
+    write_pipeline(folder, RENDITIONS)
+    draw(folder / "inbox" / "good.jpg", 40, 30)
+    (folder / "inbox" / "broken.jpg").write_text("not a picture")
+    with served(folder) as address:
+        page = browser.new_page()
+        page.goto(address)
+        expect(page.locator("#gallery li")).to_have_count(2, timeout=60_000)
+        expect(page.locator(".tile img")).to_have_count(1)
+        page.close()
+        yield address
+
+
+def test_a_filter_shows_the_loaded_pictures_while_the_server_is_unreachable(
+    browser: Browser, address: str
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(address)
+    expect(page.locator("#gallery li")).to_have_count(2)
+    context.set_offline(True)
+    page.get_by_role("button", name="rejected").click()
+    expect(page.locator("#gallery li")).to_have_count(1)
+    expect(page.locator("#note")).to_have_text(
+        "Can't reach the server. These pictures were loaded before. Trying again…"
+    )
+    page.get_by_role("button", name="failed").click()
+    expect(page.locator("#note")).to_have_text(
+        "Can't reach the server. No pictures were loaded before. Trying again…"
+    )
+    page.get_by_role("button", name="all").click()
+    page.locator(".tile", has_text="broken.jpg").click()
+    dialog = page.get_by_role("dialog", name="broken.jpg")
+    expect(dialog).to_contain_text("rejected: expected jpeg")
+    expect(dialog).to_contain_text("Can't reach the server. Trying again…")
+    context.set_offline(False)
+    expect(dialog.get_by_role("heading", name="History")).to_be_visible(timeout=15_000)
+    page.keyboard.press("Escape")
+    expect(page.locator("#note")).to_be_hidden(timeout=15_000)
+    context.close()
+
+
+def test_rejected_pictures_show_their_reason_in_the_gallery(browser: Browser, address: str) -> None:
+    page = browser.new_page()
+    page.goto(address)
+    frame = page.locator(".tile", has_text="broken.jpg").locator(".frame")
+    expect(frame).to_contain_text("found bytes of no known format")
+    page.close()
+
+
+def read_paste(page: Page) -> str:
+    """Return what the clipboard pastes into a text field."""
+    page.evaluate(
+        "document.querySelector('dialog[open]').append(Object.assign("
+        "document.createElement('textarea'), { id: 'paste' }))"
+    )
+    page.locator("#paste").focus()
+    page.keyboard.press("Control+v")
+    return page.locator("#paste").input_value()
+
+
+def test_copy_works_on_an_address_of_the_local_network(browser: Browser, tmp_path: Path) -> None:
+    write_pipeline(tmp_path, RENDITIONS)
+    draw(tmp_path / "inbox" / "good.jpg", 40, 30)
+    port = find_port()
+    server = start_server(tmp_path, port, "--allowed-host", f"{LAN_HOST}:{port}", "--token", TOKEN)
+    try:
+        wait_for(f"http://127.0.0.1:{port}")
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"http://{LAN_HOST}:{port}/?picture=good.jpg")
+        page.get_by_role("textbox").fill(TOKEN)
+        page.keyboard.press("Enter")
+        dialog = page.get_by_role("dialog", name="good.jpg")
+        copy = dialog.get_by_role("button", name="Copy")
+        expect(copy).to_be_visible(timeout=30_000)
+        assert page.evaluate("[isSecureContext, navigator.clipboard === undefined]") == [False, True]
+        text = dialog.get_by_role("group", name="HTML for a web page").inner_text()
+        copy.click()
+        expect(dialog.get_by_role("button", name="Copied")).to_be_visible()
+        assert read_paste(page) == text
+        context.close()
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def test_a_browser_of_2022_shows_and_opens_pictures(browser: Browser, address: str) -> None:
+    context = browser.new_context()
+    context.add_init_script(NEWER_THAN_2022)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    page.locator(".tile", has_text="good.jpg").click()
+    expect(page.get_by_role("dialog").get_by_role("heading", name="History")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("p")
+    expect(page.locator(".cause")).to_have_count(1)
+    page.goto(f"{address}/docs")
+    expect(page.locator("#operations section").first).to_be_visible()
+    assert errors == []
+    context.close()
+
+
+def test_the_style_sheet_needs_no_function_newer_than_2022() -> None:
+    style = (STATIC / "style.css").read_text("utf-8")
+    assert re.findall(r"light-dark\(|color-mix\(|oklch\(|:has\(|@layer|@scope|text-wrap", style) == []
+
+
+def test_the_page_shows_a_changed_pipeline_file_and_an_invalid_one(browser: Browser, tmp_path: Path) -> None:
+    write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 20\n")
+    draw(tmp_path / "inbox" / "photo.jpg", 40, 30)
+    with served(tmp_path) as address:
+        page = browser.new_page()
+        page.goto(f"{address}/?picture=photo.jpg")
+        dialog = page.get_by_role("dialog", name="photo.jpg")
+        expect(dialog).to_contain_text("20×15", timeout=60_000)
+        write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 30\n")
+        expect(dialog).to_contain_text("30×23", timeout=60_000)
+        page.keyboard.press("Escape")
+        banner = page.locator("#held")
+        expect(banner).to_contain_text(
+            "The pipeline file has changed. Its new version applies", timeout=30_000
+        )
+        banner.get_by_role("button", name="OK").click()
+        expect(banner).to_be_hidden()
+        write_pipeline(tmp_path, "[renditions.thumb]\nwidth = -1\n")
+        expect(banner).to_contain_text("the last valid version stays in use", timeout=30_000)
+        expect(banner).to_contain_text("renditions.thumb.width")
+        page.close()

@@ -1,0 +1,87 @@
+"""Many tabs share one connection for events, in a real browser on the real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from commands import draw, write_pipeline
+from web.browser import CHROMIUM, find_port, open_browser, served, start_server, wait_for
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
+
+THUMB = "[renditions.thumb]\nwidth = 20\n"
+TABS = 7
+"""More than the six connections that a browser opens to one server."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context()
+    yield context
+    context.close()
+
+
+def test_seven_tabs_load_show_changes_and_upload(context: BrowserContext, tmp_path: Path) -> None:
+    write_pipeline(tmp_path, THUMB)
+    draw(tmp_path / "photo.jpg", 40, 30)
+    with served(tmp_path) as address:
+        pages = [context.new_page() for _ in range(TABS)]
+        for page in pages:
+            page.goto(address)
+            expect(page.locator("#connection")).to_have_text("live", timeout=30_000)
+        pages[-1].set_input_files("#choose", tmp_path / "photo.jpg")
+        expect(pages[-1].locator("#uploads li.good")).to_have_count(1, timeout=60_000)
+        for page in pages:
+            expect(page.locator(".tile img")).to_have_count(1)
+        pages[0].close()
+        (tmp_path / "inbox" / "photo.jpg").unlink()
+        for page in pages[1:]:
+            expect(page.locator(".tile")).to_have_count(0, timeout=30_000)
+
+
+def test_tabs_without_shared_workers_have_a_stream_of_their_own(
+    context: BrowserContext, tmp_path: Path
+) -> None:
+    write_pipeline(tmp_path, THUMB)
+    context.add_init_script("delete window.SharedWorker")
+    with served(tmp_path) as address:
+        page = context.new_page()
+        page.goto(address)
+        expect(page.locator("#connection")).to_have_text("live", timeout=30_000)
+        draw(tmp_path / "inbox" / "photo.jpg", 40, 30)
+        expect(page.locator(".tile img")).to_have_count(1, timeout=30_000)
+
+
+def test_a_tab_shows_what_happened_while_the_server_was_away(context: BrowserContext, tmp_path: Path) -> None:
+    write_pipeline(tmp_path, THUMB)
+    draw(tmp_path / "inbox" / "before.jpg", 40, 30)
+    port = find_port()
+    address = f"http://127.0.0.1:{port}"
+    first = start_server(tmp_path, port)
+    wait_for(address)
+    page = context.new_page()
+    page.goto(address)
+    expect(page.locator(".tile img")).to_have_count(1, timeout=30_000)
+    expect(page.locator("#connection")).to_have_text("live")
+    first.terminate()
+    first.wait(60)
+    expect(page.locator("#connection")).to_have_text("lost, trying again", timeout=30_000)
+    expect(page.get_by_role("status")).to_contain_text("The connection to the server is lost.")
+    draw(tmp_path / "inbox" / "meanwhile.jpg", 40, 30, seed=2)
+    second = start_server(tmp_path, port)
+    try:
+        expect(page.locator("#connection")).to_have_text("live", timeout=60_000)
+        expect(page.locator(".tile", has_text="meanwhile.jpg")).to_have_count(1, timeout=30_000)
+    finally:
+        second.terminate()
+        second.wait(60)
