@@ -243,13 +243,14 @@ class MemoryCatalog:
     def drop_wishes(self, name: str) -> None:
         self._kept.pop(name, None)
 
-    def keep_notice(self, notice: UnsentNotice) -> None:
+    def keep_notice(self, *notices: UnsentNotice) -> None:
         with self._lock:
-            self._unsent[notice.id] = notice
+            self._unsent |= {notice.id: notice for notice in notices}
 
-    def drop_notice(self, notice: UnsentNotice) -> None:
+    def drop_notice(self, *notices: UnsentNotice) -> None:
         with self._lock:
-            self._unsent.pop(notice.id, None)
+            for notice in notices:
+                self._unsent.pop(notice.id, None)
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
         with self._lock:
