@@ -30,8 +30,9 @@ from renditions.core.binding import Claimant, Start, bind, hold
 from renditions.core.ports import IfAbsent
 from renditions.messages.events import SyncRequest
 from renditions.messages.tick import Tick
+from renditions.model.catalog_place import CatalogPlace
 from renditions.model.original import Original
-from renditions.model.pipeline import CatalogPlace, OutputPlace, Pipeline
+from renditions.model.pipeline import OutputPlace, Pipeline
 from renditions.model.places import S3Place
 from renditions.model.recipe import Rendition
 from renditions.model.record import Output, Record

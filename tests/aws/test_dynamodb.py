@@ -30,9 +30,9 @@ from renditions.core.ports import SameContent, Unreadable
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken, RecordUnreadable, UsageError
 from renditions.imaging.analysis.exif import MAX_CHARACTERS
 from renditions.model.backends import CATALOGS
+from renditions.model.catalog_place import CatalogPlace
 from renditions.model.folding import EXACT, Folding
 from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
-from renditions.model.pipeline import CatalogPlace
 from renditions.model.reason import Reason
 from renditions.model.record import ATTRIBUTES, MOST_EVENTS, MOST_REASON_LENGTH, Event, Output, Record
 from renditions.model.registry import Shared

@@ -12,7 +12,7 @@ import pytest
 from renditions.core.ask import ALLOWED, Ask
 from renditions.core.ports import IfMatch
 from renditions.core.reconcile import Order, sync
-from renditions.model.pipeline import CatalogPlace
+from renditions.model.catalog_place import CatalogPlace
 from renditions.model.recipe import Focus, Rendition
 from renditions.model.wishes import NO_WISHES, Wishes
 from world import World, make_pipeline

@@ -16,7 +16,8 @@ from renditions.core.outcome import MAX_ATTEMPTS
 from renditions.core.process import LEASE_MARGIN
 from renditions.messages.events import Incoming, Message, SyncRequest, decode
 from renditions.model import backends
-from renditions.model.pipeline import CatalogPlace, Limits
+from renditions.model.catalog_place import CatalogPlace
+from renditions.model.pipeline import Limits
 from renditions.pipeline_file import environment as pipeline_environment
 from renditions.serverless import bundled
 from renditions.serverless.gateway import OPEN_FOLDER, OPEN_PATHS

@@ -19,7 +19,8 @@ from renditions.deploy.bundle import find_libraries
 from renditions.errors import PipelineError, UsageError
 from renditions.model import backends
 from renditions.model.backends import CATALOGS, NOTIFIERS, QUEUE, STORES, Backend
-from renditions.model.pipeline import CatalogPlace, Notify, OutputPlace, Pipeline
+from renditions.model.catalog_place import CatalogPlace
+from renditions.model.pipeline import Notify, OutputPlace, Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.registry import resolve
 from renditions.model.source import Source

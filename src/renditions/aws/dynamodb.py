@@ -55,11 +55,11 @@ from renditions.aws.table import (
 from renditions.core.ports import OnUnreadable, Place, SameContent
 from renditions.errors import CatalogFailed, CatalogRefused, UsageError
 from renditions.model.binding import Binding
+from renditions.model.catalog_place import CatalogPlace
 from renditions.model.folding import Folding
 from renditions.model.items import format_time
 from renditions.model.kept import KeptWishes
 from renditions.model.notices import UnsentNotice
-from renditions.model.pipeline import CatalogPlace
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.registry import Shared
 from renditions.model.salvage import read_claims, salvage

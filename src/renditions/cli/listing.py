@@ -14,15 +14,15 @@ from renditions.cli.app import FileOption, JsonOption
 from renditions.cli.completion import complete_name
 from renditions.cli.console import messages
 from renditions.cli.left_out import print_files
-from renditions.cli.opening import find_record, opened
+from renditions.cli.opening import opened
 from renditions.cli.reasons import print_next_attempt
 from renditions.cli.records import print_record, print_records
-from renditions.cli.selecting import insist_on_prefixes, select_files
 from renditions.core.ports import Unreadable
 from renditions.core.selection import Selection
 from renditions.errors import RecordUnreadable, UsageError
 from renditions.model.record import Record, Status
 from renditions.runtime.parts import Parts
+from renditions.runtime.selecting import find_record, insist_on_prefixes, select_files
 
 
 def show(

@@ -14,8 +14,6 @@ import typer
 from renditions.cli.app import chosen_file
 from renditions.cli.console import messages
 from renditions.cli.markup import escape
-from renditions.errors import UsageError
-from renditions.model.record import Record
 from renditions.pipeline_file.reading import load
 from renditions.runtime.parts import Parts, open_parts
 
@@ -61,11 +59,3 @@ def stopping() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def find_record(parts: Parts, name: str) -> Record:
-    """Return the picture's record; raise UsageError if there is none."""
-    record = parts.catalog.get(name)
-    if record is None:
-        raise UsageError(f"there is no record of {name!r}. To see the names, run renditions list")
-    return record

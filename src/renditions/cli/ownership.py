@@ -21,7 +21,6 @@ from renditions.cli.console import messages
 from renditions.cli.markup import escape
 from renditions.cli.opening import opened
 from renditions.cli.questions import ask
-from renditions.cli.selecting import has_record
 from renditions.core.binding import FOLLOWS
 from renditions.core.forget import Reach, Report
 from renditions.core.forget import forget as forget_picture
@@ -33,6 +32,7 @@ from renditions.core.strays import Claims, Stray, delete_stray, list_strays
 from renditions.errors import UsageError
 from renditions.runtime.machine import open_workers
 from renditions.runtime.parts import Parts, now
+from renditions.runtime.selecting import has_record
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Don't ask before deleting.")]
 LEASE = timedelta(minutes=5)

@@ -18,9 +18,9 @@ from renditions.core.binding import Standing
 from renditions.core.outcome import Outcome
 from renditions.core.reconcile import Order
 from renditions.core.summary import Summary
-from renditions.model.pipeline import Pipeline
-from renditions.runtime.machine import open_workers, sync
+from renditions.runtime.machine import open_workers
 from renditions.runtime.parts import Parts
+from renditions.runtime.running import Running, fit
 
 TROUBLE = 1
 HELD = 3
@@ -39,8 +39,7 @@ class Manner:
 
 def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
     """Sync with a progress bar, print the summary, and exit with the matching code."""
-    order = replace(order, ask=replace(order.ask, keeps_undeclared=standing.keeps_undeclared))
-    guard = parts.make_guard(standing, is_attended=manner.is_attended)
+    order = replace(fit(order, parts.pipeline, standing), on_wait=display.print_wait)
     troubles = display.Troubles(parts.pipeline)
     with (
         stopping() as stop,
@@ -53,23 +52,8 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
                 progress.advance(progress.task_ids[0])
             troubles.print(outcome)
 
-        summary = sync(
-            parts,
-            process,
-            guard,
-            workers=manner.workers,
-            stop=stop,
-            on_outcome=tell,
-            order=replace(
-                order,
-                ask=replace(order.ask, rests=_has_receivers(parts.pipeline)),
-                on_wait=display.print_wait,
-            ),
-        )
-    if order.is_full:
-        summary.held += standing.held_renditions
-    if not summary.interrupted:
-        parts.end_run(summary.held if order.is_full else None, is_attended=manner.is_attended)
+        running = Running(parts, standing, process, manner.workers, manner.is_attended)
+        summary = running.sync(order, stop, tell)
     for remark in summary.remarks:
         messages.print(f"[yellow]{escape(remark)}[/]")
     selected = spell_selection(order.selection)
@@ -84,11 +68,6 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
     unsent.print_counts(parts)
     if code := _sync_exit_code(summary, is_strict=manner.is_strict):
         raise typer.Exit(code)
-
-
-def _has_receivers(pipeline: Pipeline) -> bool:
-    """Return whether a notice target other than this command's log gets rejections."""
-    return any(notify.wants("rejected") and notify.to != "log:" for notify in pipeline.notify)
 
 
 def _count_work(parts: Parts, order: Order) -> int | None:

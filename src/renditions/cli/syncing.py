@@ -18,10 +18,9 @@ from renditions.cli.completion import complete_name, complete_rendition
 from renditions.cli.console import messages
 from renditions.cli.left_out import print_counts
 from renditions.cli.markup import escape
-from renditions.cli.opening import find_record, opened
+from renditions.cli.opening import opened
 from renditions.cli.plans import PlanReport
 from renditions.cli.running import HELD, TROUBLE, Manner, run
-from renditions.cli.selecting import select_pictures
 from renditions.core.ask import PLAIN, Ask, Verify
 from renditions.core.binding import FOLLOWS, Start
 from renditions.core.leases import reopen, wish
@@ -30,13 +29,13 @@ from renditions.core.readable import get_readable
 from renditions.core.reconcile import Order
 from renditions.core.selection import Selection
 from renditions.errors import UsageError
-from renditions.model.families import family_of
-from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Focus
 from renditions.model.record import Record, Status
 from renditions.model.salvage import REASON
+from renditions.runtime import selecting
 from renditions.runtime.machine import allow_removals, insist_not_lost
 from renditions.runtime.parts import Parts
+from renditions.runtime.selecting import find_record
 
 TO_DO = 4
 """The exit code of ``plan --exit-code`` if sync would change something."""
@@ -261,8 +260,7 @@ def make_order(
         UsageError: A name or a prefix matches no picture, or a named rendition doesn't exist.
 
     """
-    selection = select_pictures(parts, names, status)
-    order = Order(replace(ask, renditions=_find_renditions(parts.pipeline, renditions)), selection)
+    order = selecting.make_order(parts, names, ask, renditions, status)
     _print_unrequested(parts, order)
     return order
 
@@ -281,21 +279,6 @@ def _print_unrequested(parts: Parts, order: Order) -> None:
                     f"picture. To request it, open {escape(f'/i/{rendition}/{quote(name)}')} at a server of "
                     "renditions serve. To make it for every picture, remove on_demand from the pipeline file."
                 )
-
-
-def _find_renditions(pipeline: Pipeline, names: list[str] | None) -> frozenset[str] | None:
-    """Return the renditions of these names.
-
-    A family's name stands for all of its renditions.
-    """
-    if not names:
-        return None
-    families = {name: family_of(name, recipe) for name, recipe in pipeline.renditions.items()}
-    known = tuple(dict.fromkeys([*families, *families.values()]))
-    for each in names:
-        if each not in known:
-            raise UsageError(f"--rendition: expected one of {', '.join(known)}, found {each!r}")
-    return frozenset(name for name, family in families.items() if name in names or family in names)
 
 
 def _find_undone(parts: Parts, selection: Selection) -> Iterator[Record]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from renditions.core.ports import StoredObject
 from renditions.errors import KeyTaken, NotAccepted, Rejected
 from renditions.model.folding import Folding
 from renditions.model.keys import advise_on_shared_key
@@ -36,6 +35,6 @@ def refuse_own_keys(keys: Mapping[str, str], folding: Folding) -> Rejected:
     raise AssertionError("no two keys are the same")
 
 
-def refuse_size(found: StoredObject, limit_bytes: int) -> NotAccepted:
-    """Return the refusal of an object that is larger than ``[accept] max_bytes``."""
-    return NotAccepted(f"expected at most {limit_bytes:,} bytes, found {found.size_bytes:,}")
+def refuse_size(size_bytes: int, limit_bytes: int) -> NotAccepted:
+    """Return the refusal of a picture that is larger than ``[accept] max_bytes``."""
+    return NotAccepted(f"expected at most {limit_bytes:,} bytes, found {size_bytes:,}")

@@ -135,7 +135,7 @@ class Updater:
         """
         record, difference, found = begun.record, begun.difference, begun.found
         if found.size_bytes > (limit := self.pipeline.accept.max_bytes):
-            refusal = refuse_size(found, limit)
+            refusal = refuse_size(found.size_bytes, limit)
             return self._finish(begun, self._refuse(begun, record, Reason.of(refusal)))
         has_keys = all(map(is_known, (difference.keys or {}).values()))
         to_make = [name for name in difference.make if name not in begun.foreign]

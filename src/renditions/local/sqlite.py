@@ -22,11 +22,11 @@ from renditions.local.kept import FIND_KEPT, LIST_NOTICES, delete_notice, parse_
 from renditions.local.queries import COUNT, LIST, OF_ANY_STATUS, OF_FEW_NAMES, OF_STATUS, SUMS
 from renditions.local.rows import add_totals, parse_record, repair_record, store_record
 from renditions.model.binding import Binding
+from renditions.model.catalog_place import CatalogPlace
 from renditions.model.folding import EXACT, Folding
 from renditions.model.items import format_time
 from renditions.model.kept import KeptWishes
 from renditions.model.notices import UnsentNotice
-from renditions.model.pipeline import CatalogPlace
 from renditions.model.places import parse_catalog
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.registry import Shared

@@ -8,9 +8,10 @@ Each member is a :class:`Rendition` with one width and one format. A member keep
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
+from renditions.errors import UsageError
 from renditions.model.recipe import Rendition
 
 
@@ -27,6 +28,22 @@ def expand(name: str, table: Rendition) -> Mapping[str, Rendition]:
 def family_of(name: str, recipe: Rendition) -> str:
     """Return the name of a rendition's family, or its own name if it has none."""
     return name.removesuffix(_suffix(recipe))
+
+
+def find_members(renditions: Mapping[str, Rendition], names: Iterable[str]) -> frozenset[str]:
+    """Return the renditions of these names.
+
+    A family's name stands for all of its members.
+
+    Raises:
+        UsageError: A name is neither a rendition's nor a family's.
+
+    """
+    families = {name: family_of(name, recipe) for name, recipe in renditions.items()}
+    known, wanted = tuple(dict.fromkeys([*families, *families.values()])), frozenset(names)
+    for each in sorted(wanted - set(known)):
+        raise UsageError(f"there is no rendition {each!r}: expected one of {', '.join(known)}")
+    return frozenset(name for name, family in families.items() if not wanted.isdisjoint((name, family)))
 
 
 def widths_of(name: str, recipe: Rendition) -> Mapping[str, Rendition]:

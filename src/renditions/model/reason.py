@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from renditions.errors import Rejected, RenditionsError
+from renditions.errors import NotAccepted, Rejected, RenditionsError, Undecodable, Unrenderable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,15 @@ class Reason:
     def __str__(self) -> str:
         """Return the text."""
         return self.text
+
+
+REJECTIONS = {kind.code: kind for kind in (Rejected, NotAccepted, Undecodable, Unrenderable)}
+"""The errors that a renderer gives reasons for, by their codes. Others are about stores or other pictures."""
+
+
+def to_rejection(reason: Reason) -> Rejected:
+    """Return the error that a renderer's reason describes."""
+    return REJECTIONS.get(reason.code, Rejected)(reason.text)
 
 
 def common_code(reasons: Iterable[Reason]) -> str:

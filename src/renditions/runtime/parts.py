@@ -355,7 +355,7 @@ def open_parts(
         yield Parts(
             pipeline,
             directory,
-            source=_open_source(pipeline, directory, shared),
+            source=open_source(pipeline, directory, shared),
             output=place,
             catalog=opened,
             notifiers={
@@ -369,7 +369,8 @@ def open_parts(
         )
 
 
-def _open_source(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
+def open_source(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
+    """Open the pipeline's source alone."""
     source, *_ = find_declared(pipeline)
     store: Store = _load_opener(source)(parse_store(source.url, directory), pipeline.source, shared)
     return ReadOnlyStore(store) if pipeline.source.read_only else store

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from renditions.errors import Failed, NotAccepted, Rejected, Undecodable, Unrenderable
+from renditions.errors import Failed
 from renditions.local.workers.confine import LayerState
 from renditions.local.workers.strict import MOST_CHARACTERS, read
 from renditions.local.workers.wire import MalformedError
@@ -22,14 +22,10 @@ from renditions.model.hidden import reveal
 from renditions.model.original import Original
 from renditions.model.pipeline import Accept, Analyze, Limits
 from renditions.model.plain import from_plain, to_plain
-from renditions.model.reason import Reason
+from renditions.model.reason import REJECTIONS, Reason
 from renditions.model.recipe import Rendition
-from renditions.model.rendering import Rendered, Rendering
+from renditions.model.rendering import Measured, Rendered, Rendering
 from renditions.model.warning import MOST_TEXT, MOST_WARNINGS, WARNINGS, PictureWarning
-
-_CODES = {kind.code for kind in (Rejected, NotAccepted, Undecodable, Unrenderable)}
-"""The codes of the reasons that a renderer gives. Others are about stores or other pictures."""
-
 
 _MOST_FORMAT = 40
 """The longest name of a format."""
@@ -105,6 +101,7 @@ class _File:
     format: str
     width: int | None
     height: int | None
+    measured: Measured | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +131,7 @@ def encode_rendering(rendering: Rendering) -> tuple[Any, list[bytes]]:
     made = rendering.made.items()
     answer = _Made(
         rendering.original,
-        {name: _File(each.format, each.width, each.height) for name, each in made},
+        {name: _File(each.format, each.width, each.height, each.measured) for name, each in made},
         {name: _shorten(why) for name, why in rendering.errors.items()},
         rendering.stand_ins,
         rendering.rejected and _shorten(rendering.rejected),
@@ -187,12 +184,12 @@ def decode_answer(content: Any, parts: list[bytes], picture: bytes, job: Job) ->
     _check_original(answer, picture)
     _check(len(parts) == len(answer.made), "a file for each rendition")
     reasons = [*answer.errors.values(), *([answer.rejected] if answer.rejected else [])]
-    _check(all(why.code in _CODES for why in reasons), "reasons of a renderer")
+    _check(all(why.code in REJECTIONS for why in reasons), "reasons of a renderer")
     _check(len(answer.warnings) <= MOST_WARNINGS, "few warnings")
     _check(all(_is_warning(warning) for warning in answer.warnings), "known warnings")
     _check_renditions(answer, job.recipes)
     made = {
-        name: Rendered(part, each.format, each.width, each.height)
+        name: Rendered(part, each.format, each.width, each.height, each.measured)
         for (name, each), part in zip(answer.made.items(), parts, strict=True)
     }
     return Rendering(

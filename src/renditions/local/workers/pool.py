@@ -30,6 +30,9 @@ from renditions.model.rendering import Rendering
 RENDER = "renditions.imaging.whole:render"
 """The function that workers call, by name, so that only they import it."""
 
+RENDER_MEASURED = "renditions.imaging.whole:render_measured"
+"""The function for trials."""
+
 START_SECONDS = 60.0
 """How long a new worker may take to start; this doesn't count towards a picture's limit."""
 
@@ -166,6 +169,14 @@ class RenderPool:
             for worker in self._living:
                 worker.kill()
         self.close()
+
+    def abandon(self) -> None:
+        """Close this process's copies of the workers' handles, after a fork.
+
+        The parent still uses the workers. They must end with the parent, also if this process lives longer.
+        """
+        for worker in self._living:
+            worker.abandon()
 
     def __enter__(self) -> Self:
         return self

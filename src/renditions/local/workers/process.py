@@ -128,6 +128,16 @@ class WorkerProcess:
         """Kill the process at once; any thread may."""
         self._process.kill()
 
+    def abandon(self) -> None:
+        """Close the handles in a forked copy of this process.
+
+        The worker isn't the copy's child.
+        """
+        self._socket.close()
+        assert self._process.stdin  # noqa: S101 - the process was started with one
+        self._process.stdin.close()
+        self._process.returncode = 0  # so that Python never waits for it here
+
     def end(self, wait_seconds: float) -> None:
         """Close the worker's input, which ends it; kill it after ``wait_seconds``."""
         self._socket.close()

@@ -1,20 +1,57 @@
-"""Turn the names and prefixes of a command line into a selection.
+"""Turn names and prefixes that a caller gives into the order of a run.
 
-Names and prefixes that match nothing are refused.
+Names, prefixes and renditions that match nothing are refused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
+from renditions.core.ask import PLAIN, Ask
 from renditions.core.left_out import find_no_file, why_no_file
 from renditions.core.ports import Store, Unreadable
+from renditions.core.reconcile import Order
 from renditions.core.selection import Selection
 from renditions.core.verify import find
 from renditions.errors import KeyRefused, RecordUnreadable, StoreFailed, UsageError
-from renditions.model.record import Status
+from renditions.model.families import find_members
+from renditions.model.pipeline import Pipeline
+from renditions.model.record import Record, Status
 from renditions.runtime.parts import Parts
 
 
-def select_pictures(parts: Parts, names: list[str] | None, status: Status | None = None) -> Selection:
+def make_order(
+    parts: Parts,
+    names: Iterable[str] | None,
+    ask: Ask = PLAIN,
+    renditions: Iterable[str] | None = None,
+    status: Status | None = None,
+) -> Order:
+    """Return the order that a caller's names describe.
+
+    Raises:
+        UsageError: A name or a prefix matches no picture, or a named rendition doesn't exist.
+
+    """
+    selection = select_pictures(parts, names, status)
+    return Order(replace(ask, renditions=find_renditions(parts.pipeline, renditions)), selection)
+
+
+def find_renditions(pipeline: Pipeline, names: Iterable[str] | None) -> frozenset[str] | None:
+    """Return the renditions of these names; None without names.
+
+    A family's name stands for all of its renditions.
+
+    Raises:
+        UsageError: The pipeline declares no rendition and no family of such a name.
+
+    """
+    wanted = tuple(names or ())
+    return find_members(pipeline.renditions, wanted) if wanted else None
+
+
+def select_pictures(parts: Parts, names: Iterable[str] | None, status: Status | None = None) -> Selection:
     """Return a selection of pictures in the source or in the catalog.
 
     Raises:
@@ -61,6 +98,14 @@ def select_files(parts: Parts, names: list[str] | None) -> Selection:
             raise UsageError(f"there is no file {name!r} in the source. Check the name")
     insist_on_prefixes(parts, selection)
     return selection
+
+
+def find_record(parts: Parts, name: str) -> Record:
+    """Return the picture's record; raise UsageError if there is none."""
+    record = parts.catalog.get(name)
+    if record is None:
+        raise UsageError(f"there is no record of {name!r}. To see the names, run renditions list")
+    return record
 
 
 def has_record(parts: Parts, name: str) -> bool:

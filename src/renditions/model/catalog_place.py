@@ -1,0 +1,27 @@
+"""The ``[catalog]`` of a pipeline file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from renditions.model.backends import CATALOGS, spell_forms
+from renditions.model.fields import CatalogKey, CatalogUrl, Default, SecondsOrNone
+
+_FORMS = f"Where: {spell_forms(CATALOGS)}. A file is relative to this one."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogPlace:
+    """The catalog of the records."""
+
+    store: Annotated[CatalogUrl, _FORMS] = "sqlite:renditions.db"
+    key: Annotated[
+        CatalogKey, "The attribute that holds the picture's name in each record: the partition key."
+    ] = "image_name"
+    keep_wishes: Annotated[
+        SecondsOrNone,
+        Default("30 d"),
+        "How long the focus and the demanded renditions of a removed picture are kept. They return with a "
+        'picture of the same name or content. "0 s" keeps none.',
+    ] = 30 * 86_400.0

@@ -1,0 +1,61 @@
+"""One run over the pictures of a source: a sync, and what must follow it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from renditions.core.binding import Standing
+from renditions.core.outcome import Outcome
+from renditions.core.process import Process
+from renditions.core.reconcile import Order
+from renditions.core.summary import Summary
+from renditions.model.pipeline import Pipeline
+from renditions.runtime.machine import sync
+from renditions.runtime.parts import Parts
+
+
+@dataclass(frozen=True)
+class Running:
+    """A pipeline's parts with the worker processes that process its pictures."""
+
+    parts: Parts
+    standing: Standing
+    process: Process
+    workers: int
+    is_attended: bool
+
+    def sync(self, order: Order, stop: threading.Event, on_outcome: Callable[[Outcome], None]) -> Summary:
+        """Sync by this order, store what was held back, and send due notices.
+
+        Raises:
+            CatalogLost: Most outputs exist but have no record in the catalog.
+
+        """
+        order = fit(order, self.parts.pipeline, self.standing)
+        summary = sync(
+            self.parts,
+            self.process,
+            self.parts.make_guard(self.standing, is_attended=self.is_attended),
+            workers=self.workers,
+            stop=stop,
+            on_outcome=on_outcome,
+            order=order,
+        )
+        if order.is_full:
+            summary.held += self.standing.held_renditions
+        if not summary.interrupted:
+            self.parts.end_run(summary.held if order.is_full else None, is_attended=self.is_attended)
+        return summary
+
+
+def fit(order: Order, pipeline: Pipeline, standing: Standing) -> Order:
+    """Return the order with what the catalog's binding and notice targets decide."""
+    ask = replace(order.ask, keeps_undeclared=standing.keeps_undeclared, rests=_has_receivers(pipeline))
+    return replace(order, ask=ask)
+
+
+def _has_receivers(pipeline: Pipeline) -> bool:
+    """Return whether a notice target other than this process's log gets rejections."""
+    return any(notify.wants("rejected") and notify.to != "log:" for notify in pipeline.notify)
