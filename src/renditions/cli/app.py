@@ -48,6 +48,8 @@ COMMANDS: Mapping[str, str] = {
     "dlq": "renditions.cli.dead_letter_queue:commands",
     "sign": "renditions.cli.signing:sign",
     "status": "renditions.cli.status:status",
+    "try": "renditions.cli.trying:try_recipes",
+    "manifest": "renditions.cli.manifest:manifest",
 }
 """Each command's function, or its group of commands, in the order of the help."""
 

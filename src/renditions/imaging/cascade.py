@@ -8,6 +8,7 @@ scale. Each rendition is cut to its box and padded on its own.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -19,6 +20,7 @@ from renditions.imaging.colour import Kept
 from renditions.imaging.decode import Frames, decode_animation, decode_still, resize
 from renditions.imaging.encode import encode, encode_near, stack
 from renditions.imaging.geometry import Rectangle, Size, region_of, rescaled
+from renditions.imaging.measure import measure
 from renditions.imaging.memory import Memory, check_memory
 from renditions.imaging.original import smaller
 from renditions.imaging.probe import Header, keeps_animation
@@ -141,6 +143,7 @@ def _make_from(
     levels = [base]
     for task in sorted(tasks, key=lambda task: -_area(task.plan.resized)):
         try:
+            started = time.perf_counter()
             with translated(Unrenderable, "the picture can't be resized"):
                 level = _find_level(levels, task)
                 picture = Frames(walk(level, task), task.plan.output, level.timing, dpi=_dpi_of(task))
@@ -148,7 +151,7 @@ def _make_from(
             pages[task.page.page] = picture
             if len(pages) == len(task.pages):
                 del finished[task.name]
-                made[task.name] = _encode([pages[page] for page in task.pages], task)
+                made[task.name] = _encode([pages[page] for page in task.pages], task, started)
         except Unrenderable as error:
             errors[task.name] = Reason.of(error)
 
@@ -174,12 +177,14 @@ def _find_level(levels: list[Frames], task: Task) -> Frames:
     return level
 
 
-def _encode(pages: Sequence[Frames], task: Task) -> Rendered:
+def _encode(pages: Sequence[Frames], task: Task, started: float) -> Rendered:
+    """Return the finished rendition; ``started`` is when its work began."""
     content, quality = _build_as_declared(pages, task)
     limit = task.recipe.max_bytes
     if limit is not None and len(content) > limit:
-        content = _fit(pages, task, quality, len(content))
-    return Rendered(content, task.format, pages[0].size.width, pages[0].size.height)
+        content, quality = _fit(pages, task, quality, len(content))
+    made = Rendered(content, task.format, pages[0].size.width, pages[0].size.height)
+    return measure(made, pages, None if task.recipe.lossless else quality, started)
 
 
 def _build_as_declared(pages: Sequence[Frames], task: Task) -> tuple[bytes, int | None]:
@@ -219,20 +224,20 @@ def _dpi_of(task: Task) -> float | None:
     return page.dpi * task.plan.resized.width / rescaled(task.region, page.grid, page.displayed).width
 
 
-def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) -> bytes:
-    """Return the file of the best quality that has at most ``max_bytes``.
+def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) -> tuple[bytes, int]:
+    """Return the best file that has at most ``max_bytes``, and its quality.
 
     The best quality is below ``declared``. This function finds it by bisection, since a lower quality hardly
     ever makes a larger file. The returned file never exceeds ``max_bytes``.
     """
     limit = task.recipe.max_bytes or found
-    best = None
+    best: tuple[bytes, int] | None = None
     low, high = 1, (declared or 1) - 1
     while low <= high:
         quality = (low + high) // 2
         content = _build(pages, task, quality)
         if len(content) <= limit:
-            best, low = content, quality + 1
+            best, low = (content, quality), quality + 1
         else:
             found, high = min(found, len(content)), quality - 1
     if best is None:

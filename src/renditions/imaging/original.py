@@ -16,7 +16,7 @@ from renditions.imaging.tasks import Task
 from renditions.imaging.warn import has_warned
 from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 from renditions.model.recipe import Rendition
-from renditions.model.rendering import Rendered
+from renditions.model.rendering import Measured, Rendered
 
 _HELD_BY_A_COPY = (
     "key", "format", "formats", "width", "widths", "height", "fit", "gravity", "background", "enlarge",
@@ -38,7 +38,11 @@ def smaller(made: Rendered, content: bytes, header: Header, task: Task) -> Rende
         keeps_metadata=task.recipe.metadata == "all",
         keeps_profile=task.recipe.profile == "keep" and not has_warned("profile-ignored"),
     )
-    return replace(made, content=copy) if copy and len(copy) < len(made.content) else made
+    return (
+        replace(made, content=copy, measured=_of_copy(made))
+        if copy and len(copy) < len(made.content)
+        else made
+    )
 
 
 def _can_stand(header: Header, task: Task) -> bool:
@@ -58,3 +62,8 @@ def _can_stand(header: Header, task: Task) -> bool:
             if field not in _HELD_BY_A_COPY
         )
     )
+
+
+def _of_copy(made: Rendered) -> Measured | None:
+    """Return what was measured, without what was true only of the encoded file."""
+    return replace(made.measured, quality=None, score=None) if made.measured else None

@@ -6,19 +6,28 @@ each worker would compile the modules again. Only extras are still imported when
 """
 
 import os
+from typing import Any
 
 # libvips would decode a picture of more than 100 MB to a temporary file if its pixels aren't used in order.
 os.environ["VIPS_DISC_THRESHOLD"] = "1000g"
 
 from renditions.imaging import cascade, decode
 from renditions.imaging.analysis import analyze
+from renditions.imaging.measure import measuring
 from renditions.imaging.registry import find_code
 from renditions.imaging.render import render
 from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
+from renditions.model.rendering import Rendering
 
-__all__ = ["analyze", "cascade", "decode", "render"]
+__all__ = ["analyze", "cascade", "decode", "render", "render_measured"]
 
 for _source in SOURCE_FORMATS.values():
     find_code(_source.decoder)
 for _output in OUTPUT_FORMATS.values():
     find_code(_output.encoder)
+
+
+def render_measured(*arguments: Any, **options: Any) -> Rendering:
+    """Render as :func:`render` does, and measure each rendition."""
+    with measuring():
+        return render(*arguments, **options)

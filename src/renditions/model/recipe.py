@@ -52,6 +52,12 @@ FamilyFormat = Annotated[
 NOT_OF_THE_BYTES = ("key", "on_demand", "widths", "formats")
 """The fields of a rendition that don't affect its content."""
 
+OF_THE_ENCODER = (
+    "quality", "target", "effort", "lossless", "metadata", "progressive", "chroma", "palette", "dpi",
+    "page_size", "data_uri", "max_bytes", "skip_if_larger",
+)  # fmt: skip
+"""The fields that change how the finished pixels are written, and not the pixels."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watermark:

@@ -20,6 +20,23 @@ class Rendered:
     width: int | None = None
     """The width of one frame or page in pixels; None if the renderer didn't read the pixels."""
     height: int | None = None
+    measured: Measured | None = None
+    """What a trial measured; None in a run that only makes files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a trial measures of a finished rendition."""
+
+    seconds: float
+    """How long resizing and encoding took. The first rendition of a picture includes decoding it."""
+    quality: int | None = None
+    """The quality of the encoder; None for a format or a recipe without one."""
+    score: float | None = None
+    """How similar the file looks to the pixels before encoding, as ``quality = "auto"`` scores it.
+
+    100 is identical. None if the file isn't a single still picture.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -20,6 +20,7 @@ import msgspec
 from renditions.errors import PipelineError, Problem, UsageError
 from renditions.model.fields import Attachment, Glob, MostBytes, RangeOr, Template, matches, unwrap
 from renditions.model.pipeline import Accept, Pipeline
+from renditions.model.recipe import Rendition
 from renditions.pipeline_file.checks import (
     explain_template,
     find_accept_problems,
@@ -111,6 +112,44 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
         raise PipelineError(file, reader.sort_problems())
     warnings = dict.fromkeys((*find_source_warnings(pipeline.source), *find_warnings(pipeline)))
     return LoadedPipeline(pipeline, directory, Path(file).name, tuple(warnings))
+
+
+def check_recipes(data: Mapping[str, Any], directory: Path) -> Mapping[str, Rendition]:
+    """Check the ``[renditions]`` of a file alone, and return the renditions.
+
+    Raises:
+        PipelineError: The renditions have problems. The error lists all of them.
+
+    """
+    reader = _Reader(directory)
+    hint = get_type_hints(Pipeline, include_extras=True)["renditions"]
+    tables = reader.read(hint, data, "renditions") or {}
+    reader.problems += find_family_problems(tables, data)
+    renditions = expand_families(tables)
+    for name, rendition in renditions.items():
+        reader.problems += find_rendition_problems(name, rendition)
+    if reader.problems:
+        raise PipelineError("recipes", reader.sort_problems())
+    return renditions
+
+
+def change_recipe(name: str, recipe: Rendition, changes: Mapping[str, Any], directory: Path) -> Rendition:
+    """Return a rendition's recipe with other values of some fields.
+
+    A member of a family stands alone then.
+
+    Raises:
+        PipelineError: The values, or the changed recipe, have problems.
+
+    """
+    reader = _Reader(directory)
+    values = reader.read_fields(Rendition, changes, f"renditions.{name}")
+    changed = replace(recipe, **({"widths": (), "formats": ()} | values))
+    if not reader.problems:
+        reader.problems += find_rendition_problems(name, changed)
+    if reader.problems:
+        raise PipelineError("recipes", reader.sort_problems())
+    return changed
 
 
 class _Reader:

@@ -40,7 +40,7 @@ class Likeness:
 
     def __init__(self, original: Any) -> None:
         """Prepare the comparison with this 8-bit image."""
-        self._original = _planes(original).copy_memory()
+        self._original = planes_of(original)
         self._masks = [_mask(scaled).copy_memory() for scaled in _scaled(self._original)]
 
     def score(self, image: Any) -> float:
@@ -48,12 +48,21 @@ class Likeness:
 
         100 is identical, 0 or less is very different.
         """
-        difference = (_planes(image) - self._original).copy_memory()
+        return self.score_planes(_planes(image))
+
+    def score_planes(self, planes: Any) -> float:
+        """Return how similar an image is, by its :func:`planes_of`."""
+        difference = (planes - self._original).copy_memory()
         distance = sum(
             _pooled(_shrunk(scaled * scaled, _WINDOW) / mask)
             for scaled, mask in zip(_scaled(difference), self._masks, strict=True)
         )
         return 100 - _SCORE_LOSS * math.sqrt(distance)
+
+
+def planes_of(image: Any) -> Any:
+    """Return what a comparison needs of an image, computed."""
+    return _planes(image).copy_memory()
 
 
 def _planes(image: Any) -> Any:

@@ -1,0 +1,185 @@
+"""The command that tries recipes on pictures, and changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from renditions.cli import display
+from renditions.cli.app import FileOption, JsonOption, chosen_file
+from renditions.cli.console import messages
+from renditions.cli.markup import escape
+from renditions.cli.running import TROUBLE
+from renditions.cli.syncing import RenditionOption
+from renditions.core.ports import Renderer
+from renditions.errors import Failed, Rejected, UsageError
+from renditions.pipeline_file.reading import load
+from renditions.runtime.alone import Recipes
+from renditions.runtime.trial import (
+    Panel,
+    Tried,
+    change,
+    draw_details,
+    open_trial,
+    parse_comparison,
+    parse_setting,
+    try_picture,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What to try: for each setting its recipes, and the folder for files."""
+
+    render: Renderer
+    settings: Mapping[str, Recipes]
+    field: str
+    """The field that settings compare; empty if there is one setting."""
+    folder: Path | None
+
+
+def try_recipes(  # noqa: PLR0913 - one for each option
+    context: typer.Context,
+    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE…", help="Files of pictures.")],
+    file: FileOption = None,
+    rendition: RenditionOption = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="FIELD=VALUE", help="Use another value for a field; repeat it for more."
+        ),
+    ] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD=VALUE,VALUE…", help="Try each of these values, and show details side by side."
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write the files into this folder.")
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Render pictures with the pipeline's recipes, and measure the results.
+
+    This uses no source, output store or catalog, and changes nothing in them.
+    """
+    twice = [name for name, count in Counter(each.name for each in pictures).items() if count > 1]
+    if folder and twice:
+        raise UsageError(
+            f"two pictures are named {twice[0]!r}, so one would replace the other's files in {folder}. Try "
+            "them one after the other, with two folders"
+        )
+    loaded = load(chosen_file(context, file), os.environ)
+    for warning in loaded.warnings:
+        messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
+    recipes = Recipes.of(loaded).choose(rendition)
+    recipes = change(recipes, dict(parse_setting(each) for each in changes or ()), loaded.directory)
+    field, values = parse_comparison(compare) if compare else ("", {})
+    settings = {
+        f"{field}={each}": change(recipes, {field: values[each]}, loaded.directory) for each in values
+    }
+    with open_trial(recipes.limits) as render:
+        trial = _Trial(render, settings or {"": recipes}, field, folder)
+        tried = [each for picture in pictures for each in _try(trial, picture)]
+    if as_json:
+        display.print_json([each.to_item() for each in tried])
+    else:
+        _print_table(tried)
+    if compare and not folder:
+        messages.print("To see details side by side, and to keep the files, add -o DIR")
+    if any(each.reason for each in tried):
+        raise typer.Exit(TROUBLE)
+
+
+def _try(trial: _Trial, picture: Path) -> list[Tried]:
+    """Try all settings on one picture, write the files, and return the results."""
+    try:
+        tried, warnings = try_picture(trial.render, picture, trial.settings)
+    except (Rejected, Failed) as error:
+        return [Tried(picture.name, "", reason=str(error))]
+    for warning in warnings:
+        messages.print(f"[yellow]warning:[/] {escape(picture.name)}: {escape(str(warning))}")
+    if trial.folder:
+        folder = trial.folder / picture.name
+        for each in tried:
+            if each.made:
+                _write(folder / each.file_name(), each.made.content)
+        if trial.field:
+            _draw_comparisons(trial, picture, tried, folder)
+    return tried
+
+
+def _draw_comparisons(trial: _Trial, picture: Path, tried: Sequence[Tried], folder: Path) -> None:
+    recipes = next(iter(trial.settings.values()))
+    for name, recipe in recipes.renditions.items():
+        own = [each for each in tried if each.rendition == name and each.made]
+        panels = [Panel(_describe(each), each.made) for each in own if each.made]
+        details = draw_details(trial.render, picture.read_bytes(), recipe, panels) if panels else None
+        if details is None:
+            messages.print(f"{escape(name)}: these files can't be shown side by side")
+            continue
+        path = folder / f"{name}.{trial.field}.png"
+        _write(path, details)
+        messages.print(f"Details side by side: {escape(str(path))}")
+
+
+def _describe(tried: Tried) -> str:
+    """Return the label of a detail."""
+    size = display.format_bytes(len(tried.made.content)) if tried.made else ""
+    score = tried.made.measured.score if tried.made and tried.made.measured else None
+    return ", ".join(filter(None, (tried.setting, size, "" if score is None else f"score {score:g}")))
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"can't write {path}: {error.strerror}. Choose another folder with -o") from error
+
+
+def _print_table(tried: Sequence[Tried]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    has_settings = any(each.setting for each in tried)
+    table.add_column("picture", overflow="fold")
+    table.add_column("rendition", overflow="fold")
+    if has_settings:
+        table.add_column("setting", overflow="fold")
+    table.add_column("format")
+    for heading in ("dimensions", "size", "quality", "score", "time"):
+        table.add_column(heading, justify="right")
+    for each in tried:
+        setting = [escape(each.setting)] if has_settings else []
+        table.add_row(escape(each.picture), escape(each.rendition), *setting, *_cells_of(each))
+    display.make_data_console().print(table)
+    for each in tried:
+        if each.reason:
+            what = " ".join(filter(None, (each.picture, each.rendition, each.setting)))
+            messages.print(f"[red]rejected[/] {escape(what)}: {escape(each.reason)}")
+
+
+def _cells_of(tried: Tried) -> tuple[str, ...]:
+    made = tried.made
+    if made is None:
+        return ("[red]rejected[/]",)
+    measured = made.measured
+    quality = "" if measured is None or measured.quality is None else str(measured.quality)
+    score = "" if measured is None or measured.score is None else f"{measured.score:.1f}"
+    time = f"{1000 * measured.seconds:,.0f} ms" if measured else ""
+    return (
+        made.format,
+        display.format_sides(made),
+        display.format_bytes(len(made.content)),
+        quality,
+        score,
+        time,
+    )

@@ -1,0 +1,213 @@
+"""``renditions try``: recipes on one picture, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from commands import draw, run, write_pipeline
+from renditions.local.workers.pool import RenderPool
+from renditions.model.pipeline import NO_ANALYSIS, Accept, Limits
+from renditions.model.recipe import Rendition
+from renditions.runtime.trial import open_trial
+
+RENDITIONS = """
+[renditions.thumb]
+width = 200
+[renditions.best]
+width = 200
+format = "webp"
+quality = "auto"
+[renditions.photo]
+widths = [160, 640]
+formats = ["avif", "jpeg"]
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    write_pipeline(tmp_path, RENDITIONS)
+    draw(tmp_path / "inbox" / "a.jpg", 640, 480)
+    return tmp_path
+
+
+def state_of(folder: Path) -> dict[str, tuple[str, int]]:
+    """Return the hash and the time of each file and folder."""
+    return {
+        path.relative_to(folder).as_posix(): (
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+            path.stat().st_mtime_ns,
+        )
+        for path in folder.rglob("*")
+    }
+
+
+def test_try_writes_the_bytes_that_sync_writes(site: Path) -> None:
+    assert run(site, "try", "inbox/a.jpg", "-o", "tried").code == 0
+    assert run(site, "sync").code == 0
+    made = {path.name: path.read_bytes() for path in (site / "processed" / "a.jpg").iterdir()}
+    assert {path.name: path.read_bytes() for path in (site / "tried" / "a.jpg").iterdir()} == made
+    assert len(made) == 6
+
+
+def test_try_of_a_changed_recipe_writes_what_sync_writes_after_the_change(site: Path) -> None:
+    assert run(site, "sync").code == 0
+    tried = run(site, "try", "inbox/a.jpg", "--rendition", "thumb", "--set", "quality=40", "-o", "tried")
+    assert tried.code == 0
+    write_pipeline(site, RENDITIONS.replace("width = 200", "width = 200\nquality = 40", 1))
+    assert run(site, "sync").code == 0
+    sync = (site / "processed" / "a.jpg" / "thumb.jpg").read_bytes()
+    assert (site / "tried" / "a.jpg" / "thumb.jpg").read_bytes() == sync
+
+
+def test_try_changes_nothing_on_disk(site: Path) -> None:
+    before = state_of(site)
+    assert run(site, "try", "inbox/a.jpg", "--compare", "quality=40,80", "--rendition", "thumb").code == 0
+    assert state_of(site) == before
+    assert run(site, "try", "inbox/a.jpg", "--rendition", "thumb", "-o", "tried").code == 0
+    after = state_of(site)
+    assert set(after) - set(before) == {"tried", "tried/a.jpg", "tried/a.jpg/thumb.jpg"}
+    assert before.items() <= after.items()
+
+
+def test_try_needs_no_source_and_no_catalog(site: Path) -> None:
+    """Neither the folder of the source nor that of the catalog is there."""
+    picture = site / "a.jpg"
+    (site / "inbox" / "a.jpg").rename(picture)
+    (site / "inbox").rmdir()
+    file = site / "renditions.toml"
+    file.write_text(file.read_text() + '[catalog]\nstore = "sqlite:/nowhere/at/all.db"\n')
+    assert run(site, "try", "a.jpg").code == 0
+    assert not (site / "inbox").exists()
+
+
+def test_the_table_shows_what_was_measured(site: Path) -> None:
+    items = run(site, "try", "inbox/a.jpg", "--json").data
+    by_name = {item["rendition"]: item for item in items}
+    assert list(by_name) == [
+        "thumb", "best", "photo-160-avif", "photo-160-jpeg", "photo-640-avif", "photo-640-jpeg",
+    ]  # fmt: skip
+    thumb = by_name["thumb"]
+    assert (thumb["width"], thumb["height"], thumb["format"], thumb["quality"]) == (200, 150, "jpeg", 82)
+    assert all(0 < item["score"] <= 100 for item in items)
+    assert all(0 <= item["seconds"] < 60 for item in items)
+    assert by_name["best"]["score"] >= 80, "the search reached its target"
+    assert 1 <= by_name["best"]["quality"] < 100
+    table = run(site, "try", "inbox/a.jpg").out
+    assert table.splitlines()[0].split() == [
+        "picture", "rendition", "format", "dimensions", "size", "quality", "score", "time",
+    ]  # fmt: skip
+    assert "200×150" in table
+
+
+def test_the_score_is_the_one_of_the_search(site: Path) -> None:
+    """The search ends at the lowest quality with a score of at least the target."""
+    tried = run(site, "try", "inbox/a.jpg", "--rendition", "best", "--set", "target=90", "--json").data[0]
+    lower = f"quality={tried['quality'] - 4}"
+    below = run(site, "try", "inbox/a.jpg", "--rendition", "best", "--set", lower, "--json").data[0]
+    assert tried["score"] >= 90 > below["score"]
+
+
+def test_a_comparison_has_a_table_and_one_picture(site: Path) -> None:
+    ended = run(
+        site, "try", "inbox/a.jpg", "--rendition", "thumb", "--compare", "quality=10,50,90", "-o", "tried"
+    )
+    assert ended.code == 0
+    rows = [line.split() for line in ended.out.splitlines()[1:]]
+    assert [row[2] for row in rows] == ["quality=10", "quality=50", "quality=90"]
+    assert "tried/a.jpg/thumb.quality.png" in ended.err
+    files = {path.name for path in (site / "tried" / "a.jpg").iterdir()}
+    assert files == {
+        "thumb.quality-10.jpg", "thumb.quality-50.jpg", "thumb.quality-90.jpg", "thumb.quality.png",
+    }  # fmt: skip
+    with Image.open(site / "tried" / "a.jpg" / "thumb.quality.png") as sheet:
+        assert sheet.size[0] > 4 * 200, "the pixels before encoding, and three files"
+        own = Image.open(io.BytesIO((site / "tried" / "a.jpg" / "thumb.quality-10.jpg").read_bytes()))
+        left = 12 + 200 + 12
+        shown = sheet.convert("RGB").crop((left, 12, left + 200, 12 + 150))
+        assert np.abs(np.asarray(shown, int) - np.asarray(own.convert("RGB"), int)).max() <= 8
+
+
+@pytest.mark.parametrize("comparison", ["format=webp,avif,png", "width=100,2000", "effort=0,6"])
+def test_any_field_can_be_compared(site: Path, comparison: str) -> None:
+    rendition = "best" if "effort" in comparison else "thumb"
+    ended = run(
+        site, "try", "inbox/a.jpg", "--rendition", rendition, "--compare", comparison, "-o", "tried", "--json"
+    )
+    assert ended.code == 0, ended.err
+    field, _, values = comparison.partition("=")
+    assert [item["setting"] for item in ended.data] == [f"{field}={each}" for each in values.split(",")]
+    assert (site / "tried" / "a.jpg" / f"{rendition}.{field}.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "quality"], "expected a field and its value, such as --set quality=60, found 'quality'"),
+        (["--set", "quality=loud"], "renditions.thumb.quality: expected"),
+        (["--set", "qualty=50"], "did you mean 'quality'?"),
+        (["--set", "key=x"], "key changes no byte of a rendition"),
+        (["--compare", "quality=50"], "expected a field with at least two values"),
+        (["--rendition", "big"], "there is no rendition 'big'"),
+    ],
+)
+def test_wrong_usage_says_what_is_wrong(site: Path, arguments: list[str], message: str) -> None:
+    ended = run(site, "try", "inbox/a.jpg", *arguments)
+    assert ended.code == 2
+    assert message in " ".join(ended.err.split())
+
+
+def test_two_pictures_of_one_name_cannot_share_a_folder(site: Path) -> None:
+    draw(site / "inbox" / "more" / "a.jpg")
+    assert run(site, "try", "inbox/a.jpg", "inbox/more/a.jpg").code == 0
+    ended = run(site, "try", "inbox/a.jpg", "inbox/more/a.jpg", "-o", "tried")
+    assert ended.code == 2
+    assert "two pictures are named 'a.jpg'" in ended.err
+
+
+def test_a_rejected_picture_is_reported_beside_the_others(site: Path) -> None:
+    (site / "bad.jpg").write_bytes(b"no picture")
+    ended = run(site, "try", "bad.jpg", "inbox/a.jpg", "--rendition", "thumb", "--json")
+    assert ended.code == 1
+    bad, good = ended.data
+    assert bad["reason"].startswith("expected jpeg")
+    assert good["width"] == 200
+    assert "rejected bad.jpg: expected jpeg" in run(site, "try", "bad.jpg").err
+
+
+def test_a_missing_file_is_wrong_usage(site: Path) -> None:
+    ended = run(site, "try", "none.jpg")
+    assert ended.code == 2
+    assert "can't read 'none.jpg': No such file or directory" in ended.err
+
+
+def test_a_rendition_that_cannot_be_made_has_its_reason(site: Path) -> None:
+    ended = run(site, "try", "inbox/a.jpg", "--rendition", "thumb", "--set", "max_bytes=100", "--json")
+    assert ended.code == 1
+    assert "max_bytes" in ended.data[0]["reason"]
+
+
+def test_a_trial_of_12_megapixels_takes_at_most_twice_as_long_as_rendering(tmp_path: Path) -> None:
+    draw(tmp_path / "big.jpg", 4000, 3000, quality=90)
+    content = (tmp_path / "big.jpg").read_bytes()
+    recipes = {
+        "small": Rendition(width=400),
+        "large": Rendition(width=1600, format="webp"),
+        "avif": Rendition(width=1200, format="avif"),
+    }
+    limits, seconds = Limits(), {"plain": 60.0, "trial": 60.0}
+    with RenderPool(1, 60, limits=limits) as plain, open_trial(limits) as trial:
+        for _ in range(
+            6
+        ):  # in turn, since other programs slow both ways down; the first time loads the engine
+            for name, render in (("plain", plain), ("trial", trial)):
+                started = time.perf_counter()
+                render(content, Accept(), recipes, NO_ANALYSIS)
+                seconds[name] = min(seconds[name], time.perf_counter() - started)
+    assert seconds["trial"] <= 2 * seconds["plain"]
