@@ -10,7 +10,7 @@ TESTERS ?= 3
 SEEDS ?= 20
 BURST ?= 100000
 MINUTES ?= 60
-EXPORT = .venv/bin/uv export --quiet --frozen --all-extras --no-dev
+EXPORT = .venv/bin/uv export --quiet --frozen --all-extras --no-default-groups
 LOCKED = src/renditions/deploy/locked.txt
 
 .PHONY: setup demo serve test test-api test-load test-servers test-queue test-infra test-memory scan audit lint bench bench-quick fuzz
@@ -80,6 +80,12 @@ test-forged: setup
 # minutes. Needs root.
 test-memory: setup
 	.venv/bin/python -m pytest -s tests/serverless/limited.py tests/imaging/peaks.py
+
+# Builds the examples for Hugo, Eleventy and Astro with the real builders, which it installs into build/sites. Needs
+# Node.js with npm.
+.PHONY: test-sites
+test-sites: setup
+	.venv/bin/python -m pytest tests/sites/builders.py
 
 # Applies the Terraform module to a server on this machine. Takes some minutes. Needs terraform or tofu.
 test-infra: setup scan

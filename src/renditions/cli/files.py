@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ from renditions.cli.app import FileOption, JsonOption, chosen_file
 from renditions.cli.console import messages
 from renditions.cli.markup import escape
 from renditions.errors import PipelineError, UsageError
+from renditions.model.shapes import SCHEMA_URL, describe_manifest, describe_record
 from renditions.model.wishes import Wishes
 from renditions.pipeline_file.backend_checks import find_missing_libraries, find_target_problems
 from renditions.pipeline_file.reading import load, preset_names, read_preset
@@ -81,6 +82,15 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
     messages.print(f"{escape(str(path))} is valid.")
 
 
-def schema() -> None:
-    """Print the pipeline file's JSON Schema, for editors."""
-    display.print_json(json_schema())
+def schema(
+    of: Annotated[
+        Literal["pipeline", "record", "manifest"],
+        typer.Argument(metavar="pipeline|record|manifest", help="What to describe."),
+    ] = "pipeline",
+) -> None:
+    """Print the JSON Schema of the pipeline file, of records or of the manifest."""
+    if of == "pipeline":
+        display.print_json(json_schema())
+        return
+    described = describe_record() if of == "record" else describe_manifest()
+    display.print_json({"$schema": SCHEMA_URL, "title": f"Renditions {of}"} | described)

@@ -33,6 +33,8 @@ def describe(analysis: Analysis) -> Iterator[Finding]:
             yield Finding(name, str(value))
     if analysis.transparency is not None:
         yield Finding("transparency", "yes" if analysis.transparency else "no")
+    if analysis.alt_text:
+        yield Finding("alt text", analysis.alt_text)
 
 
 def _describe_exif(exif: Exif) -> Iterator[Finding]:

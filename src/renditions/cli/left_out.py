@@ -55,7 +55,8 @@ def _find(parts: Parts, selection: Selection) -> Iterator[tuple[str, str]]:
         )
         for found in listed:
             yield from _explain(obstacles, patterns)
-            why = None if found.key.endswith("/") else patterns.why_not(found.key)
+            is_counted = not (found.key.endswith("/") or patterns.is_alt_text(found.key))
+            why = patterns.why_not(found.key) if is_counted else None
             if why:
                 yield found.key, why
         yield from _explain(obstacles, patterns)

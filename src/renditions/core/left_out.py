@@ -34,9 +34,10 @@ class LeftOut:
         """Return whether an object is a picture; if it isn't, count it.
 
         Objects that represent folders aren't counted. The consoles of cloud storage create such objects.
+        Texts beside pictures aren't counted either.
         """
         why = patterns.why_not(key)
-        if why and not key.endswith("/"):
+        if why and not key.endswith("/") and not patterns.is_alt_text(key):
             self.unmatched += why == UNMATCHED
             self.excluded += why != UNMATCHED
         return why is None

@@ -13,7 +13,7 @@ _RESOURCE = 0x0404
 """The resource that holds the datasets. Others hold previews, other metadata, and facts about the file."""
 _EXTENDED = 0x8000
 """If a size has this bit, a longer size follows, and the other bits are its length. No text needs it."""
-_CHARACTER_SET = (1, 90)
+CHARACTER_SET = (1, 90)
 _RIGHTS = (80, 110, 116)
 """The datasets of record 2 for by-line, credit and copyright notice."""
 _UNTRUE = (130, 131, 135, 200, 201, 202)
@@ -35,8 +35,8 @@ def true_part_of(block: bytes) -> bytes:
 
 def _select(block: bytes, wanted: Callable[[int, int], bool]) -> bytes:
     found, character_set = [], b""
-    for record, number, dataset in _datasets(block):
-        if (record, number) == _CHARACTER_SET:
+    for record, number, dataset in datasets(block):
+        if (record, number) == CHARACTER_SET:
             character_set = dataset
         elif wanted(record, number):
             found.append(dataset)
@@ -47,7 +47,7 @@ def _select(block: bytes, wanted: Callable[[int, int], bool]) -> bytes:
     return start + len(data).to_bytes(4, "big") + data + b"\0" * (len(data) % 2)
 
 
-def _datasets(block: bytes) -> Iterator[tuple[int, int, bytes]]:
+def datasets(block: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Yield each dataset with its record and its number.
 
     A dataset consists of 0x1C, a record number, its own number, a length of two bytes and data.

@@ -196,6 +196,13 @@ Reference = Annotated[
     str, Pattern(r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}(?!\n)$", 'a variable of the environment: "${NAME}"')
 ]
 """A reference to an environment variable, for a value that must not be in the file."""
+BaseUrl = Annotated[
+    str,
+    Pattern(
+        r"^(https?://[A-Za-z0-9.:\[\]-]+(/[^\s?#\"'<>]*)?|/[^\s?#\"'<>]*)(?!\n)$",
+        'a URL without a query, such as "https://images.example.com/", or a path such as "/images/"',
+    ),
+]
 Colour = Annotated[
     str,
     Pattern(

@@ -67,6 +67,8 @@ class Analysis:
     """The pHash: 64 bits in hexadecimal."""
     sharpness: float | None = None
     transparency: bool | None = None
+    alt_text: str | None = None
+    """The text for people who can't see the picture."""
     unknown: Unknown = ()
 
     def to_item(self) -> dict[str, Any]:

@@ -36,6 +36,9 @@ DEFAULT_EXCLUDE = (
 )  # fmt: skip
 
 
+ALT_TEXT = ".alt.txt"
+"""What a picture's name and this ending are together: the file with the picture's alternative text."""
+
 UNMATCHED = "it matches no pattern in [source] match"
 
 
@@ -55,6 +58,10 @@ class Patterns:
         if excluded := find_exclusion(self.exclude, key):
             return f"it is excluded by {excluded!r} in [source] exclude"
         return None if _join(self.match).match(key.lower()) else UNMATCHED
+
+    def is_alt_text(self, key: str) -> bool:
+        """Return whether this is the key of the text beside a picture."""
+        return key.endswith(ALT_TEXT) and self.why_not(key.removesuffix(ALT_TEXT)) is None
 
 
 FORMER_DEFAULTS = Patterns(

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Literal
 
-from renditions.model.backends import CATALOGS, NOTIFIERS, conceal, spell_forms
+from renditions.model.backends import NOTIFIERS, conceal, spell_forms
+from renditions.model.catalog_place import CatalogPlace
 from renditions.model.fields import (
     AspectRatio,
+    BaseUrl,
     ByteCount,
-    CatalogKey,
-    CatalogUrl,
-    Default,
     NotEmpty,
     NotifyUrl,
     OneOf,
@@ -25,7 +24,6 @@ from renditions.model.fields import (
     Range,
     Reference,
     Seconds,
-    SecondsOrNone,
     Side,
     StoreUrl,
     declared_in,
@@ -47,7 +45,6 @@ from renditions.model.revisions import (
 from renditions.model.source import STORE_FORMS, Source
 from renditions.model.wishes import NO_WISHES, Wishes
 
-_CATALOG = f"Where: {spell_forms(CATALOGS)}. A file is relative to this one."
 _TARGET = f"Where to: {spell_forms(NOTIFIERS)}."
 
 EventName = Annotated[str, OneOf(tuple(name for name, event in NOTICE_EVENTS.items() if event.is_declared))]
@@ -143,6 +140,11 @@ class Analyze:
         "pixels on a side. Sharp photos have some hundreds, blurred ones less than 100.",
     ] = False
     transparency: Annotated[bool, "Record whether any pixel is transparent."] = False
+    alt_text: Annotated[
+        bool,
+        "Record the text for people who can't see the picture: the alternative text in XMP, or else the "
+        "caption in XMP or IPTC.",
+    ] = False
 
     @property
     def is_wanted(self) -> bool:
@@ -180,6 +182,10 @@ class OutputPlace:
     """The store of the renditions."""
 
     store: Annotated[StoreUrl, STORE_FORMS]
+    base_url: Annotated[
+        BaseUrl | None,
+        "The URL under which visitors reach the output store, for renditions manifest and the page.",
+    ] = None
     cache_control: Annotated[str | None, "The Cache-Control header that outputs are served with."] = None
     overwrite: Annotated[
         bool, "Whether an output may replace a file that Renditions didn't write. If not, the file stays."
@@ -204,22 +210,6 @@ class OutputPlace:
     def headers(self) -> str:
         """A text that identifies the outputs' declared headers; empty if there are none."""
         return self.cache_control or ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogPlace:
-    """The catalog of the records."""
-
-    store: Annotated[CatalogUrl, _CATALOG] = "sqlite:renditions.db"
-    key: Annotated[
-        CatalogKey, "The attribute that holds the picture's name in each record: the partition key."
-    ] = "image_name"
-    keep_wishes: Annotated[
-        SecondsOrNone,
-        Default("30 d"),
-        "How long the focus and the demanded renditions of a removed picture are kept. They return with a "
-        'picture of the same name or content. "0 s" keeps none.',
-    ] = 30 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,15 +274,18 @@ class Pipeline:
 
     @cached_property
     def generation(self) -> str:
-        """A fingerprint of the whole file, without its stores, catalog and notice targets.
+        """A fingerprint of the whole file, without its places.
+
+        The places are stores, their URL, the catalog and notice targets.
 
         Two files with the same generation make the same outputs from every picture. The fingerprint depends
         on the contents of ``source:KEY`` attachments, so read those contents first.
         """
+        output = declared_in(self.output)
         declared = {
             "engine": self.output.engine or newest_engine(),
             "source": {name: value for name, value in declared_in(self.source).items() if name != "store"},
-            "output": {name: value for name, value in declared_in(self.output).items() if name != "store"},
+            "output": {name: output[name] for name in output if name not in ("store", "base_url")},
             "renditions": {name: [recipe.key, recipe] for name, recipe in self.renditions.items()},
         }
         return hash_of([declared, self.accept, self.analyze, self.limits])

@@ -29,6 +29,7 @@ from renditions.model.recipe import Focus
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.totals import Totals
 from renditions.model.wishes import Wishes
+from renditions.runtime.manifest import make_snippet
 from renditions.runtime.status import read_status
 from renditions.web.causes import find_codes, group_causes
 from renditions.web.links import Links, find_preview
@@ -95,7 +96,9 @@ def show_picture(service: Service, record: Record) -> dict[str, Any]:
     pipeline = service.parts.pipeline
     unsent = [each.to_shown(pipeline) for each in service.parts.catalog.unsent_notices(record.name)]
     notices = {"unsent_notices": unsent} if unsent else {}
-    return {**picture_item(pipeline, links, record), "links": addresses, **notices}
+    snippet = make_snippet(pipeline, record)
+    shown = {"snippet": snippet} if snippet else {}
+    return {**picture_item(pipeline, links, record), "links": addresses, **shown, **notices}
 
 
 def list_pictures(

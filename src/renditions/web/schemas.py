@@ -12,6 +12,7 @@ from renditions.core.reasons import STATES
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import STATUSES
+from renditions.model.shapes import describe_record
 from renditions.web.uploads import NAME_PATTERN
 
 TEXT = {"type": "string"}
@@ -24,19 +25,6 @@ _COUNT = {"type": "integer", "minimum": 0}
 def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
     """Return the schemas of this pipeline's API, by name."""
     key = pipeline.catalog.key
-    rendition = _object(
-        {
-            "key": TEXT,
-            "etag": TEXT,
-            "source_etag": TEXT,
-            "fingerprint": TEXT,
-            "format": TEXT,
-            "size_bytes": _COUNT,
-            "width": _COUNT,
-            "height": _COUNT,
-        },
-        ("key", "etag", "format", "size_bytes"),
-    )
     keys_by_rendition = {
         "type": "object",
         "additionalProperties": _object({"key": TEXT}, ("key",)),
@@ -45,45 +33,14 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
     number = {"type": "number"}
     percent = number | {"minimum": 0, "maximum": 100}
     focus = {"x": percent, "y": percent}
-    event = {"timestamp": _TIME, "status": _STATUS, "reason": TEXT}
-    exif = dict.fromkeys(("make", "model", "lens", "taken"), TEXT)
-    exif |= dict.fromkeys(("exposure_seconds", "f_number", "iso", "focal_length_mm"), number)
-    place = dict.fromkeys(("latitude", "longitude", "altitude_m"), number)
     unsent: dict[str, Any] = dict.fromkeys(("event", "target", "name", "reason"), TEXT)
     unsent |= {"timestamp": _TIME, "again_at": _TIME, "attempts": _COUNT, "given_up": {"type": "boolean"}}
-    analysis = {
-        "exif": _object(exif, ()),
-        "position": _object(place, ("latitude", "longitude")),
-        "colours": _array(_object({"colour": TEXT, "share": number}, ("colour", "share"))),
-        "thumbhash": TEXT,
-        "blurhash": TEXT,
-        "perceptual_hash": TEXT,
-        "sharpness": number,
-        "transparency": {"type": "boolean"},
-    }
     picture = _object(
         {
             "name": TEXT,
-            key: TEXT,
-            "status": _STATUS,
-            "timestamp": _TIME,
-            "reason": TEXT,
-            "code": _CODE,
-            "errors": {"type": "object", "additionalProperties": TEXT},
-            "error_codes": {"type": "object", "additionalProperties": _CODE},
-            "warnings": _array(_object({"code": _CODE, "text": TEXT}, ("code", "text"))),
-            "original_size_bytes": _COUNT,
-            "original_width": _COUNT,
-            "original_height": _COUNT,
-            "analysis": _object(analysis, ()),
-            "source_missing_since": _TIME
-            | {"description": 'Since when the source is missing, with [source] on_delete = "keep"'},
-            "history": _array(_object(event, ("timestamp", "status", "reason"))),
-            "focus": _object(focus, ("x", "y")),
+            **describe_record(key)["properties"],
+            "snippet": TEXT | {"description": "A <picture> for a web page; missing in lists of pictures"},
             "unsent_notices": _array(_object(unsent, ("event", "target", "given_up", "attempts"))),
-            "renditions": {"type": "object", "additionalProperties": rendition},
-            "stand_ins": {"type": "object", "additionalProperties": TEXT}
-            | {"description": "For a rendition without its own file: the rendition whose file to use"},
             "preview": TEXT | {"description": "The URL of the smallest rendition that browsers show"},
             "links": _object(
                 {"original": TEXT, "renditions": {"type": "object", "additionalProperties": TEXT}},

@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from renditions.errors import NotAccepted, Undecodable
+from renditions.imaging.analysis.caption import find_alt_text
 from renditions.imaging.analysis.cosines import sum_cosines
 from renditions.imaging.analysis.exif import Tags, find_exif, find_position, read_tags
 from renditions.imaging.analysis.palette import find_colours
@@ -40,7 +41,7 @@ _WHITE = parse_colour("white")
 _LUMA = [[0.299, 0.587, 0.114]]
 _LAPLACIAN = [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
 _OPAQUE, _NEARLY_OPAQUE, _HALF_OPAQUE = 255, 250, 128
-_EXIF = "exif-data"
+_EXIF, _XMP, _IPTC = "exif-data", "xmp-data", "iptc-data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Study:
                 perceptual_hash=_hash(small) if analyze.perceptual_hash else None,
                 sharpness=self._check_sharpness(small),
                 transparency=_is_transparent(content, header, base) if analyze.transparency else None,
+                alt_text=_find_alt_text(image) if analyze.alt_text else None,
             )
             return found if found != Analysis() else None
 
@@ -115,6 +117,11 @@ class Study:
         if self.min_sharpness is not None and sharpness < self.min_sharpness:
             raise NotAccepted(f"expected a sharpness of at least {self.min_sharpness:g}, found {sharpness:g}")
         return sharpness if self.analyze.sharpness else None
+
+
+def _find_alt_text(image: Any) -> str | None:
+    packet, block = (bytes(image.get(field)) if image.get_typeof(field) else b"" for field in (_XMP, _IPTC))
+    return find_alt_text(packet, block)
 
 
 def _make_thumbhash(small: Any) -> str:

@@ -14,7 +14,7 @@ from itertools import chain
 
 from renditions.imaging.analysis.cosines import sum_cosines
 
-_BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
+BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
 _NOTHING = 1e-9
 """The largest rounding error of frequencies that should be zero."""
 _LONG, _SHORT = 4, 3
@@ -142,7 +142,7 @@ def make_blurhash(picture: SmallPicture) -> str:
     step = max(0, min(82, math.floor(largest * 166 - 0.5)))
     colour = 0
     for value in mean:
-        colour = colour << 8 | _to_srgb(value)
+        colour = colour << 8 | to_srgb(value)
     parts = [_base83((across - 1) + (down - 1) * 9, 1), _base83(step, 1), _base83(colour, 4)]
     for factor in others:
         packed = 0
@@ -152,16 +152,17 @@ def make_blurhash(picture: SmallPicture) -> str:
     return "".join(parts)
 
 
-def _linear(value: int) -> float:
+def to_light(value: int) -> float:
     """Return the linear light of an sRGB value (IEC 61966-2-1), 0 to 1."""
     share = value / 255
     return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
 
 
-_LINEAR = [_linear(value) for value in range(256)]
+_LINEAR = [to_light(value) for value in range(256)]
 
 
-def _to_srgb(light: float) -> int:
+def to_srgb(light: float) -> int:
+    """Return the sRGB value of linear light (IEC 61966-2-1), 0 to 255."""
     light = max(0.0, min(1.0, light))
     share = light * 12.92 if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
     return _round(share * 255)
@@ -176,4 +177,4 @@ def _quantise(value: float) -> int:
 
 
 def _base83(number: int, digits: int) -> str:
-    return "".join(_BASE83[number // 83**place % 83] for place in reversed(range(digits)))
+    return "".join(BASE83[number // 83**place % 83] for place in reversed(range(digits)))

@@ -2,7 +2,6 @@
 
 import { copyText } from './clipboard.js';
 import { button, element } from './dom.js';
-import { makeSnippet } from './snippet.js';
 import { formatBytes } from './words.js';
 
 // The renditions that a browser shows, the smallest first.
@@ -67,8 +66,7 @@ export function table(picture) {
   );
 }
 
-export function snippet(picture, outputs, formats) {
-  const text = makeSnippet(picture, outputs, formats);
+export function snippet(text) {
   const shown = element('pre', { tabindex: '0', role: 'group', 'aria-label': 'HTML for a web page' }, text);
   const copy = button('Copy', () => copyText(text, shown, copy));
   return element('section', {}, element('div', { class: 'bar' }, element('h3', {}, 'For a web page'), copy), shown);

@@ -100,7 +100,7 @@ function draw(picture, formats) {
     ['actions', [picture.status, canDelete(), picture.links.original], () => actions(picture)],
     ['trouble', trouble, (text) => element('p', { class: 'reason' }, text)],
     ['table', kept, () => details.table(picture)],
-    ...(outputs.length ? [['snippet', kept, () => details.snippet(picture, outputs, formats)]] : []),
+    ...(picture.snippet ? [['snippet', picture.snippet, details.snippet]] : []),
     ...(picture.history ? [['history', picture.history, details.history]] : []),
     ['record', picture, details.record],
   ]);

@@ -1,0 +1,85 @@
+"""The command that prints what a web page needs to show pictures."""
+
+from __future__ import annotations
+
+import html
+import json
+import sys
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+import typer
+
+from renditions.cli import display
+from renditions.cli.app import FileOption
+from renditions.cli.console import messages
+from renditions.cli.opening import opened
+from renditions.cli.syncing import NamesArgument
+from renditions.core.selection import Selection
+from renditions.model.families import find_members
+from renditions.model.hidden import reveal, reveal_in_json
+from renditions.runtime.manifest import VERSION, list_entries, make_html
+from renditions.runtime.selecting import insist_on_prefixes
+
+
+def manifest(
+    context: typer.Context,
+    names: NamesArgument = None,
+    file: FileOption = None,
+    form: Annotated[
+        Literal["json", "html"],
+        typer.Option("--format", help="JSON, or a <picture> for each look."),
+    ] = "json",
+    look: Annotated[
+        str | None, typer.Option("--look", metavar="NAME", help="Only this look: a family or a rendition.")
+    ] = None,
+    sizes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZES",
+            help='How wide pages show the pictures, such as "(max-width: 600px) 100vw, 50vw".',
+        ),
+    ] = None,
+) -> None:
+    """Print what a site needs to show pictures: URLs, srcset, dimensions and texts."""
+    with opened(context, file, read_only=True) as parts:
+        pipeline = parts.pipeline
+        selection = Selection.of(names or ())
+        insist_on_prefixes(parts, selection)
+        if look:
+            find_members(pipeline.renditions, [look])
+        if pipeline.output.base_url is None:
+            messages.print(
+                "[yellow]warning:[/] The URLs are relative to the output store, because the pipeline file "
+                "has no base_url in \\[output]"
+            )
+        entries = list_entries(parts, selection, display.print_unreadable, sizes)
+        chosen = (_choose(entry, look) for entry in entries)
+        if form == "json":
+            _print_json(chosen)
+        else:
+            _print_html(chosen)
+
+
+def _choose(entry: dict[str, Any], look: str | None) -> dict[str, Any]:
+    if look is None:
+        return entry
+    looks = {name: each for name, each in entry.get("looks", {}).items() if name == look}
+    return {**entry, "looks": looks}
+
+
+def _print_json(entries: Iterable[dict[str, Any]]) -> None:
+    """Print the document with one line for each picture, before the next one is known."""
+    sys.stdout.write(f'{{"version": {VERSION}, "pictures": [')
+    separator = "\n"
+    for entry in entries:
+        sys.stdout.write(f"{separator}{reveal_in_json(json.dumps(entry, ensure_ascii=False))}")
+        separator = ",\n"
+    sys.stdout.write("\n]}\n")
+
+
+def _print_html(entries: Iterable[dict[str, Any]]) -> None:
+    for entry in entries:
+        for look in entry.get("looks", {}):
+            comment = html.escape(reveal(f"{entry['name']}: {look}")).replace("--", "&#45;&#45;")
+            sys.stdout.write(f"<!-- {comment} -->\n{make_html(entry, look)}\n")

@@ -1,0 +1,117 @@
+"""The looks of a picture: the renditions that a browser may choose among.
+
+A browser takes any file of a ``srcset``, and chooses by width alone. So the files must look alike: they have
+the same recipe but for width, format and encoding, and the same proportions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+from renditions.model.families import family_of
+from renditions.model.formats import OUTPUT_FORMATS
+from renditions.model.pipeline import Pipeline
+from renditions.model.recipe import NOT_OF_THE_BYTES, OF_THE_ENCODER, Rendition
+from renditions.model.record import Output, Record
+
+_NOT_OF_THE_LOOK = (
+    *NOT_OF_THE_BYTES, *OF_THE_ENCODER, "format", "width", "height", "pixel_ratio", "enlarge",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a look."""
+
+    output: Output
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Files that show the same, in several widths and formats."""
+
+    name: str
+    """The name of the family, or of the first rendition."""
+    files: Mapping[str, tuple[File, ...]]
+    """By format, the format with the smallest files first; the narrowest file first. No width comes twice."""
+
+    @property
+    def last(self) -> str:
+        """The format that every browser shows, or the nearest to that."""
+        return list(self.files)[-1]
+
+    @property
+    def largest(self) -> File:
+        """The widest file in the last format."""
+        return self.files[self.last][-1]
+
+
+def find_looks(pipeline: Pipeline, record: Record) -> list[Look]:
+    """Return the looks of a picture's finished renditions, in the pipeline's order.
+
+    Only formats that browsers show count. A rendition that is no longer declared is left out.
+    """
+    groups: dict[tuple[str, str], list[File]] = {}
+    shown = [file for output in record.outputs if (file := _read(pipeline, output))]
+    for file in sorted(shown, key=lambda file: -file.width * file.height):
+        key = _key_of(pipeline.renditions[file.output.rendition])
+        alike = (each for (own, _), each in groups.items() if own == key and _is_alike(each[0], file))
+        group = next(alike, None)
+        if group is None:
+            groups[key, file.output.rendition] = [file]
+        else:
+            group.append(file)
+    order = {name: number for number, name in enumerate(pipeline.renditions)}
+    ordered = [sorted(group, key=lambda file: order[file.output.rendition]) for group in groups.values()]
+    ordered.sort(key=lambda group: order[group[0].output.rendition])
+    return _name(pipeline, ordered)
+
+
+def _name(pipeline: Pipeline, groups: list[list[File]]) -> list[Look]:
+    """Return the looks with their names.
+
+    The second look of a family has the name of its first rendition.
+    """
+    named: dict[str, Look] = {}
+    for group in groups:
+        first = group[0].output.rendition
+        family = family_of(first, pipeline.renditions[first])
+        name = first if family in named else family
+        named[name] = Look(name, _sort(group))
+    return list(named.values())
+
+
+def _read(pipeline: Pipeline, output: Output) -> File | None:
+    facts = OUTPUT_FORMATS.get(output.format)
+    is_shown = facts is not None and facts.browser_rank is not None
+    if not (is_shown and output.rendition in pipeline.renditions and output.width and output.height):
+        return None
+    return File(output, output.width, output.height)
+
+
+@cache
+def _key_of(recipe: Rendition) -> str:
+    """Return a hash over all that renditions of one look share."""
+    plain = Rendition()
+    return replace(recipe, **{field: getattr(plain, field) for field in _NOT_OF_THE_LOOK}).fingerprint()
+
+
+def _is_alike(large: File, small: File) -> bool:
+    """Return whether two files have the same proportions.
+
+    One pixel of rounding doesn't count.
+    """
+    difference = abs(small.width * large.height - small.height * large.width)
+    return difference <= max(large.width, large.height)
+
+
+def _sort(group: list[File]) -> dict[str, tuple[File, ...]]:
+    by_format: dict[str, dict[int, File]] = {}
+    for file in group:
+        by_format.setdefault(file.output.format, {}).setdefault(file.width, file)
+    ranked = sorted(by_format, key=lambda name: OUTPUT_FORMATS[name].browser_rank or 0)
+    return {name: tuple(file for _, file in sorted(by_format[name].items())) for name in ranked}

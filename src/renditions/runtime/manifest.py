@@ -1,0 +1,227 @@
+"""What a web page needs to show pictures.
+
+:func:`describe` makes the entry of one picture for ``renditions manifest``, the API and the page, and
+:func:`make_html` makes a ``<picture>`` of it. ``docs/manifest.md`` describes every field.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+from renditions.core.looks import File, Look, find_looks
+from renditions.core.ports import OnUnreadable, Store
+from renditions.core.selection import Selection
+from renditions.errors import Rejected
+from renditions.imaging.analysis.preview import Preview, read_blurhash, read_thumbhash
+from renditions.model.formats import OUTPUT_FORMATS
+from renditions.model.items import without_empty
+from renditions.model.original import Analysis, Original
+from renditions.model.patterns import ALT_TEXT
+from renditions.model.pipeline import Pipeline
+from renditions.model.record import Output, Record
+from renditions.runtime.parts import Parts
+from renditions.runtime.selecting import find_record
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+"""The version of the manifest's form. New fields don't raise it."""
+
+_MOST_TEXT_BYTES = 10_000
+
+
+def list_entries(
+    parts: Parts, selection: Selection, on_unreadable: OnUnreadable, sizes: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield the entry of each selected picture with finished renditions, by name.
+
+    Raises:
+        UsageError: A named picture has no record.
+
+    """
+    texts = _list_texts(parts.source, selection)
+    for record in _list_records(parts, selection, on_unreadable):
+        if record.outputs:
+            may_have = texts is None or f"{record.name}{ALT_TEXT}" in texts
+            alt = find_alt_text(parts.source, record.name) if may_have else None
+            yield describe(parts.pipeline, record, alt, sizes)
+
+
+def _list_texts(source: Store, selection: Selection) -> frozenset[str] | None:
+    """Return the keys of all texts beside pictures; None if each must be looked up.
+
+    In a bucket, a request for each picture would cost far more than a listing.
+    """
+    if selection.names or not source.is_cheaper_to_list:
+        return None
+    prefixes = selection.prefixes or ("",)
+    listed = (found.key for prefix in prefixes for found in source.list(prefix=prefix))
+    return frozenset(key for key in listed if key.endswith(ALT_TEXT))
+
+
+def _list_records(parts: Parts, selection: Selection, on_unreadable: OnUnreadable) -> Iterator[Record]:
+    for name in selection.names:
+        yield find_record(parts, name)
+    for prefix in ("",) if selection.is_all else selection.prefixes:
+        yield from parts.catalog.list(prefix=prefix, on_unreadable=on_unreadable)
+
+
+def describe(
+    pipeline: Pipeline, record: Record, alt: str | None = None, sizes: str | None = None
+) -> dict[str, Any]:
+    """Return the entry of one picture.
+
+    Args:
+        pipeline: The pipeline, with ``[output] base_url``.
+        record: The picture's record.
+        alt: The text for people who can't see the picture; None for the one in the record.
+        sizes: The ``sizes`` of each ``srcset``; None for a picture that is never wider than its largest file.
+
+    """
+    original, base_url = record.original, _spell_base(pipeline)
+    analysis = (original.analysis if original else None) or Analysis()
+    looks = find_looks(pipeline, record)
+    preview = _read_preview(analysis, original)
+    dominant = analysis.colours[0].colour if analysis.colours else None
+    entry: dict[str, Any] = {
+        "name": record.name,
+        "width": original.width if original else None,
+        "height": original.height if original else None,
+        "colour": dominant or (preview.colour if preview else None),
+        "placeholder": preview.data_uri if preview and preview.is_opaque else None,
+        "looks": {look.name: _describe_look(look, base_url, sizes) for look in looks},
+        "renditions": {
+            name: _describe_output(output, base_url)
+            for name in pipeline.renditions
+            if (output := record.serving_output(name))
+        },
+    }
+    text = analysis.alt_text if alt is None else alt
+    return without_empty(entry) | ({} if text is None else {"alt": text})
+
+
+def _spell_base(pipeline: Pipeline) -> str:
+    base_url = pipeline.output.base_url or ""
+    return base_url if not base_url or base_url.endswith("/") else f"{base_url}/"
+
+
+def _describe_output(output: Output, base_url: str) -> dict[str, Any]:
+    return without_empty(
+        {
+            "url": base_url + quote(output.key),
+            "format": output.format,
+            "type": OUTPUT_FORMATS[output.format].content_type,
+            "width": output.width,
+            "height": output.height,
+            "size_bytes": output.size_bytes,
+        }
+    )
+
+
+def _describe_look(look: Look, base_url: str, sizes: str | None) -> dict[str, Any]:
+    largest = look.largest
+    widest = max(files[-1].width for files in look.files.values())
+    sizes = sizes or f"(max-width: {widest}px) 100vw, {widest}px"
+    sources = [
+        {"type": OUTPUT_FORMATS[name].content_type, **_describe_files(files, base_url, sizes)}
+        for name, files in look.files.items()
+        if name != look.last
+    ]
+    own = _describe_files(look.files[look.last], base_url, sizes)
+    if len(look.files[look.last]) == 1:
+        own = {}
+    image = {
+        "src": base_url + quote(largest.output.key),
+        **own,
+        "type": OUTPUT_FORMATS[look.last].content_type,
+        "width": largest.width,
+        "height": largest.height,
+    }
+    return {"sources": sources, "img": image}
+
+
+def _describe_files(files: tuple[File, ...], base_url: str, sizes: str) -> dict[str, str]:
+    """Return the ``srcset`` of files in one format, and its ``sizes``.
+
+    A single file needs no width, and so no sizes.
+    """
+    urls = {base_url + quote(file.output.key): file.width for file in files}
+    if len(urls) == 1:
+        return {"srcset": next(iter(urls))}
+    return {"srcset": ", ".join(f"{url} {width}w" for url, width in urls.items()), "sizes": sizes}
+
+
+def _read_preview(analysis: Analysis, original: Original | None) -> Preview | None:
+    if not (original and original.width and original.height):
+        return None
+    if analysis.thumbhash:
+        return read_thumbhash(analysis.thumbhash, original.width, original.height)
+    return read_blurhash(analysis.blurhash, original.width, original.height) if analysis.blurhash else None
+
+
+def find_alt_text(source: Store, name: str) -> str | None:
+    """Return the text in the file beside a picture; None if there is no such file."""
+    key = f"{name}{ALT_TEXT}"
+    try:
+        found = source.head(key)
+        if found is None:
+            return None
+        if found.size_bytes > _MOST_TEXT_BYTES:
+            log.warning("%s isn't used: it has more than %d bytes", key, _MOST_TEXT_BYTES)
+            return None
+        read = source.get(key)
+        return " ".join(read[1].decode("utf-8-sig").split()) if read else None
+    except (Rejected, UnicodeDecodeError) as error:
+        log.warning("%s isn't used: %s", key, error)
+        return None
+
+
+def make_html(entry: dict[str, Any], look: str) -> str:
+    """Return a ``<picture>`` of one look of an entry that :func:`describe` made."""
+    described = entry["looks"][look]
+    image, sources = described["img"], described["sources"]
+    attributes = {
+        "src": image["src"],
+        "srcset": image.get("srcset"),
+        "sizes": image.get("sizes"),
+        "width": image["width"],
+        "height": image["height"],
+        "alt": entry.get("alt", ""),
+        "loading": "lazy",
+        "decoding": "async",
+        "style": _style(entry),
+    }
+    shown = f"<img{_spell(attributes)}>"
+    if not sources:
+        return shown
+    lines = [f"  <source{_spell(source)}>" for source in sources]
+    return "\n".join(["<picture>", *lines, f"  {shown}", "</picture>"])
+
+
+def make_snippet(pipeline: Pipeline, record: Record) -> str | None:
+    """Return a ``<picture>`` of the look with the widest file.
+
+    Return None if there is no look.
+    """
+    entry = describe(pipeline, record)
+    looks = entry.get("looks")
+    if not looks:
+        return None
+    return make_html(entry, max(looks, key=lambda name: looks[name]["img"]["width"]))
+
+
+def _style(entry: dict[str, Any]) -> str | None:
+    """Return the background that shows until the picture is there."""
+    if "placeholder" not in entry:
+        return None
+    return f"background: {entry['colour']} url({entry['placeholder']}) center / cover no-repeat"
+
+
+def _spell(attributes: dict[str, Any]) -> str:
+    return "".join(
+        f' {name}="{escape(str(value))}"' for name, value in attributes.items() if value is not None
+    )

@@ -1,0 +1,20 @@
+"""docs/record.md and docs/manifest.md have every field of the JSON forms."""
+
+from __future__ import annotations
+
+import pytest
+from json_tables import BEGIN, END, FOLDER, SCHEMAS, describe
+
+from renditions.model.record import ATTRIBUTES
+from renditions.model.shapes import describe_record
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_the_page_has_the_table_of_the_schema(name: str) -> None:
+    """After you change a schema, run ``python docs/json_tables.py``."""
+    table = (FOLDER / name).read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
+    assert table.strip() == describe(SCHEMAS[name]())
+
+
+def test_the_schema_has_every_attribute_of_a_record() -> None:
+    assert describe_record()["properties"].keys() - {"image_name"} == ATTRIBUTES
