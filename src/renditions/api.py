@@ -1,0 +1,368 @@
+"""The functions of the public Python API, see ``docs/python.md``.
+
+``import renditions`` imports this module when it is first needed. It has no way of its own to do anything: it
+calls the functions that the commands call.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from renditions.core.ask import ALLOWED, Ask
+from renditions.core.binding import Start
+from renditions.core.difference import Difference
+from renditions.core.outcome import Outcome
+from renditions.core.ports import Unreadable
+from renditions.core.reconcile import Order
+from renditions.core.selection import Selection
+from renditions.core.summary import Summary
+from renditions.errors import UsageError
+from renditions.local.workers.shared import find_pool
+from renditions.model.places import parse_catalog
+from renditions.model.record import Record, Status
+from renditions.pipeline_file import reading
+from renditions.pipeline_file.reading import LoadedPipeline
+from renditions.runtime import machine
+from renditions.runtime.alone import Recipes, RenderedPicture, read_picture, render_alone
+from renditions.runtime.machine import insist_not_lost, open_workers
+from renditions.runtime.manifest import list_entries
+from renditions.runtime.parts import Parts, open_parts
+from renditions.runtime.reload import Session
+from renditions.runtime.running import Running
+from renditions.runtime.selecting import insist_on_prefixes, make_order
+
+log = logging.getLogger(__name__)
+
+PathLike = str | os.PathLike[str]
+OnProgress = Callable[[Outcome], None]
+
+
+def load(pipeline: PathLike | Mapping[str, Any], *, directory: PathLike | None = None) -> LoadedPipeline:
+    """Read and check a pipeline: a file, or a mapping with a file's tables.
+
+    Environment variables override stores and the catalog, as they do for the commands.
+
+    Args:
+        pipeline: The path of a pipeline file, or its content as :func:`tomllib.load` returns it.
+        directory: The folder where relative paths in a mapping start; None for the current folder.
+
+    Raises:
+        PipelineError: The pipeline has problems. The error lists all of them.
+
+    """
+    if not isinstance(pipeline, Mapping):
+        if directory is not None:
+            raise UsageError("load: directory is for mappings. Paths in a file start at the file's folder")
+        return reading.load(Path(pipeline), os.environ)
+    checked = reading.check(pipeline, "pipeline", Path(directory or ".").absolute(), os.environ)
+    return replace(checked, file="")
+
+
+def render(
+    picture: bytes | PathLike,
+    pipeline: LoadedPipeline | PathLike | Mapping[str, Any],
+    *,
+    renditions: Iterable[str] | None = None,
+) -> RenderedPicture:
+    """Render one picture, without a store and a catalog.
+
+    Worker processes decode the picture. They stay for the next call, and end with this process. Threads may
+    call this function at the same time.
+
+    Args:
+        picture: The content of a picture's file, or its path.
+        pipeline: What to make: a pipeline, the path of its file, or a mapping from the name of each rendition
+            to its fields, such as ``{"thumb": {"width": 200}}``.
+        renditions: The names of renditions or families to make; None for all that every picture gets.
+
+    Raises:
+        Rejected: The picture breaks a rule, is damaged, or isn't a picture.
+        Failed: Something other than the picture failed, such as a worker process.
+        PipelineError: The pipeline or the recipes have problems.
+        UsageError: There is no such file or rendition.
+
+    """
+    recipes = _find_recipes(pipeline).choose(renditions)
+    content = picture if isinstance(picture, bytes) else read_picture(picture, recipes.accept)
+    return render_alone(find_pool(recipes.limits), content, recipes)
+
+
+def _find_recipes(pipeline: LoadedPipeline | PathLike | Mapping[str, Any]) -> Recipes:
+    if isinstance(pipeline, LoadedPipeline):
+        return Recipes.of(pipeline)
+    if isinstance(pipeline, Mapping):
+        return Recipes.check(pipeline, Path.cwd())
+    return Recipes.of(load(pipeline))
+
+
+def open_pipeline(
+    pipeline: LoadedPipeline | PathLike | Mapping[str, Any],
+    *,
+    workers: int | None = None,
+    unattended: bool = False,
+) -> OpenPipeline:
+    """Open a pipeline's stores and catalog, for use in a ``with`` statement.
+
+    Args:
+        pipeline: A pipeline, the path of its file, or a mapping with a file's tables.
+        workers: How many worker processes render pictures; None for one for each processor.
+        unattended: False if this program applies the pipeline file, as ``renditions sync`` does. True if it
+            only follows the version of the file that is in force, as servers and scheduled tasks must.
+
+    Raises:
+        PipelineError: The pipeline has problems.
+
+    """
+    loaded = pipeline if isinstance(pipeline, LoadedPipeline) else load(pipeline)
+    return OpenPipeline(loaded, workers or os.cpu_count() or 1, unattended=unattended)
+
+
+class OpenPipeline:
+    """An open pipeline. Threads may share it, but a forked process must open its own.
+
+    Nothing is opened before the first method needs it, and nothing is written before the first call of
+    :meth:`sync`, :meth:`process` or :meth:`watch`.
+    """
+
+    def __init__(self, pipeline: LoadedPipeline, workers: int, *, unattended: bool) -> None:
+        self.pipeline = pipeline
+        """The pipeline, as :func:`renditions.load` returns it."""
+        self._workers = workers
+        self._is_attended = not unattended
+        self._stack = ExitStack()
+        # A program may keep the pipeline until it ends. Then its workers must end before Python's modules do.
+        self._end = weakref.finalize(self, _close, self._stack, os.getpid())
+        self._lock = threading.RLock()
+        self._parts: Parts | None = None
+        self._running: Running | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._parts = self._running = None
+            self._stack.__exit__(kind, error, trace)
+
+    def close(self) -> None:
+        """End the worker processes and close the catalog. The next call opens them again."""
+        self.__exit__(None, None, None)
+
+    def plan(
+        self,
+        names: Iterable[str] | None = None,
+        prefix: str | None = None,
+        *,
+        renditions: Iterable[str] | None = None,
+    ) -> Iterator[Difference]:
+        """Yield what :meth:`sync` would do with each picture. This changes nothing.
+
+        Pictures that need nothing have the action ``keep``.
+
+        Raises:
+            UsageError: A name, the prefix or a rendition matches nothing.
+            BindingRefused: The catalog belongs to another pipeline file.
+            CatalogLost: Most outputs exist but have no record in the catalog.
+
+        """
+        with self._reading() as parts:
+            parts.check_binding(self._start)
+            if order := self._order(parts, names, prefix, renditions):
+                insist_not_lost(parts, order)
+                yield from parts.preview(order)
+
+    def sync(
+        self,
+        names: Iterable[str] | None = None,
+        prefix: str | None = None,
+        *,
+        renditions: Iterable[str] | None = None,
+        on_progress: OnProgress | None = None,
+        stop: threading.Event | None = None,
+    ) -> Summary:
+        """Bring renditions up to date, and return the numbers of the run.
+
+        Args:
+            names: Only these pictures, by their keys in the source; None for all.
+            prefix: Only the pictures below this folder of the source; None for all.
+            renditions: Only these renditions or families; None for all.
+            on_progress: Gets the outcome of each picture, in this thread.
+            stop: If it is set, the run begins no further picture.
+
+        Raises:
+            UsageError: A name, the prefix or a rendition matches nothing.
+            BindingRefused: The catalog belongs to another pipeline file.
+            Superseded: The catalog uses another version of the pipeline file.
+            CatalogLost: Most outputs exist but have no record in the catalog.
+
+        """
+        running = self._run()
+        order = self._order(running.parts, names, prefix, renditions)
+        if order is None:
+            return Summary()
+        return running.sync(replace(order, on_wait=_wait), stop or threading.Event(), on_progress or _ignore)
+
+    def process(self, name: str) -> Outcome:
+        """Bring one picture's renditions up to date, and return the outcome.
+
+        If the picture is gone from the source, its renditions and its record are removed. A picture that
+        can't be processed has an outcome with the reason. ``again_after`` says when to call again, if at all.
+
+        Raises:
+            BindingRefused: The catalog belongs to another pipeline file.
+            Superseded: The catalog uses another version of the pipeline file.
+
+        """
+        return self._run().process(name, ALLOWED)
+
+    def record(self, name: str) -> Record | None:
+        """Return what the catalog knows about one picture; None if it has no record.
+
+        Raises:
+            RecordUnreadable: The record is damaged, or a newer version of Renditions wrote it.
+
+        """
+        with self._reading() as parts:
+            return parts.catalog.get(name)
+
+    def records(self, status: Status | None = None, prefix: str = "") -> Iterator[Record]:
+        """Yield the records of all or some pictures, newest first.
+
+        ``prefix`` is a folder of the source. Records that can't be read are logged and left out.
+        """
+        with self._reading() as parts:
+            yield from parts.catalog.query(status, prefix=_folder(prefix), on_unreadable=_log_unreadable)
+
+    def manifest(
+        self, names: Iterable[str] | None = None, prefix: str | None = None, *, sizes: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield what a web page needs to show each picture, by name.
+
+        These are the entries of ``renditions manifest``.
+
+        Args:
+            names: Only these pictures; None for all.
+            prefix: Only the pictures below this folder of the source; None for all.
+            sizes: How wide pages show the pictures, as HTML's ``sizes``.
+
+        Raises:
+            UsageError: A name has no record, or the prefix matches nothing.
+
+        """
+        with self._reading() as parts:
+            chosen = _choose(names, prefix)
+            if chosen is not None:
+                selection = Selection.of(chosen)
+                insist_on_prefixes(parts, selection)
+                yield from list_entries(parts, selection, _log_unreadable, sizes)
+
+    def watch(self, on_progress: OnProgress | None = None, *, stop: threading.Event | None = None) -> None:
+        """Sync, and then process each picture that arrives in the source folder.
+
+        This goes on until ``stop`` is set.         A changed pipeline file isn't applied: open the pipeline
+        again.
+
+        Raises:
+            UsageError: The source isn't a folder.
+            BindingRefused: The catalog belongs to another pipeline file.
+            Superseded: The catalog uses another version of the pipeline file.
+
+        """
+        running = self._run()
+        session = Session(running.parts, running.standing, stop or threading.Event())
+        machine.watch(session, running.process, workers=running.workers, on_outcome=on_progress or _ignore)
+
+    @property
+    def _start(self) -> Start:
+        return Start(sets_generation=self._is_attended, deletes_undeclared=self._is_attended)
+
+    def _order(
+        self,
+        parts: Parts,
+        names: Iterable[str] | None,
+        prefix: str | None,
+        renditions: Iterable[str] | None,
+    ) -> Order | None:
+        """Return the order for the chosen pictures; None for an empty list of names."""
+        chosen = _choose(names, prefix)
+        if chosen is None:
+            return None
+        ask = Ask(verify=parts.default_verify(is_attended=self._is_attended))
+        return make_order(parts, chosen, ask, renditions)
+
+    def _open(self) -> Parts:
+        with self._lock:
+            if self._parts is None:
+                loaded = self.pipeline
+                self._parts = self._stack.enter_context(
+                    open_parts(loaded.pipeline, loaded.directory, loaded.file)
+                )
+            return self._parts
+
+    @contextmanager
+    def _reading(self) -> Iterator[Parts]:
+        """Yield the parts. A catalog's file that doesn't exist yet isn't created."""
+        loaded = self.pipeline
+        file = parse_catalog(loaded.pipeline.catalog.store, loaded.directory)
+        if self._parts is None and file and not file.exists():
+            with open_parts(loaded.pipeline, loaded.directory, loaded.file, read_only=True) as parts:
+                yield parts
+        else:
+            yield self._open()
+
+    def _run(self) -> Running:
+        """Bind the catalog and start the workers, once."""
+        with self._lock:
+            if self._running is None:
+                parts = self._open()
+                standing = parts.bind(self._start)
+                process = self._stack.enter_context(open_workers(parts, self._workers, standing))
+                self._running = Running(parts, standing, process, self._workers, self._is_attended)
+            return self._running
+
+
+def _close(stack: ExitStack, process: int) -> None:
+    """Close what a pipeline opened, but not in a forked copy of its process."""
+    if os.getpid() == process:
+        stack.close()
+
+
+def _choose(names: Iterable[str] | None, prefix: str | None) -> list[str] | None:
+    """Return names and prefixes as on the command line.
+
+    An empty list means all pictures. Return None if the caller gives an empty list of names.
+    """
+    chosen = [names] if isinstance(names, str) else list(names or ())
+    if names is not None and not chosen and prefix is None:
+        return None
+    return chosen if prefix is None else [*chosen, _folder(prefix) or "/"]
+
+
+def _folder(prefix: str) -> str:
+    """Return the prefix of a folder with its slash; empty for the whole source."""
+    trimmed = prefix.strip("/")
+    return f"{trimmed}/" if trimmed else ""
+
+
+def _ignore(_: Outcome) -> None:
+    """Take an outcome for a caller that needs none."""
+
+
+def _wait(count: int, pause: timedelta) -> None:
+    log.info("%d rejected pictures may still be changing; waiting %.0f s", count, pause.total_seconds())
+
+
+def _log_unreadable(part: Unreadable) -> None:
+    log.warning("%s: unreadable: %s", part.prefix, part.reason)

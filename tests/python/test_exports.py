@@ -1,0 +1,130 @@
+"""The names that ``import renditions`` gives.
+
+Each of them is a promise, see docs/python.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import renditions
+from renditions import errors
+
+PAGE = (Path(__file__).parents[2] / "docs" / "python.md").read_text("utf-8")
+
+EXPORTED = [
+    "Difference",
+    "LoadedPipeline",
+    "OpenPipeline",
+    "Outcome",
+    "Record",
+    "Rendered",
+    "RenderedPicture",
+    "Summary",
+    "__version__",
+    "errors",
+    "load",
+    "open",
+    "render",
+]
+ERRORS = [
+    "Archived",
+    "BindingRefused",
+    "CatalogFailed",
+    "CatalogLost",
+    "CatalogRefused",
+    "CatalogTooNew",
+    "Conflict",
+    "Failed",
+    "ForeignOutput",
+    "KeyRefused",
+    "KeyTaken",
+    "NotAccepted",
+    "NotifyFailed",
+    "NotifyRefused",
+    "PipelineError",
+    "Problem",
+    "QueueFailed",
+    "QueueRefused",
+    "RecordUnreadable",
+    "Rejected",
+    "RenderTimedOut",
+    "RenditionsError",
+    "StoreFailed",
+    "StoreRefused",
+    "Superseded",
+    "Unconfined",
+    "Undecodable",
+    "Unrenderable",
+    "UsageError",
+    "WorkerDied",
+]
+METHODS = ["close", "manifest", "pipeline", "plan", "process", "record", "records", "sync", "watch"]
+
+
+def test_the_package_exports_exactly_these_names() -> None:
+    assert renditions.__all__ == EXPORTED
+    assert dir(renditions) == EXPORTED
+    assert all(getattr(renditions, name) for name in EXPORTED)
+
+
+def test_the_errors_module_has_exactly_these_classes() -> None:
+    own = [
+        name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__
+    ]
+    assert sorted(own) == ERRORS
+
+
+def test_an_open_pipeline_has_exactly_these_methods(tmp_path: Path) -> None:
+    recipes = {"source": {"store": "in"}, "output": {"store": "out"}, "renditions": {"thumb": {"width": 9}}}
+    with renditions.open(renditions.load(recipes, directory=tmp_path)) as pipeline:
+        assert [name for name in dir(pipeline) if not name.startswith("_")] == METHODS
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'thumbnail'"):
+        _ = renditions.thumbnail
+
+
+def test_importing_the_package_imports_no_other_library() -> None:
+    script = """
+import sys
+before = set(sys.modules)
+import renditions
+new = {name.partition(".")[0] for name in set(sys.modules) - before}
+print(sorted(new - sys.stdlib_module_names))
+renditions.load, renditions.open
+print(sorted({"pyvips", "botocore", "typer", "rich"} & sys.modules.keys()))
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines() == ["['renditions']", "[]"]
+
+
+def test_the_package_runs_as_a_module() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "renditions", "--version"], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout == f"renditions {renditions.__version__}\n"
+
+
+def rows_of(heading: str) -> list[str]:
+    """Return the names in the first column of the table below a heading of the page."""
+    section = PAGE.partition(f"### `{heading}`\n")[2].partition("\n#")[0]
+    return re.findall(r"^\| `(\w+)", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "name", ["Difference", "LoadedPipeline", "Outcome", "Record", "Rendered", "RenderedPicture", "Summary"]
+)
+def test_the_page_lists_attributes_that_exist(name: str) -> None:
+    kind = getattr(renditions, name)
+    has = {spec.name for spec in dataclasses.fields(kind)} | set(dir(kind))
+    listed = rows_of(name)
+    assert listed
+    assert set(listed) <= has

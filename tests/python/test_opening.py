@@ -1,0 +1,156 @@
+"""``renditions.open``: the whole of a pipeline, as the commands use it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+import renditions
+from commands import draw, run, write_pipeline
+from renditions import errors
+
+
+def test_sync_makes_what_the_command_makes(site: Path) -> None:
+    seen: list[renditions.Outcome] = []
+    with renditions.open(site / "renditions.toml") as pipeline:
+        assert [each.action for each in pipeline.plan()] == ["create", "create"]
+        summary = pipeline.sync(on_progress=seen.append)
+        assert summary.all_done
+        assert summary.results == {"done": 2}
+        assert sorted(outcome.name for outcome in seen) == ["a.jpg", "more/b.png"]
+        assert [each.action for each in pipeline.plan()] == ["keep", "keep"]
+    assert run(site, "plan", "--exit-code").code == 0
+
+
+def test_plan_and_records_create_no_catalog(site: Path) -> None:
+    before = sorted(site.rglob("*"))
+    with renditions.open(site / "renditions.toml") as pipeline:
+        assert len(list(pipeline.plan())) == 2
+        assert pipeline.record("a.jpg") is None
+        assert list(pipeline.records()) == []
+    assert sorted(site.rglob("*")) == before
+
+
+def test_records_are_there_after_a_sync_of_the_same_object(site: Path) -> None:
+    with renditions.open(site / "renditions.toml") as pipeline:
+        assert pipeline.record("a.jpg") is None
+        pipeline.sync()
+        record = pipeline.record("a.jpg")
+        assert record is not None
+        assert record.status == "done"
+        assert record.outputs[0].key == "a.jpg/thumb.jpg"
+        assert {each.name for each in pipeline.records()} == {"a.jpg", "more/b.png"}
+        assert [each.name for each in pipeline.records(prefix="more")] == ["more/b.png"]
+        assert list(pipeline.records("failed")) == []
+
+
+def test_sync_processes_only_the_chosen_pictures(site: Path) -> None:
+    with renditions.open(site / "renditions.toml") as pipeline:
+        assert pipeline.sync(names=["a.jpg"]).results == {"done": 1}
+        assert pipeline.record("more/b.png") is None
+        assert pipeline.sync(prefix="more").results == {"done": 1}
+        draw(site / "inbox" / "c.jpg", seed=3)
+        assert pipeline.sync("c.jpg", renditions=["thumb"]).results == {"done": 1}
+        record = pipeline.record("c.jpg")
+        assert record is not None
+        assert [output.rendition for output in record.outputs] == ["thumb"]
+
+
+def test_an_empty_list_of_names_chooses_nothing(site: Path) -> None:
+    with renditions.open(site / "renditions.toml") as pipeline:
+        assert list(pipeline.plan(names=[])) == []
+        assert pipeline.sync(names=[]).results == {}
+        assert pipeline.record("a.jpg") is None
+
+
+def test_a_name_that_matches_nothing_is_a_usage_error(site: Path) -> None:
+    with renditions.open(site / "renditions.toml") as pipeline:
+        with pytest.raises(errors.UsageError, match=r"there is no picture 'x\.jpg'"):
+            pipeline.sync(names=["x.jpg"])
+        with pytest.raises(errors.UsageError, match="nothing matches 'none/'"):
+            list(pipeline.plan(prefix="none"))
+
+
+def test_process_makes_and_removes_one_picture(site: Path) -> None:
+    with renditions.open(site / "renditions.toml") as pipeline:
+        outcome = pipeline.process("a.jpg")
+        assert outcome.result == "done"
+        assert outcome.again_after is None
+        assert (site / "processed" / "a.jpg" / "thumb.jpg").exists()
+        assert pipeline.process("a.jpg").result == "unchanged"
+        (site / "inbox" / "a.jpg").unlink()
+        assert pipeline.process("a.jpg").result == "removed"
+        assert not (site / "processed" / "a.jpg" / "thumb.jpg").exists()
+        assert pipeline.process("a.jpg").result == "unchanged"
+
+
+def test_process_reports_a_rejected_picture(site: Path) -> None:
+    (site / "inbox" / "bad.jpg").write_bytes(b"no picture")
+    with renditions.open(site / "renditions.toml") as pipeline:
+        outcome = pipeline.process("bad.jpg")
+    assert outcome.result == "rejected"
+    assert outcome.code == "source-unreadable"
+
+
+def test_an_unattended_program_only_follows_the_version_in_force(site: Path) -> None:
+    file = site / "renditions.toml"
+    with renditions.open(file) as pipeline:
+        pipeline.sync()
+    write_pipeline(site, "[renditions.thumb]\nwidth = 90")
+    with renditions.open(file, unattended=True) as pipeline, pytest.raises(errors.Superseded):
+        pipeline.process("a.jpg")
+    with renditions.open(file) as pipeline:
+        assert pipeline.sync().results == {"done": 2}
+    with renditions.open(file, unattended=True) as pipeline:
+        assert pipeline.process("a.jpg").result == "unchanged"
+
+
+def test_a_mapping_is_a_pipeline_too(site: Path) -> None:
+    tables = {
+        "source": {"store": "inbox", "settle": "0.001 s"},
+        "output": {"store": "other"},
+        "renditions": {"thumb": {"width": 20}},
+    }
+    with renditions.open(renditions.load(tables, directory=site)) as pipeline:
+        assert pipeline.sync().results == {"done": 2}
+    assert (site / "other" / "a.jpg" / "thumb.jpg").exists()
+    with pytest.raises(errors.PipelineError, match=r"pipeline: source.store: expected"):
+        renditions.load({**tables, "source": {"store": ""}})
+    with pytest.raises(errors.UsageError, match="directory is for mappings"):
+        renditions.load(site / "renditions.toml", directory=site)
+
+
+def test_watch_processes_what_lands_until_it_is_stopped(site: Path) -> None:
+    stop, names = threading.Event(), []
+
+    def note(outcome: renditions.Outcome) -> None:
+        names.append(outcome.name)
+        if outcome.name == "more/b.png":
+            draw(site / "inbox" / "new.jpg", seed=4)
+        if outcome.name == "new.jpg" and outcome.again_after is None:
+            stop.set()
+
+    with renditions.open(site / "renditions.toml", workers=1) as pipeline:
+        pipeline.watch(note, stop=stop)
+        record = pipeline.record("new.jpg")
+    assert record is not None
+    assert record.status == "done"
+
+
+def test_a_set_stop_begins_no_picture(site: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    with renditions.open(site / "renditions.toml") as pipeline:
+        summary = pipeline.sync(stop=stop)
+    assert summary.interrupted
+    assert not summary.all_done
+
+
+def test_a_closed_pipeline_opens_again(site: Path) -> None:
+    pipeline = renditions.open(site / "renditions.toml")
+    assert pipeline.sync().results == {"done": 2}
+    pipeline.close()
+    assert pipeline.sync().results == {}
+    pipeline.close()

@@ -1,0 +1,155 @@
+"""``renditions.render``: one picture, without a store and a catalog."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import renditions
+from commands import draw, run, write_pipeline
+from renditions import errors
+
+THUMB = {"thumb": {"width": 100}}
+
+
+def test_render_makes_the_same_bytes_as_sync(site: Path) -> None:
+    assert run(site, "sync").code == 0
+    rendered = renditions.render(site / "inbox" / "a.jpg", site / "renditions.toml")
+    made = {path.name: path.read_bytes() for path in (site / "processed" / "a.jpg").iterdir()}
+    suffixes = {"jpeg": "jpg", "webp": "webp"}
+    files = {f"{name}.{suffixes[each.format]}": each.content for name, each in rendered.outputs.items()}
+    assert files == made
+    assert list(rendered.outputs) == ["thumb", "photo-160", "photo-640"]
+
+
+def test_render_changes_nothing_on_disk(site: Path) -> None:
+    before = sorted(site.rglob("*"))
+    renditions.render(site / "inbox" / "a.jpg", site / "renditions.toml")
+    assert sorted(site.rglob("*")) == before
+
+
+def test_render_takes_bytes_and_recipes(site: Path) -> None:
+    rendered = renditions.render((site / "inbox" / "a.jpg").read_bytes(), THUMB)
+    thumb = rendered["thumb"]
+    assert (thumb.width, thumb.height, thumb.format) == (100, 56, "jpeg")
+    assert (rendered.original.width, rendered.original.height) == (320, 180)
+    assert thumb.content.startswith(b"\xff\xd8")
+
+
+def test_a_width_that_the_picture_lacks_has_the_file_of_a_narrower_one(site: Path) -> None:
+    recipes = {"photo": {"widths": [100, 640, 1280]}}
+    outputs = renditions.render(site / "inbox" / "a.jpg", recipes).outputs
+    assert [output.width for output in outputs.values()] == [100, 320, 320]
+    assert outputs["photo-640"].content == outputs["photo-1280"].content
+
+
+def test_renditions_can_be_chosen_by_name_and_by_family(site: Path) -> None:
+    pipeline = renditions.load(site / "renditions.toml")
+    picture = site / "inbox" / "a.jpg"
+    assert list(renditions.render(picture, pipeline, renditions=["thumb"]).outputs) == ["thumb"]
+    assert list(renditions.render(picture, pipeline, renditions=["photo"]).outputs) == [
+        "photo-160",
+        "photo-640",
+    ]
+    only = renditions.render(picture, pipeline, renditions=["photo-640"])
+    assert only["photo-640"].width == 320
+    with pytest.raises(errors.UsageError, match="there is no rendition 'big': expected one of thumb"):
+        renditions.render(picture, pipeline, renditions=["big"])
+
+
+def test_a_rendition_on_demand_is_made_only_if_it_is_named(site: Path) -> None:
+    recipes = {"thumb": {"width": 50}, "big": {"width": 200, "on_demand": True}}
+    picture = site / "inbox" / "a.jpg"
+    assert list(renditions.render(picture, recipes).outputs) == ["thumb"]
+    assert list(renditions.render(picture, recipes, renditions=["big"]).outputs) == ["big"]
+    with pytest.raises(errors.UsageError, match="on demand only"):
+        renditions.render(picture, {"big": recipes["big"]})
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [(b"no picture", errors.Undecodable), (b"\xff\xd8\xff\xe0 cut off", errors.Undecodable)],
+)
+def test_a_file_that_is_no_picture_raises_undecodable(content: bytes, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        renditions.render(content, THUMB)
+
+
+def test_a_picture_that_breaks_a_rule_raises_not_accepted(site: Path) -> None:
+    write_pipeline(site, "[renditions.thumb]\nwidth = 100", "[accept]\nmin_width = 1000")
+    with pytest.raises(errors.NotAccepted, match=r"1,?000"):
+        renditions.render(site / "inbox" / "a.jpg", site / "renditions.toml")
+
+
+def test_a_file_above_the_limit_is_not_read(site: Path) -> None:
+    write_pipeline(site, "[renditions.thumb]\nwidth = 100", "[accept]\nmax_bytes = 100")
+    with pytest.raises(errors.NotAccepted, match="expected at most 100 bytes"):
+        renditions.render(site / "inbox" / "a.jpg", site / "renditions.toml")
+
+
+def test_a_rendition_that_cannot_be_made_is_reported_beside_the_others(site: Path) -> None:
+    recipes = {"thumb": {"width": 50}, "tiny": {"width": 300, "max_bytes": 100}}
+    rendered = renditions.render(site / "inbox" / "a.jpg", recipes)
+    assert list(rendered.outputs) == ["thumb"]
+    assert "max_bytes" in rendered.errors["tiny"].text
+    with pytest.raises(errors.Unrenderable, match="max_bytes"):
+        _ = rendered["tiny"]
+    with pytest.raises(KeyError):
+        _ = rendered["unknown"]
+
+
+def test_warnings_are_reported(site: Path) -> None:
+    content = (
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="http://x/y.png"/></svg>'
+    )
+    pipeline = {
+        "source": {"store": "in"}, "output": {"store": "out"},
+        "accept": {"formats": ["svg"]}, "renditions": {"thumb": {"width": 9}},
+    }  # fmt: skip
+    loaded = renditions.load(pipeline, directory=site)
+    assert [each.code for each in renditions.render(content, loaded).warnings] == ["reference-dropped"]
+
+
+def test_problems_in_recipes_name_the_fields() -> None:
+    with pytest.raises(errors.PipelineError) as caught:
+        renditions.render(b"", {"thumb": {"width": -1, "heigth": 2}})
+    assert [problem.place for problem in caught.value.problems] == [
+        "renditions.thumb.width",
+        "renditions.thumb.heigth",
+    ]
+
+
+def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(errors.UsageError, match=r"can't read '.*none.jpg': No such file or directory"):
+        renditions.render(tmp_path / "none.jpg", THUMB)
+
+
+def test_a_watermark_of_the_source_is_read(site: Path) -> None:
+    draw(site / "inbox" / "logo.png", 40, 40, 3)
+    mark = '[renditions.thumb]\nwidth = 100\nwatermark = {image = "source:logo.png", opacity = 100}'
+    write_pipeline(site, mark)
+    assert run(site, "sync", "a.jpg").code == 0
+    rendered = renditions.render(site / "inbox" / "a.jpg", site / "renditions.toml")
+    assert rendered["thumb"].content == (site / "processed" / "a.jpg" / "thumb.jpg").read_bytes()
+    with pytest.raises(errors.UsageError, match="have no source"):
+        renditions.render(b"", {"thumb": {"watermark": {"image": "source:logo.png"}}})
+
+
+def test_threads_can_render_at_the_same_time(site: Path) -> None:
+    content = (site / "inbox" / "a.jpg").read_bytes()
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda _: renditions.render(content, THUMB)["thumb"].content, range(16)))
+    assert len(set(made)) == 1
+
+
+def test_a_forked_process_starts_its_own_workers(site: Path) -> None:
+    content = (site / "inbox" / "a.jpg").read_bytes()
+    expected = renditions.render(content, THUMB)["thumb"].content
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if renditions.render(content, THUMB)["thumb"].content == expected else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert renditions.render(content, THUMB)["thumb"].content == expected
