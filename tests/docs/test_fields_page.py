@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from draw import draw_example, draw_originals, fields_page, parse_example
+from examples import EXAMPLES
 from PIL import Image
 
-from examples import EXAMPLES
 from renditions.model.recipe import Rendition
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
