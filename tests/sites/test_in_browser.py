@@ -135,7 +135,8 @@ def test_a_site_fetches_the_right_files_and_nothing_moves(site: Site, browser: B
         assert placeholder_pixels(page) > 0.9, "the placeholder shows first"
         site.gate.set()
         scroll(page)
-        assert heights_of(page) == before
+        moved = np.abs(np.subtract(heights_of(page), before)).max()
+        assert moved <= 1, "each width's height is a whole number, so the proportions differ by a pixel"
         assert page.evaluate("window.shift") == 0
         shown = page.evaluate("[...document.images].map((each) => [each.naturalWidth, each.currentSrc])")
     page.close()
