@@ -183,8 +183,7 @@ class OutputPlace:
 
     store: Annotated[StoreUrl, STORE_FORMS]
     base_url: Annotated[
-        BaseUrl | None,
-        "The URL under which visitors reach the output store, for renditions manifest and the page.",
+        BaseUrl | None, "The URL under which visitors reach the output store, for the manifest and the page."
     ] = None
     cache_control: Annotated[str | None, "The Cache-Control header that outputs are served with."] = None
     overwrite: Annotated[
@@ -276,15 +275,14 @@ class Pipeline:
     def generation(self) -> str:
         """A fingerprint of the whole file, without its places.
 
-        The places are stores, their URL, the catalog and notice targets.
-
-        Two files with the same generation make the same outputs from every picture. The fingerprint depends
-        on the contents of ``source:KEY`` attachments, so read those contents first.
+        The places are stores, their URL, the catalog and notice targets. Two files with the same generation
+        make the same outputs from every picture. The fingerprint depends on the contents of ``source:KEY``
+        attachments, so read those contents first.
         """
-        output = declared_in(self.output)
+        source, output = declared_in(self.source), declared_in(self.output)
         declared = {
             "engine": self.output.engine or newest_engine(),
-            "source": {name: value for name, value in declared_in(self.source).items() if name != "store"},
+            "source": {name: source[name] for name in source if name != "store"},
             "output": {name: output[name] for name in output if name not in ("store", "base_url")},
             "renditions": {name: [recipe.key, recipe] for name, recipe in self.renditions.items()},
         }
@@ -298,11 +296,8 @@ class Pipeline:
         again. How workers are confined doesn't count, and fields at their default don't count either.
         """
         accept, analyze = self.accept.fingerprint(), declared_in(self.analyze)
-        limits = {
-            name: value
-            for name, value in declared_in(self.limits).items()
-            if name not in ("seconds", "confine")
-        }
+        limits = declared_in(self.limits)
+        limits = {name: limits[name] for name in limits if name not in ("seconds", "confine")}
         more = [declared for declared in (analyze, limits) if declared]
         return hash_of([accept, *more]) if more else accept
 
