@@ -195,11 +195,8 @@ def make_html(entry: dict[str, Any], look: str) -> str:
         "decoding": "async",
         "style": _style(entry),
     }
-    shown = f"<img{_spell(attributes)}>"
-    if not sources:
-        return shown
     lines = [f"  <source{_spell(source)}>" for source in sources]
-    return "\n".join(["<picture>", *lines, f"  {shown}", "</picture>"])
+    return "\n".join(["<picture>", *lines, f"  <img{_spell(attributes)}>", "</picture>"])
 
 
 def make_snippet(pipeline: Pipeline, record: Record) -> str | None:
