@@ -15,14 +15,14 @@ locals {
 locals {
   # What the policy of each bucket says. Of an existing bucket its owner adds it: see the output bucket_policies.
   bucket_statements = {
-    for key, arn in { input = local.input_arn, output = local.output_arn } : key => [{
+    for key, arn in { input = local.input_arn, output = local.output_arn } : key => concat([{
       Sid       = "TlsOnly"
       Effect    = "Deny"
       Principal = "*"
       Action    = "s3:*"
       Resource  = [arn, "${arn}/*"]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
+    }], key == "output" ? local.serving_statements : [])
   }
 }
 

@@ -37,6 +37,13 @@ locals {
       actions   = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
       condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${var.name}*" } }
     },
+    {
+      key       = var.kms_keys.output
+      sid       = "Serving"
+      service   = var.serving == null ? null : "cloudfront.amazonaws.com"
+      actions   = ["kms:Decrypt"]
+      condition = { StringEquals = { "aws:SourceArn" = one(aws_cloudfront_distribution.this[*].arn) } }
+    },
   ] : use if use.key != null && use.service != null]
 
   upload_service = { sqs = "s3.amazonaws.com", eventbridge = "events.amazonaws.com", direct = null }[var.trigger]

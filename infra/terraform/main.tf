@@ -6,7 +6,8 @@ data "aws_partition" "current" {}
 locals {
   partition = data.aws_partition.current.partition
   account   = data.aws_caller_identity.current.account_id
-  region    = split(":", aws_sns_topic.this.arn)[3]
+  # From the log group, which `renditions destroy` keeps: nothing that is kept may depend on what isn't.
+  region = split(":", aws_cloudwatch_log_group.this.arn)[3]
 
   event_buses = [
     for bus in setunion(var.notices.event_buses, var.notices.eventbridge ? ["default"] : []) :

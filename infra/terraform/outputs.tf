@@ -132,3 +132,18 @@ output "environment" {
   description = "The function's environment, for `renditions worker --from-terraform`: where pictures are, where renditions, records and notices go, and the queue."
   value       = aws_lambda_function.this.environment[0].variables
 }
+
+output "serving_url" {
+  description = "The URL below which CloudFront serves the keys of the renditions; null without it."
+  value       = one([for distribution in aws_cloudfront_distribution.this : "https://${try(sort(var.serving.domains)[0], distribution.domain_name)}/"])
+}
+
+output "distribution_id" {
+  description = "CloudFront's distribution; null without one."
+  value       = one(aws_cloudfront_distribution.this[*].id)
+}
+
+output "signing_key_ids" {
+  description = "CloudFront's ID of each public key, for signed URLs and cookies."
+  value       = { for name, key in aws_cloudfront_public_key.this : name => key.id }
+}

@@ -234,6 +234,39 @@ variable "api" {
   }
 }
 
+variable "serving" {
+  description = "Serves the renditions from CloudFront: below these domains of yours, with this certificate (of ACM in us-east-1), in these regions (`price_class`), for pages of these origins (`cors_origins`; `*` for all), and only by URLs or cookies that are signed with one of these keys (`public_keys`: PEM by name). null for no CloudFront."
+  type = object({
+    domains         = optional(set(string), [])
+    certificate_arn = optional(string)
+    price_class     = optional(string, "PriceClass_All")
+    cors_origins    = optional(set(string), [])
+    public_keys     = optional(map(string), {})
+  })
+  default = null
+
+  validation {
+    condition     = (length(try(var.serving.domains, [])) == 0) == (try(var.serving.certificate_arn, null) == null)
+    error_message = "Expected domains and certificate_arn together: CloudFront serves a domain of yours only with its certificate."
+  }
+
+  # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html
+  validation {
+    condition     = try(var.serving.certificate_arn, null) == null || can(regex("^arn:[a-z-]+:acm:us-east-1:[0-9]{12}:certificate/.+$", var.serving.certificate_arn))
+    error_message = "Expected the ARN of a certificate of ACM in us-east-1: CloudFront accepts no other region."
+  }
+
+  validation {
+    condition     = contains(["PriceClass_100", "PriceClass_200", "PriceClass_All"], try(var.serving.price_class, "PriceClass_All"))
+    error_message = "Expected PriceClass_100, PriceClass_200 or PriceClass_All."
+  }
+
+  validation {
+    condition     = alltrue([for key in values(try(var.serving.public_keys, {})) : startswith(trimspace(key), "-----BEGIN PUBLIC KEY-----")])
+    error_message = "Expected public keys as PEM: -----BEGIN PUBLIC KEY----- …"
+  }
+}
+
 variable "reconcile_schedule" {
   description = "When to check everything for changes that no event reported, as an EventBridge Scheduler expression; null for never."
   type        = string

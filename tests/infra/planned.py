@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ class Plan:
 
     shown: Mapping[str, Any]
     """The plan as ``terraform show -json`` prints it."""
+    graph: str
+    """What depends on what, as ``terraform graph`` prints it."""
 
     def resources(self, module: str) -> dict[str, dict[str, Any]]:
         """Return the planned values of a module's resources, by their addresses in it."""
@@ -34,6 +37,11 @@ class Plan:
             for change in self.shown["resource_changes"]
             if change["address"].startswith(prefix) and change["mode"] == "managed"
         }
+
+    def dependencies(self, module: str) -> set[tuple[str, str]]:
+        """Return pairs of resources' types of a module: the first depends on the second."""
+        name = rf'"(?:\[root\] )?module\.{module}\.(\w+)\.[^"]*"'
+        return set(re.findall(rf"{name} -> {name}", self.graph))
 
     def references(self, module: str, kind: str, argument: str) -> dict[str, str]:
         """Return what an argument refers to in each resource of a type, by its name."""
@@ -64,11 +72,16 @@ def plan_calls(folder: Path, calls: Mapping[str, str]) -> Plan:
 
 
 def plan_root(folder: Path) -> Plan:
-    """Plan the root in a folder."""
+    """Plan the root in a folder.
+
+    No warning is allowed: the provider warns of what a later version removes.
+    """
     for arguments in (
         ("init", "-input=false", "-backend=false"),
         ("plan", "-input=false", "-out=plan"),
     ):
         ended = run_terraform(folder, *arguments)
         assert ended.returncode == 0, ended.stdout + ended.stderr
-    return Plan(json.loads(run_terraform(folder, "show", "-json", "plan").stdout))
+    assert "Warning:" not in ended.stdout, ended.stdout
+    shown = json.loads(run_terraform(folder, "show", "-json", "plan").stdout)
+    return Plan(shown, run_terraform(folder, "graph").stdout)

@@ -182,6 +182,7 @@ GRANTED = {
         *("sqs:*", "aws:SecureTransport"),
     },
     ("locals", "bucket_statements"): {"s3:*", "aws:SecureTransport"},
+    ("locals", "serving_statements"): {"s3:GetObject", "aws:SourceArn"},
 }
 """The permissions of AWS's own services and the denied actions, with their conditions."""
 
@@ -190,7 +191,7 @@ def test_aws_services_have_only_the_permissions_they_need() -> None:
     """Another test compares the functions' own policies with their calls."""
     named = {
         resource: {":".join(action) for action in re.findall(r"\b([a-z0-9]+):([A-Z]\w+|\*(?=\"))", str(body))}
-        for resource, body in (resources() | read_locals("buckets.tf")).items()
+        for resource, body in (resources() | read_locals("buckets.tf") | read_locals("serving.tf")).items()
     }
     assert {resource: actions for resource, actions in named.items() if actions} == GRANTED
 

@@ -12,6 +12,7 @@ import pytest
 
 from infra.planned import PROVIDER, Plan, plan_calls, plan_root
 from infra.terraform import MODULE, copy_module, needs_terraform
+from renditions.deploy.terraform import KEPT
 from renditions.model.notice_events import NOTICE_EVENTS
 from systems.places import EXAMPLES
 
@@ -23,6 +24,7 @@ KEYS = {
 }
 WEBHOOK = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook-AbCdEf"
 PARAMETER = "arn:aws:ssm:eu-west-1:123456789012:parameter/shop/token"
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1234"
 BOUNDARY = "arn:aws:iam::123456789012:policy/Boundary"
 API = '  api = { bundle = "${path.module}/module/tests/empty.zip" }'
 POLICY = """jsonencode({
@@ -45,6 +47,13 @@ CALLS = {
   network              = {{ subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }}
   secrets              = {{ WEBHOOK_KEY = "{WEBHOOK}", API_TOKEN = "{PARAMETER}" }}
   extra_statements     = {{ Labels = {{ actions = ["rekognition:DetectLabels"], resources = ["*"] }} }}""",
+    "served": f"""  name    = "served"
+  serving = {{
+    domains         = ["img.example.com"]
+    certificate_arn = "{CERTIFICATE}"
+    cors_origins    = ["https://shop.example.com"]
+    public_keys     = {{ first = "-----BEGIN PUBLIC KEY-----\\nMIIB\\n-----END PUBLIC KEY-----\\n" }}
+  }}""",
     "noticed": """  name    = "noticed"
   notices = { emails = ["all@example.com"], email_events = ["done"], phones = ["+491701234567"] }
   alarms  = { emails = ["ops@example.com"] }""",
@@ -167,6 +176,44 @@ def test_subscribers_get_their_events_and_alarms_go_to_a_topic_of_their_own(plan
     assert plan.references("noticed", "aws_cloudwatch_metric_alarm", "alarm_actions") == {
         "this": "aws_sns_topic.alarms.arn"
     }
+
+
+@needs_terraform
+def test_cloudfront_serves_the_renditions_with_the_owner_s_domain_and_keys(plan: Plan) -> None:
+    planned = plan.resources("served")
+    distribution = planned["aws_cloudfront_distribution.this[0]"]
+    assert distribution["aliases"] == ["img.example.com"]
+    (certificate,) = distribution["viewer_certificate"]
+    assert (certificate["acm_certificate_arn"], certificate["minimum_protocol_version"]) == (
+        CERTIFICATE,
+        "TLSv1.2_2021",
+    )
+    (behavior,) = distribution["default_cache_behavior"]
+    assert behavior["viewer_protocol_policy"] == "redirect-to-https"
+    assert plan.references("served", "aws_cloudfront_key_group", "items") == {
+        "this": "aws_cloudfront_public_key.this"
+    }
+    (headers,) = planned["aws_cloudfront_response_headers_policy.this[0]"]["security_headers_config"]
+    assert {name for name, values in headers.items() if values} == {
+        "content_security_policy",
+        "content_type_options",
+        "frame_options",
+        "referrer_policy",
+        "strict_transport_security",
+    }
+    (cors,) = planned["aws_cloudfront_response_headers_policy.this[0]"]["cors_config"]
+    assert cors["access_control_allow_origins"] == [{"items": ["https://shop.example.com"]}]
+    assert not any("cloudfront" in address for address in plan.resources("plain"))
+
+
+@needs_terraform
+def test_nothing_that_destroy_keeps_depends_on_what_it_destroys(plan: Plan) -> None:
+    """Terraform destroys with a resource all that depend on it."""
+    for name in CALLS:
+        depends = plan.dependencies(name)
+        assert ("aws_lambda_function", "aws_iam_role_policy") in depends
+        wrong = {(kept, other) for kept, other in depends if kept in KEPT and other not in KEPT}
+        assert {(kept, other) for kept, other in wrong if other != "data"} == set(), name
 
 
 @needs_terraform

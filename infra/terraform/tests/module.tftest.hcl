@@ -360,3 +360,57 @@ run "bad_subscribers_are_refused" {
 
   expect_failures = [var.notices, var.alarms]
 }
+
+run "renditions_come_from_cloudfront_on_request" {
+  variables {
+    serving  = {}
+    kms_keys = { output = "arn:aws:kms:eu-west-1:123456789012:key/output" }
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_s3_bucket_policy.this["output"].policy).Statement : statement if statement.Sid == "Serving"][0].Condition.StringEquals["aws:SourceArn"] == aws_cloudfront_distribution.this[0].arn
+    error_message = "Only this distribution should read the renditions."
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_s3_bucket_policy.this["input"].policy).Statement) == 1
+    error_message = "No distribution should read the pictures."
+  }
+
+  assert {
+    condition     = one(aws_cloudfront_distribution.this[0].origin).origin_path == "/processed"
+    error_message = "The URL of a rendition should be its key below the prefix."
+  }
+
+  assert {
+    condition     = [for statement in output.key_policies["arn:aws:kms:eu-west-1:123456789012:key/output"] : statement.Principal.Service] == ["cloudfront.amazonaws.com"]
+    error_message = "CloudFront should be able to decrypt the renditions."
+  }
+
+  assert {
+    condition     = length(aws_cloudfront_key_group.this) == 0 && length(one(aws_cloudfront_distribution.this[0].default_cache_behavior).trusted_key_groups) == 0
+    error_message = "Without keys the renditions are public."
+  }
+}
+
+run "the_owner_of_an_existing_bucket_learns_what_cloudfront_needs" {
+  variables {
+    serving = {}
+    output  = { bucket = "renditions-of-others" }
+  }
+
+  assert {
+    condition     = [for statement in output.bucket_policies.output : statement.Sid] == ["TlsOnly", "Serving"]
+    error_message = "The owner of the bucket should learn which statements it needs."
+  }
+}
+
+run "bad_values_for_serving_are_refused" {
+  command = plan
+
+  variables {
+    serving = { domains = ["img.example.com"], price_class = "PriceClass_50", public_keys = { first = "a key" } }
+  }
+
+  expect_failures = [var.serving]
+}

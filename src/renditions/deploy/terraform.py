@@ -48,12 +48,20 @@ KEPT = (
     "aws_s3_bucket_server_side_encryption_configuration",
     "aws_s3_bucket_policy",
     "aws_s3_bucket_lifecycle_configuration",
+    "aws_s3_bucket_versioning",
+    "aws_cloudfront_distribution",
+    "aws_cloudfront_key_group",
+    "aws_cloudfront_origin_access_control",
+    "aws_cloudfront_public_key",
+    "aws_cloudfront_response_headers_policy",
     "aws_dynamodb_table",
     "aws_cloudwatch_log_group",
 )
 """The types of the resources that hold or protect pictures, renditions and records.
 
-The log group is among them because it claims the deployment's name, which the table has.
+The log group is among them because it claims the deployment's name, which the table has, and CloudFront
+because the output bucket's policy names its distribution. None of them depends on a resource of another
+type: Terraform destroys with a resource all that depend on it.
 """
 
 MAIN = """\

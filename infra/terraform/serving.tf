@@ -1,0 +1,153 @@
+# Renditions from CloudFront, when it is asked for. Only CloudFront may read them then, by origin access control.
+
+locals {
+  serving_count = var.serving == null ? 0 : 1
+  is_private    = try(length(var.serving.public_keys) > 0, false)
+
+  # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
+  serving_statements = [for distribution in aws_cloudfront_distribution.this : {
+    Sid       = "Serving"
+    Effect    = "Allow"
+    Principal = { Service = "cloudfront.amazonaws.com" }
+    Action    = "s3:GetObject"
+    Resource  = "${local.output_arn}/${var.output.prefix}*"
+    Condition = { StringEquals = { "aws:SourceArn" = distribution.arn } }
+  }]
+}
+
+# Their names are unique in the account, not in the region.
+resource "aws_cloudfront_origin_access_control" "this" {
+  count = local.serving_count
+
+  name                              = "${local.name}-${local.region}"
+  description                       = "Renditions in ${local.output_bucket}"
+  origin_access_control_origin_type = "s3"
+  signing_behavior                  = "always"
+  signing_protocol                  = "sigv4"
+}
+
+resource "aws_cloudfront_response_headers_policy" "this" {
+  count = local.serving_count
+
+  name    = "${local.name}-${local.region}"
+  comment = "Renditions in ${local.output_bucket}"
+
+  # A rendition is never a page, and a browser may not take it for one.
+  security_headers_config {
+    content_type_options {
+      override = true
+    }
+
+    frame_options {
+      frame_option = "DENY"
+      override     = true
+    }
+
+    content_security_policy {
+      content_security_policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+      override                = true
+    }
+
+    referrer_policy {
+      referrer_policy = "no-referrer"
+      override        = true
+    }
+
+    strict_transport_security {
+      access_control_max_age_sec = 31536000
+      override                   = true
+    }
+  }
+
+  dynamic "cors_config" {
+    for_each = length(var.serving.cors_origins) == 0 ? [] : [1]
+
+    content {
+      access_control_allow_credentials = false
+      origin_override                  = true
+
+      access_control_allow_headers {
+        items = ["Range", "If-None-Match"]
+      }
+
+      access_control_allow_methods {
+        items = ["GET", "HEAD"]
+      }
+
+      access_control_allow_origins {
+        items = var.serving.cors_origins
+      }
+    }
+  }
+}
+
+resource "aws_cloudfront_public_key" "this" {
+  for_each = try(var.serving.public_keys, {})
+
+  name_prefix = "${local.name}-${each.key}-"
+  encoded_key = each.value
+
+  lifecycle {
+    # A group needs the new key before the old one can go.
+    create_before_destroy = true
+  }
+}
+
+resource "aws_cloudfront_key_group" "this" {
+  count = local.is_private ? 1 : 0
+
+  name  = "${local.name}-${local.region}"
+  items = [for key in aws_cloudfront_public_key.this : key.id]
+}
+
+resource "aws_cloudfront_distribution" "this" {
+  #checkov:skip=CKV_AWS_68:which requests to block is the owner's choice; attach a firewall by its own resource
+  #checkov:skip=CKV_AWS_86:access logs cost and need a bucket of their own
+  #checkov:skip=CKV_AWS_305:keys are served, and there is no page at the root
+  #checkov:skip=CKV_AWS_310:there is one bucket
+  #checkov:skip=CKV_AWS_374:who may see the pictures is the owner's choice
+  #checkov:skip=CKV2_AWS_47:the origin is a bucket, and runs no code
+
+  count = local.serving_count
+
+  comment         = "Renditions in ${local.output_bucket}"
+  enabled         = true
+  is_ipv6_enabled = true
+  http_version    = "http2and3"
+  price_class     = var.serving.price_class
+  aliases         = var.serving.domains
+  tags            = var.tags
+
+  origin {
+    origin_id                = "renditions"
+    domain_name              = "${local.output_bucket}.s3.${local.region}.${data.aws_partition.current.dns_suffix}"
+    origin_path              = var.output.prefix == "" ? null : "/${trimsuffix(var.output.prefix, "/")}"
+    origin_access_control_id = aws_cloudfront_origin_access_control.this[0].id
+  }
+
+  # CloudFront keeps an object as long as its Cache-Control says: that of [output] in the pipeline file.
+  # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html
+  default_cache_behavior {
+    target_origin_id           = "renditions"
+    viewer_protocol_policy     = "redirect-to-https"
+    allowed_methods            = ["GET", "HEAD", "OPTIONS"]
+    cached_methods             = ["GET", "HEAD"]
+    cache_policy_id            = "658327ea-f89d-4fab-a63d-7e88639e58f6" # CachingOptimized
+    response_headers_policy_id = aws_cloudfront_response_headers_policy.this[0].id
+    trusted_key_groups         = aws_cloudfront_key_group.this[*].id
+    compress                   = false # pictures are compressed
+  }
+
+  restrictions {
+    geo_restriction {
+      restriction_type = "none"
+    }
+  }
+
+  viewer_certificate {
+    cloudfront_default_certificate = var.serving.certificate_arn == null ? true : null
+    acm_certificate_arn            = var.serving.certificate_arn
+    ssl_support_method             = var.serving.certificate_arn == null ? null : "sni-only"
+    minimum_protocol_version       = var.serving.certificate_arn == null ? null : "TLSv1.2_2021"
+  }
+}
