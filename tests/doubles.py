@@ -243,14 +243,13 @@ class MemoryCatalog:
     def drop_wishes(self, name: str) -> None:
         self._kept.pop(name, None)
 
-    def keep_notice(self, *notices: UnsentNotice) -> None:
+    def keep_notice(self, notice: UnsentNotice) -> None:
         with self._lock:
-            self._unsent |= {notice.id: notice for notice in notices}
+            self._unsent[notice.id] = notice
 
-    def drop_notice(self, *notices: UnsentNotice) -> None:
+    def drop_notice(self, notice: UnsentNotice) -> None:
         with self._lock:
-            for notice in notices:
-                self._unsent.pop(notice.id, None)
+            self._unsent.pop(notice.id, None)
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
         with self._lock:

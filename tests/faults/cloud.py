@@ -277,11 +277,11 @@ class CloudCatalog:
     def drop_wishes(self, name: str) -> None:
         self._call(lambda: self.kept.drop_wishes(name))
 
-    def keep_notice(self, *notices: UnsentNotice) -> None:
-        self._call(lambda: self.kept.keep_notice(*notices))
+    def keep_notice(self, notice: UnsentNotice) -> None:
+        self._call(lambda: self.kept.keep_notice(notice))
 
-    def drop_notice(self, *notices: UnsentNotice) -> None:
-        self._call(lambda: self.kept.drop_notice(*notices))
+    def drop_notice(self, notice: UnsentNotice) -> None:
+        self._call(lambda: self.kept.drop_notice(notice))
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
         notices: list[UnsentNotice] = self._call(lambda: list(self.kept.unsent_notices(name)))

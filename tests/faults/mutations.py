@@ -65,19 +65,6 @@ MUTATIONS = (
         "            self._send_notices(told, resting)\n",
     ),
     Mutation(
-        "a digest is dropped before it is sent",
-        "outbox",
-        '        try:\n            self.notifiers[target].send(Notice("digest", Digest.of(notices)))\n',
-        "        self.catalog.drop_notice(*notices)\n"
-        '        try:\n            self.notifiers[target].send(Notice("digest", Digest.of(notices)))\n',
-    ),
-    Mutation(
-        "a notice for a digest is not kept",
-        "outbox",
-        "            self.catalog.keep_notice(unsent.collected(notice, seconds))\n",
-        "",
-    ),
-    Mutation(
         "the picture is not checked a second time",
         "process",
         "            # Check again: the picture may have changed while we worked.\n",

@@ -14,7 +14,6 @@ from faults.scheduler import Process, Task
 from hashing import expected_output, output_of
 from renditions.core.ask import Ask
 from renditions.core.outcome import Outcome
-from renditions.model.digest import Digest
 from renditions.model.lease import LONGEST_LEASE
 from renditions.model.notices import Notice
 from renditions.model.pipeline import Pipeline
@@ -274,15 +273,6 @@ class Observer:
 
     def see_notice(self, notice: Notice) -> None:
         """Check that what a notice reports, a state or a removal, happened."""
-        if isinstance(notice.subject, Digest):
-            for each in notice.subject.notices:
-                stated = any(
-                    (record.name, record.status) == (each.name, each.event) for record in self._reportable
-                )
-                is_true = each.name in self.removed if each.event == "removed" else stated
-                must(is_true, "collected before it was recorded", each)
-            self.sent.append(notice)
-            return
         if isinstance(notice.subject, Record):
             is_true = _of_any_attempt(notice.subject) in self._reportable
         else:

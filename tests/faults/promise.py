@@ -21,7 +21,6 @@ from faults.places import OutputStore
 from hashing import expected_output, find_stand_ins, is_too_wide
 from renditions.core.ports import Catalog, Store, StoredObject
 from renditions.core.strays import Stray
-from renditions.model.digest import Digest
 from renditions.model.families import among
 from renditions.model.folding import EXACT
 from renditions.model.notices import Notice
@@ -97,7 +96,6 @@ def check(final: Final, *, may_stray: bool = False) -> list[Record]:
     there = {record.name for record in catalog.list()} - {record.name for record in kept}
     _same(there, set(names), "records")
     told = {reported(notice.subject) for notice in final.sent if isinstance(notice.subject, Record)}
-    collected = {each for notice in final.sent for each in _collected(notice)}
     must(not list(catalog.unsent_notices()), "notices are left unsent")
     for found in pictures:
         record, got = catalog.get(found.key), final.source.get(found.key)
@@ -125,8 +123,7 @@ def check(final: Final, *, may_stray: bool = False) -> list[Record]:
             lacking = [name for name in recipes if record.serving_output(name) is None]
             must(not lacking, "renditions have neither an output nor a stand-in", lacking, record)
         tells = any(record.status in notify.on for notify in pipeline.notify)
-        is_reported = reported(record) in told or (record.name, record.status) in collected
-        must(not tells or is_reported, "no notice was sent", record)
+        must(not tells or reported(record) in told, "no notice was sent", record)
     objects = _contents(output)
     for record in kept:
         for key in _list_keys(record, pipeline.output.store):
@@ -247,18 +244,10 @@ def check_removals(final: Final, removed: Iterable[str]) -> None:
     Pictures that came back need none.
     """
     told = {notice.name for notice in final.sent if notice.event == "removed"}
-    told |= {name for notice in final.sent for name, event in _collected(notice) if event == "removed"}
     if any("removed" in notify.on for notify in final.pipeline.notify):
         for name in removed:
             is_back = final.catalog.get(name) is not None
             must(name in told or is_back, "no notice says that it was removed", name)
-
-
-def _collected(notice: Notice) -> set[tuple[str, str]]:
-    """Return the name and the event of each notice in a digest."""
-    if not isinstance(notice.subject, Digest):
-        return set()
-    return {(each.name, each.event) for each in notice.subject.notices}
 
 
 def reported(record: Record) -> tuple[object, ...]:

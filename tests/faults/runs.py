@@ -144,14 +144,7 @@ def sync(site: Site, ask: Ask, *, is_attended: bool = True, checks_loss: bool = 
             folding=processor.output.folding,
         )
     )
-    outbox = Outbox(processor.catalog, processor.notifiers, processor.clock, processor.pipeline.notify)
-    outbox.send_due(is_end=is_attended)
-
-
-def send_due(site: Site) -> None:
-    """Send the notices and digests that are due."""
-    processor = site.make_processor()
-    Outbox(processor.catalog, processor.notifiers, processor.clock, processor.pipeline.notify).send_due()
+    Outbox(processor.catalog, processor.notifiers, processor.clock).send_due()
 
 
 class Pauses:

@@ -78,7 +78,6 @@ NOTIFY = (
     (Notify(on=("rejected", "failed"), to="log:"),),
     (Notify(on=("done", "removed"), to="log:"),),
     (LOG, Notify(on=("done",), to="sns:arn:aws:sns:eu-west-1:123456789012:done")),
-    (Notify(on=("done", "rejected", "failed", "removed"), to="log:", digest=600.0),),
 )
 """A whole history uses one of these, because a changed target doesn't cause a second notice."""
 

@@ -133,7 +133,7 @@ class DynamoCatalog:
         put = self._put(written, revision)
         if added or freed:
             claims = [self._claim(key, record.name) for key in added]
-            self._transact(record.name, [{"Put": put}, *claims, *map(self._unclaim, freed)], added)
+            self._transact(record, [{"Put": put}, *claims, *map(self._unclaim, freed)], added)
         else:
             self._put_alone(record.name, put)
         return written
@@ -146,7 +146,7 @@ class DynamoCatalog:
         revision, freed = self._shed(stored, sorted(stored.claimed_keys()), MAX_CLAIMS - len(notices))
         delete = {"TableName": self._table, "Key": self._reader.key(record.name)} | only_at(revision)
         kept = [{"Put": self._put_notice(notice)} for notice in notices]
-        self._transact(record.name, [{"Delete": delete}, *kept, *map(self._unclaim, freed)])
+        self._transact(record, [{"Delete": delete}, *kept, *map(self._unclaim, freed)])
 
     def rename(self, record: Record, name: str) -> Record | None:
         """See :meth:`Catalog.rename <renditions.core.ports.Catalog.rename>`.
@@ -161,7 +161,7 @@ class DynamoCatalog:
         written = replace(record, name=name, revision=0).raised()
         delete = {"TableName": self._table, "Key": self._reader.key(record.name)} | only_at(record.revision)
         moved = [{"Put": self._put(written, 0)}, *(self._claim(key, name, record.name) for key in claims)]
-        self._transact(record.name, [{"Delete": delete}, *moved])
+        self._transact(record, [{"Delete": delete}, *moved])
         return written
 
     def find_content(self, sha256: str) -> SameContent:
@@ -187,30 +187,22 @@ class DynamoCatalog:
         with self._reader.reported():
             self._client.delete_item(TableName=self._table, Key=self._reader.key(wishes_key(name)))
 
-    def keep_notice(self, *notices: UnsentNotice) -> None:
+    def keep_notice(self, notice: UnsentNotice) -> None:
         """See :meth:`Catalog.keep_notice <renditions.core.ports.Catalog.keep_notice>`."""
-        if len(notices) == 1:
-            with self._reader.reported():
-                self._client.put_item(**self._put_notice(notices[0]))
-            return
-        self._transact_all([{"Put": self._put_notice(notice)} for notice in notices])
+        with self._reader.reported():
+            self._client.put_item(**self._put_notice(notice))
 
-    def drop_notice(self, *notices: UnsentNotice) -> None:
+    def drop_notice(self, notice: UnsentNotice) -> None:
         """See :meth:`Catalog.drop_notice <renditions.core.ports.Catalog.drop_notice>`."""
-        keys = [self._reader.key(notice_key(*notice.id)) for notice in notices]
-        if len(keys) == 1:
-            with self._reader.reported():
-                self._client.delete_item(TableName=self._table, Key=keys[0])
-            return
-        self._transact_all([{"Delete": {"TableName": self._table, "Key": key}} for key in keys])
+        with self._reader.reported():
+            self._client.delete_item(TableName=self._table, Key=self._reader.key(notice_key(*notice.id)))
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
         """See :meth:`~renditions.core.ports.Catalog.unsent_notices`."""
         start = NOTICE if name is None else notice_key(name)
         rows = self._reader.query_index(BY_NAME, "kind", NOTICE_KIND, (">=", self._key_name, start))
         keys = takewhile(lambda key: key.startswith(start), (row[self._key_name]["S"] for row in rows))
-        while some := list(islice(keys, READ_AT_ONCE)):
-            yield from map(item_to_notice, self._reader.find_all(some))
+        yield from map(item_to_notice, filter(None, map(self._reader.find, keys)))
 
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
@@ -322,15 +314,12 @@ class DynamoCatalog:
             "attempts. Try again later."
         )
 
-    def _transact_all(self, operations: Sequence[dict[str, Any]]) -> None:
-        """Send operations on notices in as few transactions as possible."""
-        for start in range(0, len(operations), READ_AT_ONCE):
-            self._transact("notices", operations[start : start + READ_AT_ONCE])
-
-    def _transact(self, name: str, operations: Sequence[dict[str, Any]], added: Sequence[str] = ()) -> None:
+    def _transact(
+        self, record: Record, operations: Sequence[dict[str, Any]], added: Sequence[str] = ()
+    ) -> None:
         """Send one transaction.
 
-        The first operation is on the record of this name; those for the added claims follow.
+        The first operation is on the record; the operations for the added claims follow.
         """
         with self._reader.reported():
             for attempt in range(ATTEMPTS):
@@ -340,14 +329,14 @@ class DynamoCatalog:
                     reasons = error.response.get("CancellationReasons", ())
                     codes = [reason.get("Code", "None") for reason in reasons]
                     if "ConditionalCheckFailed" in codes:
-                        refuse(name, codes, reasons, added)
+                        refuse(record.name, codes, reasons, added)
                     if not codes or not PASSING_REASONS.issuperset(codes):
                         raise
                     pause(attempt)
                 else:
                     return
         raise CatalogFailed(
-            f"{self._reader}: can't write {name!r} in {ATTEMPTS} attempts ({', '.join(codes)}). "
+            f"{self._reader}: can't write {record.name!r} in {ATTEMPTS} attempts ({', '.join(codes)}). "
             "Try again later."
         )
 
@@ -368,7 +357,7 @@ class DynamoCatalog:
                 pending_keys=tuple(key for key in stored.pending_keys if key not in now),
             )
             put = self._put(stored.raised(), stored.revision)
-            self._transact(stored.name, [{"Put": put}, *map(self._unclaim, sorted(now))])
+            self._transact(stored, [{"Put": put}, *map(self._unclaim, sorted(now))])
             stored = stored.raised()
         return stored.revision, freed
 

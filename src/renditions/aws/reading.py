@@ -128,31 +128,26 @@ class TableReader:
 
     def read_all(self, names: Sequence[str], on_unreadable: OnUnreadable | None = None) -> dict[str, Record]:
         """Return the records of these names, without missing and unreadable records."""
+        keys = [self.key(name) for name in names]
         found: dict[str, Record] = {}
-        for item in self.find_all(names):
-            try:
-                record = self.parse(item)
-            except RecordUnreadable as error:
-                if on_unreadable is None:
-                    raise
-                on_unreadable(Unreadable(item[self._key_name]["S"], str(error)))
-            else:
-                found[record.name] = record
-        return found
-
-    def find_all(self, keys_of_items: Sequence[str]) -> Iterator[Item]:
-        """Yield the items of up to ``READ_AT_ONCE`` keys that exist, in any order."""
-        keys = [self.key(each) for each in keys_of_items]
         for attempt in range(ATTEMPTS):
             with self.reported():
                 answer = self._client.batch_get_item(
                     RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
                 )
-            yield from answer["Responses"].get(self._table, ())
+            for item in answer["Responses"].get(self._table, ()):
+                try:
+                    record = self.parse(item)
+                except RecordUnreadable as error:
+                    if on_unreadable is None:
+                        raise
+                    on_unreadable(Unreadable(item[self._key_name]["S"], str(error)))
+                else:
+                    found[record.name] = record
             # DynamoDB leaves keys out if the answer exceeds 16 MB or the table's capacity.
             keys = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
             if not keys:
-                return
+                return found
             pause(attempt)
         raise CatalogFailed(
             f"{self}: can't read {len(keys)} records in {ATTEMPTS} attempts: "

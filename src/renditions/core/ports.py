@@ -345,12 +345,15 @@ class Catalog(Protocol):
         """Forget the kept wishes for a name. It is no error if there are none."""
         ...
 
-    def keep_notice(self, *notices: UnsentNotice) -> None:
-        """Keep notices until ``drop_notice``. Each replaces the one with its ``id``."""
+    def keep_notice(self, notice: UnsentNotice) -> None:
+        """Keep a notice until ``drop_notice``.
+
+        It replaces a kept notice with the same ``id``.
+        """
         ...
 
-    def drop_notice(self, *notices: UnsentNotice) -> None:
-        """Forget the kept notices with these ``id``s. It is no error if there are none."""
+    def drop_notice(self, notice: UnsentNotice) -> None:
+        """Forget the kept notice with this ``id``. It is no error if there is none."""
         ...
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:

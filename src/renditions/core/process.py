@@ -106,7 +106,7 @@ class Processor:
 
     @property
     def _outbox(self) -> Outbox:
-        return Outbox(self.catalog, self.notifiers, self.clock, self.pipeline.notify)
+        return Outbox(self.catalog, self.notifiers, self.clock)
 
     @property
     def _twins(self) -> Twins:

@@ -130,17 +130,15 @@ class SqliteCatalog:
         with self._connections.writing() as db:
             db.execute("DELETE FROM kept_wishes WHERE name = ?", (name,))
 
-    def keep_notice(self, *notices: UnsentNotice) -> None:
+    def keep_notice(self, notice: UnsentNotice) -> None:
         """See :meth:`Catalog.keep_notice <renditions.core.ports.Catalog.keep_notice>`."""
         with self._connections.writing() as db:
-            for notice in notices:
-                write_notice(db, notice)
+            write_notice(db, notice)
 
-    def drop_notice(self, *notices: UnsentNotice) -> None:
+    def drop_notice(self, notice: UnsentNotice) -> None:
         """See :meth:`Catalog.drop_notice <renditions.core.ports.Catalog.drop_notice>`."""
         with self._connections.writing() as db:
-            for notice in notices:
-                delete_notice(db, notice)
+            delete_notice(db, notice)
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
         """See :meth:`~renditions.core.ports.Catalog.unsent_notices`."""

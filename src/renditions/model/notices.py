@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from renditions.model.binding import Held
-from renditions.model.digest import Digest
 from renditions.model.items import format_time, parse_time, without_empty
 from renditions.model.notice_events import NOTICE_EVENTS
 from renditions.model.pipeline import Pipeline
@@ -21,9 +20,6 @@ FIRST_PAUSE = timedelta(minutes=5)
 """The pause after the first failure. Each further failure doubles it, up to ``LONGEST_PAUSE``."""
 
 LONGEST_PAUSE = timedelta(hours=6)
-
-MOST_CAUSE_LENGTH = 300
-"""A collected notice shortens its picture's reason to this length."""
 
 _INTERNAL = frozenset(
     {"attempts", "goal", "history", "lease", "owed", "pending_keys", "revision", "rules", "setbacks"}
@@ -51,13 +47,13 @@ class Notice:
 
     event: str
     """A name in :data:`NOTICE_EVENTS <renditions.model.notice_events.NOTICE_EVENTS>`."""
-    subject: Record | Removal | Held | Digest
-    """The picture, the held work, or the collected notices."""
+    subject: Record | Removal | Held
+    """The picture, or the held work."""
 
     @property
     def name(self) -> str:
-        """The picture's name; empty if the notice isn't about one picture."""
-        return "" if isinstance(self.subject, Held | Digest) else self.subject.name
+        """The picture's name; empty if the notice is about held work."""
+        return "" if isinstance(self.subject, Held) else self.subject.name
 
     @property
     def title(self) -> str:
@@ -67,29 +63,18 @@ class Notice:
     @property
     def is_trouble(self) -> bool:
         """Whether a person may have to do something."""
-        if isinstance(self.subject, Digest):
-            return any(NOTICE_EVENTS[group.event].is_trouble for group in self.subject.groups)
         return NOTICE_EVENTS[self.event].is_trouble
 
     @property
     def timestamp(self) -> datetime:
-        """When the status was decided, the record removed, or the work first held back.
-
-        For a digest: when the last of its notices was.
-        """
-        match self.subject:
-            case Held(since=since):
-                return since
-            case Digest(until=until):
-                return until
-            case Record(timestamp=timestamp) | Removal(timestamp=timestamp):
-                return timestamp
+        """When the status was decided, the record removed, or the work first held back."""
+        return self.subject.since if isinstance(self.subject, Held) else self.subject.timestamp
 
     def describe(self) -> str:
         """Return a sentence for people."""
         match self.subject:
-            case Held() | Digest():
-                return self.subject.describe()
+            case Held() as held:
+                return held.describe()
             case Record(reason=str(reason), name=name):
                 return f"{name} is {self.event}: {reason}"
             case Record(name=name) | Removal(name=name):
@@ -123,12 +108,6 @@ class UnsentNotice:
     """Why the last attempt failed."""
     deleted: tuple[str, ...] = ()
     """See :attr:`Removal.deleted`."""
-    is_collected: bool = False
-    """Whether the notice waits for a digest."""
-    cause: str = ""
-    """For a collected notice: why the picture was rejected or failed."""
-    code: str = ""
-    """For a collected notice: the code of its cause."""
 
     @property
     def id(self) -> tuple[str, str, str, str]:
@@ -148,23 +127,11 @@ class UnsentNotice:
         pause: timedelta = FIRST_PAUSE * 2**self.attempts
         return min(pause, LONGEST_PAUSE)
 
-    def collected(self, notice: Notice, seconds: float) -> UnsentNotice:
-        """Return the notice as it waits for a digest, for at most ``seconds``."""
-        cause, code = "", ""
-        if isinstance(notice.subject, Record):
-            cause, code = (notice.subject.reason or "")[:MOST_CAUSE_LENGTH], notice.subject.code
-        again_at = self.timestamp + timedelta(seconds=seconds)
-        return replace(self, is_collected=True, cause=cause, code=code, again_at=again_at)
-
     def failed(self, reason: str, now: datetime) -> UnsentNotice:
         """Return the notice after a failed attempt."""
         attempts = self.attempts + 1
         again_at = now + self.next_pause if attempts < MOST_SENDINGS else None
         return replace(self, attempts=attempts, reason=reason, again_at=again_at)
-
-    def failed_like(self, other: UnsentNotice) -> UnsentNotice:
-        """Return the notice after a failed attempt to send it together with another one."""
-        return replace(self, attempts=other.attempts, reason=other.reason, again_at=other.again_at)
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -178,9 +145,6 @@ class UnsentNotice:
                 "attempts": self.attempts,
                 "reason": self.reason,
                 "deleted": list(self.deleted),
-                "collected": self.is_collected,
-                "cause": self.cause,
-                "code": self.code,
             }
         )
 
@@ -205,7 +169,4 @@ class UnsentNotice:
             attempts=item["attempts"],
             reason=item.get("reason", ""),
             deleted=tuple(item.get("deleted", ())),
-            is_collected=item.get("collected", False),
-            cause=item.get("cause", ""),
-            code=item.get("code", ""),
         )

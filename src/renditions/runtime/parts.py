@@ -279,28 +279,18 @@ class Parts:
     def _marker(self) -> Marker:
         return Marker(self.source, self.catalog, is_read_only=self.pipeline.source.read_only)
 
-    @property
-    def outbox(self) -> Outbox:
-        """The notices that aren't sent yet."""
-        return Outbox(self.catalog, self.notifiers, now, self.declared.notify)
-
     def end_run(
-        self,
-        held: Sequence[Held] | None,
-        *,
-        is_attended: bool = False,
-        is_end: bool = True,
-        seconds: float = math.inf,
+        self, held: Sequence[Held] | None, *, is_attended: bool = False, seconds: float = math.inf
     ) -> None:
         """Store a run's held work, and send due notices for at most ``seconds``.
 
         ``held`` is None after a run that compared only some pictures, because such a run doesn't know all
-        held work. ``is_end`` is false if this process soon runs again, see :meth:`Outbox.send_due`.
+        held work.
         """
-        outbox = self.outbox
+        outbox = Outbox(self.catalog, self.notifiers, now)
         if held is not None:
             outbox.hold(held, is_attended=is_attended)
-        outbox.send_due(seconds, is_end=is_end)
+        outbox.send_due(seconds)
 
     def open_place(self, place: str) -> Store:
         """Open an earlier output store of the catalog.

@@ -136,14 +136,8 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                 ),
                 "unsent_notices": _array(
                     _object(
-                        {
-                            "target": TEXT,
-                            "reason": TEXT,
-                            "given_up": {"type": "boolean"},
-                            "collected": {"type": "boolean", "description": "Whether they wait for a digest"},
-                            "count": _COUNT,
-                        },
-                        ("target", "reason", "given_up", "collected", "count"),
+                        {"target": TEXT, "reason": TEXT, "given_up": {"type": "boolean"}, "count": _COUNT},
+                        ("target", "reason", "given_up", "count"),
                     )
                 ),
                 "polling": {
