@@ -66,8 +66,10 @@ def test_a_listener_from_an_earlier_run_of_the_server_gets_a_reset() -> None:
     """The numbers of a new run would otherwise repeat those of the earlier run."""
 
     async def listen() -> list[str]:
-        earlier, now = Announcements(), Announcements()
+        earlier = Announcements()
         earlier.tell({"name": "before"})
+        await asyncio.sleep(0.01)
+        now = Announcements()
         hello = await take(earlier.listen(None), 1)
         for number in range(5):
             now.tell({"name": str(number)})
