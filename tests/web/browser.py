@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from commands import RENDITIONS
 
@@ -29,6 +29,8 @@ LAN_HOST = "lan.test"
 
 Without HTTPS, its pages have no clipboard, for example.
 """
+
+expect.set_options(timeout=30_000)  # the default, 5 s, is short for a busy machine
 
 _FLAGS = (
     f"--host-resolver-rules=MAP {LAN_HOST} 127.0.0.1",
