@@ -84,9 +84,9 @@ def size_of(value: Any) -> int:
 def run(folder: Path, *, has_topic: bool) -> dict[str, Cost]:
     """Have a function process the events of a picture; return what each costs."""
     environ = make_cloud(name_of(folder)) | {"DEPLOYED_AT": "2026-01-01T00:00:00Z"}
-    if not has_topic:
-        del environ["SNS_TOPIC_ARN"]
-    (folder / "pipeline.json").write_text(json.dumps(to_plain(parse(PIPELINE, "t", folder, {}).pipeline)))
+    declared = f'[[notify]]\non = ["done", "rejected"]\nto = "sns:{environ.pop("SNS_TOPIC_ARN")}"\n'
+    text = PIPELINE + (declared if has_topic else "")
+    (folder / "pipeline.json").write_text(json.dumps(to_plain(parse(text, "t", folder, {}).pipeline)))
     draw(folder / "photo.jpg")
     photo, bucket = (folder / "photo.jpg").read_bytes(), environ["SOURCE_BUCKET"]
     with recorded() as requests:
