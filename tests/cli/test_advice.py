@@ -167,8 +167,8 @@ def test_check_names_two_pictures_that_a_template_gives_one_key(
     """With {hash}, pictures share a key only if their content is the same."""
     write_pipeline(tmp_path, STEM.replace("{stem}.webp", template))
     ended = run(tmp_path, "check")
-    assert f"can give two pictures the same key, such as {pair}; the later one" in ended.err
-    assert "Put {key}, or {dir} and {name}, into it" in ended.err
+    assert f"can give two pictures the same key, such as {pair}. The later picture" in ended.err
+    assert "put {key}, or {dir} and {name}, into the template" in ended.err
     if "{etag}" not in template:
         for name in pair.removesuffix(" with the same content").split(" and "):
             draw(tmp_path / "inbox" / name)

@@ -41,7 +41,7 @@ def test_a_small_picture_has_one_file_for_two_widths_and_needs_no_further_sync(f
     assert planned(folder) == []
     assert run(folder, "sync").out.startswith("Nothing to do")
     assert run(folder, "sync", "--verify-content").out.startswith("Nothing to do")
-    assert run(folder, "strays").err.startswith("0 strays")
+    assert run(folder, "strays").err.startswith("Strays: 0 ")
 
 
 def test_show_says_in_text_and_in_json_which_rendition_is_the_stand_in(folder: Path) -> None:

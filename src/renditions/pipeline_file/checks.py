@@ -209,7 +209,7 @@ def find_warnings(pipeline: Pipeline) -> Iterator[str]:
         yield (
             f"{place}: {rendition.key!r} can give two pictures the same key, such as {' and '.join(pair)}"
             f"{condition}. The later picture is then rejected. To keep such pictures apart, put {{key}}, or "
-            "{{dir}} and {{name}}, into the template"
+            "{dir} and {name}, into the template"
         )
 
 
