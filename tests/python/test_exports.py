@@ -45,6 +45,7 @@ ERRORS = [
     "ForeignOutput",
     "KeyRefused",
     "KeyTaken",
+    "NoTimeLeft",
     "NotAccepted",
     "NotifyFailed",
     "NotifyRefused",
