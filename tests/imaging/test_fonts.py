@@ -194,7 +194,7 @@ def test_a_font_with_a_damaged_table_gives_a_reason() -> None:
     broken = Attachment("x.ttf", default_font()[:300])
     recipe = Rendition(format="png", watermark=Watermark(text="a", font=broken))
     result = render(encoded(photo(), "png"), Accept(), {"it": recipe})
-    assert str(result.errors["it"]).startswith("the watermark's font 'x.ttf': the font is damaged: ")
+    assert str(result.errors["it"]).startswith("the watermark's font 'x.ttf': the font is damaged (")
 
 
 def test_the_bundled_font_draws_a_text_without_a_declared_font() -> None:

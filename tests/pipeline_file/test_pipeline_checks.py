@@ -187,7 +187,7 @@ def test_a_store_in_a_circle_of_links_is_reported_or_resolved(tmp_path: Path) ->
 
 def test_an_output_that_the_environment_puts_into_the_source_is_refused() -> None:
     (problem,) = find_problems(ONE, environ={"SOURCE_BUCKET": "same", "OUTPUT_BUCKET": "same"})
-    assert "loop" in problem.expected
+    assert "outside the source" in problem.expected
 
 
 @pytest.mark.parametrize(
