@@ -25,7 +25,7 @@ from renditions.model.rendering import Rendered
 from renditions.model.warning import PictureWarning
 from renditions.pipeline_file.attachments import attach
 from renditions.pipeline_file.reading import LoadedPipeline, check_recipes
-from renditions.runtime.parts import open_source
+from renditions.runtime.stores import open_source
 
 
 @dataclass(frozen=True, slots=True)

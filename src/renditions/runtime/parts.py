@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import cache, cached_property, partial
 from pathlib import Path
 from socket import gethostname
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from renditions.core import planning
 from renditions.core.adopt import yield_unless_lost
@@ -35,20 +35,20 @@ from renditions.core.pages import Pages
 from renditions.core.ports import Catalog, Renderer, Store, StoredObject, Unreadable
 from renditions.core.preview import Preview, warn_of_foreign
 from renditions.core.process import Processor
-from renditions.core.read_only import ReadOnlyStore
 from renditions.core.readable import get_readable
 from renditions.core.reconcile import EVERYTHING_ONCE, Order
 from renditions.core.selection import EVERYTHING, Selection
 from renditions.core.twins import hand_over
-from renditions.errors import Failed, UsageError
+from renditions.errors import Failed
 from renditions.model.backends import LISTING, OWNER, QUEUE
 from renditions.model.binding import Binding, Held
 from renditions.model.pipeline import Pipeline
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.model.registry import Shared, resolve
 from renditions.pipeline_file.attachments import attach
-from renditions.pipeline_file.backend_checks import Declared, describe_missing, find_declared
+from renditions.pipeline_file.backend_checks import Declared, find_declared
 from renditions.runtime.apart import insist_apart
+from renditions.runtime.stores import load_opener, open_output, open_source
 
 if TYPE_CHECKING:
     from renditions.aws.sqs import Queue
@@ -298,7 +298,7 @@ class Parts:
         ``place`` is the store's URL or path, as in ``[output] store``.
         """
         former = replace(self.pipeline, output=replace(self.pipeline.output, store=place))
-        return _open_output(former, self.directory, self.shared)
+        return open_output(former, self.directory, self.shared)
 
     def make_processor(self, render: Renderer, owner: str, standing: Standing) -> Processor:
         """Return a processor with these parts; ``owner`` is the name of its leases."""
@@ -338,8 +338,8 @@ def open_parts(
     _, _, catalog, *targets = find_declared(pipeline)
     database = parse_catalog(catalog.url, directory)
     owners = database.with_name(f"{database.name}-owners") if database else None
-    place = _open_output(pipeline, directory, shared)
-    with _load_opener(catalog)(
+    place = open_output(pipeline, directory, shared)
+    with load_opener(catalog)(
         pipeline.catalog, directory, shared, read_only=read_only, folding=place.folding
     ) as opened:
         yield Parts(
@@ -349,7 +349,7 @@ def open_parts(
             output=place,
             catalog=opened,
             notifiers={
-                notify.target: _load_opener(target)(notify, shared)
+                notify.target: load_opener(target)(notify, shared)
                 for notify, target in zip(pipeline.notify, targets, strict=True)
             },
             shared=shared,
@@ -359,19 +359,6 @@ def open_parts(
         )
 
 
-def open_source(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
-    """Open the pipeline's source alone."""
-    source, *_ = find_declared(pipeline)
-    store: Store = _load_opener(source)(parse_store(source.url, directory), pipeline.source, shared)
-    return ReadOnlyStore(store) if pipeline.source.read_only else store
-
-
-def _open_output(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
-    _, output, *_ = find_declared(pipeline)
-    store: Store = _load_opener(output)(parse_store(output.url, directory), pipeline.output, shared)
-    return store
-
-
 def open_queue(url: str, shared: Shared) -> Queue:
     """Return the queue of this URL, without a request.
 
@@ -379,21 +366,8 @@ def open_queue(url: str, shared: Shared) -> Queue:
         UsageError: The library for AWS isn't installed, or no region is configured.
 
     """
-    opened: Queue = _load_opener(Declared("queue", url, QUEUE, (QUEUE,)))(url, shared)
+    opened: Queue = load_opener(Declared("queue", url, QUEUE, (QUEUE,)))(url, shared)
     return opened
-
-
-def _load_opener(declared: Declared) -> Any:
-    """Import the function that opens a part.
-
-    :mod:`renditions.model.backends` describes its arguments.
-    """
-    try:
-        return resolve(declared.backend.opener)
-    except ModuleNotFoundError as error:
-        if declared.backend.extra is None:
-            raise
-        raise UsageError(str(describe_missing(declared, error.name or ""))) from error
 
 
 def now() -> datetime:

@@ -297,8 +297,7 @@ def _hash(download: Download) -> str:
 def describe_status(service: Service) -> dict[str, Any]:
     """Return the catalog's status, and whether the source can be changed.
 
-    The source can't be changed if it is read-only or if another version of the pipeline file is in force. In
-    the latter case, the status says that the file is superseded.
+    It can't if it is read-only, or if another version of the pipeline file is in force (``superseded``).
     """
     found = read_status(service.parts, waiting=service.waiting.outcomes(), polling=service.find_polling())
     return found.to_item() | {
@@ -312,8 +311,7 @@ def describe_status(service: Service) -> dict[str, Any]:
 def allow_removals(service: Service, count: int) -> dict[str, Any]:
     """Permit the removal of the missing pictures for a day, and start to remove them.
 
-    ``count`` is the number of missing pictures that the person saw. If more are missing by now, permit
-    nothing. Returns the present number of missing pictures.
+    ``count`` is how many the person saw. If more are missing by now, permit nothing. Return how many are.
     """
     service.insist_in_force()
     catalog, now = service.parts.catalog, datetime.now(UTC)

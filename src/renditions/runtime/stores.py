@@ -1,0 +1,41 @@
+"""Open the stores that a pipeline names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from renditions.core.ports import Store
+from renditions.core.read_only import ReadOnlyStore
+from renditions.errors import UsageError
+from renditions.model.pipeline import Pipeline
+from renditions.model.places import parse_store
+from renditions.model.registry import Shared, resolve
+from renditions.pipeline_file.backend_checks import Declared, describe_missing, find_declared
+
+
+def open_source(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
+    """Open the pipeline's source alone."""
+    source, *_ = find_declared(pipeline)
+    store: Store = load_opener(source)(parse_store(source.url, directory), pipeline.source, shared)
+    return ReadOnlyStore(store) if pipeline.source.read_only else store
+
+
+def open_output(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
+    """Open the output store alone."""
+    _, output, *_ = find_declared(pipeline)
+    store: Store = load_opener(output)(parse_store(output.url, directory), pipeline.output, shared)
+    return store
+
+
+def load_opener(declared: Declared) -> Any:
+    """Import the function that opens a part.
+
+    :mod:`renditions.model.backends` describes its arguments.
+    """
+    try:
+        return resolve(declared.backend.opener)
+    except ModuleNotFoundError as error:
+        if declared.backend.extra is None:
+            raise
+        raise UsageError(str(describe_missing(declared, error.name or ""))) from error
