@@ -5,6 +5,7 @@ No output may become a picture.
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -143,9 +144,9 @@ def test_a_watch_ends_after_the_output_is_mounted_below_its_source(tmp_path: Pat
         stack.enter_context(mounted(BIND, tmp_path / "processed", tmp_path / "inbox/made"))
         (tmp_path / "inbox").rename(tmp_path / "moved")  # everything is checked when the folder goes away
         (tmp_path / "moved").rename(tmp_path / "inbox")
-        _, err = watching.communicate(timeout=60)
+        out, _ = watching.communicate(timeout=60)
     assert watching.returncode == 2
-    assert "overlap" in err
+    assert "overlap" in json.loads(out.splitlines()[-1])["error"]["detail"]
 
 
 @pytest.mark.parametrize("how", [None, BIND, BINDFS], ids=["folder", "bind", "bindfs"])

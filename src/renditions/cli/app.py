@@ -67,7 +67,7 @@ WORKERS = os.cpu_count() or 1
 
 
 class Command(TyperCommand):
-    """One command. It prints its error, as JSON if its other output is JSON."""
+    """One command. It prints its error, as a line of JSON if its other output is JSON."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command's function."""
@@ -76,7 +76,7 @@ class Command(TyperCommand):
         except RenditionsError as error:
             if ctx.params.get("as_json"):
                 item = {"error": {"code": error.code, "detail": str(error)}}
-                sys.stdout.write(reveal_in_json(json.dumps(item, indent=2, ensure_ascii=False)) + "\n")
+                sys.stdout.write(reveal_in_json(json.dumps(item, ensure_ascii=False)) + "\n")
             else:
                 errors.print(f"[red]error:[/] {escape_lines(str(error))}")
             raise typer.Exit(error.exit_code) from None
