@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,3 +117,28 @@ class Original:
         if self.width is not None or earlier is None:
             return self
         return dataclasses.replace(self, width=earlier.width, height=earlier.height, frames=earlier.frames)
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the attributes of a record's JSON form that hold these facts."""
+        return {
+            "original_format": self.format,
+            "original_width": self.width,
+            "original_height": self.height,
+            "original_frames": self.frames,
+            "original_size_bytes": self.size_bytes,
+            "analysis": self.analysis.to_item() if self.analysis else None,
+        }
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Original | None:
+        """Return the facts in a record's JSON form; None if it has none."""
+        if "original_size_bytes" not in item:
+            return None
+        return cls(
+            size_bytes=item["original_size_bytes"],
+            format=item.get("original_format"),
+            width=item.get("original_width"),
+            height=item.get("original_height"),
+            frames=item.get("original_frames"),
+            analysis=Analysis.from_item(item["analysis"]) if "analysis" in item else None,
+        )

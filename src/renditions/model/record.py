@@ -23,7 +23,7 @@ from renditions.model.items import (
     without_empty,
 )
 from renditions.model.lease import Lease
-from renditions.model.original import Analysis, Original
+from renditions.model.original import Original
 from renditions.model.reason import Reason
 from renditions.model.recipe import Focus
 from renditions.model.retired import Retired
@@ -276,7 +276,6 @@ class Record:
         The ``processed_*`` fields describe the first declared rendition, and ``renditions`` has all of them.
         The JSON form has no empty fields.
         """
-        original = self.original or Original(0)
         first = self.outputs[0] if self.outputs else None
         item: dict[str, Any] = {
             key_name: self.name,
@@ -284,12 +283,7 @@ class Record:
             "timestamp": format_time(self.timestamp),
             "reason": self.reason,
             "code": self.code,
-            "original_format": original.format,
-            "original_width": original.width,
-            "original_height": original.height,
-            "original_frames": original.frames,
-            "original_size_bytes": original.size_bytes if self.original else None,
-            "analysis": original.analysis.to_item() if original.analysis else None,
+            **(self.original.to_item() if self.original else {}),
             "focus": dataclasses.asdict(self.wishes.focus) if self.wishes.focus else None,
             "demanded": list(self.wishes.demanded),
             "processed_width": first.width if first else None,
@@ -330,16 +324,6 @@ class Record:
     @classmethod
     def from_item(cls, item: dict[str, Any], key_name: str = "image_name") -> Record:
         """Return the record that :meth:`to_item` turned into ``item``."""
-        original = None
-        if "original_size_bytes" in item:
-            original = Original(
-                size_bytes=item["original_size_bytes"],
-                format=item.get("original_format"),
-                width=item.get("original_width"),
-                height=item.get("original_height"),
-                frames=item.get("original_frames"),
-                analysis=Analysis.from_item(item["analysis"]) if "analysis" in item else None,
-            )
         lease = item.get("lease")
         codes = item.get("error_codes", {})
         return cls(
@@ -352,7 +336,7 @@ class Record:
             sha256=item.get("sha256", ""),
             goal=item.get("goal", ""),
             rules=item.get("rules", ""),
-            original=original,
+            original=Original.from_item(item),
             wishes=Wishes(
                 focus=Focus(**item["focus"]) if "focus" in item else None,
                 demanded=tuple(item.get("demanded", ())),

@@ -227,41 +227,17 @@ _INTERNAL = {
 }
 
 
+_MEDIA_TYPE = text("The media type, such as image/avif.")
+
+
 def describe_manifest() -> Schema:
     """Return the schema of the document that ``renditions manifest`` prints."""
     url = "The URL, below [output] base_url. Without base_url it is relative to the output store."
-    srcset = "The URLs with their widths, or a single URL without one."
-    sizes = (
-        "How wide the picture is shown, if srcset has widths. By default at most as wide as the widest file."
-    )
-    media_type = "The media type, such as image/avif."
-    source = table(
-        {"type": text(media_type), "srcset": text(srcset), "sizes": text(sizes)}, ("type", "srcset")
-    )
-    image = table(
-        {
-            "src": text("The URL of the widest file in this format."),
-            "srcset": text("The URLs with their widths. Missing if there is one file."),
-            "sizes": text(sizes),
-            "type": text(media_type),
-            "width": count("The width of the widest file, in pixels."),
-            "height": count("The height of the widest file, in pixels."),
-        },
-        ("src", "type", "width", "height"),
-        "The <img>, in the format that most browsers show.",
-    )
-    look = table(
-        {
-            "sources": listing(source, "A <source> for each other format, the smallest files first."),
-            "img": image,
-        },
-        ("sources", "img"),
-    )
     output = table(
         {
             "url": text(url),
             "format": text("The format, such as jpeg."),
-            "type": text(media_type),
+            "type": _MEDIA_TYPE,
             "width": count("The width, in pixels."),
             "height": count("The height, in pixels."),
             "size_bytes": count("The size, in bytes."),
@@ -280,7 +256,8 @@ def describe_manifest() -> Schema:
             "colour": text("The dominant colour, or else the placeholder's average, as #rrggbb."),
             "placeholder": text("A data URI of a blurred preview. Missing for transparent pictures."),
             "looks": mapping(
-                look, "Files that look alike and may stand in one srcset, by family or rendition."
+                _describe_look(),
+                "Files that look alike and may stand in one srcset, by family or rendition.",
             ),
             "renditions": mapping(output, "Each rendition alone, also those that browsers don't show."),
         },
@@ -291,3 +268,33 @@ def describe_manifest() -> Schema:
         "pictures": listing(picture, "The pictures with renditions, by name."),
     }
     return table(properties, ("version", "pictures"))
+
+
+def _describe_look() -> Schema:
+    srcset = "The URLs with their widths, or a single URL without one."
+    sizes = (
+        "How wide the picture is shown, if srcset has widths. By default at most as wide as the widest file."
+    )
+    source = table(
+        {"type": _MEDIA_TYPE, "srcset": text(srcset), "sizes": text(sizes)},
+        ("type", "srcset"),
+    )
+    image = table(
+        {
+            "src": text("The URL of the widest file in this format."),
+            "srcset": text("The URLs with their widths. Missing if there is one file."),
+            "sizes": text(sizes),
+            "type": _MEDIA_TYPE,
+            "width": count("The width of the widest file, in pixels."),
+            "height": count("The height of the widest file, in pixels."),
+        },
+        ("src", "type", "width", "height"),
+        "The <img>, in the format that most browsers show.",
+    )
+    return table(
+        {
+            "sources": listing(source, "A <source> for each other format, the smallest files first."),
+            "img": image,
+        },
+        ("sources", "img"),
+    )
