@@ -181,6 +181,13 @@ faults: setup
 soak: setup
 	PYTHONPATH=tests .venv/bin/python -m faults.soak --minutes $(MINUTES)
 
+# Builds the site of the documents in build/site. A broken link ends it.
+.PHONY: docs
+docs: setup
+	.venv/bin/uv sync --quiet --frozen --all-extras --inexact --group docs --python .venv/bin/python
+	.venv/bin/sphinx-build --quiet --fresh-env --fail-on-warning --nitpicky --keep-going -c docs . build/site
+	@echo "Open build/site/index.html"
+
 # Draws the documents' pictures again.
 pictures: setup
 	.venv/bin/python docs/draw.py

@@ -1,0 +1,50 @@
+"""Every page has correct links and short sentences, and the index leads to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from docs.pages import PAGES, ROOT, anchors_of, count_words, links_of, name_of, sentences_of
+
+MOST_WORDS = 35
+INDEX = ROOT / "docs" / "index.md"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_each_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    broken = []
+    for path, anchor in links_of(page):
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors_of(target)):
+            broken.append(f"{path}#{anchor}")
+    assert broken == []
+
+
+LONG = {
+    "docs/architecture.md",
+    "docs/errors.md",
+    "docs/extending.md",
+    "docs/fields.md",
+    "docs/formats.md",
+    "docs/lambda.md",
+    "docs/performance.md",
+    "docs/pipeline-file.md",
+    "docs/robustness.md",
+    "docs/security.md",
+    "docs/web.md",
+    "docs/worker.md",
+    "infra/terraform/README.md",
+}
+"""Pages that were written before this test, and still have longer sentences."""
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if name_of(page) not in LONG], ids=name_of)
+def test_no_sentence_is_too_long(page: Path) -> None:
+    assert [sentence for sentence in sentences_of(page) if count_words(sentence) > MOST_WORDS] == []
+
+
+def test_the_index_links_to_every_page() -> None:
+    linked = {(INDEX.parent / path).resolve() for path, _ in links_of(INDEX)}
+    assert [name_of(page) for page in PAGES if page not in linked and page != INDEX] == []
