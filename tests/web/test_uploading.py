@@ -12,9 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -23,15 +21,11 @@ from playwright.sync_api import Browser, Page, Route, expect
 from starlette.types import ASGIApp
 
 from commands import draw, write_pipeline
-from renditions.model.record import Record
 from renditions.web.app import make_app
-from renditions.web.pictures import picture_item
 from renditions.web.reach import Reach
-from web.browser import CHROMIUM, find_port, open_browser, served, start_server, wait_for
+from web.browser import find_port, open_page, served, start_server, wait_for
 from web.test_api import open_service
 from world import World
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
 
 RENDITIONS = "[renditions.thumb]\nwidth = 200\n"
 GIVE = """([files, kind]) => {
@@ -51,12 +45,6 @@ GIVE = """([files, kind]) => {
 
 UPLOAD_BYTES_PER_SECOND = 100_000
 MANY = 40
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -86,15 +74,11 @@ def opened(
 
     Fail on any error in the page.
     """
-    page = browser.new_page(viewport={"width": 1000, "height": 800})
-    errors: list[Any] = []
-    page.on("pageerror", lambda error: errors.append(error))  # noqa: PLW0108 - it wants no builtin
-    prepare(page)
-    page.goto(address)
-    expect(page.locator("#connection")).to_have_text("live")
-    yield page
-    page.close()
-    assert errors == []
+    with open_page(browser, 1000, 800) as page:
+        prepare(page)
+        page.goto(address)
+        expect(page.locator("#connection")).to_have_text("live")
+        yield page
 
 
 @contextmanager
@@ -154,7 +138,7 @@ def test_pasted_pictures_are_uploaded_and_pasted_text_is_ignored(page: Page, tmp
 def test_photos_with_the_same_name_get_different_names(page: Page, tmp_path: Path) -> None:
     camera = page.locator("#shoot")
     assert (camera.get_attribute("capture"), camera.get_attribute("accept")) == ("environment", "image/*")
-    for number in range(2):
+    for number in range(2):  # a telephone gives all its photos one name
         draw(tmp_path / "image.jpg", 64, 48, seed=number)
         camera.set_input_files(tmp_path / "image.jpg")
         expect(page.locator("#uploads li.good")).to_have_count(number + 1, timeout=60_000)
@@ -199,7 +183,7 @@ def test_the_page_waits_while_the_server_is_down_and_then_continues(browser: Bro
             server.wait()
             expect(page.locator("#connection")).to_have_text("lost, trying again", timeout=15_000)
             page.set_input_files("#choose", draw_some(tmp_path / "given", "given", 1))
-            expect(page.locator("#uploads li")).to_contain_text("trying again")
+            expect(page.locator("#uploads li")).to_contain_text("Trying again")
             draw(tmp_path / "inbox" / "copied.jpg", 64, 48)
             server = start_server(tmp_path, port)
             expect(page.locator("#uploads li.good")).to_have_count(1, timeout=60_000)
@@ -232,25 +216,3 @@ def test_the_page_repeats_requests_that_failed(browser: Browser) -> None:
         expect(page.locator(".tile[data-status=done]")).to_have_count(1, timeout=15_000)
         expect(page.locator("[data-total=pictures]")).to_have_text("1", timeout=15_000)
     assert len(lost) == 2
-
-
-def test_a_button_on_the_page_retries_failed_pictures(browser: Browser) -> None:
-    world = World()
-    world.upload("a.jpg", b"one")
-    world.catalog.write(Record("a.jpg", "failed", world.clock(), reason="no space left on the device"))
-    service = open_service(world)
-
-    def hint(name: str) -> None:
-        record = service.process(name).record
-        item = picture_item(service.parts.pipeline, service.links, record) if record else None
-        service.announcements.tell({"name": name, "picture": item})
-
-    app = make_app(replace(service, hint=hint), secret=b"s", reach=Reach())
-    with answered(app) as address, opened(browser, address) as page:
-        page.locator(".tile").click()
-        expect(page.locator("#picture .reason")).to_have_text("failed: no space left on the device")
-        page.keyboard.press("Escape")
-        page.get_by_role("button", name="Try failed again").click()
-        expect(page.locator(".tile[data-status=done]")).to_have_count(1)
-        expect(page.locator("#retry")).to_be_hidden()
-    world.check_promise()

@@ -11,8 +11,14 @@ export const TOKEN = 'token';
 // The URL of a path of the API. The server may be below a path of another one.
 export const urlOf = (path) => new URL(`..${path}`, import.meta.url);
 
-// Leads to the login page, and from there back to this place.
+let isLeaving = false;
+addEventListener('pageshow', () => { isLeaving = false; }); // Back may show this page as it was
+
+// Leads to the login page, and from there back to this place. Each of several calls may be refused: a second way to the
+// same page would end the first.
 export function logIn() {
+  if (isLeaving) return;
+  isLeaving = true;
   const place = location.search.slice(1);
   location.assign(urlOf(place ? `/login?to=${encodeURIComponent(place)}` : '/login'));
 }

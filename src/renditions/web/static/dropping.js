@@ -1,5 +1,8 @@
 // Files that are dropped, pasted or chosen.
 
+// A telephone and the clipboard name each of their pictures alike, so both are kept without a question.
+const ALIKE = 'both';
+
 const drop = document.querySelector('#drop');
 
 export function connect(onFiles) {
@@ -12,8 +15,8 @@ export function connect(onFiles) {
     drop.classList.remove('over');
     onFiles(event.dataTransfer.files);
   });
-  addEventListener('paste', (event) => { if (event.clipboardData?.files.length) onFiles(event.clipboardData.files); });
+  addEventListener('paste', (event) => { if (event.clipboardData?.files.length) onFiles(event.clipboardData.files, ALIKE); });
   for (const input of document.querySelectorAll('input[type=file]')) {
-    input.addEventListener('change', () => { onFiles(input.files); input.value = ''; });
+    input.addEventListener('change', () => { onFiles(input.files, input.hasAttribute('capture') ? ALIKE : undefined); input.value = ''; });
   }
 }

@@ -16,8 +16,10 @@ const AGAIN = ['cancelled', 'skipped', 'refused'];
 
 export class Upload {
   // `queue` knows the other uploads: see uploads.js.
-  constructor(file, queue) {
+  constructor(file, queue, answer) {
     this.file = file;
+    this.given = answer;
+    this.answer = answer;
     this.queue = queue;
     this.wanted = file.webkitRelativePath || file.name;
     this.progress = element('progress', { max: '1', value: '0', 'aria-label': `Progress of ${file.name}` });
@@ -95,7 +97,7 @@ export class Upload {
 
   press() {
     if (!this.hasEnded) { this.cancel(); return; }
-    this.answer = undefined;
+    this.answer = this.given;
     this.progress.value = 0;
     this.turn('waiting', 'waiting');
     this.queue.restart(this);

@@ -41,9 +41,10 @@ const queue = {
   note: () => { due ??= requestAnimationFrame(() => { due = null; describe(); }); },
 };
 
-export function add(files) {
+// `answer` is what to do with a file whose name exists, if the person needn't be asked: see conflict.js.
+export function add(files, answer) {
   for (const file of files) {
-    const upload = new Upload(file, queue);
+    const upload = new Upload(file, queue, answer);
     uploads.add(upload);
     waiting.push(upload);
     list.append(upload.row);
