@@ -9,7 +9,7 @@ import secrets
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -175,21 +175,33 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
             is_public=access.is_public,
         )
         server = _Server(_configure(app, access), announcements, stop)
-        with ThreadPoolExecutor(1, thread_name_prefix="follower") as executor:
-            following = None
-            if session.standing:
-                following = executor.submit(
-                    watch, session, process, workers=workers, on_outcome=announce, hints=hints
-                )
-                # If the follower ends, the server must end too: nothing else processes the folder.
-                following.add_done_callback(lambda _: stop.set())
+        with _following(session, process, workers, announce, hints):
             try:
                 server.run(sockets=[listener.dup()])
             finally:
                 stop.set()
                 announcements.close()
-        if following:
-            following.result()
+
+
+@contextmanager
+def _following(
+    session: Session, process: Process, workers: int, on_outcome: Callable[[Outcome], None], hints: Hints
+) -> Iterator[None]:
+    """Follow the source folder in a thread until the session ends.
+
+    Afterwards, raise the error that ended it. A session without standing follows nothing.
+    """
+    if session.standing is None:
+        yield
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="follower") as executor:
+        following = executor.submit(
+            watch, session, process, workers=workers, on_outcome=on_outcome, hints=hints
+        )
+        # If the follower ends, the server must end too: nothing else processes the folder.
+        following.add_done_callback(lambda _: session.ended.set())
+        yield
+    following.result()
 
 
 def _configure(app: ASGIApp, access: Access) -> uvicorn.Config:
