@@ -55,6 +55,17 @@ def open_browser() -> Iterator[Browser]:
 
 
 @contextmanager
+def open_page(browser: Browser, width: int = 1200, height: int = 900) -> Iterator[Page]:
+    """Yield a page of a new browser context; fail on any error of its scripts."""
+    page = browser.new_page(viewport={"width": width, "height": height})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.close()
+    assert errors == []
+
+
+@contextmanager
 def served(directory: Path, *arguments: str) -> Iterator[str]:
     """Run ``renditions serve`` in a folder; yield its URL."""
     port = find_port()

@@ -10,19 +10,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from commands import draw, write_pipeline
-from web.browser import CHROMIUM, find_violations, open_browser, served
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
+from web.browser import find_violations, open_page, served
 
 RENDITIONS = "[renditions.thumb]\nwidth = 200\n[renditions.large]\nwidth = 300\nformat = 'webp'\n"
 PICTURES = 12
 MANY_UPLOADS = 300
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +39,10 @@ def address(browser: Browser, folder: Path) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
-    errors: list[Any] = []
-    page.on("pageerror", lambda error: errors.append(error))  # noqa: PLW0108 - it wants no builtin
-    page.goto(address)
-    expect(page.locator("#gallery li")).to_have_count(PICTURES + 1)
-    yield page
-    page.close()
-    assert errors == []
+    with open_page(browser) as page:
+        page.goto(address)
+        expect(page.locator("#gallery li")).to_have_count(PICTURES + 1)
+        yield page
 
 
 def read_focus(page: Page) -> str:

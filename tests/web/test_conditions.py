@@ -14,9 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from commands import draw, write_pipeline
 from renditions.web.pages import STATIC
-from web.browser import CHROMIUM, LAN_HOST, find_port, open_browser, served, start_server, wait_for
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
+from web.browser import LAN_HOST, find_port, served, start_server, wait_for
 
 RENDITIONS = "[renditions.thumb]\nwidth = 20\n[renditions.large]\nwidth = 30\nformat = 'webp'\n"
 TOKEN = "a-token-for-the-test"  # noqa: S105 - for tests
@@ -33,12 +31,6 @@ for (const [kind, names] of [
 ]) for (const name of names) delete kind[name];
 """
 """Removes what browsers got later than `<dialog>`, which the page needs."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import uvicorn
@@ -19,22 +18,14 @@ from renditions.imaging.analysis.placeholder import SmallPicture, make_blurhash,
 from renditions.model.record import Record
 from renditions.web.app import make_app
 from renditions.web.reach import Reach
-from web.browser import CHROMIUM, find_port, open_browser, served, wait_for
+from web.browser import find_port, open_page, served, wait_for
 from web.test_api import open_service
 from world import World
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
 
 RENDITIONS = "[renditions.thumb]\nwidth = 200\n[renditions.large]\nwidth = 300\nformat = 'webp'\n"
 MANY = 10_000
 MOST_FRAME_SECONDS = 0.1
 """The share of a frame's time that scripts may use during scrolling."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +50,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
-    errors: list[Any] = []
-    page.on("pageerror", lambda error: errors.append(error))  # noqa: PLW0108 - it wants no builtin
-    page.goto(address)
-    yield page
-    page.close()
-    assert errors == []
+    with open_page(browser) as page:
+        page.goto(address)
+        yield page
 
 
 def test_the_page_shows_the_results_of_chosen_pictures_and_why_a_text_file_is_rejected(

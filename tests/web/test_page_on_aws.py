@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
@@ -23,10 +22,8 @@ from renditions.pipeline_file.reading import parse
 from renditions.serverless.function import open_function
 from renditions.serverless.gateway import open_gateway
 from serverless.deployed import make_cloud
-from web.browser import CHROMIUM, open_browser
+from web.browser import open_page
 from web.gateway_server import TOKEN, run_gateway
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
 
 PIPELINE = """
 [source]
@@ -71,12 +68,6 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def site(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     file = folder / "pipeline.json"
@@ -97,17 +88,13 @@ def site(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture
 def page(browser: Browser, site: Site) -> Iterator[Page]:
     """Open the page and enter a token."""
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
-    errors: list[Any] = []
-    page.on("pageerror", lambda error: errors.append(error))  # noqa: PLW0108 - it wants no builtin
-    page.goto(site.address)
-    page.wait_for_url("**/login")
-    page.fill("#token", TOKEN)
-    page.click("button")
-    page.wait_for_url(f"{site.address}/")
-    yield page
-    page.close()
-    assert errors == []
+    with open_page(browser) as page:
+        page.goto(site.address)
+        page.wait_for_url("**/login")
+        page.fill("#token", TOKEN)
+        page.click("button")
+        page.wait_for_url(f"{site.address}/")
+        yield page
 
 
 def test_the_page_uploads_to_the_bucket_and_shows_the_renditions(

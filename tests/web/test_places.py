@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from commands import draw, write_pipeline
-from web.browser import CHROMIUM, open_browser, served
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
+from web.browser import open_page, served
 
 THUMB = "[renditions.thumb]\nwidth = 20\n"
 NAMES = ("2026/c & d.jpg", "a.jpg", "b.jpg")
 TOKEN = "a-token-for-the-test"  # noqa: S105 - for tests
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +33,10 @@ def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
-    errors: list[Any] = []
-    page.on("pageerror", lambda error: errors.append(error))  # noqa: PLW0108 - it wants no builtin
-    page.goto(address)
-    expect(page.locator("#gallery li")).to_have_count(len(NAMES) + 1)
-    yield page
-    page.close()
-    assert errors == []
+    with open_page(browser) as page:
+        page.goto(address)
+        expect(page.locator("#gallery li")).to_have_count(len(NAMES) + 1)
+        yield page
 
 
 def test_an_open_picture_has_a_url_that_opens_it_elsewhere(page: Page, browser: Browser) -> None:

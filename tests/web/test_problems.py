@@ -16,7 +16,7 @@ from renditions.model.record import Record, Status
 from renditions.model.warning import WARNINGS, PictureWarning
 from renditions.web.causes import ADVICE, MOST_NAMED, describe_code
 from renditions.web.pictures import MOST_CHECKED
-from web.browser import CHROMIUM, find_violations, open_browser, served
+from web.browser import find_violations, served
 from web.test_api import open_client
 from world import World
 
@@ -93,14 +93,6 @@ def test_a_retry_with_a_code_reopens_only_the_pictures_with_this_problem(
     add(world, 3, "rejected", "source-not-accepted")
     body = {"statuses": ["rejected"], "code": "source-unreadable"}
     assert client.post("/retry", json=body).json() == {"retried": 2, "next": None}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("NOT TESTED: there is no chromium")
-    with open_browser() as browser:
-        yield browser
 
 
 def test_the_page_groups_problems_and_one_button_retries_a_group(browser: Browser, tmp_path: Path) -> None:

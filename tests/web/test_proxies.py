@@ -21,10 +21,8 @@ from playwright.sync_api import Browser
 from commands import RENDITIONS, draw, write_pipeline
 from renditions.web.guard import MOST_WRONG_TOKENS
 from web.browser import (
-    CHROMIUM,
     find_port,
     make_certificate,
-    open_browser,
     start_server,
     trust,
     wait_for,
@@ -123,14 +121,6 @@ def behind_nginx(folder: Path, removes: str, *options: str) -> Iterator[Behind]:
         server.terminate()
         nginx.wait(60)
         assert server.wait(60) in (0, 130)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("NOT TESTED: there is no chromium")
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("removes", ["", "/"], ids=["path passed on", "path removed"])

@@ -13,19 +13,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from commands import RENDITIONS, draw, write_pipeline
-from web.browser import CHROMIUM, find_port, open_browser, served, wait_for
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
+from web.browser import find_port, served, wait_for
 
 THUMB = "[renditions.thumb]\nwidth = 20\n"
 BAGS = ("bag-001.jpg", "bag-002.jpg", "bag-003.jpg")
 SLOW_BYTES_PER_SECOND = 100_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 from commands import RENDITIONS, draw, write_pipeline
 from renditions.model.recipe import Rendition
 from renditions.web.app import make_app
-from web.browser import CHROMIUM, open_browser, served
+from web.browser import served
 from web.test_api import REACH, open_client, open_service, upload
 from world import World
 
@@ -138,12 +138,6 @@ def other_site() -> Iterator[str]:
         server.server_close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
-
-
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     page = browser.new_page()
@@ -167,10 +161,6 @@ def embed(page: Page, url: str) -> str:
         return page.title()
 
 
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
-
-
-@needs_chromium
 def test_a_page_of_another_site_cannot_make_a_rendition_by_embedding_it(page: Page, folder: Path) -> None:
     with served(folder) as address:
         url = f"{address}/i/zoom/photo.jpg"
@@ -179,7 +169,6 @@ def test_a_page_of_another_site_cannot_make_a_rendition_by_embedding_it(page: Pa
         assert page.request.get(url).status == 200
 
 
-@needs_chromium
 def test_a_browser_that_follows_a_link_from_another_site_is_still_logged_in(page: Page, folder: Path) -> None:
     with served(folder, "--token", "right") as address, other_site() as site:
         page.goto(address)
@@ -195,7 +184,6 @@ def test_a_browser_that_follows_a_link_from_another_site_is_still_logged_in(page
         page.wait_for_selector("#token")
 
 
-@needs_chromium
 @pytest.mark.parametrize("way", ["signed", "public"])
 def test_a_browser_shows_signed_and_public_renditions_on_another_site(
     page: Page, folder: Path, way: str

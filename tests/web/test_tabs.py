@@ -9,19 +9,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from commands import draw, write_pipeline
-from web.browser import CHROMIUM, find_port, open_browser, served, start_server, wait_for
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
+from web.browser import find_port, served, start_server, wait_for
 
 THUMB = "[renditions.thumb]\nwidth = 20\n"
 TABS = 7
 """More than the six connections that a browser opens to one server."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture
