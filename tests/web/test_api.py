@@ -197,6 +197,42 @@ def test_the_answer_to_an_invalid_query_has_a_reason(client: TestClient, query: 
     assert "expected" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "known"),
+    [
+        ("GET", "/pictures?statuss=done&limit=3", "status, prefix, cursor, limit, history"),
+        ("HEAD", "/status?x=", "no query parameters"),
+        ("POST", "/pictures/a/photo.jpg/process?agian=true", "again"),
+        ("DELETE", "/pictures/a/photo.jpg?force=true", "no query parameters"),
+        ("GET", "/renditions/thumb/a/photo.jpg?w=3", "v, expires, key, signature"),
+        ("POST", "/retry?cursor=1", "no query parameters"),
+    ],
+)
+def test_an_unknown_query_parameter_is_refused_with_the_known_ones(
+    client: TestClient, method: str, path: str, known: str
+) -> None:
+    upload(client)
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    if method != "HEAD":
+        name = path.partition("?")[2].partition("=")[0]
+        assert answer.json()["errors"] == [{"part": name, "detail": answer.json()["errors"][0]["detail"]}]
+        assert known in answer.json()["detail"]
+        assert repr(name) in answer.json()["detail"]
+    assert client.get("/pictures/a/photo.jpg").status_code == 200
+    assert client.get("/?picture=a.jpg&any=thing").status_code == 200
+
+
+def test_lists_have_the_history_of_pictures_only_if_the_client_asks_for_it(client: TestClient) -> None:
+    upload(client)
+    (plain,), (whole,) = (
+        client.get("/pictures", params=asked).json()["pictures"] for asked in ({}, {"history": "true"})
+    )
+    assert whole.pop("history")[-1]["status"] == "done"
+    assert plain == whole
+    assert client.get("/pictures/a/photo.jpg").json()["history"]
+
+
 def test_a_request_with_the_etag_of_an_unchanged_resource_gets_status_304(client: TestClient) -> None:
     upload(client)
     for path in (

@@ -20,6 +20,13 @@ RENDITIONS = (
 )
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "2"))
 """How many requests each phase generates for each operation, in addition to those for its schema's limits."""
+AMBIGUOUS = """\
+[[operations]]
+include-path = "/pictures/{name}/process"
+[operations.checks]
+unsupported_method.enabled = false
+"""
+"""``GET /pictures/x/process?again=true`` reads the picture ``x/process``, so it is refused for its query."""
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 
 
@@ -28,6 +35,7 @@ def test_generated_requests_get_the_answers_that_the_openapi_document_describes(
     for number in range(3):
         draw(tmp_path / "inbox" / f"{number}.jpg", seed=number)
     (tmp_path / "inbox" / "bad.jpg").write_text("no picture")
+    (tmp_path / "schemathesis.toml").write_text(AMBIGUOUS)
     with served(tmp_path) as address:
         ended = subprocess.run(
             [

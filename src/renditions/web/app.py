@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from http import HTTPStatus
 from urllib.parse import quote
 
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.datastructures import FormData
-from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from renditions.core.ports import StoredObject
-from renditions.errors import RenditionsError
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.recipe import Focus
-from renditions.web import pictures
+from renditions.web import pictures, state
 from renditions.web.answers import answer_file, answer_json
 from renditions.web.formats import describe_formats
 from renditions.web.guard import COOKIE, Guard, is_token
@@ -31,7 +27,7 @@ from renditions.web.headers import Labelled, restrict
 from renditions.web.limits import Gate
 from renditions.web.openapi import describe_api
 from renditions.web.pages import LOG_OUT, answer_page, read_page, show
-from renditions.web.problems import ApiError, answer_error
+from renditions.web.problems import ApiError
 from renditions.web.reach import Reach
 from renditions.web.requests import (
     MOST_BODY_BYTES,
@@ -43,6 +39,7 @@ from renditions.web.requests import (
     read_limit,
     read_query,
 )
+from renditions.web.routing import make_application, spell
 from renditions.web.service import Service
 from renditions.web.signing import SigningKeys
 from renditions.web.uploads import LocalUploads, Uploads
@@ -64,24 +61,6 @@ SCRIPTABLE_TYPES = (
     "application/octet-stream",
 )
 """The server offers originals of these types only as downloads, because they may contain script."""
-
-
-class _NameConvertor(Convertor[str]):
-    """A picture's name in a path.
-
-    It may contain any character, also slashes and line breaks.
-    """
-
-    regex = r"[\s\S]*"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("name", _NameConvertor())
 
 
 def make_app(
@@ -114,7 +93,7 @@ def make_app(
     ]
     reach.check_paths(route.path for route in routes if isinstance(route, Route | Mount))
     keys = keys or SigningKeys.derive(secret)
-    guarded = Guard(_make(routes), reach, token, keys, is_public)
+    guarded = Guard(make_application(routes), reach, token, keys, is_public)
     return Labelled(reach.share(guarded), restrict())
 
 
@@ -129,7 +108,7 @@ def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> ASGI
         origins: The other origins to which the page uploads pictures, and from which it reads them.
     """
     log_in = Route("/login", show("token.html"))
-    return Labelled(_make([*_routes(_Api(service, uploads)), log_in]), restrict(origins))
+    return Labelled(make_application([*_routes(_Api(service, uploads)), log_in]), restrict(origins))
 
 
 def _routes(api: _Api) -> list[BaseRoute]:
@@ -163,21 +142,6 @@ def _routes(api: _Api) -> list[BaseRoute]:
     ]
 
 
-def _make(routes: Sequence[BaseRoute]) -> Starlette:
-    app = Starlette(
-        routes=routes,
-        exception_handlers={
-            ApiError: answer_error,
-            RenditionsError: answer_error,
-            HTTPException: answer_error,
-            ClientDisconnect: _end,
-            HTTPStatus.METHOD_NOT_ALLOWED: _refuse_method,
-        },
-    )
-    app.router.redirect_slashes = False  # 'a' and 'a/' are the names of two pictures
-    return app
-
-
 class _Api:
     """The endpoints of the API.
 
@@ -194,7 +158,7 @@ class _Api:
         return answer_page(read_page("index.html"))
 
     def describe(self, request: Request) -> Response:
-        paths = {route.path.replace(":name", "") for route in request.app.routes}
+        paths = {spell(route) for route in request.app.routes if isinstance(route, Route)}
         return JSONResponse(describe_api(self._service.parts.pipeline, paths, self._root_path))
 
     async def make_upload(self, request: Request) -> Response:
@@ -215,6 +179,7 @@ class _Api:
             read_query(request, "prefix") or "",
             read_query(request, "cursor"),
             read_limit(request),
+            history=read_flag(request, "history"),
         )
         return answer_json(request, page)
 
@@ -257,16 +222,16 @@ class _Api:
 
     async def allow_removals(self, request: Request) -> Response:
         (count,) = check_body(await read_json(request), {"count": int}, {})
-        return JSONResponse(await run_in_threadpool(pictures.allow_removals, self._service, count))
+        return JSONResponse(await run_in_threadpool(state.allow_removals, self._service, count))
 
     def show_plan(self, _: Request) -> Response:
-        return JSONResponse(pictures.describe_plan(self._service.parts.preview()))
+        return JSONResponse(state.describe_plan(self._service.parts.preview()))
 
     def show_status(self, request: Request) -> Response:
-        return answer_json(request, pictures.describe_status(self._service))
+        return answer_json(request, state.describe_status(self._service))
 
     def show_stats(self, request: Request) -> Response:
-        return answer_json(request, pictures.count_totals(self._service))
+        return answer_json(request, state.count_totals(self._service))
 
     def show_formats(self, request: Request) -> Response:
         return answer_json(request, describe_formats())
@@ -375,19 +340,3 @@ async def _tell_health(_: Request) -> Response:
     This endpoint is ``async``, so it needs no thread: all threads may be busy.
     """
     return JSONResponse({"status": "ok"})
-
-
-def _end(_: Request, __: Exception) -> Response:
-    """Return an answer for a client that has gone; the server doesn't send it."""
-    return Response(status_code=HTTPStatus.BAD_REQUEST)
-
-
-def _refuse_method(request: Request, error: Exception) -> Response:
-    """Refuse a wrong method, and name the allowed ones (RFC 9110, 15.5.6)."""
-    routes = [route for route in request.app.routes if isinstance(route, Route)]
-    path = next((route.path for route in routes if route.path_regex.match(request.url.path)), None)
-    methods = {method for route in routes if route.path == path for method in route.methods or ()}
-    methods = methods or {"GET", "HEAD"}  # the path is a static file
-    response = answer_error(request, error)
-    response.headers["Allow"] = ", ".join(sorted(methods))
-    return response

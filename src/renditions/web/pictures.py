@@ -8,33 +8,27 @@ import itertools
 import logging
 import re
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, get_args
 
 from renditions.core.ask import Ask
-from renditions.core.binding import hold
-from renditions.core.difference import Difference
-from renditions.core.leases import PERMISSION_LASTS, permit_removal, reopen, wish
+from renditions.core.leases import reopen, wish
 from renditions.core.ports import IfMatch, Place, Store, StoredObject, Unreadable
 from renditions.errors import Conflict, KeyRefused
-from renditions.model.binding import Held
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Pipeline
 from renditions.model.reason import Reason
 from renditions.model.recipe import Focus
 from renditions.model.record import STATUSES, Record, Status
-from renditions.model.totals import Totals
 from renditions.model.wishes import Wishes
 from renditions.runtime.manifest import make_snippet
-from renditions.runtime.status import read_status
 from renditions.web.causes import find_codes, group_causes
 from renditions.web.links import Links, find_preview
 from renditions.web.problems import ApiError
-from renditions.web.service import SUPERSEDED, Service
+from renditions.web.service import Service
 
 log = logging.getLogger("renditions.web")
 
@@ -73,9 +67,6 @@ MOST_RETRIED = 200
 MOST_CHECKED = 1_000
 """How many records one request reads to find their problems."""
 
-MOST_PLANNED = 1_000
-"""How many differences a plan lists. Its counts include the others too."""
-
 
 def picture_item(pipeline: Pipeline, links: Links, record: Record) -> dict[str, Any]:
     """Return a record's item in the API's lists, with the URL of a small rendition."""
@@ -102,15 +93,19 @@ def show_picture(service: Service, record: Record) -> dict[str, Any]:
 
 
 def list_pictures(
-    service: Service, status: str | None, prefix: str, cursor: str | None, limit: int
+    service: Service, status: str | None, prefix: str, cursor: str | None, limit: int, *, history: bool
 ) -> dict[str, Any]:
-    """Return a page of pictures, newest first, and the cursor of the next page."""
+    """Return a page of pictures, newest first, and the cursor of the next page.
+
+    The pictures' ``history`` is left out unless it is wanted, because it is most of a record.
+    """
     wanted = None if status is None else _parse_status(status)
     after = _parse_cursor(cursor)
     records = service.parts.catalog.query(wanted, after, prefix, _log_unreadable)
     page = list(itertools.islice(records, limit + 1))
     more = _make_cursor(page[limit - 1]) if len(page) > limit else None
-    items = [picture_item(service.parts.pipeline, service.links, record) for record in page[:limit]]
+    shown = [record if history else replace(record, history=()) for record in page[:limit]]
+    items = [picture_item(service.parts.pipeline, service.links, record) for record in shown]
     return {"pictures": items, "next": more}
 
 
@@ -292,75 +287,6 @@ def _hash(download: Download) -> str:
     for piece in download.read():
         digest.update(piece)
     return digest.hexdigest()
-
-
-def describe_status(service: Service) -> dict[str, Any]:
-    """Return the catalog's status, and whether the source can be changed.
-
-    It can't if it is read-only, or if another version of the pipeline file is in force (``superseded``).
-    """
-    found = read_status(service.parts, waiting=service.waiting.outcomes(), polling=service.find_polling())
-    return found.to_item() | {
-        "read_only": service.parts.pipeline.source.read_only or service.is_superseded,
-        "superseded": SUPERSEDED if service.is_superseded else None,
-        "generation": found.binding.generation_number if found.binding else None,
-        "file_problem": service.find_file_problem(),
-    }
-
-
-def allow_removals(service: Service, count: int) -> dict[str, Any]:
-    """Permit the removal of the missing pictures for a day, and start to remove them.
-
-    ``count`` is how many the person saw. If more are missing by now, permit nothing. Return how many are.
-    """
-    service.insist_in_force()
-    catalog, now = service.parts.catalog, datetime.now(UTC)
-    binding = catalog.read_binding()
-    others = [held for held in (binding.held if binding else ()) if held.what != "removals"]
-    missing = sum(each.action == "hold" for each in service.parts.plan())
-    if missing > count:
-        hold(
-            catalog,
-            [*others, Held("removals", missing, f"{missing:,} pictures are gone from the source", now)],
-        )
-        detail = (
-            f"{missing:,} pictures are missing now, more than the {count:,} of your request, so no removal "
-            "was allowed. Check the number and send it again."
-        )
-        raise ApiError(HTTPStatus.CONFLICT, detail, [("count", detail)])
-    hold(catalog, others)
-    allowed = 0
-    for each in service.parts.plan():
-        if each.action == "hold" and each.record:
-            allowed += permit_removal(catalog, each.record, now + PERMISSION_LASTS)
-            service.hint(each.name)
-    return {"allowed": allowed}
-
-
-def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
-    """Return the number of pictures by action, and the first ones that need an action."""
-    counts: Counter[str] = Counter()
-    listed: list[Mapping[str, Any]] = []
-    for difference in differences:
-        counts[difference.action] += 1
-        if (difference.action != "keep" or difference.warning) and len(listed) < MOST_PLANNED:
-            listed.append(difference.to_item())
-    return {"counts": dict(counts), "differences": listed}
-
-
-def count_totals(service: Service) -> dict[str, Any]:
-    """Return the pictures by status, and the bytes of originals and renditions."""
-    counted = service.parts.catalog.count()
-    totals = sum(counted.values(), Totals())
-    return {
-        "pictures": totals.pictures,
-        "by_status": {status: counted[status].pictures for status in STATUSES},
-        "original_bytes": totals.original_bytes,
-        "renditions": totals.renditions,
-        "rendition_bytes": totals.rendition_bytes,
-        "replaced_bytes": totals.replaced_bytes,
-        "processing_seconds": round(totals.processing_microseconds / 1e6, 3),
-    }
 
 
 def _log_unreadable(part: Unreadable) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from renditions.web.problems import ApiError
 
@@ -124,6 +127,35 @@ def read_query(request: Request, name: str) -> str | None:
     if len(values) > 1:
         raise _wrong_query(name, "one value", ", ".join(map(repr, values)))
     return values[0] if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class StrictQuery:
+    """Refuses requests with a query parameter that their operation doesn't have.
+
+    Otherwise a misspelled parameter would change nothing, and the client wouldn't notice.
+
+    Args:
+        app: The endpoint that gets the other requests.
+        known: The names of the query parameters, by HTTP method.
+
+    """
+
+    app: ASGIApp
+    known: Mapping[str, Sequence[str]]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or raise ApiError with each unknown parameter."""
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        known = self.known.get(method)
+        if known is not None:
+            given = dict.fromkeys(QueryParams(scope["query_string"]))
+            expected = f"expected one of {', '.join(known)}" if known else "expected no query parameters"
+            problems = [(name, f"{expected}, found {name!r}") for name in given if name not in known]
+            if problems:
+                detail = f"Unknown query parameter: {problems[0][1]}"
+                raise ApiError(HTTPStatus.BAD_REQUEST, detail, problems)
+        await self.app(scope, receive, send)
 
 
 def read_limit(request: Request) -> int:

@@ -24,23 +24,38 @@ _COUNT = {"type": "integer", "minimum": 0}
 
 def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
     """Return the schemas of this pipeline's API, by name."""
-    key = pipeline.catalog.key
-    keys_by_rendition = {
-        "type": "object",
-        "additionalProperties": _object({"key": TEXT}, ("key",)),
-        "description": "The key of each rendition's output, by the rendition's name",
+    return {
+        "UploadRequest": _describe_upload(pipeline),
+        "Picture": _describe_picture(pipeline.catalog.key),
+        **_ANY,
+        **_UPLOADS,
+        **_PICTURES,
+        **_CHANGES,
+        **_STATE,
     }
-    number = {"type": "number"}
-    percent = number | {"minimum": 0, "maximum": 100}
-    focus = {"x": percent, "y": percent}
-    unsent: dict[str, Any] = dict.fromkeys(("event", "target", "name", "reason"), TEXT)
-    unsent |= {"timestamp": _TIME, "again_at": _TIME, "attempts": _COUNT, "given_up": {"type": "boolean"}}
-    picture = _object(
+
+
+def _describe_upload(pipeline: Pipeline) -> dict[str, Any]:
+    accept = pipeline.accept
+    return _object(
+        {
+            "name": {"type": "string", "pattern": _describe_names(pipeline.source.patterns.match)},
+            "type": {"enum": [SOURCE_FORMATS[each].media_type for each in accept.formats]},
+            "size_bytes": {"type": "integer", "minimum": 1, "maximum": accept.max_bytes},
+            "replace": {"type": "boolean", "default": False},
+        },
+        ("name", "type", "size_bytes"),
+        is_closed=True,
+    )
+
+
+def _describe_picture(key: str) -> dict[str, Any]:
+    return _object(
         {
             "name": TEXT,
             **describe_record(key)["properties"],
             "snippet": TEXT | {"description": "A <picture> for a web page; missing in lists of pictures"},
-            "unsent_notices": _array(_object(unsent, ("event", "target", "given_up", "attempts"))),
+            "unsent_notices": _array(_object(_UNSENT, ("event", "target", "given_up", "attempts"))),
             "preview": TEXT | {"description": "The URL of the smallest rendition that browsers show"},
             "links": _object(
                 {"original": TEXT, "renditions": {"type": "object", "additionalProperties": TEXT}},
@@ -50,207 +65,22 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
         },
         ("name", key, "status", "timestamp"),
     )
-    return {
-        "Problem": _object(
-            {
-                "title": TEXT,
-                "status": {"type": "integer"},
-                "code": _CODE,
-                "detail": TEXT,
-                "errors": _array(_object({"part": TEXT, "detail": TEXT}, ("part", "detail"))),
-            },
-            ("title", "status", "code", "detail"),
-        ),
-        "UploadRequest": _object(
-            {
-                "name": {"type": "string", "pattern": _describe_names(pipeline.source.patterns.match)},
-                "type": {"enum": [SOURCE_FORMATS[each].media_type for each in pipeline.accept.formats]},
-                "size_bytes": {"type": "integer", "minimum": 1, "maximum": pipeline.accept.max_bytes},
-                "replace": {"type": "boolean", "default": False},
-            },
-            ("name", "type", "size_bytes"),
-            is_closed=True,
-        ),
-        "UploadForm": _object(
-            {
-                "name": TEXT,
-                "url": TEXT,
-                "fields": {"type": "object", "additionalProperties": TEXT},
-                "expires_at": {"type": "integer", "description": "Unix time in seconds"},
-            },
-            ("name", "url", "fields", "expires_at"),
-        ),
-        "UploadFile": _object(
-            dict.fromkeys(("key", "Content-Type", "policy", "x-signature"), TEXT)
-            | {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
-            ("key", "Content-Type", "policy", "x-signature", "file"),
-            is_closed=True,
-        ),
-        "Picture": picture,
-        "PicturePage": _object(
-            {"pictures": _array(ref("Picture")), "next": {"type": ["string", "null"]}}, ("pictures", "next")
-        ),
-        "Outcome": _object(
-            {
-                "name": TEXT,
-                "result": {"enum": list(get_args(Result))},
-                "reason": {"type": ["string", "null"]},
-                "code": _CODE | {"type": ["string", "null"]},
-                "renditions": keys_by_rendition,
-                "picture": {"anyOf": [ref("Picture"), {"type": "null"}]},
-            },
-            ("name", "result", "reason", "code", "renditions", "picture"),
-        ),
-        "AllowRequest": _object(
-            {"count": _COUNT | {"description": "The number of missing pictures, as /status shows it"}},
-            ("count",),
-            is_closed=True,
-        ),
-        "Allowed": _object({"allowed": _COUNT}, ("allowed",)),
-        "Status": _object(
-            {
-                "by_status": {"type": "object", "additionalProperties": _COUNT},
-                "held": _array(
-                    _object(
-                        {
-                            "what": {"enum": ["removals", "renditions", "output", "catalog"]},
-                            "count": _COUNT,
-                            "why": TEXT,
-                            "since": _TIME,
-                            "summary": TEXT,
-                        },
-                        ("what", "count", "why", "since"),
-                    )
-                ),
-                "reasons": _array(
-                    _object(
-                        {
-                            "state": {"enum": list(STATES)},
-                            "reason": TEXT,
-                            "code": {"type": ["string", "null"]},
-                            "example": TEXT | {"description": "The name of one of the pictures"},
-                            "count": _COUNT,
-                        },
-                        ("state", "reason", "code", "example", "count"),
-                    )
-                ),
-                "unsent_notices": _array(
-                    _object(
-                        {"target": TEXT, "reason": TEXT, "given_up": {"type": "boolean"}, "count": _COUNT},
-                        ("target", "reason", "given_up", "count"),
-                    )
-                ),
-                "polling": {
-                    "type": ["string", "null"],
-                    "description": "The folder that is polled, because its mount doesn't report changes",
-                },
-                "former_patterns": {
-                    "type": "boolean",
-                    "description": "Whether the default patterns of version 0.1 apply",
-                },
-                "superseded": {"type": ["string", "null"]},
-                "generation": {
-                    "type": ["integer", "null"],
-                    "description": "The number of the pipeline file's version that the catalog uses",
-                },
-                "file_problem": {
-                    "type": ["string", "null"],
-                    "description": "Why the newest version of the pipeline file isn't applied",
-                },
-                "read_only": {"type": "boolean", "description": "Whether uploads and deletions are refused"},
-            },
-            (
-                "by_status",
-                "reasons",
-                "unsent_notices",
-                "held",
-                "polling",
-                "former_patterns",
-                "read_only",
-                "superseded",
-                "generation",
-                "file_problem",
-            ),
-        ),
-        "Focus": _object(focus, ("x", "y"), is_closed=True),
-        "RetryRequest": _object(
-            {"statuses": _array({"enum": list(STATUSES)}), "cursor": TEXT, "code": TEXT}, (), is_closed=True
-        ),
-        "Problems": _object(
-            {
-                "groups": _array(
-                    _object(
-                        {
-                            "status": _STATUS,
-                            "code": _CODE,
-                            "count": _COUNT,
-                            "meaning": TEXT | {"description": "The cause, in words"},
-                            "advice": TEXT | {"description": "What a person can do"},
-                            "pictures": _array(_object({"name": TEXT, "reason": TEXT}, ("name", "reason"))),
-                        },
-                        ("status", "code", "count", "meaning", "advice", "pictures"),
-                    )
-                ),
-                "checked": _COUNT | {"description": "How many pictures the answer covers"},
-                "next": {"type": ["string", "null"]},
-            },
-            ("groups", "checked", "next"),
-        ),
-        "Retried": _object({"retried": _COUNT, "next": {"type": ["string", "null"]}}, ("retried", "next")),
-        "Plan": _object(
-            {
-                "counts": {"type": "object", "additionalProperties": _COUNT},
-                "differences": _array(
-                    _object(
-                        {
-                            "name": TEXT,
-                            "action": {"enum": list(get_args(Action))},
-                            "why": TEXT,
-                            "make": keys_by_rendition,
-                            "delete": _array(TEXT),
-                            "retire": _array(
-                                _object(
-                                    {"key": TEXT, "etag": TEXT, "delete_after": TEXT, "place": TEXT}, ("key",)
-                                )
-                            ),
-                            "renamed_from": TEXT
-                            | {"description": "The former name, if the picture was renamed"},
-                            "warning": TEXT,
-                        },
-                        ("name", "action", "why", "make", "delete"),
-                    )
-                ),
-            },
-            ("counts", "differences"),
-        ),
-        "Formats": _object(
-            {
-                "sources": _array(
-                    _object(
-                        {"format": TEXT, "suffixes": _array(TEXT), "type": TEXT},
-                        ("format", "suffixes", "type"),
-                    )
-                ),
-                "shown": _array(_object({"format": TEXT, "type": TEXT}, ("format", "type"))),
-            },
-            ("sources", "shown"),
-        ),
-        "Stats": _object(
-            {
-                "pictures": _COUNT,
-                "by_status": {"type": "object", "additionalProperties": _COUNT},
-                "original_bytes": _COUNT,
-                "renditions": _COUNT,
-                "rendition_bytes": _COUNT,
-                "replaced_bytes": {
-                    **_COUNT,
-                    "description": "The bytes to send if clients got originals instead of renditions",
-                },
-                "processing_seconds": {"type": "number", "minimum": 0},
-            },
-            ("pictures", "by_status", "original_bytes", "renditions", "rendition_bytes", "replaced_bytes"),
-        ),
-    }
+
+
+def ref(schema: str) -> dict[str, Any]:
+    """Return a reference to one of the schemas."""
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _array(items: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _object(
+    properties: dict[str, Any], required: tuple[str, ...], *, is_closed: bool = False
+) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object", "properties": properties, "required": list(required)}
+    return schema | ({"additionalProperties": False} if is_closed else {})
 
 
 def _describe_names(match: Sequence[str]) -> str:
@@ -269,17 +99,220 @@ def _describe_names(match: Sequence[str]) -> str:
     return rf"^{NAME_PATTERN}\.({'|'.join(in_both_cases)})$"
 
 
-def ref(schema: str) -> dict[str, Any]:
-    """Return a reference to one of the schemas."""
-    return {"$ref": f"#/components/schemas/{schema}"}
-
-
-def _array(items: Any) -> dict[str, Any]:
-    return {"type": "array", "items": items}
-
-
-def _object(
-    properties: dict[str, Any], required: tuple[str, ...], *, is_closed: bool = False
-) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "object", "properties": properties, "required": list(required)}
-    return schema | ({"additionalProperties": False} if is_closed else {})
+_KEYS_BY_RENDITION = {
+    "type": "object",
+    "additionalProperties": _object({"key": TEXT}, ("key",)),
+    "description": "The key of each rendition's output, by the rendition's name",
+}
+_UNSENT: dict[str, Any] = {
+    **dict.fromkeys(("event", "target", "name", "reason"), TEXT),
+    "timestamp": _TIME,
+    "again_at": _TIME,
+    "attempts": _COUNT,
+    "given_up": {"type": "boolean"},
+}
+_PERCENT = {"type": "number", "minimum": 0, "maximum": 100}
+_ANY = {
+    "File": {"type": "string", "format": "binary"},
+    "Problem": _object(
+        {
+            "title": TEXT,
+            "status": {"type": "integer"},
+            "code": _CODE,
+            "detail": TEXT,
+            "errors": _array(_object({"part": TEXT, "detail": TEXT}, ("part", "detail"))),
+        },
+        ("title", "status", "code", "detail"),
+    ),
+}
+_UPLOADS = {
+    "UploadForm": _object(
+        {
+            "name": TEXT,
+            "url": TEXT,
+            "fields": {"type": "object", "additionalProperties": TEXT},
+            "expires_at": {"type": "integer", "description": "Unix time in seconds"},
+        },
+        ("name", "url", "fields", "expires_at"),
+    ),
+    "UploadFile": _object(
+        dict.fromkeys(("key", "Content-Type", "policy", "x-signature"), TEXT)
+        | {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
+        ("key", "Content-Type", "policy", "x-signature", "file"),
+        is_closed=True,
+    ),
+}
+_PICTURES = {
+    "PicturePage": _object(
+        {"pictures": _array(ref("Picture")), "next": {"type": ["string", "null"]}}, ("pictures", "next")
+    ),
+    "Outcome": _object(
+        {
+            "name": TEXT,
+            "result": {"enum": list(get_args(Result))},
+            "reason": {"type": ["string", "null"]},
+            "code": _CODE | {"type": ["string", "null"]},
+            "renditions": _KEYS_BY_RENDITION,
+            "picture": {"anyOf": [ref("Picture"), {"type": "null"}]},
+        },
+        ("name", "result", "reason", "code", "renditions", "picture"),
+    ),
+    "Focus": _object({"x": _PERCENT, "y": _PERCENT}, ("x", "y"), is_closed=True),
+}
+_CHANGES = {
+    "AllowRequest": _object(
+        {"count": _COUNT | {"description": "The number of missing pictures, as /status shows it"}},
+        ("count",),
+        is_closed=True,
+    ),
+    "Allowed": _object({"allowed": _COUNT}, ("allowed",)),
+    "RetryRequest": _object(
+        {"statuses": _array({"enum": list(STATUSES)}), "cursor": TEXT, "code": TEXT}, (), is_closed=True
+    ),
+    "Problems": _object(
+        {
+            "groups": _array(
+                _object(
+                    {
+                        "status": _STATUS,
+                        "code": _CODE,
+                        "count": _COUNT,
+                        "meaning": TEXT | {"description": "The cause, in words"},
+                        "advice": TEXT | {"description": "What a person can do"},
+                        "pictures": _array(_object({"name": TEXT, "reason": TEXT}, ("name", "reason"))),
+                    },
+                    ("status", "code", "count", "meaning", "advice", "pictures"),
+                )
+            ),
+            "checked": _COUNT | {"description": "How many pictures the answer covers"},
+            "next": {"type": ["string", "null"]},
+        },
+        ("groups", "checked", "next"),
+    ),
+    "Retried": _object({"retried": _COUNT, "next": {"type": ["string", "null"]}}, ("retried", "next")),
+}
+_STATE = {
+    "Health": _object({"status": {"enum": ["ok"]}}, ("status",)),
+    "Events": TEXT
+    | {
+        "description": "Server-sent events (WHATWG HTML, 9.2): `hello` first, `picture` for each change "
+        "with an Outcome as data, and `reset` if the client must read everything again"
+    },
+    "Status": _object(
+        {
+            "by_status": {"type": "object", "additionalProperties": _COUNT},
+            "held": _array(
+                _object(
+                    {
+                        "what": {"enum": ["removals", "renditions", "output", "catalog"]},
+                        "count": _COUNT,
+                        "why": TEXT,
+                        "since": _TIME,
+                        "summary": TEXT,
+                    },
+                    ("what", "count", "why", "since"),
+                )
+            ),
+            "reasons": _array(
+                _object(
+                    {
+                        "state": {"enum": list(STATES)},
+                        "reason": TEXT,
+                        "code": {"type": ["string", "null"]},
+                        "example": TEXT | {"description": "The name of one of the pictures"},
+                        "count": _COUNT,
+                    },
+                    ("state", "reason", "code", "example", "count"),
+                )
+            ),
+            "unsent_notices": _array(
+                _object(
+                    {"target": TEXT, "reason": TEXT, "given_up": {"type": "boolean"}, "count": _COUNT},
+                    ("target", "reason", "given_up", "count"),
+                )
+            ),
+            "polling": {
+                "type": ["string", "null"],
+                "description": "The folder that is polled, because its mount doesn't report changes",
+            },
+            "former_patterns": {
+                "type": "boolean",
+                "description": "Whether the default patterns of version 0.1 apply",
+            },
+            "superseded": {"type": ["string", "null"]},
+            "generation": {
+                "type": ["integer", "null"],
+                "description": "The number of the pipeline file's version that the catalog uses",
+            },
+            "file_problem": {
+                "type": ["string", "null"],
+                "description": "Why the newest version of the pipeline file isn't applied",
+            },
+            "read_only": {"type": "boolean", "description": "Whether uploads and deletions are refused"},
+        },
+        (
+            "by_status",
+            "reasons",
+            "unsent_notices",
+            "held",
+            "polling",
+            "former_patterns",
+            "read_only",
+            "superseded",
+            "generation",
+            "file_problem",
+        ),
+    ),
+    "Plan": _object(
+        {
+            "counts": {"type": "object", "additionalProperties": _COUNT},
+            "differences": _array(
+                _object(
+                    {
+                        "name": TEXT,
+                        "action": {"enum": list(get_args(Action))},
+                        "why": TEXT,
+                        "make": _KEYS_BY_RENDITION,
+                        "delete": _array(TEXT),
+                        "retire": _array(
+                            _object(
+                                {"key": TEXT, "etag": TEXT, "delete_after": TEXT, "place": TEXT}, ("key",)
+                            )
+                        ),
+                        "renamed_from": TEXT | {"description": "The former name, if the picture was renamed"},
+                        "warning": TEXT,
+                    },
+                    ("name", "action", "why", "make", "delete"),
+                )
+            ),
+        },
+        ("counts", "differences"),
+    ),
+    "Formats": _object(
+        {
+            "sources": _array(
+                _object(
+                    {"format": TEXT, "suffixes": _array(TEXT), "type": TEXT},
+                    ("format", "suffixes", "type"),
+                )
+            ),
+            "shown": _array(_object({"format": TEXT, "type": TEXT}, ("format", "type"))),
+        },
+        ("sources", "shown"),
+    ),
+    "Stats": _object(
+        {
+            "pictures": _COUNT,
+            "by_status": {"type": "object", "additionalProperties": _COUNT},
+            "original_bytes": _COUNT,
+            "renditions": _COUNT,
+            "rendition_bytes": _COUNT,
+            "replaced_bytes": {
+                **_COUNT,
+                "description": "The bytes to send if clients got originals instead of renditions",
+            },
+            "processing_seconds": {"type": "number", "minimum": 0},
+        },
+        ("pictures", "by_status", "original_bytes", "renditions", "rendition_bytes", "replaced_bytes"),
+    ),
+}

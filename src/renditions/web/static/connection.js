@@ -57,7 +57,7 @@ function openOwn(report) {
 function makeLook(onPicture) {
   let seen = new Map();
   return async () => {
-    const { pictures, next } = await call('GET', `/pictures?limit=${POLLED}`);
+    const { pictures, next } = await call('GET', `/pictures?history=true&limit=${POLLED}`);
     const now = new Map(pictures.map((picture) => [picture.name, picture]));
     const oldest = next && pictures[pictures.length - 1].timestamp;
     const gone = [...seen.values()].filter(({ name, timestamp }) => !now.has(name) && (!oldest || timestamp > oldest));

@@ -1,0 +1,91 @@
+"""The state of all pictures together, as the API shows it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from renditions.core.binding import hold
+from renditions.core.difference import Difference
+from renditions.core.leases import PERMISSION_LASTS, permit_removal
+from renditions.model.binding import Held
+from renditions.model.record import STATUSES
+from renditions.model.totals import Totals
+from renditions.runtime.status import read_status
+from renditions.web.problems import ApiError
+from renditions.web.service import SUPERSEDED, Service
+
+MOST_PLANNED = 1_000
+"""How many differences a plan lists. Its counts include the others too."""
+
+
+def describe_status(service: Service) -> dict[str, Any]:
+    """Return the catalog's status, and whether the source can be changed.
+
+    It can't if it is read-only, or if another version of the pipeline file is in force (``superseded``).
+    """
+    found = read_status(service.parts, waiting=service.waiting.outcomes(), polling=service.find_polling())
+    return found.to_item() | {
+        "read_only": service.parts.pipeline.source.read_only or service.is_superseded,
+        "superseded": SUPERSEDED if service.is_superseded else None,
+        "generation": found.binding.generation_number if found.binding else None,
+        "file_problem": service.find_file_problem(),
+    }
+
+
+def allow_removals(service: Service, count: int) -> dict[str, Any]:
+    """Permit the removal of the missing pictures for a day, and start to remove them.
+
+    ``count`` is how many the person saw. If more are missing by now, permit nothing. Return how many are.
+    """
+    service.insist_in_force()
+    catalog, now = service.parts.catalog, datetime.now(UTC)
+    binding = catalog.read_binding()
+    others = [held for held in (binding.held if binding else ()) if held.what != "removals"]
+    missing = sum(each.action == "hold" for each in service.parts.plan())
+    if missing > count:
+        hold(
+            catalog,
+            [*others, Held("removals", missing, f"{missing:,} pictures are gone from the source", now)],
+        )
+        detail = (
+            f"{missing:,} pictures are missing now, more than the {count:,} of your request, so no removal "
+            "was allowed. Check the number and send it again."
+        )
+        raise ApiError(HTTPStatus.CONFLICT, detail, [("count", detail)])
+    hold(catalog, others)
+    allowed = 0
+    for each in service.parts.plan():
+        if each.action == "hold" and each.record:
+            allowed += permit_removal(catalog, each.record, now + PERMISSION_LASTS)
+            service.hint(each.name)
+    return {"allowed": allowed}
+
+
+def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
+    """Return the number of pictures by action, and the first ones that need an action."""
+    counts: Counter[str] = Counter()
+    listed: list[Mapping[str, Any]] = []
+    for difference in differences:
+        counts[difference.action] += 1
+        if (difference.action != "keep" or difference.warning) and len(listed) < MOST_PLANNED:
+            listed.append(difference.to_item())
+    return {"counts": dict(counts), "differences": listed}
+
+
+def count_totals(service: Service) -> dict[str, Any]:
+    """Return the pictures by status, and the bytes of originals and renditions."""
+    counted = service.parts.catalog.count()
+    totals = sum(counted.values(), Totals())
+    return {
+        "pictures": totals.pictures,
+        "by_status": {status: counted[status].pictures for status in STATUSES},
+        "original_bytes": totals.original_bytes,
+        "renditions": totals.renditions,
+        "rendition_bytes": totals.rendition_bytes,
+        "replaced_bytes": totals.replaced_bytes,
+        "processing_seconds": round(totals.processing_microseconds / 1e6, 3),
+    }
