@@ -10,7 +10,9 @@ TESTERS ?= 3
 SEEDS ?= 20
 BURST ?= 100000
 MINUTES ?= 60
+PYTHONS ?= python3.11 python3.12 python3.13
 EXPORT = .venv/bin/uv export --quiet --frozen --all-extras --no-default-groups
+CHECKOV = .venv/bin/uv tool run --quiet --from 'checkov==3.3.30' checkov --skip-download --compact --quiet
 LOCKED = src/renditions/deploy/locked.txt
 
 .PHONY: setup demo serve test test-api test-load test-servers test-queue test-infra test-memory scan audit lint bench bench-quick fuzz
@@ -87,14 +89,27 @@ test-memory: setup
 test-sites: setup
 	.venv/bin/python -m pytest tests/sites/builders.py
 
+# Builds the wheel, installs it with each of PYTHONS, and runs the examples and the documents' snippets there.
+.PHONY: test-wheel
+test-wheel: setup
+	@for python in $(PYTHONS); do \
+		version=$$($$python --version 2>/dev/null) || { echo "NOT TESTED: there is no $$python"; continue; }; \
+		echo "$$version"; export UV_PROJECT_ENVIRONMENT=build/wheel/$$python; \
+		.venv/bin/uv sync --quiet --frozen --all-extras --no-install-project --inexact --python $$python \
+			&& .venv/bin/uv pip install --quiet --python $$UV_PROJECT_ENVIRONMENT uv \
+			&& $$UV_PROJECT_ENVIRONMENT/bin/python -m pytest -q -p no:cacheprovider tests/programs || exit 1; \
+	done
+
 # Applies the Terraform module to a server on this machine. Takes some minutes. Needs terraform or tofu.
 test-infra: setup scan
 	.venv/bin/python -m pytest tests/infra/applied.py
 
-# Runs a security scanner over the module. It is installed apart because it brings a hundred libraries.
+# Runs a security scanner over the module, the Dockerfile and the workflow. It is installed apart because it brings
+# a hundred libraries.
 scan: setup
-	.venv/bin/uv tool run --quiet --from 'checkov==3.3.30' checkov --directory infra/terraform \
-		--framework terraform --skip-download --compact --quiet
+	$(CHECKOV) --framework dockerfile github_actions \
+		--file examples/container/Dockerfile .github/workflows/release.yml
+	$(CHECKOV) --framework terraform --directory infra/terraform
 
 # Looks up known flaws of the locked libraries on PyPI. Fails too if one couldn't be looked up, and names it.
 audit: setup

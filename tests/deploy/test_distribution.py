@@ -6,6 +6,7 @@ It is built from the source distribution, like the one on PyPI.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -34,7 +35,12 @@ def test_the_wheel_contains_every_file_of_the_package(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if name.startswith("renditions/")}
+        (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        page = archive.read(metadata).decode("utf-8").partition("\n\n")[2]
     module = "renditions/deploy/module/"
     expected = {name for name in files_of(PACKAGE) if not name.startswith(f"{module}tests/")}
     assert {f"{module}main.tf", "renditions/pipeline_file/presets/web.toml"} <= expected
     assert inside == expected
+    assert page.startswith("# Renditions\n")
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    assert [link for link in links if not link.startswith("https://")] == [], "the index has no such page"
