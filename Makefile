@@ -92,12 +92,11 @@ test-sites: setup
 # Builds the wheel, installs it with each of PYTHONS, and runs the examples and the documents' snippets there.
 .PHONY: test-wheel
 test-wheel: setup
-	rm -rf build/dist && .venv/bin/uv build --quiet --wheel --out-dir build/dist
 	@for python in $(PYTHONS); do \
 		version=$$($$python --version 2>/dev/null) || { echo "NOT TESTED: there is no $$python"; continue; }; \
 		echo "$$version"; export UV_PROJECT_ENVIRONMENT=build/wheel/$$python; \
-		.venv/bin/uv sync --quiet --frozen --all-extras --no-install-project --python $$python \
-			&& .venv/bin/uv pip install --quiet --python $$UV_PROJECT_ENVIRONMENT uv build/dist/*.whl \
+		.venv/bin/uv sync --quiet --frozen --all-extras --no-install-project --inexact --python $$python \
+			&& .venv/bin/uv pip install --quiet --python $$UV_PROJECT_ENVIRONMENT uv \
 			&& $$UV_PROJECT_ENVIRONMENT/bin/python -m pytest -q -p no:cacheprovider tests/programs || exit 1; \
 	done
 
@@ -204,9 +203,19 @@ docs: setup
 	.venv/bin/sphinx-build --quiet --fresh-env --fail-on-warning --nitpicky --keep-going -c docs . build/site
 	@echo "Open build/site/index.html"
 
+# Runs what the pages say with an installed wheel, also what takes long: deployments, installing. Takes some minutes.
+.PHONY: docs-test
+docs-test: setup
+	rm -rf build/docs-wheel
+	.venv/bin/uv build --quiet --wheel --out-dir build/docs-wheel
+	$(PYTHON) -m venv --clear build/docs-venv
+	build/docs-venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(ls $(CURDIR)/build/docs-wheel/*.whl)[all]"
+	DOCS_LONG=1 DOCS_PROGRAMS=$(CURDIR)/build/docs-venv/bin .venv/bin/python -m pytest -s tests/docs/test_snippets.py
+
 # Draws the documents' pictures again.
 pictures: setup
 	.venv/bin/python docs/draw.py
+	.venv/bin/python docs/recording.py
 	PYTHONPATH=tests .venv/bin/python docs/screens.py
 
 clean:

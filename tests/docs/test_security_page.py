@@ -1,4 +1,4 @@
-"""docs/security.md names tests that exist."""
+"""docs/security.md and docs/explanation/promises.md name tests that exist."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-TEXT = (TESTS.parent / "docs" / "security.md").read_text("utf-8")
-NAMED = re.findall(r"`([\w/]+\.py)::(\w+)`", TEXT)
+DOCUMENTS = TESTS.parent / "docs"
+TEXT = (DOCUMENTS / "security.md").read_text("utf-8")
+PROMISES = (DOCUMENTS / "explanation" / "promises.md").read_text("utf-8")
+NAMED = dict.fromkeys(re.findall(r"`([\w/]+\.py)::(\w+)`", TEXT + PROMISES))
 ATTACKERS = TEXT.partition("| an attacker who |")[2].partition("\n\n")[0].splitlines()[2:]
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
-def test_each_test_that_the_page_names_exists(file: str, name: str) -> None:
+def test_each_test_that_the_pages_name_exists(file: str, name: str) -> None:
     module = ast.parse((TESTS / file).read_text("utf-8"))
     assert name in {node.name for node in module.body if isinstance(node, ast.FunctionDef)}
     assert name.startswith("test_")
@@ -26,3 +28,10 @@ def test_the_page_names_a_test_for_each_attacker() -> None:
     for row in ATTACKERS:
         shown = row.strip("| ").split(" | ")[2]
         assert re.fullmatch(r"(`[\w/]+\.py::\w+` ?)+", shown), row
+
+
+def test_the_page_of_promises_names_a_test_for_each() -> None:
+    rows = PROMISES.partition("| promise |")[2].partition("\n\n")[0].splitlines()[2:]
+    assert len(rows) > 10
+    for row in rows:
+        assert re.fullmatch(r"\|[^`]*(`forget`[^`]*|`sync`[^`]*)?\| (`[\w/]+\.py::\w+` ?)+\|", row), row

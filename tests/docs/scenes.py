@@ -1,0 +1,118 @@
+"""What the folder of a page's session has at its start.
+
+``<!-- scene: NAME -->`` in a page names one of these. A scene returns variables of the environment. What
+isn't a variable's name is a text of the page, and what stands for it in the test.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from botocore.session import Session
+
+from commands import draw, run
+from contract.cloud import ACCESS_KEY, REGION, SECRET_KEY, run_moto
+from infra.planned import PROVIDER
+from infra.terraform import write_settings
+
+_PROJECT = """
+[source]
+store  = "./inbox"
+settle = "0.001 s"
+
+[output]
+store    = "./processed"
+base_url = "/images/"
+
+[renditions.thumb]
+width  = 200
+height = 200
+
+[renditions.photo]
+widths  = [480, 960]
+formats = ["webp", "jpeg"]
+"""
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def _empty(home: Path, _stack: ExitStack) -> Mapping[str, str]:
+    return {}
+
+
+def _photos(home: Path, _stack: ExitStack) -> Mapping[str, str]:
+    """Put four photos into the home folder's ``Pictures``."""
+    draw(home / "Pictures" / "photo.jpg", 1920, 1080, seed=1)
+    draw(home / "Pictures" / "boat.jpg", 1000, 1500, seed=4)
+    draw(home / "Pictures" / "2024" / "beach.jpg", 1200, 900, seed=2)
+    draw(home / "Pictures" / "people" / "ada.jpg", 600, 900, seed=3)
+    return {}
+
+
+def _project(home: Path, stack: ExitStack) -> Mapping[str, str]:
+    """Make a synced project of the four photos; the session starts in it."""
+    _photos(home, stack)
+    (home / "Pictures").rename(home / "inbox")
+    (home / "renditions.toml").write_text(_PROJECT)
+    ended = run(home, "sync")
+    assert ended.code == 0, ended.err
+    return {}
+
+
+def _aws(home: Path, stack: ExitStack) -> Mapping[str, str]:
+    """Make the project, and start a server that stands for AWS. It runs no functions."""
+    _project(home, stack)
+    environment = stack.enter_context(run_moto())
+    body = b'{"lambda": {"use_docker": false}}'
+    headers = {"Content-Type": "application/json"}
+    url = f"{environment['AWS_ENDPOINT_URL']}/moto-api/config"
+    urlopen(Request(url, body, headers), timeout=30).close()  # noqa: S310 - moto's
+    (home / "deployment").mkdir()
+    (home / "deployment" / "provider.tf").write_text(PROVIDER)
+    return environment | {
+        "TF_CLI_CONFIG_FILE": str(write_settings(home)),
+        "TF_IN_AUTOMATION": "1",
+        "NO_COLOR": "1",
+    }
+
+
+def _buckets(home: Path, stack: ExitStack) -> Mapping[str, str]:
+    """Start a server that speaks S3's API, with two photos in one of its two buckets."""
+    environment = stack.enter_context(run_moto())
+    client = Session().create_client(
+        "s3",
+        region_name=REGION,
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+    )
+    place = {"LocationConstraint": REGION}
+    for name in ("photos-in", "photos-out"):
+        client.create_bucket(Bucket=name, CreateBucketConfiguration=place)
+    for seed in (1, 2):
+        draw(home / "drawn.jpg", 640, 480, seed)
+        client.put_object(Bucket="photos-in", Key=f"{seed}.jpg", Body=(home / "drawn.jpg").read_bytes())
+    return environment | {
+        "https://s3.example.org": environment["AWS_ENDPOINT_URL"],
+        "AWS_ACCESS_KEY_ID=…": f"AWS_ACCESS_KEY_ID={ACCESS_KEY}",
+        "AWS_SECRET_ACCESS_KEY=…": f"AWS_SECRET_ACCESS_KEY={SECRET_KEY}",
+    }
+
+
+SCENES: Mapping[str, Callable[[Path, ExitStack], Mapping[str, str]]] = {
+    "empty": _empty,
+    "photos": _photos,
+    "project": _project,
+    "aws": _aws,
+    "buckets": _buckets,
+}

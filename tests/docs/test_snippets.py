@@ -1,0 +1,75 @@
+"""Every command and every program of every page works as the page says.
+
+`make docs-test` also runs what takes long, and prints the numbers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from docs.pages import PAGES, ROOT
+from docs.sessions import WITH_LONG, run_page
+from docs.snippets import Page, read_page
+
+MOST_UNRUN_PERCENT = 5
+EVERY_PAGE = [page for page in map(read_page, PAGES) if page.visible]
+RUN_HERE = [page for page in EVERY_PAGE if "tested by" not in page.marks]
+
+
+@pytest.fixture(scope="module")
+def runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[list[str]]]]:
+    """Run the chosen pages, two at a time."""
+    chosen = [item.callspec.params["page"] for item in request.session.items if hasattr(item, "callspec")]
+    pages = [page for page in chosen if isinstance(page, Page)]
+    with ThreadPoolExecutor(2) as threads:
+        yield {
+            page.name: threads.submit(problems_of, page, tmp_path_factory.mktemp("page")) for page in pages
+        }
+
+
+def problems_of(page: Page, folder: Path) -> list[str]:
+    """Run a page until something is wrong."""
+    for snippet, problem, _ in run_page(page, folder, with_long=WITH_LONG):
+        if problem:
+            return [f"{snippet.place}: {problem}"]
+    return []
+
+
+@pytest.mark.parametrize("page", RUN_HERE, ids=lambda page: page.name)
+def test_each_snippet_of_a_page_works(page: Page, runs: dict[str, Future[list[str]]]) -> None:
+    assert runs[page.name].result() == []
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in EVERY_PAGE if page not in RUN_HERE], ids=lambda page: page.name
+)
+def test_another_file_of_tests_reads_the_page(page: Page) -> None:
+    file = ROOT / page.marks["tested by"]
+    assert Path(page.name).name in file.read_text("utf-8") or Path(page.name).parent.name in file.read_text(
+        "utf-8"
+    )
+
+
+def test_few_snippets_are_not_run_and_each_says_why() -> None:
+    counts: Counter[str] = Counter()
+    for page in EVERY_PAGE:
+        for snippet in page.visible:
+            if "not run" in snippet.marks:
+                assert len(snippet.marks["not run"].split()) > 2, snippet.place
+                counts["not run"] += 1
+            elif "tested by" in page.marks | snippet.marks:
+                counts["run by another file of tests"] += 1
+            elif page.is_long or snippet.is_long:
+                counts["run by make docs-test"] += 1
+            else:
+                counts["run here"] += 1
+    total = counts.total()
+    print(f"\n{total} snippets on {len(EVERY_PAGE)} pages: {dict(counts)}")
+    assert counts["not run"] * 100 <= total * MOST_UNRUN_PERCENT
