@@ -216,3 +216,21 @@ def test_the_page_repeats_requests_that_failed(browser: Browser) -> None:
         expect(page.locator(".tile[data-status=done]")).to_have_count(1, timeout=15_000)
         expect(page.locator("[data-total=pictures]")).to_have_text("1", timeout=15_000)
     assert len(lost) == 2
+
+
+def test_the_page_shows_what_happened_between_its_first_request_and_its_stream(browser: Browser) -> None:
+    world = World()
+    service = open_service(world)
+    app = make_app(service, secret=b"s", reach=Reach())
+    held: list[Route] = []
+    with open_page(browser) as page, answered(app) as address:
+        page.add_init_script("delete window.SharedWorker")
+        page.route("**/events", lambda route: held.append(route))  # noqa: PLW0108 - it wants no builtin
+        with page.expect_response("**/pictures?*"), page.expect_request("**/events"):
+            page.goto(address)
+        world.upload("a.jpg", b"one")
+        service.process("a.jpg")
+        held[0].continue_()
+        expect(page.locator("#connection")).to_have_text("live")
+        expect(page.locator(".tile[data-status=done]")).to_have_count(1)
+        expect(page.locator("[data-total=pictures]")).to_have_text("1")

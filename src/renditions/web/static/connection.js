@@ -1,6 +1,6 @@
 // How the page learns of changes: from a stream of events that all tabs share, or by asking again and again.
 
-import { call } from './api.js';
+import { call, insist } from './api.js';
 import { Stream } from './stream.js';
 
 const POLL_MS = 3000;
@@ -16,9 +16,10 @@ export function connect(onPicture, onState) {
     try { await look(); } catch { return 'lost'; }
     return 'polling';
   };
-  openStream(({ state, picture, reset }) => {
+  openStream(({ state, picture }) => {
     if (picture) onPicture(picture);
-    if (reset) lookIfPossible();
+    // What changed since the page asked for the pictures, or since the stream was lost, is in no event.
+    if (state === 'live' && !isLive) insist(look);
     if (state) isLive = state === 'live';
     if (isLive) onState('live');
   });
@@ -39,7 +40,7 @@ function openStream(report) {
   worker.port.onmessage = ({ data }) => report(data);
   const join = () => worker.port.postMessage('join');
   addEventListener('pagehide', () => worker.port.postMessage('leave'));
-  addEventListener('pageshow', ({ persisted }) => { if (persisted) { report({ reset: true }); join(); } });
+  addEventListener('pageshow', ({ persisted }) => { if (persisted) { report({ state: 'lost' }); join(); } });
   join();
 }
 
@@ -49,7 +50,6 @@ function openOwn(report) {
   document.addEventListener('visibilitychange', () => {
     stream?.close();
     stream = document.hidden ? null : new Stream(report);
-    if (stream) report({ reset: true });
   });
 }
 

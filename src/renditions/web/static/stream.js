@@ -2,7 +2,8 @@
 
 const RETRY_MS = 10_000;
 
-// Reports messages: {state: 'live' | 'lost'}, {picture: an event's item}, and {reset: true} if events were missed.
+// Reports messages: {state: 'live' | 'lost'} and {picture: an event's item}. Before each 'live' events may have been
+// missed: while there was no stream, and those that the server no longer keeps.
 export class Stream {
   constructor(report) {
     this.report = report;
@@ -13,16 +14,8 @@ export class Stream {
 
   open() {
     this.events = new EventSource(new URL('../events', import.meta.url));
-    let hasHeardHere = false;
-    this.events.addEventListener('hello', () => {
-      // A new EventSource can't say which event was the last one.
-      if (this.hasHeard && !hasHeardHere) this.report({ reset: true });
-      this.hasHeard = true;
-      hasHeardHere = true;
-      this.turn('live');
-    });
+    this.events.addEventListener('hello', () => { this.hasHeard = true; this.turn('live'); });
     this.events.addEventListener('picture', ({ data }) => this.report({ picture: JSON.parse(data) }));
-    this.events.addEventListener('reset', () => { hasHeardHere = true; this.report({ reset: true }); });
     this.events.onerror = () => {
       this.turn('lost');
       // The browser has given up. A server that never sent events has none.
