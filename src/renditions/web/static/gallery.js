@@ -10,6 +10,9 @@ const CAPTION = 48;
 const MARGIN_ROWS = 2;
 const PAGE = 200;
 
+// The order of the server's lists.
+const newestFirst = (one, other) => (one.timestamp < other.timestamp ? 1 : -1);
+
 export class Gallery {
   constructor(root, note, fallback) {
     this.root = root;
@@ -31,8 +34,9 @@ export class Gallery {
     this.draw();
     if (status === this.status) return;
     this.status = status;
-    this.pictures = [...this.known.values()].filter((picture) => this.fits(picture));
+    this.pictures = [...this.known.values()].filter((picture) => this.fits(picture)).sort(newestFirst);
     this.isFresh = false;
+    this.late = [];
     this.cursor = undefined;
     this.loading = null;
     this.trouble = '';
@@ -67,12 +71,20 @@ export class Gallery {
     } finally {
       if (loading === this.loading) this.loading = null;
     }
+    for (const change of this.late.splice(0)) this.put(...change);
     this.draw();
     return undefined;
   }
 
   // Shows a changed picture. A new one comes first. `picture` is null if the picture was deleted.
   update(name, picture) {
+    if (picture && JSON.stringify(picture) === JSON.stringify(this.known.get(name))) return;
+    if (this.loading) this.late.push([name, picture]); // the server may have read its list before
+    this.put(name, picture);
+    this.draw();
+  }
+
+  put(name, picture) {
     if (picture) this.known.set(name, picture);
     else this.known.delete(name);
     const at = this.pictures.findIndex((each) => each.name === name);
@@ -80,7 +92,6 @@ export class Gallery {
     if (at >= 0 && fits) this.pictures[at] = picture;
     else if (at >= 0) this.pictures.splice(at, 1);
     else if (fits) this.pictures.unshift(picture);
-    this.draw();
   }
 
   // The names before and after this one; null at the ends.
