@@ -15,7 +15,7 @@ PAGES = sorted(
 _FENCED = re.compile(r"^( *)```.*?^\1```$", re.DOTALL | re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _LIST_ITEM = re.compile(r"^\s*(?:[-*]|\d{1,2}\.) +")
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"”)]*\s+(?=[A-Z0-9\"“(*])")
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"”)]*\s+(?=[A-Z0-9\"“(*]|[a-z]+: )")
 
 
 def name_of(page: Path) -> str:

@@ -83,7 +83,7 @@ def test_every_template_field_and_preset_is_documented() -> None:
 @pytest.mark.parametrize("text", [TEXT, Rendition.__doc__ or ""], ids=["the page", "the class"])
 def test_the_documented_order_of_operations_is_that_of_the_engine(text: str) -> None:
     (said,) = re.findall(r"order of\s+operations is(?: fixed[^:]*)?:(.*?)\.", text, re.DOTALL)
-    without_remarks = re.sub(r"\([^)]*\)", "", said)
+    without_remarks = re.sub(r"\([^)]*\)|`", "", said)
     assert [name.strip() for name in without_remarks.split(",")] == [each.name for each in OPERATIONS]
 
 

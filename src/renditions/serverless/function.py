@@ -45,7 +45,7 @@ from renditions.serverless.allowance import Allowance, Context, Pace
 from renditions.serverless.bundled import find_bucket, open_bundled
 from renditions.serverless.redelivery import Redelivery
 from renditions.serverless.room import Room
-from renditions.serverless.telemetry import Unit, log_to_stdout, metrics
+from renditions.serverless.telemetry import log_to_stdout, metrics
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class Function:
             return self._handle(event, context)
         except NOT_IN_FORCE as error:
             fields = {"request_id": context.aws_request_id}
-            fields |= metrics({"FunctionName": context.function_name}, {"Superseded": (1, "Count")})
+            fields |= metrics({"FunctionName": context.function_name}, {"Superseded": 1})
             log.error("%s", error, extra={"fields": fields})  # noqa: TRY400 - the message is enough
             bodies = find_bodies(event)
             if not (self.postpone and bodies):
@@ -167,7 +167,7 @@ class Function:
                 return next(outcome for request, outcome in synced if request == task)
             case Refused(why):
                 fields = {"request_id": context.aws_request_id}
-                fields |= metrics({"FunctionName": context.function_name}, {"RefusedMessages": (1, "Count")})
+                fields |= metrics({"FunctionName": context.function_name}, {"RefusedMessages": 1})
                 log.error("%s", why, extra={"fields": fields})
                 return task.outcome
             case _:
@@ -254,7 +254,7 @@ class Function:
         for each in held:
             name = "RemovalsHeld" if each.what == "removals" else "OutputsHeld"
             fields = {"request_id": context.aws_request_id}
-            fields |= metrics({"FunctionName": context.function_name}, {name: (each.count, "Count")})
+            fields |= metrics({"FunctionName": context.function_name}, {name: each.count})
             log.error(
                 "%s Run renditions status to see how to allow it.", each.describe(), extra={"fields": fields}
             )
@@ -327,14 +327,11 @@ def _describe(outcome: Outcome, seconds: float, context: Context) -> dict[str, A
     worked = record is not None and outcome.result in ("done", "rejected")
     original = record.original if record and worked else None
     outputs = record.outputs if record and worked else ()
-    values: dict[str, tuple[float, Unit]] = {
-        "Pictures": (1, "Count"),
-        "Seconds": (round(seconds, 3), "Seconds"),
-    }
+    values: dict[str, float] = {"Pictures": 1, "Seconds": round(seconds, 3)}
     if original:
-        values["OriginalBytes"] = (original.size_bytes, "Bytes")
+        values["OriginalBytes"] = original.size_bytes
     if outputs:
-        values["OutputBytes"] = (sum(output.size_bytes for output in outputs), "Bytes")
+        values["OutputBytes"] = sum(output.size_bytes for output in outputs)
     return {
         "original": dataclasses.asdict(original) if original else None,
         "renditions": {

@@ -12,10 +12,36 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Unit = Literal["Count", "Seconds", "Bytes"]
 NAMESPACE = "Renditions"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What CloudWatch is given to count or to add up."""
+
+    unit: Unit
+    dimensions: str
+    meaning: str
+
+
+_BY_RESULT = "FunctionName, Result"
+METRICS: Mapping[str, Metric] = {
+    "Pictures": Metric("Count", _BY_RESULT, "Pictures that a call finished."),
+    "Seconds": Metric("Seconds", _BY_RESULT, "How long a picture took, from reading to its record."),
+    "OriginalBytes": Metric("Bytes", _BY_RESULT, "The size of a picture that is done or rejected."),
+    "OutputBytes": Metric("Bytes", _BY_RESULT, "The size of all renditions of such a picture."),
+    "RefusedMessages": Metric("Count", "FunctionName", "Messages that the function doesn't understand."),
+    "Superseded": Metric(
+        "Count", "FunctionName", "Calls that did nothing, because a newer version is deployed."
+    ),
+    "RemovalsHeld": Metric("Count", "FunctionName", "Missing pictures whose removal waits for permission."),
+    "OutputsHeld": Metric("Count", "FunctionName", "Pictures whose missing outputs wait for permission."),
+}
+"""Every metric, by its name."""
 
 
 class JsonLines(logging.Handler):
@@ -48,10 +74,10 @@ def log_to_stdout() -> None:
     logger.propagate = False
 
 
-def metrics(dimensions: Mapping[str, str], values: Mapping[str, tuple[float, Unit]]) -> dict[str, Any]:
+def metrics(dimensions: Mapping[str, str], values: Mapping[str, float]) -> dict[str, Any]:
     """Return the log fields from which CloudWatch makes metrics.
 
-    They have the values by name, and their dimensions.
+    They have the values by the names of ``METRICS``, and their dimensions.
     """
     return {
         "_aws": {
@@ -60,10 +86,10 @@ def metrics(dimensions: Mapping[str, str], values: Mapping[str, tuple[float, Uni
                 {
                     "Namespace": NAMESPACE,
                     "Dimensions": [list(dimensions)],
-                    "Metrics": [{"Name": name, "Unit": unit} for name, (_, unit) in values.items()],
+                    "Metrics": [{"Name": name, "Unit": METRICS[name].unit} for name in values],
                 }
             ],
         },
         **dimensions,
-        **{name: value for name, (value, _) in values.items()},
+        **values,
     }
