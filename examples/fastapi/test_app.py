@@ -50,5 +50,5 @@ def test_a_rejected_picture_says_why(client: TestClient) -> None:
     """The record has the reason."""
     client.put("/pictures/text.jpg", files={"file": b"text"})
     answer = client.get("/pictures/text.jpg").json()
-    assert (answer["status"], "expected jpeg" in answer["reason"]) == ("rejected", True)
+    assert (answer["status"], "not a picture" in answer["reason"]) == ("rejected", True)
     assert client.get("/pictures/none.jpg").status_code == 404

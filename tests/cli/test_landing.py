@@ -109,7 +109,7 @@ def test_status_names_files_that_are_still_being_written_and_says_why_pictures_w
     write_source(tmp_path, 'settle = "1 h"')
     lines = run(tmp_path, "status").err.splitlines()
     assert "waiting: 2 pictures, such as new.jpg: it is still being written" in lines
-    assert any(line.startswith("rejected: text.jpg: expected jpeg") for line in lines)
+    assert any(line.startswith("rejected: text.jpg: not a picture") for line in lines)
     reasons = run(tmp_path, "status", "--json").data["reasons"]
     assert {(each["state"], each["example"]) for each in reasons} == {
         ("waiting", "new.jpg"),

@@ -176,9 +176,9 @@ def test_a_rejected_picture_is_reported_beside_the_others(site: Path) -> None:
     ended = run(site, "try", "bad.jpg", "inbox/a.jpg", "--rendition", "thumb", "--json")
     assert ended.code == 1
     bad, good = ended.data
-    assert bad["reason"].startswith("expected jpeg")
+    assert bad["reason"].startswith("not a picture")
     assert good["width"] == 200
-    assert "rejected bad.jpg: expected jpeg" in run(site, "try", "bad.jpg").err
+    assert "rejected bad.jpg: not a picture" in run(site, "try", "bad.jpg").err
 
 
 def test_a_missing_file_is_wrong_usage(site: Path) -> None:

@@ -29,7 +29,8 @@ def test_dicom_is_identified_by_its_content_and_described() -> None:
     assert (result.original.format, result.original.frames) == ("dicom", 1)
     assert (result.original.width, result.original.height) == (256, 16)
     assert str(render(dicom(ramp(0, 255, "u1")), Accept(), {"it": PNG}).rejected) == (
-        f"expected {', '.join(DEFAULT_SOURCES)}, found dicom"
+        f'dicom isn\'t accepted. Convert the picture to {", ".join(DEFAULT_SOURCES)}, or add "dicom" to '
+        "[accept] formats"
     )
 
 

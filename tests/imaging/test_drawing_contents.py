@@ -196,7 +196,7 @@ def test_files_of_older_and_unusual_programs_are_drawn(content: bytes) -> None:
         (compressed(svg(CROSS))[:-9], "the compressed drawing ends too early"),
         (compressed(svg("<script/>")), "contains a script"),
         (svg("<script/>").decode().encode("utf-16"), "contains a script"),
-        (b"<!DOCTYPE html><html><body><svg/></body></html>", "found bytes of no known format"),
+        (b"<!DOCTYPE html><html><body><svg/></body></html>", "not a picture in a known format"),
     ],
 )
 def test_drawings_of_unusual_form_that_break_a_rule_are_rejected(content: bytes, reason: str) -> None:

@@ -198,7 +198,7 @@ BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
         (svg("<g></h>"), "the XML isn't well-formed"),
         (svg(CROSS) + b"<g/>", "the XML isn't well-formed"),
         (svg(CROSS, before="<?xml version='1.0' encoding='no-such'?>"), "the XML isn't well-formed"),
-        (b"<?xml version='1.0'?><html><svg/></html>", "found bytes of no known format"),
+        (b"<?xml version='1.0'?><html><svg/></html>", "not a picture in a known format"),
     ],
 )  # fmt: skip
 def test_drawings_with_scripts_or_endless_content_are_rejected(content: bytes, reason: str) -> None:
@@ -266,7 +266,10 @@ def test_librsvg_itself_loads_no_external_reference(listener: tuple[str, list[st
 
 def test_a_drawing_is_accepted_only_if_svg_is_declared() -> None:
     result = render(svg(CROSS), Accept(), {"it": PNG})
-    assert str(result.rejected) == f"expected {', '.join(DEFAULT_SOURCES)}, found svg"
+    assert str(result.rejected) == (
+        f'svg isn\'t accepted. Convert the picture to {", ".join(DEFAULT_SOURCES)}, or add "svg" to '
+        "[accept] formats"
+    )
 
 
 @settings(deadline=None, max_examples=80)

@@ -262,7 +262,7 @@ def test_a_pdf_after_other_bytes_is_drawn(before: bytes) -> None:
 
 def test_a_pdf_after_too_many_bytes_is_rejected() -> None:
     rejected = render(b" " * 1025 + RED, EVERY, {"it": PNG}).rejected
-    assert "bytes of no known format" in str(rejected)
+    assert "not a picture in a known format" in str(rejected)
 
 
 def test_a_picture_that_contains_the_signature_of_a_pdf_is_not_read_as_a_pdf() -> None:

@@ -80,6 +80,6 @@ def test_the_snippets_of_the_page_run(run: Run, tmp_path: Path) -> None:
     (tmp_path / "snippets.py").write_text("\n".join(snippets))
     ended = run(tmp_path, "-W", "error", "snippets.py")
     assert ended.returncode == 0, ended.stderr
-    assert "source-unreadable expected jpeg" in ended.stdout
+    assert "source-unreadable not a picture" in ended.stdout
     assert "{'done': 1} True" in ended.stdout
     assert "done ['photo.jpg/thumb.jpg']" in ended.stdout

@@ -57,7 +57,7 @@ def test_the_gallery_is_a_list_of_links_in_the_order_that_is_seen(page: Page) ->
     gallery = page.get_by_role("list", name="Pictures")
     expect(gallery.get_by_role("listitem")).to_have_count(PICTURES + 1)
     expect(gallery.get_by_role("link", name="bag-003.jpg, done", exact=True)).to_have_count(1)
-    expect(gallery.get_by_role("link", name="broken.jpg, rejected: expected jpeg")).to_have_count(1)
+    expect(gallery.get_by_role("link", name="broken.jpg, rejected: not a picture")).to_have_count(1)
     boxes = page.evaluate(
         "[...document.querySelectorAll('#gallery li')].map((item) => {"
         " const { top, left } = item.getBoundingClientRect();"

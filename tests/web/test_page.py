@@ -61,7 +61,7 @@ def test_the_page_shows_the_results_of_chosen_pictures_and_why_a_text_file_is_re
     page.set_input_files("#choose", pictures)
     expect(page.locator("#uploads li.good")).to_have_count(6, timeout=60_000)
     bad = page.locator("#uploads li.bad")
-    expect(bad).to_contain_text("found bytes of no known format")
+    expect(bad).to_contain_text("not a picture in a known format")
     expect(page.locator(".tile")).to_have_count(7)
     expect(page.locator(".tile[data-status=done] img")).to_have_count(6)
     assert page.evaluate(

@@ -154,9 +154,10 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
         raise NotAccepted(f"expected at most {accept.max_bytes:,} bytes, found {len(content):,}")
     accepted = ", ".join(accept.formats)
     if format_found is None:
-        raise Undecodable(f"expected {accepted}, found bytes of no known format")
+        raise Undecodable(f"not a picture in a known format. Accepted are {accepted}")
     if format_found not in accept.formats:
-        raise NotAccepted(f"expected {accepted}, found {format_found}")
+        advice = f', or add "{format_found}" to [accept] formats' if format_found in SOURCE_FORMATS else ""
+        raise NotAccepted(f"{format_found} isn't accepted. Convert the picture to {accepted}{advice}")
     return format_found
 
 
