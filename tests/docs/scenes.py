@@ -6,6 +6,8 @@ isn't a variable's name is a text of the page, and what stands for it in the tes
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -15,9 +17,11 @@ from urllib.request import Request, urlopen
 from botocore.session import Session
 
 from commands import draw, run
-from contract.cloud import ACCESS_KEY, REGION, SECRET_KEY, run_moto
+from contract.cloud import ACCESS_KEY, REGION, SECRET_KEY, environment_of, run_moto
+from docs.pages import ROOT
 from infra.planned import PROVIDER
-from infra.terraform import write_settings
+from infra.terraform import copy_module, write_settings
+from systems.places import copy_example
 
 _PROJECT = """
 [source]
@@ -70,15 +74,47 @@ def _project(home: Path, stack: ExitStack) -> Mapping[str, str]:
 
 
 def _aws(home: Path, stack: ExitStack) -> Mapping[str, str]:
-    """Make the project, and start a server that stands for AWS. It runs no functions."""
+    """Make the project, and start a server that stands for AWS."""
     _project(home, stack)
+    return _stand_for_aws(home, home / "deployment", stack)
+
+
+def _example(home: Path, stack: ExitStack) -> Mapping[str, str]:
+    """Copy the example ``thumbnail`` and the module, and start a server like AWS."""
+    _photos(home, stack)
+    copy_module(home / "infra" / "terraform")
+    example = copy_example("thumbnail", home / "examples" / "thumbnail")
+    (home.parent / "directory").write_text(str(example))
+    return _stand_for_aws(home, example, stack)
+
+
+def _repository(home: Path, _stack: ExitStack) -> Mapping[str, str]:
+    """Begin in a copy of the package's sources.
+
+    What stands for ``/opt`` is in the home folder.
+    """
+    copied = home / "repository"
+    copied.mkdir()
+    names = ("src", "tests", "docs", "README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml")
+    for name in names:
+        path = ROOT / name
+        (shutil.copytree if path.is_dir() else shutil.copy)(path, copied / name)
+    (home.parent / "directory").write_text(str(copied))
+    return {"/opt/renditions": f"{home}/opt"}
+
+
+def _stand_for_aws(home: Path, root: Path, stack: ExitStack) -> Mapping[str, str]:
+    """Start a server that stands for AWS, and prepare the folder of Terraform's root.
+
+    The server runs no functions.
+    """
     environment = stack.enter_context(run_moto())
     body = b'{"lambda": {"use_docker": false}}'
     headers = {"Content-Type": "application/json"}
     url = f"{environment['AWS_ENDPOINT_URL']}/moto-api/config"
     urlopen(Request(url, body, headers), timeout=30).close()  # noqa: S310 - moto's
-    (home / "deployment").mkdir()
-    (home / "deployment" / "provider.tf").write_text(PROVIDER)
+    root.mkdir(exist_ok=True)
+    (root / "provider.tf").write_text(PROVIDER)
     return environment | {
         "TF_CLI_CONFIG_FILE": str(write_settings(home)),
         "TF_IN_AUTOMATION": "1",
@@ -87,8 +123,12 @@ def _aws(home: Path, stack: ExitStack) -> Mapping[str, str]:
 
 
 def _buckets(home: Path, stack: ExitStack) -> Mapping[str, str]:
-    """Start a server that speaks S3's API, with two photos in one of its two buckets."""
-    environment = stack.enter_context(run_moto())
+    """Start a server that speaks S3's API, with two photos in one of its two buckets.
+
+    It is moto's, or that of the variable ``DOCS_S3``.
+    """
+    endpoint = os.environ.get("DOCS_S3")
+    environment = environment_of(endpoint) if endpoint else stack.enter_context(run_moto())
     client = Session().create_client(
         "s3",
         region_name=REGION,
@@ -115,4 +155,6 @@ SCENES: Mapping[str, Callable[[Path, ExitStack], Mapping[str, str]]] = {
     "project": _project,
     "aws": _aws,
     "buckets": _buckets,
+    "example": _example,
+    "repository": _repository,
 }

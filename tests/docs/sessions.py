@@ -96,7 +96,7 @@ class Session:
         before = f"source {saved}\ncd '{self._directory()}'\ntrap '{keep}' EXIT\nset -ea\n"
         script.write_text(f"{functions}{before}{code}")
         answers = self.folder / "answers"
-        answers.write_text("y\n" * 20)
+        answers.write_text("yes\n" * 20)
         printed = self.folder / f"printed-{len(self.started)}"
         with printed.open("wb") as file, answers.open("rb") as asked:
             running = subprocess.Popen(

@@ -13,6 +13,7 @@ parsed. ``text`` is an illustration, unless it is marked as output. A reader doe
     <!-- scene: NAME; long -->    the same, for all blocks of the page
     <!-- not run: REASON -->      can't be run by a test
     <!-- hidden: COMMANDS -->     commands that stand for what a reader does by hand
+    <!-- hidden; long: … -->      the same, for `make docs-test`
     <!-- tested by: FILE -->      this file of tests runs the block
     <!-- page tested by: FILE --> the same, for all blocks of the page
 """
@@ -94,8 +95,9 @@ def _read(text: str, page: str, marks: dict[str, str]) -> Iterator[Snippet]:
         line = text.count("\n", 0, part.start()) + 1
         if part["comment"] is not None:
             name, _, value = part["comment"].partition(":")
-            if name == "hidden":
-                yield Snippet(page, line, "sh", dedent(value.strip("\n")).strip() + "\n", {"hidden": ""})
+            if name.startswith("hidden"):
+                own = {"hidden": "", **({"long": ""} if name.endswith("long") else {})}
+                yield Snippet(page, line, "sh", dedent(value.strip("\n")).strip() + "\n", own)
             elif name in ("scene", "page tested by"):
                 marks[name.removeprefix("page ")] = value.removesuffix("long").strip(" ;")
                 marks |= {"long": ""} if value.endswith("; long") else {}

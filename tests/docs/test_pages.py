@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import re
 from pathlib import Path
 
 import pytest
+import recording
 
 from docs.pages import PAGES, ROOT, anchors_of, count_words, links_of, name_of, sentences_of
 
@@ -30,3 +33,10 @@ def test_no_sentence_is_too_long(page: Path) -> None:
 def test_the_index_links_to_every_page() -> None:
     linked = {(INDEX.parent / path).resolve() for path, _ in links_of(INDEX)}
     assert [name_of(page) for page in PAGES if page not in linked and page != INDEX] == []
+
+
+def test_the_recording_shows_the_commands_of_the_readme() -> None:
+    """After a change, run ``python docs/recording.py``."""
+    drawn = html.unescape(recording.TARGET.read_text("utf-8")).replace("\xa0", " ")
+    shown = re.sub(r"<[^>]*>", "", drawn)
+    assert [command for command in recording.read_commands()[1] if command not in shown] == []

@@ -26,9 +26,13 @@ def runs(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[list[str]]]]:
     """Run the chosen pages, two at a time."""
-    chosen = [item.callspec.params["page"] for item in request.session.items if hasattr(item, "callspec")]
-    pages = [page for page in chosen if isinstance(page, Page)]
-    with ThreadPoolExecutor(2) as threads:
+    items = (item for item in request.session.items if hasattr(item, "callspec"))
+    chosen = [item.callspec.params.get("page") for item in items]
+    pages = [page for page in RUN_HERE if page in chosen]
+    endpoint = request.config.getoption("--endpoint")
+    with ThreadPoolExecutor(2) as threads, pytest.MonkeyPatch.context() as patch:
+        if endpoint:
+            patch.setenv("DOCS_S3", endpoint)
         yield {
             page.name: threads.submit(problems_of, page, tmp_path_factory.mktemp("page")) for page in pages
         }

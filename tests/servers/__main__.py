@@ -38,7 +38,7 @@ class Server:
 
 SERVERS = (
     Server("dynalite", start_dynalite, ("contract/test_catalog.py", "aws/test_dynamodb.py", "-kdynamodb")),
-    Server("rgw", start_rgw, ("contract/test_store.py", "aws/test_s3.py", "-ks3")),
+    Server("rgw", start_rgw, ("contract/test_store.py", "aws/test_s3.py", "docs/test_snippets.py", "-ks3")),
     Server("emulator", install_emulator, ("servers/time_limits.py",), "--emulator"),
 )
 
