@@ -92,11 +92,12 @@ test-sites: setup
 # Builds the wheel, installs it with each of PYTHONS, and runs the examples and the documents' snippets there.
 .PHONY: test-wheel
 test-wheel: setup
+	rm -rf build/dist && .venv/bin/uv build --quiet --wheel --out-dir build/dist
 	@for python in $(PYTHONS); do \
 		version=$$($$python --version 2>/dev/null) || { echo "NOT TESTED: there is no $$python"; continue; }; \
 		echo "$$version"; export UV_PROJECT_ENVIRONMENT=build/wheel/$$python; \
-		.venv/bin/uv sync --quiet --frozen --all-extras --no-install-project --inexact --python $$python \
-			&& .venv/bin/uv pip install --quiet --python $$UV_PROJECT_ENVIRONMENT uv \
+		.venv/bin/uv sync --quiet --frozen --all-extras --no-install-project --python $$python \
+			&& .venv/bin/uv pip install --quiet --python $$UV_PROJECT_ENVIRONMENT uv build/dist/*.whl \
 			&& $$UV_PROJECT_ENVIRONMENT/bin/python -m pytest -q -p no:cacheprovider tests/programs || exit 1; \
 	done
 

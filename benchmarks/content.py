@@ -37,7 +37,8 @@ from renditions.core.reconcile import Run, sync
 from renditions.core.summary import Summary
 from renditions.imaging.render import render
 from renditions.model.catalog_place import CatalogPlace
-from renditions.model.pipeline import Accept, Analyze, OutputPlace, Pipeline
+from renditions.model.output_place import OutputPlace
+from renditions.model.pipeline import Accept, Analyze, Pipeline
 from renditions.model.recipe import Focus, Rendition
 from renditions.model.rendering import Rendering
 from renditions.model.source import Source

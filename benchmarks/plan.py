@@ -30,7 +30,8 @@ from renditions.core.ports import StoredObject
 from renditions.local.folder import FolderStore
 from renditions.local.sqlite import SqliteCatalog
 from renditions.model.original import Original
-from renditions.model.pipeline import OutputPlace, Pipeline
+from renditions.model.output_place import OutputPlace
+from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.record import Output, Record
 from renditions.model.source import Source

@@ -32,7 +32,8 @@ from renditions.messages.events import SyncRequest
 from renditions.messages.tick import Tick
 from renditions.model.catalog_place import CatalogPlace
 from renditions.model.original import Original
-from renditions.model.pipeline import OutputPlace, Pipeline
+from renditions.model.output_place import OutputPlace
+from renditions.model.pipeline import Pipeline
 from renditions.model.places import S3Place
 from renditions.model.recipe import Rendition
 from renditions.model.record import Output, Record

@@ -34,7 +34,8 @@ from contract.cloud import REGION, run_moto
 from renditions.aws.clients import Clients
 from renditions.aws.table import table_schema
 from renditions.imaging.render import render
-from renditions.model.pipeline import Accept, OutputPlace, Pipeline
+from renditions.model.output_place import OutputPlace
+from renditions.model.pipeline import Accept, Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.source import Source
 from renditions.pipeline_file.plain import to_plain

@@ -246,7 +246,12 @@ class OpenPipeline:
             yield from parts.catalog.query(status, prefix=_folder(prefix), on_unreadable=_log_unreadable)
 
     def manifest(
-        self, names: Iterable[str] | None = None, prefix: str | None = None, *, sizes: str | None = None
+        self,
+        names: Iterable[str] | None = None,
+        prefix: str | None = None,
+        *,
+        sizes: str | None = None,
+        sign: Callable[[str], str] | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Yield what a web page needs to show each picture, by name.
 
@@ -256,6 +261,7 @@ class OpenPipeline:
             names: Only these pictures; None for all.
             prefix: Only the pictures below this folder of the source; None for all.
             sizes: How wide pages show the pictures, as HTML's ``sizes``.
+            sign: Signs the URLs of renditions with ``on_demand``; None leaves them unsigned.
 
         Raises:
             UsageError: A name has no record, or the prefix matches nothing.
@@ -266,12 +272,12 @@ class OpenPipeline:
             if chosen is not None:
                 selection = Selection.of(chosen)
                 insist_on_prefixes(parts, selection)
-                yield from list_entries(parts, selection, _log_unreadable, sizes)
+                yield from list_entries(parts, selection, _log_unreadable, sizes, sign)
 
     def watch(self, on_progress: OnProgress | None = None, *, stop: threading.Event | None = None) -> None:
         """Sync, and then process each picture that arrives in the source folder.
 
-        This goes on until ``stop`` is set.         A changed pipeline file isn't applied: open the pipeline
+        This goes on until ``stop`` is set. A changed pipeline file isn't applied: open the pipeline
         again.
 
         Raises:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import html.parser
 import json
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
 from PIL import Image
 
+import renditions
 from commands import draw, run, write_pipeline
 from renditions.model.shapes import describe_manifest, describe_record
+from renditions.web.signing import SigningKeys
 
 RENDITIONS = """
 [analyze]
@@ -216,6 +220,69 @@ def test_a_changed_base_url_makes_nothing_again(tmp_path: Path) -> None:
         .data["pictures"][0]["renditions"]["thumb"]["url"]
         .startswith("https://x.example/")
     )
+
+
+ON_DEMAND = """
+[renditions.photo]
+widths = [160, 320, 640]
+on_demand = true
+"""
+
+
+@pytest.fixture(scope="module")
+def on_demand(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a pipeline whose only renditions are widths on demand."""
+    folder = tmp_path_factory.mktemp("on_demand")
+    write_pipeline(folder, ON_DEMAND)
+    file = folder / "renditions.toml"
+    server = 'on_demand_url = "https://x.example/gallery"'
+    file.write_text(file.read_text().replace("[output]", f"[output]\n{server}"))
+    draw(folder / "inbox" / "big.jpg", 900, 601, seed=1)
+    draw(folder / "inbox" / "small, 50%.jpg", 200, 150, seed=2)
+    (folder / "inbox" / "bad.jpg").write_bytes(b"no picture")
+    assert run(folder, "sync").code == 1
+    return folder
+
+
+def test_widths_on_demand_are_made_for_no_picture_in_advance(on_demand: Path) -> None:
+    assert run(on_demand, "check").out.count("on demand") == 3
+    assert run(on_demand, "plan", "--exit-code").code == 0
+    assert [path.name for path in (on_demand / "processed").iterdir()] == [".renditions"]
+
+
+def test_a_srcset_has_the_urls_of_widths_on_demand_with_the_sizes_they_will_have(on_demand: Path) -> None:
+    manifest = run(on_demand, "manifest").data
+    jsonschema.validate(manifest, close(describe_manifest()))
+    assert [each["name"] for each in manifest["pictures"]] == ["big.jpg", "small, 50%.jpg"]
+    big, small = manifest["pictures"]
+    at = "https://x.example/gallery/i"
+    assert big["looks"]["photo"]["img"]["srcset"] == (
+        f"{at}/photo-160/big.jpg 160w, {at}/photo-320/big.jpg 320w, {at}/photo-640/big.jpg 640w"
+    )
+    name = "small%2C%2050%25.jpg"
+    expected = f"{at}/photo-160/{name} 160w, {at}/photo-320/{name} 200w"
+    assert small["looks"]["photo"]["img"]["srcset"] == expected, "640 would be the file of 320"
+    for picture in manifest["pictures"]:
+        made = renditions.render(
+            on_demand / "inbox" / picture["name"], on_demand / "renditions.toml", renditions=["photo"]
+        )
+        for rendition, output in made.outputs.items():
+            described = picture["renditions"][rendition]
+            assert (described["width"], described["height"]) == (output.width, output.height)
+
+
+def test_urls_of_widths_on_demand_can_be_signed(on_demand: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = "2027:a-secret-of-at-least-thirty-two-characters"
+    monkeypatch.setenv("RENDITIONS_SIGNING_KEYS", keys)
+    (picture,) = run(on_demand, "manifest", "small, 50%.jpg", "--hours", "2").data["pictures"]
+    url = urlsplit(picture["renditions"]["photo-160"]["url"])
+    assert SigningKeys.parse(keys).find_problem("/i/photo-160/small, 50%.jpg", url.query, time.time()) is None
+
+
+def test_an_unknown_width_is_refused_with_the_declared_ones(on_demand: Path) -> None:
+    ended = run(on_demand, "sign", "photo-333", "big.jpg")
+    assert ended.code == 2
+    assert "expected one of photo-160, photo-320, photo-640" in " ".join(ended.err.split())
 
 
 @pytest.mark.parametrize("base_url", ["images", "ftp://x", "https://x/?a=b", 'https://x/"', "//", ""])

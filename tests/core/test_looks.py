@@ -112,7 +112,7 @@ def test_no_width_comes_twice_in_a_format() -> None:
     pipeline = pipeline_of(renditions)
     (look,) = find_looks(pipeline, record_of(pipeline, **sizes))
     assert shown([look]) == {"small": {"jpeg": [300]}}
-    assert look.largest.output.rendition == "small", "the first one that is declared"
+    assert look.largest.rendition == "small", "the first one that is declared"
 
 
 def test_formats_that_browsers_do_not_show_are_left_out() -> None:

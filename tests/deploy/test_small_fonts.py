@@ -19,7 +19,8 @@ from renditions.deploy.bundle import PICTURES, _own_files, find_libraries
 from renditions.deploy.fonts import with_small_fonts
 from renditions.errors import UsageError
 from renditions.imaging.typeface import default_font
-from renditions.model.pipeline import OutputPlace, Pipeline
+from renditions.model.output_place import OutputPlace
+from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Rendition, Watermark
 from renditions.model.source import Source
 from renditions.pipeline_file.plain import from_plain

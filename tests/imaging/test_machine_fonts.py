@@ -15,7 +15,8 @@ from faults.test_disk import can_mount
 from imaging.fonts import make_font
 from imaging.pictures import encoded, photo
 from imaging.test_drawings import svg
-from renditions.model.pipeline import Accept, Fonts, OutputPlace, Pipeline
+from renditions.model.output_place import OutputPlace
+from renditions.model.pipeline import Accept, Fonts, Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.source import Source
 from renditions.model.wishes import NO_WISHES

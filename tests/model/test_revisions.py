@@ -6,7 +6,8 @@ import pytest
 
 from renditions.model import revisions
 from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
-from renditions.model.pipeline import OutputPlace, Pipeline
+from renditions.model.output_place import OutputPlace
+from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import OPERATIONS, Region, Rendition, Watermark
 from renditions.model.revisions import FIRST_ENGINE, REVISIONS, Revision, revisions_of
 from renditions.model.source import Source

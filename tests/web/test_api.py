@@ -285,6 +285,24 @@ def test_a_request_to_delete_a_picture_deletes_its_renditions_and_record(
     world.check_promise()
 
 
+def test_a_declared_width_on_demand_is_made_and_kept_and_another_is_refused(world: World) -> None:
+    widths = expand("photo", Rendition(widths=(9, 18), on_demand=True))
+    world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), **widths})
+    with open_client(world) as client:
+        upload(client)
+        assert client.get("/i/photo-18/a/photo.jpg").content == world.content("a/photo.jpg/photo-18.jpg")
+        refused = client.get("/i/photo-10/a/photo.jpg")
+        assert refused.status_code == 404
+        assert refused.json()["detail"] == (
+            "there is no rendition 'photo-10': expected one of photo-9, photo-18"
+        )
+        upload(client, b"another")
+        record = client.get("/pictures/a/photo.jpg").json()
+        assert record["demanded"] == ["photo-18"]
+        assert record["renditions"].keys() == {"thumb", "photo-18"}
+        assert record["renditions"]["photo-18"]["source_etag"] == record["etag"]
+
+
 def test_the_first_request_for_a_rendition_on_demand_makes_it(world: World) -> None:
     zoom = Rendition(width=9, on_demand=True)
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), "zoom": zoom})

@@ -18,7 +18,7 @@ from renditions.aws.clients import Clients, error_code, reported
 from renditions.core.ports import PIECE_BYTES, Condition, IfMatch, OnObstacle, OnUnreadable, StoredObject
 from renditions.errors import Archived, Conflict, KeyRefused, StoreFailed, StoreRefused
 from renditions.model.folding import EXACT, Folding
-from renditions.model.pipeline import OutputPlace
+from renditions.model.output_place import OutputPlace
 from renditions.model.places import S3Place
 from renditions.model.registry import Shared
 from renditions.model.source import Source

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import typer
 
@@ -14,11 +15,14 @@ from renditions.cli import display
 from renditions.cli.app import FileOption
 from renditions.cli.console import messages
 from renditions.cli.opening import opened
+from renditions.cli.signing import expire_after, find_keys
 from renditions.cli.syncing import NamesArgument
 from renditions.core.selection import Selection
+from renditions.errors import UsageError
 from renditions.model.families import find_members
 from renditions.model.hidden import reveal, reveal_in_json
-from renditions.runtime.manifest import VERSION, list_entries, make_html
+from renditions.runtime.manifest import VERSION, Sign, list_entries, make_html
+from renditions.runtime.parts import Parts
 from renditions.runtime.selecting import insist_on_prefixes
 
 
@@ -40,6 +44,10 @@ def manifest(
             help='How wide pages show the pictures, such as "(max-width: 600px) 100vw, 50vw".',
         ),
     ] = None,
+    hours: Annotated[
+        int | None,
+        typer.Option(min=1, help="Sign the URLs of renditions on demand, so that they are valid this long."),
+    ] = None,
 ) -> None:
     """Print what a site needs to show pictures: URLs, srcset, dimensions and texts."""
     with opened(context, file, read_only=True) as parts:
@@ -53,12 +61,24 @@ def manifest(
                 "[yellow]warning:[/] The URLs are relative to the output store, because the pipeline file "
                 "has no base_url in \\[output]"
             )
-        entries = list_entries(parts, selection, display.print_unreadable, sizes)
+        entries = list_entries(parts, selection, display.print_unreadable, sizes, _make_sign(parts, hours))
         chosen = (_choose(entry, look) for entry in entries)
         if form == "json":
             _print_json(chosen)
         else:
             _print_html(chosen)
+
+
+def _make_sign(parts: Parts, hours: int | None) -> Sign | None:
+    """Return the function that signs URLs on demand; None without ``--hours``."""
+    if hours is None:
+        return None
+    server = parts.pipeline.output.on_demand_url
+    if server is None:
+        raise UsageError("can't sign: the pipeline file has no on_demand_url in [output], so no URL needs it")
+    keys = find_keys(parts.pipeline, parts.directory)
+    root_path, expires_at_seconds = urlsplit(server).path, expire_after(hours)
+    return lambda url: keys.sign(url, expires_at_seconds=expires_at_seconds, root_path=root_path)
 
 
 def _choose(entry: dict[str, Any], look: str | None) -> dict[str, Any]:

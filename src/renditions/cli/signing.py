@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
@@ -12,6 +13,8 @@ import typer
 from renditions.cli.app import FileOption, chosen_file
 from renditions.cli.reaching import RootPathOption
 from renditions.errors import UsageError
+from renditions.model.families import find_rendition
+from renditions.model.pipeline import Pipeline
 from renditions.pipeline_file.reading import load
 from renditions.runtime.machine import find_secret
 from renditions.web.signing import SIGNING_KEYS, SigningKeys
@@ -32,19 +35,31 @@ def sign(
     A client needs no token to use the URL, and any site may embed the picture.
     """
     loaded = load(chosen_file(context, file), os.environ)
-    if rendition not in loaded.pipeline.renditions:
-        known = ", ".join(loaded.pipeline.renditions)
-        raise UsageError(f"there is no rendition {rendition!r}: expected one of {known}")
-    keys = SigningKeys.read(os.environ)
-    if keys is None:
-        secret = find_secret(loaded.pipeline, loaded.directory)
-        if secret is None:
-            raise UsageError(
-                f"can't sign: the catalog isn't a file, so no secret is kept beside it. Set {SIGNING_KEYS}, "
-                "for this command and for the server."
-            )
-        keys = SigningKeys.derive(secret)
+    find_rendition(loaded.pipeline.renditions, rendition)
+    keys = find_keys(loaded.pipeline, loaded.directory)
     root_path = root_path.rstrip("/")
     url = f"{root_path}/i/{quote(rendition, safe='')}/{quote(name)}"
-    expires_at_seconds = int(time.time()) + hours * HOUR_SECONDS
-    typer.echo(keys.sign(url, expires_at_seconds=expires_at_seconds, root_path=root_path))
+    typer.echo(keys.sign(url, expires_at_seconds=expire_after(hours), root_path=root_path))
+
+
+def find_keys(pipeline: Pipeline, directory: Path) -> SigningKeys:
+    """Return the keys with which a server of this pipeline file checks signed URLs.
+
+    Raises:
+        UsageError: There is neither the variable with the keys nor a secret beside the catalog.
+
+    """
+    if keys := SigningKeys.read(os.environ):
+        return keys
+    secret = find_secret(pipeline, directory)
+    if secret is None:
+        raise UsageError(
+            f"can't sign: the catalog isn't a file, so no secret is kept beside it. Set {SIGNING_KEYS}, "
+            "for this command and for the server."
+        )
+    return SigningKeys.derive(secret)
+
+
+def expire_after(hours: int) -> int:
+    """Return the Unix time in so many hours, in seconds."""
+    return int(time.time()) + hours * HOUR_SECONDS

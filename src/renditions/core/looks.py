@@ -6,7 +6,7 @@ the same recipe but for width, format and encoding, and the same proportions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -25,9 +25,12 @@ _NOT_OF_THE_LOOK = (
 class File:
     """One file of a look."""
 
-    output: Output
+    rendition: str
+    format: str
     width: int
     height: int
+    key: str | None
+    """The key in the output store; None for a file that is made when a client requests it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +53,26 @@ class Look:
         return self.files[self.last][-1]
 
 
-def find_looks(pipeline: Pipeline, record: Record) -> list[Look]:
+def find_looks(pipeline: Pipeline, record: Record, unmade: Iterable[File] = ()) -> list[Look]:
     """Return the looks of a picture's finished renditions, in the pipeline's order.
 
-    Only formats that browsers show count. A rendition that is no longer declared is left out.
+    Only formats that browsers show count. A rendition that is no longer declared is left out. ``unmade`` are
+    files that will be made when a client requests them.
     """
     groups: dict[tuple[str, str], list[File]] = {}
-    shown = [file for output in record.outputs if (file := _read(pipeline, output))]
+    made = [file for output in record.outputs if (file := _read(output))]
+    shown = [file for file in (*made, *unmade) if _is_shown(pipeline, file)]
     for file in sorted(shown, key=lambda file: -file.width * file.height):
-        key = _key_of(pipeline.renditions[file.output.rendition])
+        key = _key_of(pipeline.renditions[file.rendition])
         alike = (each for (own, _), each in groups.items() if own == key and _is_alike(each[0], file))
         group = next(alike, None)
         if group is None:
-            groups[key, file.output.rendition] = [file]
+            groups[key, file.rendition] = [file]
         else:
             group.append(file)
     order = {name: number for number, name in enumerate(pipeline.renditions)}
-    ordered = [sorted(group, key=lambda file: order[file.output.rendition]) for group in groups.values()]
-    ordered.sort(key=lambda group: order[group[0].output.rendition])
+    ordered = [sorted(group, key=lambda file: order[file.rendition]) for group in groups.values()]
+    ordered.sort(key=lambda group: order[group[0].rendition])
     return _name(pipeline, ordered)
 
 
@@ -78,19 +83,22 @@ def _name(pipeline: Pipeline, groups: list[list[File]]) -> list[Look]:
     """
     named: dict[str, Look] = {}
     for group in groups:
-        first = group[0].output.rendition
+        first = group[0].rendition
         family = family_of(first, pipeline.renditions[first])
         name = first if family in named else family
         named[name] = Look(name, _sort(group))
     return list(named.values())
 
 
-def _read(pipeline: Pipeline, output: Output) -> File | None:
-    facts = OUTPUT_FORMATS.get(output.format)
-    is_shown = facts is not None and facts.browser_rank is not None
-    if not (is_shown and output.rendition in pipeline.renditions and output.width and output.height):
+def _read(output: Output) -> File | None:
+    if not (output.width and output.height):
         return None
-    return File(output, output.width, output.height)
+    return File(output.rendition, output.format, output.width, output.height, output.key)
+
+
+def _is_shown(pipeline: Pipeline, file: File) -> bool:
+    facts = OUTPUT_FORMATS.get(file.format)
+    return facts is not None and facts.browser_rank is not None and file.rendition in pipeline.renditions
 
 
 @cache
@@ -112,6 +120,6 @@ def _is_alike(large: File, small: File) -> bool:
 def _sort(group: list[File]) -> dict[str, tuple[File, ...]]:
     by_format: dict[str, dict[int, File]] = {}
     for file in group:
-        by_format.setdefault(file.output.format, {}).setdefault(file.width, file)
+        by_format.setdefault(file.format, {}).setdefault(file.width, file)
     ranked = sorted(by_format, key=lambda name: OUTPUT_FORMATS[name].browser_rank or 0)
     return {name: tuple(file for _, file in sorted(by_format[name].items())) for name in ranked}

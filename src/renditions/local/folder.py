@@ -57,7 +57,7 @@ from renditions.local.tree import (
 )
 from renditions.local.work import locked, sweep, written
 from renditions.model.folding import EXACT, Folding
-from renditions.model.pipeline import OutputPlace
+from renditions.model.output_place import OutputPlace
 from renditions.model.places import FolderPlace
 from renditions.model.registry import Shared
 from renditions.model.source import Source

@@ -40,10 +40,28 @@ def find_members(renditions: Mapping[str, Rendition], names: Iterable[str]) -> f
 
     """
     families = {name: family_of(name, recipe) for name, recipe in renditions.items()}
-    known, wanted = tuple(dict.fromkeys([*families, *families.values()])), frozenset(names)
-    for each in sorted(wanted - set(known)):
-        raise UsageError(f"there is no rendition {each!r}: expected one of {', '.join(known)}")
+    wanted = frozenset(names)
+    for each in sorted(wanted - families.keys() - set(families.values())):
+        raise UsageError(_spell_unknown(families, each, dict.fromkeys([*families, *families.values()])))
     return frozenset(name for name, family in families.items() if not wanted.isdisjoint((name, family)))
+
+
+def find_rendition(renditions: Mapping[str, Rendition], name: str) -> Rendition:
+    """Return the recipe of a rendition.
+
+    Raises:
+        UsageError: There is no such rendition. The message names the declared ones, of a family only its own.
+
+    """
+    if name in renditions:
+        return renditions[name]
+    families = {each: family_of(each, recipe) for each, recipe in renditions.items()}
+    raise UsageError(_spell_unknown(families, name, renditions))
+
+
+def _spell_unknown(families: Mapping[str, str], name: str, known: Iterable[str]) -> str:
+    members = [each for each, family in families.items() if each != family and name.startswith(f"{family}-")]
+    return f"there is no rendition {name!r}: expected one of {', '.join(members or known)}"
 
 
 def widths_of(name: str, recipe: Rendition) -> Mapping[str, Rendition]:

@@ -1,7 +1,7 @@
 """The pipeline file as frozen dataclasses, and the values computed from it.
 
-These classes, ``Source`` and ``Rendition`` are the only description of the file. The annotation of each field
-gives its range and a sentence for people.
+These classes, ``Source``, ``OutputPlace``, ``CatalogPlace`` and ``Rendition`` are the only description of the
+file. The annotation of each field gives its range and a sentence for people.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from renditions.model.backends import NOTIFIERS, conceal, spell_forms
 from renditions.model.catalog_place import CatalogPlace
 from renditions.model.fields import (
     AspectRatio,
-    BaseUrl,
     ByteCount,
     NotEmpty,
     NotifyUrl,
@@ -23,18 +22,16 @@ from renditions.model.fields import (
     PixelCount,
     Range,
     Reference,
-    Seconds,
     Side,
-    StoreUrl,
     declared_in,
     hash_of,
 )
 from renditions.model.formats import DEFAULT_SOURCES, WITH_TEXT, SourceName
 from renditions.model.keys import OF_CONTENT, template_values, version_of
 from renditions.model.notice_events import NOTICE_EVENTS
+from renditions.model.output_place import NOT_OF_THE_OUTPUTS, OutputPlace
 from renditions.model.recipe import Rendition
 from renditions.model.revisions import (
-    FIRST_ENGINE,
     MACHINE_FONTS,
     Revision,
     newest_engine,
@@ -42,13 +39,12 @@ from renditions.model.revisions import (
     revisions_of,
     revisions_of_any,
 )
-from renditions.model.source import STORE_FORMS, Source
+from renditions.model.source import Source
 from renditions.model.wishes import NO_WISHES, Wishes
 
 _TARGET = f"Where to: {spell_forms(NOTIFIERS)}."
 
 EventName = Annotated[str, OneOf(tuple(NOTICE_EVENTS))]
-Verify = Literal["always", "schedule", "never"]
 Damaged = Literal["reject", "lenient"]
 Confine = Literal["require", "best", "none"]
 Fonts = Literal["bundled", "system"]
@@ -178,40 +174,6 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutputPlace:
-    """The store of the renditions."""
-
-    store: Annotated[StoreUrl, STORE_FORMS]
-    base_url: Annotated[
-        BaseUrl | None, "The URL under which visitors reach the output store, for the manifest and the page."
-    ] = None
-    cache_control: Annotated[str | None, "The Cache-Control header that outputs are served with."] = None
-    overwrite: Annotated[
-        bool, "Whether an output may replace a file that Renditions didn't write. If not, the file stays."
-    ] = False
-    verify: Annotated[
-        Verify,
-        "When unattended runs check that outputs exist and are unchanged. schedule: at each full comparison, "
-        "if the outputs are in a folder. always: also in a bucket, and at each schedule's tick on AWS.",
-    ] = "schedule"
-    keep_replaced: Annotated[
-        Seconds | None,
-        "How long to keep outputs that are no longer declared, or that have a former key or a former store, "
-        'such as "7 d". Without it, outputs in a former store stay, and the others are deleted at once.',
-    ] = None
-    engine: Annotated[
-        Annotated[int, Range(FIRST_ENGINE, newest_engine())] | None,
-        "The last engine revision that counts: later ones don't cause outputs to be made again. Without it, "
-        "all count.",
-    ] = None
-
-    @property
-    def headers(self) -> str:
-        """A text that identifies the outputs' declared headers; empty if there are none."""
-        return self.cache_control or ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
     """One target of notices."""
 
@@ -274,7 +236,7 @@ class Pipeline:
         declared = {
             "engine": self.output.engine or newest_engine(),
             "source": {name: source[name] for name in source if name != "store"},
-            "output": {name: output[name] for name in output if name not in ("store", "base_url")},
+            "output": {name: output[name] for name in output if name not in NOT_OF_THE_OUTPUTS},
             "renditions": {name: [recipe.key, recipe] for name, recipe in self.renditions.items()},
         }
         return hash_of([declared, self.accept, self.analyze, self.limits])

@@ -232,7 +232,10 @@ _MEDIA_TYPE = text("The media type, such as image/avif.")
 
 def describe_manifest() -> Schema:
     """Return the schema of the document that ``renditions manifest`` prints."""
-    url = "The URL, below [output] base_url. Without base_url it is relative to the output store."
+    url = (
+        "The URL, below [output] base_url. Without base_url it is relative to the output store. A rendition "
+        "with on_demand that has no file yet has its URL below [output] on_demand_url."
+    )
     output = table(
         {
             "url": text(url),
@@ -240,9 +243,9 @@ def describe_manifest() -> Schema:
             "type": _MEDIA_TYPE,
             "width": count("The width, in pixels."),
             "height": count("The height, in pixels."),
-            "size_bytes": count("The size, in bytes."),
+            "size_bytes": count("The size, in bytes. Missing for a rendition that has no file yet."),
         },
-        ("url", "format", "type", "size_bytes"),
+        ("url", "format", "type"),
     )
     picture = table(
         {

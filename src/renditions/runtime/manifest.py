@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -20,24 +21,35 @@ from renditions.imaging.analysis.preview import Preview, read_blurhash, read_thu
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.items import without_empty
 from renditions.model.original import Analysis, Original
+from renditions.model.output_place import OutputPlace
 from renditions.model.patterns import ALT_TEXT
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Output, Record
 from renditions.runtime.parts import Parts
 from renditions.runtime.selecting import find_record
+from renditions.runtime.unmade import Unmade, find_unmade
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
 """The version of the manifest's form. New fields don't raise it."""
 
+Sign = Callable[[str], str]
+"""Returns a URL with its signature."""
+
 _MOST_TEXT_BYTES = 10_000
 
 
 def list_entries(
-    parts: Parts, selection: Selection, on_unreadable: OnUnreadable, sizes: str | None = None
+    parts: Parts,
+    selection: Selection,
+    on_unreadable: OnUnreadable,
+    sizes: str | None = None,
+    sign: Sign | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the entry of each selected picture with finished renditions, by name.
+    """Yield the entry of each selected picture with renditions, by name.
+
+    See :func:`describe` for ``sizes`` and ``sign``.
 
     Raises:
         UsageError: A named picture has no record.
@@ -45,10 +57,10 @@ def list_entries(
     """
     texts = _list_texts(parts.source, selection)
     for record in _list_records(parts, selection, on_unreadable):
-        if record.outputs:
+        if record.outputs or any(find_unmade(parts.pipeline, record)):
             may_have = texts is None or f"{record.name}{ALT_TEXT}" in texts
             alt = find_alt_text(parts.source, record.name) if may_have else None
-            yield describe(parts.pipeline, record, alt, sizes)
+            yield describe(parts.pipeline, record, alt, sizes, sign)
 
 
 def _list_texts(source: Store, selection: Selection) -> frozenset[str] | None:
@@ -71,20 +83,26 @@ def _list_records(parts: Parts, selection: Selection, on_unreadable: OnUnreadabl
 
 
 def describe(
-    pipeline: Pipeline, record: Record, alt: str | None = None, sizes: str | None = None
+    pipeline: Pipeline,
+    record: Record,
+    alt: str | None = None,
+    sizes: str | None = None,
+    sign: Sign | None = None,
 ) -> dict[str, Any]:
     """Return the entry of one picture.
 
     Args:
-        pipeline: The pipeline, with ``[output] base_url``.
+        pipeline: The pipeline, with ``[output] base_url`` and ``on_demand_url``.
         record: The picture's record.
         alt: The text for people who can't see the picture; None for the one in the record.
         sizes: The ``sizes`` of each ``srcset``; None for a picture that is never wider than its largest file.
+        sign: Signs the URLs of renditions that a client must request; None leaves them unsigned.
 
     """
-    original, base_url = record.original, _spell_base(pipeline)
+    original, urls = record.original, _Urls(pipeline.output, record.name, sign)
+    unmade = {each.rendition: each for each in find_unmade(pipeline, record)}
     analysis = (original.analysis if original else None) or Analysis()
-    looks = find_looks(pipeline, record)
+    looks = find_looks(pipeline, record, _list_files(unmade.values()))
     preview = _read_preview(analysis, original)
     dominant = analysis.colours[0].colour if analysis.colours else None
     entry: dict[str, Any] = {
@@ -93,26 +111,49 @@ def describe(
         "height": original.height if original else None,
         "colour": dominant or (preview.colour if preview else None),
         "placeholder": preview.data_uri if preview and preview.is_opaque else None,
-        "looks": {look.name: _describe_look(look, base_url, sizes) for look in looks},
+        "looks": {look.name: _describe_look(look, urls, sizes) for look in looks},
         "renditions": {
-            name: _describe_output(output, base_url)
+            name: _describe_output(output, urls) if output else _describe_unmade(unmade[name], urls)
             for name in pipeline.renditions
-            if (output := record.serving_output(name))
+            if (output := record.serving_output(name)) or name in unmade
         },
     }
     text = analysis.alt_text if alt is None else alt
     return without_empty(entry) | ({} if text is None else {"alt": text})
 
 
-def _spell_base(pipeline: Pipeline) -> str:
-    base_url = pipeline.output.base_url or ""
-    return base_url if not base_url or base_url.endswith("/") else f"{base_url}/"
+@dataclass(frozen=True, slots=True)
+class _Urls:
+    """The URLs of one picture's renditions."""
+
+    output: OutputPlace
+    name: str
+    sign: Sign | None
+
+    def of(self, rendition: str, key: str | None) -> str:
+        """Return the URL of a rendition's file, or the one at which a client requests it."""
+        if key is not None:
+            return _below(self.output.base_url) + quote(key)
+        url = f"{_below(self.output.on_demand_url)}i/{quote(rendition, safe='')}/{quote(self.name)}"
+        return self.sign(url) if self.sign else url
 
 
-def _describe_output(output: Output, base_url: str) -> dict[str, Any]:
+def _below(url: str | None) -> str:
+    return url if url and url.endswith("/") else f"{url}/" if url else ""
+
+
+def _list_files(unmade: Iterable[Unmade]) -> list[File]:
+    return [
+        File(each.rendition, each.format, each.size.width, each.size.height, None)
+        for each in unmade
+        if each.size
+    ]
+
+
+def _describe_output(output: Output, urls: _Urls) -> dict[str, Any]:
     return without_empty(
         {
-            "url": base_url + quote(output.key),
+            "url": urls.of(output.rendition, output.key),
             "format": output.format,
             "type": OUTPUT_FORMATS[output.format].content_type,
             "width": output.width,
@@ -122,20 +163,32 @@ def _describe_output(output: Output, base_url: str) -> dict[str, Any]:
     )
 
 
-def _describe_look(look: Look, base_url: str, sizes: str | None) -> dict[str, Any]:
+def _describe_unmade(unmade: Unmade, urls: _Urls) -> dict[str, Any]:
+    return without_empty(
+        {
+            "url": urls.of(unmade.rendition, None),
+            "format": unmade.format,
+            "type": OUTPUT_FORMATS[unmade.format].content_type,
+            "width": unmade.size.width if unmade.size else None,
+            "height": unmade.size.height if unmade.size else None,
+        }
+    )
+
+
+def _describe_look(look: Look, urls: _Urls, sizes: str | None) -> dict[str, Any]:
     largest = look.largest
     widest = max(files[-1].width for files in look.files.values())
     sizes = sizes or f"(max-width: {widest}px) 100vw, {widest}px"
     sources = [
-        {"type": OUTPUT_FORMATS[name].content_type, **_describe_files(files, base_url, sizes)}
+        {"type": OUTPUT_FORMATS[name].content_type, **_describe_files(files, urls, sizes)}
         for name, files in look.files.items()
         if name != look.last
     ]
-    own = _describe_files(look.files[look.last], base_url, sizes)
+    own = _describe_files(look.files[look.last], urls, sizes)
     if len(look.files[look.last]) == 1:
         own = {}
     image = {
-        "src": base_url + quote(largest.output.key),
+        "src": urls.of(largest.rendition, largest.key),
         **own,
         "type": OUTPUT_FORMATS[look.last].content_type,
         "width": largest.width,
@@ -144,15 +197,15 @@ def _describe_look(look: Look, base_url: str, sizes: str | None) -> dict[str, An
     return {"sources": sources, "img": image}
 
 
-def _describe_files(files: tuple[File, ...], base_url: str, sizes: str) -> dict[str, str]:
+def _describe_files(files: tuple[File, ...], urls: _Urls, sizes: str) -> dict[str, str]:
     """Return the ``srcset`` of files in one format, and its ``sizes``.
 
     A single file needs no width, and so no sizes.
     """
-    urls = {base_url + quote(file.output.key): file.width for file in files}
-    if len(urls) == 1:
-        return {"srcset": next(iter(urls))}
-    return {"srcset": ", ".join(f"{url} {width}w" for url, width in urls.items()), "sizes": sizes}
+    widths = {urls.of(file.rendition, file.key): file.width for file in files}
+    if len(widths) == 1:
+        return {"srcset": next(iter(widths))}
+    return {"srcset": ", ".join(f"{url} {width}w" for url, width in widths.items()), "sizes": sizes}
 
 
 def _read_preview(analysis: Analysis, original: Original | None) -> Preview | None:

@@ -17,7 +17,8 @@ from typing import Any, get_args
 from renditions.core.ask import Ask
 from renditions.core.leases import reopen, wish
 from renditions.core.ports import IfMatch, Place, Store, StoredObject, Unreadable
-from renditions.errors import Conflict, KeyRefused
+from renditions.errors import Conflict, KeyRefused, UsageError
+from renditions.model.families import find_rendition
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Pipeline
 from renditions.model.reason import Reason
@@ -154,10 +155,10 @@ def demand(service: Service, rendition: str, name: str) -> Download:
 
     This function makes it first if it is missing or if another file replaced it.
     """
-    declared = service.parts.pipeline.renditions.get(rendition)
-    if declared is None:
-        names = ", ".join(service.parts.pipeline.renditions)
-        raise ApiError(HTTPStatus.NOT_FOUND, f"there is no rendition {rendition!r}: expected one of {names}")
+    try:
+        declared = find_rendition(service.parts.pipeline.renditions, rendition)
+    except UsageError as error:
+        raise ApiError(HTTPStatus.NOT_FOUND, str(error)) from None
     record = service.parts.catalog.get(name) or service.process(name).record
     if record is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
