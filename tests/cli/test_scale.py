@@ -32,7 +32,7 @@ def test_a_long_plan_groups_pictures_by_what_they_need_and_why(project: Path) ->
     write_pipeline(project, THUMB.format(50))
     sizes = [file.stat().st_size for file in (project / "processed").rglob("thumb.jpg")]
     out = run(project, "plan").out
-    assert f"~ {COUNT} pictures  thumb was made with another recipe: {COUNT} × thumb\n" in out
+    assert f"~ {COUNT} pictures  thumb was made with another recipe: {COUNT} × thumb, about 1 s\n" in out
     assert "such as a" in out
     assert f"about {sum(sizes) / 1000:.1f} kB" in out
     assert out.count(".jpg") == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,6 @@ import pytest
 from PIL import Image
 
 from commands import draw, run, write_pipeline
-from renditions.local.workers.pool import RenderPool
-from renditions.model.pipeline import NO_ANALYSIS, Accept, Limits
-from renditions.model.recipe import Rendition
-from renditions.runtime.trial import open_trial
 
 RENDITIONS = """
 [renditions.thumb]
@@ -191,23 +186,3 @@ def test_a_rendition_that_cannot_be_made_has_its_reason(site: Path) -> None:
     ended = run(site, "try", "inbox/a.jpg", "--rendition", "thumb", "--set", "max_bytes=100", "--json")
     assert ended.code == 1
     assert "max_bytes" in ended.data[0]["reason"]
-
-
-def test_a_trial_of_12_megapixels_takes_at_most_twice_as_long_as_rendering(tmp_path: Path) -> None:
-    draw(tmp_path / "big.jpg", 4000, 3000, quality=90)
-    content = (tmp_path / "big.jpg").read_bytes()
-    recipes = {
-        "small": Rendition(width=400),
-        "large": Rendition(width=1600, format="webp"),
-        "avif": Rendition(width=1200, format="avif"),
-    }
-    limits, seconds = Limits(), {"plain": 60.0, "trial": 60.0}
-    with RenderPool(1, 60, limits=limits) as plain, open_trial(limits) as trial:
-        for _ in range(
-            6
-        ):  # in turn, since other programs slow both ways down; the first time loads the engine
-            for name, render in (("plain", plain), ("trial", trial)):
-                started = time.perf_counter()
-                render(content, Accept(), recipes, NO_ANALYSIS)
-                seconds[name] = min(seconds[name], time.perf_counter() - started)
-    assert seconds["trial"] <= 2 * seconds["plain"]

@@ -82,6 +82,15 @@ def format_bytes(count: float) -> str:
     return f"{count:.1f} GB"
 
 
+def format_duration(seconds: float) -> str:
+    """Return a duration with its unit: ``12 min``."""
+    for unit, length in (("s", 60), ("min", 60), ("h", 24)):
+        if seconds < 1.5 * length:
+            return f"{max(seconds, 1):.0f} {unit}"
+        seconds /= length
+    return f"{seconds:.0f} days"
+
+
 def summary_item(summary: Summary) -> dict[str, Any]:
     """Return the JSON form of a sync's summary."""
     return {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from renditions.cli.display import MOST_LINES, count_of, format_bytes, make_data_console
+from renditions.cli.display import MOST_LINES, count_of, format_bytes, format_duration, make_data_console
 from renditions.cli.markup import escape
 from renditions.core.difference import Action, Difference
 from renditions.model.keys import is_known
@@ -30,8 +30,8 @@ _NOUNS = {"create": "to create", "update": "to update", "remove": "to remove", "
           "unreadable": "that can't be read", "attention": "for a person to check"}  # fmt: skip
 _MOST_GROUPS = 1_000
 """How many groups the report distinguishes. Reasons can contain names, so there may be many."""
-_MOST_SIZES = 1_000
-"""How many outputs of each rendition the estimate of its size uses."""
+_MOST_OUTPUTS = 1_000
+"""How many outputs of each rendition an estimate uses."""
 
 
 @dataclass(slots=True)
@@ -45,19 +45,41 @@ class _Group:
     deleted: int = 0
 
 
+class _Means:
+    """The means of a number of present outputs, for each rendition."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, list[float]] = {}
+
+    def add(self, rendition: str, number: float) -> None:
+        """Add the number of one output."""
+        numbers = self._numbers.setdefault(rendition, [])
+        if len(numbers) < _MOST_OUTPUTS:
+            numbers.append(number)
+
+    def estimate(self, made: Counter[str]) -> float | None:
+        """Return the sum for so many files; None if a rendition has no output yet."""
+        if not made or not made.keys() <= self._numbers.keys():
+            return None
+        return sum(statistics.mean(self._numbers[name]) * count for name, count in made.items())
+
+
 class PlanReport:
     """Counts the differences of a plan, and prints them.
 
     A short plan has one line for each picture. In a long one, the pictures are grouped by what they need and
-    why, unless the caller wants each of them.
+    why, unless the caller wants each of them. Sizes and times of the files to make are estimated from the
+    present ones; ``workers`` is how many processes render at once.
     """
 
-    def __init__(self, *, has_details: bool) -> None:
+    def __init__(self, *, has_details: bool, workers: int) -> None:
         self.counts: Counter[str] = Counter()
         self.why_held: str | None = None
         self._has_details = has_details
         self._groups: dict[tuple[Action, str], _Group] = {}
-        self._sizes: dict[str, list[int]] = {}
+        self._workers = workers
+        self._sizes = _Means()
+        self._seconds = _Means()
 
     def select(self, differences: Iterable[Difference]) -> Iterator[Difference]:
         """Count all differences, and yield those to show."""
@@ -67,7 +89,7 @@ class PlanReport:
             if difference.action == "hold":
                 self.why_held = self.why_held or difference.why
             if difference.record:
-                self._learn_sizes(difference.record)
+                self._learn(difference.record)
             if difference.action != "keep" or difference.warning:
                 yield difference
 
@@ -90,11 +112,11 @@ class PlanReport:
                 _print_difference(console, difference)
         console.print(self._describe())
 
-    def _learn_sizes(self, record: Record) -> None:
+    def _learn(self, record: Record) -> None:
         for output in record.outputs:
-            sizes = self._sizes.setdefault(output.rendition, [])
-            if len(sizes) < _MOST_SIZES:
-                sizes.append(output.size_bytes)
+            self._sizes.add(output.rendition, output.size_bytes)
+            if output.seconds is not None:
+                self._seconds.add(output.rendition, output.seconds / self._workers)
 
     def _group(self, difference: Difference) -> None:
         why = difference.warning or difference.why
@@ -112,6 +134,9 @@ class PlanReport:
             if group.deleted:
                 verb = "would delete" if action == "hold" else "deletes"
                 parts.append(f"[red]{verb} {count_of(group.deleted, 'file')}[/]")
+            seconds = self._seconds.estimate(group.made)
+            if seconds is not None:
+                parts.append(f"about {format_duration(seconds)}")
             pictures = count_of(group.count, "picture")
             detail = f": {', '.join(parts)}" if parts else ""
             sign = ACTION_SIGNS.get(action, " ")
@@ -122,10 +147,12 @@ class PlanReport:
             console.print(f"… and {pictures} for {len(rest):,} more reasons")
         console.print("To list each picture: renditions plan --details (or --json)")
         made = sum((group.made for group in self._groups.values()), Counter[str]())
-        if made and made.keys() <= self._sizes.keys():
-            estimate = sum(statistics.mean(self._sizes[name]) * count for name, count in made.items())
+        size_bytes, seconds = self._sizes.estimate(made), self._seconds.estimate(made)
+        if size_bytes is not None:
+            time = f" and take about {format_duration(seconds)}" if seconds is not None else ""
             console.print(
-                f"The new files will have about {format_bytes(estimate)}, if they are as large as the others."
+                f"The new files will have about {format_bytes(size_bytes)}{time}, if they are like the "
+                "present ones."
             )
 
     def _describe(self) -> str:

@@ -112,7 +112,7 @@ def plan(  # noqa: PLR0913 - one for each option
         how = _choose_verify(parts, verify, is_content=verify_content, is_attended=True)
         order = make_order(parts, names, Ask(verify=how), rendition, status)
         insist_not_lost(parts, order)
-        report = PlanReport(has_details=details)
+        report = PlanReport(has_details=details, workers=WORKERS)
         left_out = LeftOut()
         differences = parts.preview(order, left_out)
         if as_json:

@@ -174,7 +174,7 @@ def _cells_of(tried: Tried) -> tuple[str, ...]:
     measured = made.measured
     quality = "" if measured is None or measured.quality is None else str(measured.quality)
     score = "" if measured is None or measured.score is None else f"{measured.score:.1f}"
-    time = f"{1000 * measured.seconds:,.0f} ms" if measured else ""
+    time = "" if made.seconds is None else f"{1000 * made.seconds:,.0f} ms"
     return (
         made.format,
         display.format_sides(made),

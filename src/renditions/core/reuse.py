@@ -85,7 +85,9 @@ def find_copies(
     for made in _outputs_of_content(pipeline, record, difference):
         alike = [each for each in missing if fingerprints[each] == made.fingerprint and each not in copies]
         if alike and made.sha256 and (content := _read(made, store)):
-            copies |= dict.fromkeys(alike, Rendered(content, made.format, made.width, made.height))
+            copies |= dict.fromkeys(
+                alike, Rendered(content, made.format, made.width, made.height, made.seconds)
+            )
     return copies
 
 

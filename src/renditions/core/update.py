@@ -333,6 +333,7 @@ class Updater:
             size_bytes=stored.size_bytes,
             width=rendered.width,
             height=rendered.height,
+            seconds=None if rendered.seconds is None else round(rendered.seconds, 3),
             sha256=hashlib.sha256(rendered.content).hexdigest(),
             is_restored=rendition in difference.drift,
             focus=record.wishes.focus if self.pipeline.renditions[rendition].gravity == "focus" else None,

@@ -183,8 +183,9 @@ def _encode(pages: Sequence[Frames], task: Task, started: float) -> Rendered:
     limit = task.recipe.max_bytes
     if limit is not None and len(content) > limit:
         content, quality = _fit(pages, task, quality, len(content))
-    made = Rendered(content, task.format, pages[0].size.width, pages[0].size.height)
-    return measure(made, pages, None if task.recipe.lossless else quality, started)
+    size, seconds = pages[0].size, time.perf_counter() - started
+    made = Rendered(content, task.format, size.width, size.height, seconds)
+    return measure(made, pages, None if task.recipe.lossless else quality)
 
 
 def _build_as_declared(pages: Sequence[Frames], task: Task) -> tuple[bytes, int | None]:

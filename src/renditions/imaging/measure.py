@@ -5,7 +5,6 @@ A trial makes the same bytes as any other run. It only does more with them.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -33,20 +32,18 @@ def measuring() -> Iterator[None]:
         _is_measuring.reset(token)
 
 
-def measure(made: Rendered, pages: Sequence[Frames], quality: int | None, started: float) -> Rendered:
+def measure(made: Rendered, pages: Sequence[Frames], quality: int | None) -> Rendered:
     """Return the rendition, in a trial with what this function measures.
 
     Args:
         made: The finished file.
         pages: The pixels that were encoded.
         quality: The encoder's quality.
-        started: When the work on this rendition began, by ``time.perf_counter``.
 
     """
     if not _is_measuring.get():
         return made
-    seconds = time.perf_counter() - started
-    return replace(made, measured=Measured(seconds, quality, _score(made, pages)))
+    return replace(made, measured=Measured(quality, _score(made, pages)))
 
 
 def _score(made: Rendered, pages: Sequence[Frames]) -> float | None:

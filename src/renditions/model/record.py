@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -63,6 +63,8 @@ class Output:
     size_bytes: int
     width: int | None = None
     height: int | None = None
+    seconds: float | None = field(default=None, compare=False)
+    """How long resizing and encoding took. The first rendition of a picture includes decoding it."""
     sha256: str = ""
     """The SHA-256 of its content, in hexadecimal; empty in records of version 0.1."""
     is_restored: bool = False

@@ -20,6 +20,8 @@ class Rendered:
     width: int | None = None
     """The width of one frame or page in pixels; None if the renderer didn't read the pixels."""
     height: int | None = None
+    seconds: float | None = field(default=None, compare=False)
+    """How long resizing and encoding took. The first rendition of a picture includes decoding it."""
     measured: Measured | None = None
     """What a trial measured; None in a run that only makes files."""
 
@@ -28,8 +30,6 @@ class Rendered:
 class Measured:
     """What a trial measures of a finished rendition."""
 
-    seconds: float
-    """How long resizing and encoding took. The first rendition of a picture includes decoding it."""
     quality: int | None = None
     """The quality of the encoder; None for a format or a recipe without one."""
     score: float | None = None

@@ -186,6 +186,9 @@ _OUTPUT = {
     "size_bytes": count("The size, in bytes."),
     "width": count("The width, in pixels."),
     "height": count("The height, in pixels."),
+    "seconds": number(
+        "How long resizing and encoding took. One rendition of a picture includes decoding it."
+    ),
     "sha256": text("The SHA-256, in hexadecimal."),
     "is_restored": flag("Whether the output was made again because it was missing or replaced."),
 }

@@ -143,7 +143,8 @@ class Tried:
             item["size_bytes"] = len(made.content)
             if measured := made.measured:
                 item |= {"quality": measured.quality, "score": measured.score}
-                item["seconds"] = round(measured.seconds, 4)
+            if made.seconds is not None:
+                item["seconds"] = round(made.seconds, 4)
         return without_empty(item)
 
 

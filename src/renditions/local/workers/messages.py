@@ -28,6 +28,7 @@ from renditions.model.rendering import Measured, Rendered, Rendering
 from renditions.model.warning import MOST_TEXT, MOST_WARNINGS, WARNINGS, PictureWarning
 
 _MOST_FORMAT = 40
+_MOST_SECONDS = 86_400
 """The longest name of a format."""
 _Said = TypeVar("_Said", Reason, PictureWarning)
 
@@ -101,6 +102,7 @@ class _File:
     format: str
     width: int | None
     height: int | None
+    seconds: float | None
     measured: Measured | None
 
 
@@ -131,7 +133,10 @@ def encode_rendering(rendering: Rendering) -> tuple[Any, list[bytes]]:
     made = rendering.made.items()
     answer = _Made(
         rendering.original,
-        {name: _File(each.format, each.width, each.height, each.measured) for name, each in made},
+        {
+            name: _File(each.format, each.width, each.height, each.seconds, each.measured)
+            for name, each in made
+        },
         {name: _shorten(why) for name, why in rendering.errors.items()},
         rendering.stand_ins,
         rendering.rejected and _shorten(rendering.rejected),
@@ -188,8 +193,10 @@ def decode_answer(content: Any, parts: list[bytes], picture: bytes, job: Job) ->
     _check(len(answer.warnings) <= MOST_WARNINGS, "few warnings")
     _check(all(_is_warning(warning) for warning in answer.warnings), "known warnings")
     _check_renditions(answer, job.recipes)
+    times = [made.seconds for made in answer.made.values() if made.seconds is not None]
+    _check(all(0 <= seconds <= _MOST_SECONDS for seconds in times), "honest times")
     made = {
-        name: Rendered(part, each.format, each.width, each.height, each.measured)
+        name: Rendered(part, each.format, each.width, each.height, each.seconds, each.measured)
         for (name, each), part in zip(answer.made.items(), parts, strict=True)
     }
     return Rendering(
