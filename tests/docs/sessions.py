@@ -176,6 +176,7 @@ def open_session(page: Page, folder: Path, *, with_long: bool) -> Iterator[Sessi
         "COLUMNS": "110",
         "PYTHONPATH": "",
         "REPOSITORY": str(ROOT),
+        "TESTS_PYTHON": sys.executable,
     }
     with ExitStack() as stack:
         environment |= SCENES[page.marks.get("scene", "empty")](home, stack)
