@@ -106,6 +106,12 @@ test-wheel: setup
 test-infra: setup scan
 	.venv/bin/python -m pytest tests/infra/applied.py
 
+# Builds the wheel with python -m build, installs it into an empty environment without pip, and plans the deployment of
+# each preset there. Takes some minutes. Needs terraform or tofu.
+.PHONY: test-distribution
+test-distribution: setup
+	.venv/bin/python -m pytest tests/deploy/distribution.py
+
 # Runs a security scanner over the module, the Dockerfile and the workflow. It is installed apart because it brings
 # a hundred libraries.
 scan: setup

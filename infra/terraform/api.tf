@@ -85,7 +85,8 @@ resource "aws_lambda_function" "api" {
   role          = aws_iam_role.api[0].arn
   tags          = var.tags
 
-  filename         = var.api.bundle
+  s3_bucket        = aws_s3_object.bundle["api"].bucket
+  s3_key           = aws_s3_object.bundle["api"].key
   source_code_hash = filebase64sha256(var.api.bundle)
   handler          = "lambda_function.lambda_handler"
   runtime          = "python${var.function.python}"

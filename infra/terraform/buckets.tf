@@ -1,21 +1,26 @@
 # The buckets. An existing bucket is only looked up.
 
 locals {
-  made_buckets = merge(
-    var.input.bucket == null ? { input = null } : {},
-    var.output.bucket == null ? { output = null } : {},
-  )
+  made_buckets  = { for key, place in local.places : key => null if place.bucket == null }
   input_bucket  = var.input.bucket == null ? aws_s3_bucket.this["input"].bucket : var.input.bucket
   output_bucket = var.output.bucket == null ? aws_s3_bucket.this["output"].bucket : var.output.bucket
-  places        = { input = var.input, output = var.output }
+  code_bucket   = var.code.bucket == null ? aws_s3_bucket.this["code"].bucket : var.code.bucket
   input_arn     = "arn:${local.partition}:s3:::${local.input_bucket}"
   output_arn    = "arn:${local.partition}:s3:::${local.output_bucket}"
+  code_arn      = "arn:${local.partition}:s3:::${local.code_bucket}"
+
+  places = {
+    input  = var.input
+    output = var.output
+    # Bundles have their hash in their key, so no version of one is ever replaced.
+    code = merge(var.code, { versioning = false, noncurrent_days = null, transition = null, policy = null })
+  }
 }
 
 locals {
   # What the policy of each bucket says. Of an existing bucket its owner adds it: see the output bucket_policies.
   bucket_statements = {
-    for key, arn in { input = local.input_arn, output = local.output_arn } : key => concat([{
+    for key, arn in { input = local.input_arn, output = local.output_arn, code = local.code_arn } : key => concat([{
       Sid       = "TlsOnly"
       Effect    = "Deny"
       Principal = "*"
@@ -28,7 +33,7 @@ locals {
 
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV2_AWS_62:the input's are in trigger.tf; the output bucket needs none
-  #checkov:skip=CKV_AWS_18:needs a third bucket; for that, pass existing buckets
+  #checkov:skip=CKV_AWS_18:needs one more bucket; for that, pass existing buckets
   #checkov:skip=CKV_AWS_144:renditions can be made again; for replicas, pass existing buckets
   #checkov:skip=CKV_AWS_21:a replaced picture is meant to be replaced, and each version costs; versioning = true keeps them
   #checkov:skip=CKV_AWS_145:encrypted with S3's own keys; kms_keys names a key of your own

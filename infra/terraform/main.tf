@@ -160,7 +160,8 @@ resource "aws_lambda_function" "this" {
   role          = aws_iam_role.this.arn
   tags          = var.tags
 
-  filename         = var.bundle
+  s3_bucket        = aws_s3_object.bundle["pictures"].bucket
+  s3_key           = aws_s3_object.bundle["pictures"].key
   source_code_hash = filebase64sha256(var.bundle)
   handler          = "lambda_function.lambda_handler"
   runtime          = "python${var.function.python}"

@@ -124,7 +124,7 @@ output "key_policies" {
 }
 
 output "bucket_policies" {
-  description = "The statements that the policy of each existing bucket should have, by `input` and `output`. The module adds them to the buckets that it creates."
+  description = "The statements that the policy of each existing bucket should have, by `input`, `output` and `code`. The module adds them to the buckets that it creates."
   value       = { for key, statements in local.bucket_statements : key => statements if local.places[key].bucket != null }
 }
 

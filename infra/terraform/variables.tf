@@ -25,6 +25,20 @@ variable "bundle" {
   }
 }
 
+variable "code" {
+  description = "The bucket and prefix through which bundles go to Lambda. Without a bucket name the module creates a bucket for them."
+  type = object({
+    bucket = optional(string)
+    prefix = optional(string, "")
+  })
+  default = {}
+
+  validation {
+    condition     = var.code.prefix == "" || endswith(var.code.prefix, "/")
+    error_message = "Expected a prefix that is empty or ends with a slash."
+  }
+}
+
 variable "function" {
   description = "The function's processor, Python version, memory and time limit; the processor and version must be those that the bundle was made for. `reserved_concurrency`: how many calls may run at once (null: as many as the account allows). `queue_concurrency`: how many calls the queue may cause at once, 2 to 1000 (null: what `reserved_concurrency` allows beside the schedule). `recursion`: whether a tick may go on in more than some sixteen calls; false leaves Lambda's detection of recursive loops on."
   type = object({
@@ -302,10 +316,11 @@ variable "tags" {
 }
 
 variable "kms_keys" {
-  description = "The ARNs of KMS keys for what the module creates, and of the keys of existing SSE-KMS buckets (`input`, `output`). null: AWS's own encryption. The functions get the permissions that follow; the output `key_policies` says what a key's own policy needs. `secrets` is the key of `secrets`."
+  description = "The ARNs of KMS keys for what the module creates, and of the keys of existing SSE-KMS buckets (`input`, `output`, `code`). null: AWS's own encryption. The functions get the permissions that follow; the output `key_policies` says what a key's own policy needs. `secrets` is the key of `secrets`."
   type = object({
     input   = optional(string)
     output  = optional(string)
+    code    = optional(string)
     queues  = optional(string)
     topics  = optional(string)
     table   = optional(string)

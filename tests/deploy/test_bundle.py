@@ -264,11 +264,27 @@ def test_the_parts_of_a_bundle_are_listed_with_the_largest_first(capsys: pytest.
     ]
 
 
-def test_package_warns_if_a_bundle_is_too_large_for_lambda(capsys: pytest.CaptureFixture[str]) -> None:
-    for size_bytes, unzipped_bytes in ((50_000_000, 250_000_000), (50_000_001, 1), (1, 250_000_001)):
-        warn_of_size(Bundle(Path("b.zip"), size_bytes, unzipped_bytes, (), has_bytecode=True))
-        is_taken = (size_bytes, unzipped_bytes) == (50_000_000, 250_000_000)
-        assert ("warning: the size of b.zip is" in capsys.readouterr().err) is not is_taken
+def test_package_warns_of_a_bundle_that_lambda_takes_only_through_a_bucket(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    warn_of_size(Bundle(Path("b.zip"), 50 * 2**20, 1, (), has_bytecode=True))
+    assert not capsys.readouterr().err
+    warn_of_size(Bundle(Path("b.zip"), 50 * 2**20 + 1, 1, (), has_bytecode=True))
+    assert "warning: b.zip has 52.4 MB" in capsys.readouterr().err
+
+
+def test_a_bundle_that_lambda_would_refuse_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "bundle.zip"
+    size_bytes = build(preset("base64"), file, NOT_HERE).unzipped_bytes
+    file.unlink()
+    monkeypatch.setattr("renditions.deploy.bundle.MOST_UNZIPPED_BYTES", size_bytes - 1)
+    with pytest.raises(
+        UsageError, match=rf"{size_bytes:,} bytes unzipped, .* at most {size_bytes - 1:,}\. Acc"
+    ):
+        build(preset("base64"), file, NOT_HERE)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

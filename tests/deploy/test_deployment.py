@@ -127,6 +127,14 @@ def test_deploy_applies_nothing_without_a_yes(folder: Path, command: tuple[str, 
     assert "apply" not in [call[0] for call in calls(folder)]
 
 
+def test_deploy_applies_nothing_with_plan_only(folder: Path) -> None:
+    ended = run(folder, "deploy", "--plan-only", "--yes", "--sync")
+    assert (ended.code, ended.out) == (0, ""), ended.err
+    assert "what would change" in ended.err
+    assert "Nothing was applied" in ended.err
+    assert [call[0] for call in calls(folder)] == ["init", "plan"]
+
+
 def test_deploy_keeps_main_tf_and_rewrites_all_other_files(folder: Path) -> None:
     pipeline = parse(read_preset("base64"), "base64", folder, {}).pipeline
     deployment = Deployment(folder / "new", "terraform")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import re
 import subprocess
+import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -66,6 +68,28 @@ def test_a_wheel_with_a_hash_in_the_users_own_lock_is_accepted(index: Path, tmp_
     lock = tmp_path / "own.txt"
     lock.write_text(f"{FONT}=={version(FONT)} \\\n    --hash=sha256:{make_wheel(index)}\n")
     assert "evil.py" in [file.path for file in collect_libraries([FONT], HERE, Pins(lock))]
+
+
+def test_without_pip_uv_downloads_the_same_libraries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An environment of ``uv tool install`` has no pip.
+
+    uv is on the PATH there, or a module.
+    """
+    by_pip = list(collect_libraries([FONT], HERE, Pins()))
+    find_spec = importlib.util.find_spec
+    missing = {"pip"}
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name not in missing and find_spec(name))
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    assert list(collect_libraries([FONT], HERE, Pins())) == by_pip
+    missing.add("uv")
+    with pytest.raises(
+        UsageError, match=r"has no pip, and uv isn't on the PATH\. Install uv .*, or run: .* -m ensurepip"
+    ):
+        list(collect_libraries([FONT], HERE, Pins()))
+    (programs / "uv").symlink_to(Path(sys.executable).with_name("uv"))
+    assert list(collect_libraries([FONT], HERE, Pins())) == by_pip
 
 
 def test_a_version_that_is_not_in_the_lock_is_refused(index: Path, tmp_path: Path) -> None:

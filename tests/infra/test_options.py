@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -19,7 +20,7 @@ from systems.places import EXAMPLES
 KEYS = {
     name: f"arn:aws:kms:eu-west-1:123456789012:key/{number}0000000-0000-4000-8000-000000000000"
     for number, name in enumerate(
-        ("input", "output", "queues", "topics", "table", "logs", "secrets"), start=1
+        ("input", "output", "code", "queues", "topics", "table", "logs", "secrets"), start=1
     )
 }
 WEBHOOK = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook-AbCdEf"
@@ -58,6 +59,7 @@ CALLS = {
   notices = { emails = ["all@example.com"], email_events = ["done"], phones = ["+491701234567"] }
   alarms  = { emails = ["ops@example.com"] }""",
     "stored": f"""  name   = "stored"
+  code   = {{ bucket = "artifacts", prefix = "functions/" }}
   input  = {{ versioning = true, noncurrent_days = 7, policy = {POLICY} }}
   output = {{ transition = {{ days = 30, storage_class = "GLACIER_IR" }} }}""",
 }
@@ -84,13 +86,11 @@ def test_the_shortest_and_the_longest_names_can_be_planned(plan: Plan) -> None:
 @needs_terraform
 def test_no_two_deployments_have_a_resource_of_the_same_name(plan: Plan) -> None:
     """A fixed name has the deployment's name in it. Terraform makes the others unique."""
+    names = ("name", "function_name", "alarm_name", "dashboard_name", "bucket")
     for name in CALLS:
         for address, values in plan.resources(name).items():
-            fixed = [
-                values[argument]
-                for argument in ("name", "function_name", "alarm_name", "dashboard_name", "bucket")
-                if values.get(argument)
-            ]
+            arguments = ("key",) if address.startswith("aws_s3_object.") else names
+            fixed = [values[argument] for argument in arguments if values.get(argument)]
             deployed = {"plain": "abc", "longest": "abcdefghijklmnopqrstuvwxyz-abcde"}.get(name, name)
             # The names of a stage and an authorizer belong to their API.
             if "stage" not in address and "authorizer" not in address:
@@ -105,6 +105,7 @@ def test_every_resource_that_takes_a_key_has_its_key(plan: Plan) -> None:
     assert found == {
         f'{encryption}["input"]': KEYS["input"],
         f'{encryption}["output"]': KEYS["output"],
+        f'{encryption}["code"]': KEYS["code"],
         'aws_sqs_queue.this["queue"]': KEYS["queues"],
         'aws_sqs_queue.this["dead"]': KEYS["queues"],
         "aws_sns_topic.this": KEYS["topics"],
@@ -144,7 +145,8 @@ def test_governed_roles_and_functions_have_what_the_company_asks(plan: Plan) -> 
         for address, values in planned.items()
         if "tags" in values and values["tags"] != {"CostCentre": "42"}
     }
-    assert untagged == set()
+    # S3 takes fewer tags of an object than AWS of everything else.
+    assert untagged == {'aws_s3_object.bundle["pictures"]', 'aws_s3_object.bundle["api"]'}
 
 
 @needs_terraform
@@ -238,6 +240,31 @@ def test_the_module_knows_every_event() -> None:
     text = (MODULE / "variables.tf").read_text()
     (known,) = re.findall(r"setsubtract\(.*?, \[(.*?)\]\)", text)
     assert set(re.findall(r"\w+", known)) == NOTICE_EVENTS.keys()
+
+
+@needs_terraform
+def test_bundles_go_to_lambda_through_a_bucket(plan: Plan) -> None:
+    """Lambda accepts larger bundles only from there."""
+    for function in ("aws_lambda_function.this", "aws_lambda_function.api[0]"):
+        planned = plan.resources("plain")[function]
+        assert planned["filename"] is None
+    checksum = hashlib.sha256((MODULE / "tests" / "empty.zip").read_bytes()).hexdigest()
+    assert {
+        address: values["key"]
+        for address, values in plan.resources("plain").items()
+        if address.startswith("aws_s3_object")
+    } == {
+        'aws_s3_object.bundle["pictures"]': f"abc/pictures-{checksum}.zip",
+        'aws_s3_object.bundle["api"]': f"abc/api-{checksum}.zip",
+    }
+    assert plan.references("plain", "aws_lambda_function", "s3_key") == {
+        "this": 'aws_s3_object.bundle["pictures"].key',
+        "api": 'aws_s3_object.bundle["api"].key',
+    }
+    given = plan.resources("stored")
+    assert 'aws_s3_bucket.this["code"]' not in given
+    uploaded = given['aws_s3_object.bundle["pictures"]']
+    assert (uploaded["bucket"], uploaded["key"]) == ("artifacts", f"functions/stored/pictures-{checksum}.zip")
 
 
 @needs_terraform

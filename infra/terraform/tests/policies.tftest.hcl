@@ -101,8 +101,8 @@ run "by_default_a_queue_stands_between" {
   }
 
   assert {
-    condition     = length(aws_s3_bucket.this) == 2 && alltrue([for bucket in aws_s3_bucket.this : !bucket.force_destroy])
-    error_message = "Terraform should create two buckets and never delete their pictures."
+    condition     = length(aws_s3_bucket.this) == 3 && alltrue([for bucket in aws_s3_bucket.this : !bucket.force_destroy])
+    error_message = "Terraform should create three buckets and never delete their pictures."
   }
 
   assert {

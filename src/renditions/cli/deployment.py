@@ -16,7 +16,6 @@ from renditions.cli.packaging import (
     LockOption,
     PythonOption,
     load_for_lambda,
-    warn_of_size,
 )
 from renditions.cli.questions import ask, is_yes
 from renditions.deploy.bundle import build
@@ -47,6 +46,7 @@ SyncOption = Annotated[
         show_default=False,
     ),
 ]
+PlanOnlyOption = Annotated[bool, typer.Option("--plan-only", help="Show the plan, and apply nothing.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Apply the plan without asking.")]
 
 SYNC_QUESTION = "Compare all pictures with the pipeline now?"
@@ -66,6 +66,7 @@ def deploy(  # noqa: PLR0913 - one for each option
     lock: LockOption = LOCKED,
     name: NameOption = None,
     *,
+    plan_only: PlanOnlyOption = False,
     sync: SyncOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -80,8 +81,12 @@ def deploy(  # noqa: PLR0913 - one for each option
     deployment.write(pipeline, target, path, name)
     if deployment.takes("name"):
         messages.print(f"Deploying as {name}.")
-    warn_of_size(build(pipeline, deployment.folder / BUNDLE, target, lock=lock))
-    if is_changed := deployment.plan():
+    build(pipeline, deployment.folder / BUNDLE, target, lock=lock)
+    is_changed = deployment.plan()
+    if plan_only:
+        messages.print("Nothing was applied. To apply the plan, run renditions deploy.")
+        return
+    if is_changed:
         ask("Apply this plan?", yes=yes)
         deployment.apply(NAME_ADVICE)
     outputs = deployment.read_outputs()

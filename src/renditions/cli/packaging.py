@@ -17,7 +17,6 @@ from renditions.deploy.bill import write_bill
 from renditions.deploy.bundle import (
     API,
     MOST_SENT_BYTES,
-    MOST_UNZIPPED_BYTES,
     PICTURES,
     Bundle,
     build,
@@ -101,15 +100,12 @@ def load_for_lambda(file: Path) -> Pipeline:
 
 
 def warn_of_size(bundle: Bundle) -> None:
-    """Warn if Lambda accepts the bundle only from a bucket, or not at all."""
-    if bundle.unzipped_bytes > MOST_UNZIPPED_BYTES or bundle.size_bytes > MOST_SENT_BYTES:
+    """Warn if Lambda accepts the bundle only through a bucket."""
+    if bundle.size_bytes > MOST_SENT_BYTES:
         messages.print(
-            f"[yellow]warning:[/] the size of {escape(str(bundle.file))} is "
-            f"{display.format_bytes(bundle.size_bytes)}, unzipped "
-            f"{display.format_bytes(bundle.unzipped_bytes)}. Lambda accepts a zip of at most "
-            f"{display.format_bytes(MOST_SENT_BYTES)} directly, and a larger one only from a bucket. The "
-            f"limit for the unzipped files is {display.format_bytes(MOST_UNZIPPED_BYTES)}. To make the "
-            "bundle smaller, accept fewer formats."
+            f"[yellow]warning:[/] {escape(str(bundle.file))} has {display.format_bytes(bundle.size_bytes)}, "
+            f"and Lambda accepts at most {display.format_bytes(MOST_SENT_BYTES)} directly. Upload it to a "
+            "bucket, and name its place there. renditions deploy and the Terraform module do this themselves."
         )
 
 

@@ -72,9 +72,10 @@ lambda_handler = open_gateway(Path(__file__).with_name("pipeline.json"), os.envi
     libraries=("mangum", "starlette"),
 )
 
-MOST_SENT_BYTES = 50_000_000
-MOST_UNZIPPED_BYTES = 250_000_000
-"""Lambda's limits on a bundle: on a zip that is sent directly, and on the unzipped content.
+MOST_SENT_BYTES = 50 * 2**20
+MOST_UNZIPPED_BYTES = 250 * 2**20
+"""Lambda's limits on a bundle: on a zip that is sent directly, not through a bucket, and on the unzipped
+content. Lambda's own error names the second one as 262144000 bytes.
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -126,13 +127,16 @@ def build(
         lock: The file with the hashes of the libraries, see ``Pins``.
 
     Raises:
-        UsageError: The file can't be written, a library isn't installed here, or a wheel isn't in the lock.
+        UsageError: The file can't be written, a library isn't installed here, a wheel isn't in the lock, or
+            the content is larger than Lambda allows.
         Failed: A library isn't available for the target.
 
     """
     libraries = (*role.libraries, *find_libraries(pipeline))
     files = [*_own_files(pipeline, role), *collect_libraries(libraries, target, Pins(lock))]
     bytecode = list(_compile(files, target))
+    unzipped_bytes = sum(len(entry.content) for entry in files + bytecode)
+    _check_size(unzipped_bytes, file)
     temporary = file.with_name(f".{file.name}.part")
     try:
         sizes = _write_zip(temporary, files + bytecode)
@@ -144,7 +148,7 @@ def build(
     return Bundle(
         file,
         file.stat().st_size,
-        sum(len(entry.content) for entry in files + bytecode),
+        unzipped_bytes,
         tuple(sorted(_weigh(files + bytecode, sizes), key=lambda part: (-part.size_bytes, part.name))),
         bool(bytecode),
     )
@@ -185,6 +189,14 @@ def _own_files(pipeline: Pipeline, role: Role) -> Iterator[File]:
     yield File(
         name, "pipeline.json", json.dumps(to_plain(with_small_fonts(pipeline)), indent=1).encode() + b"\n"
     )
+
+
+def _check_size(unzipped_bytes: int, file: Path) -> None:
+    if unzipped_bytes > MOST_UNZIPPED_BYTES:
+        raise UsageError(
+            f"can't build {file}: its content has {unzipped_bytes:,} bytes unzipped, and Lambda accepts at "
+            f"most {MOST_UNZIPPED_BYTES:,}. Accept fewer formats, or run renditions worker on a machine."
+        )
 
 
 def _compile(files: Iterable[File], target: Target) -> Iterator[File]:

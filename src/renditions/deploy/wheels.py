@@ -4,13 +4,15 @@ This works on any machine, without Docker and without a compiler.
 
 pip downloads the wheels from its configured index, in exactly the versions that are installed here. So AWS
 runs the versions that this machine tested, and the same installation gives the same files. Each wheel must
-have a SHA-256 of the lock, so it doesn't matter which index or cache it comes from.
+have a SHA-256 of the lock, so it doesn't matter which index or cache it comes from. An environment of uv has
+no pip: there uv runs it.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -116,12 +118,10 @@ def _read_installed(library: Distribution) -> Iterator[File]:
 
 def _download(names: Sequence[str], target: Target, folder: Path) -> None:
     """Let pip download the wheels of these libraries and their dependencies."""
-    if importlib.util.find_spec("pip") is None:
-        raise UsageError("can't download the libraries: this Python has no pip. Run: python -m ensurepip")
     constraints = folder / "installed.txt"
     constraints.write_text("".join(f"{known.name}=={known.version}\n" for known in distributions()))
     command = [
-        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"),
+        *(*_find_pip(), "download", "--quiet", "--no-input", "--disable-pip-version-check"),
         *("--dest", str(folder), "--constraint", str(constraints)),
         *("--only-binary", ":all:", "--implementation", "cp", "--python-version", target.python),
         *(part for platform in target.platforms for part in ("--platform", platform)),
@@ -135,6 +135,29 @@ def _download(names: Sequence[str], target: Target, folder: Path) -> None:
             f"Python {target.python} ({' '.join(reasons) or ended.stderr.strip()}). Check pip's index and "
             "the network, or choose another --arch or --python"
         )
+
+
+def _find_pip() -> list[str]:
+    """Return the command that runs pip.
+
+    That is the pip of this Python, or one that uv runs with this Python, because pip evaluates the
+    conditions of dependencies for the Python that it runs on.
+
+    Raises:
+        UsageError: There is neither pip nor uv.
+
+    """
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    on_path = shutil.which("uv")
+    uv = [on_path] if on_path else [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else None
+    if uv is None:
+        raise UsageError(
+            f"can't download the libraries: {sys.executable} has no pip, and uv isn't on the PATH. Install "
+            f"uv (https://docs.astral.sh/uv/getting-started/installation/), "
+            f"or run: {sys.executable} -m ensurepip"
+        )
+    return [*uv, "tool", "run", "--quiet", "--python", sys.executable, "pip"]
 
 
 def _read_wheel(wheel: Path) -> Iterator[File]:
