@@ -34,6 +34,13 @@ locals {
         dimensions  = { FunctionName = aws_lambda_function.this.function_name }
       }
     },
+    local.invalidates ? {
+      invalidations = {
+        description = "CloudFront didn't accept an invalidation, and may serve former renditions"
+        namespace   = "Renditions", metric = "InvalidationsFailed", statistic = "Sum", threshold = 0
+        dimensions  = { FunctionName = aws_lambda_function.this.function_name }
+      }
+    } : {},
     local.has_queue ? {
       age = {
         description = "A picture has waited for an hour"

@@ -180,6 +180,18 @@ resource "aws_apigatewayv2_route" "page" {
   authorization_type = "NONE"
 }
 
+# The function checks the signature of such a URL itself: an <img> can send neither a token nor a signature of IAM.
+resource "aws_apigatewayv2_route" "signed" {
+  #checkov:skip=CKV_AWS_309:the function answers only URLs with a signature of its keys
+
+  count = var.api != null && contains(keys(var.secrets), "RENDITIONS_SIGNING_KEYS") ? 1 : 0
+
+  api_id             = aws_apigatewayv2_api.this[0].id
+  route_key          = "GET /i/{proxy+}"
+  target             = "integrations/${aws_apigatewayv2_integration.this[0].id}"
+  authorization_type = "NONE"
+}
+
 # The page sends pictures straight to the bucket. An existing bucket is left as it is.
 resource "aws_s3_bucket_cors_configuration" "page" {
   for_each = { for key, bucket in aws_s3_bucket.this : key => bucket if key == "input" && local.has_page }

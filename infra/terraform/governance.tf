@@ -24,6 +24,9 @@ locals {
       Secrets    = { actions = ["secretsmanager:GetSecretValue"], resources = [for arn in values(var.secrets) : arn if split(":", arn)[2] == "secretsmanager"] }
       Parameters = { actions = ["ssm:GetParameter"], resources = [for arn in values(var.secrets) : arn if split(":", arn)[2] == "ssm"] }
     } : sid => statement if length(statement.resources) > 0 },
+    local.invalidates ? {
+      Invalidations = { actions = ["cloudfront:CreateInvalidation"], resources = [aws_cloudfront_distribution.this[0].arn] }
+    } : {},
     var.extra_statements,
   )
 

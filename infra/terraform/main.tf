@@ -145,6 +145,10 @@ locals {
     SNS_TOPIC_ARN = aws_sns_topic.this.arn
     DEPLOYED_AT   = terraform_data.deployed.output
     QUEUE_URL     = local.has_queue ? aws_sqs_queue.this["queue"].url : ""
+    # Where all clients may read the outputs, for the API's redirects.
+    SERVING_URL = local.is_private ? "" : try(coalesce(local.serving_url), "")
+    # The distribution whose copies of changed outputs the functions invalidate.
+    DISTRIBUTION_ID = local.invalidates ? aws_cloudfront_distribution.this[0].id : ""
   }
 }
 

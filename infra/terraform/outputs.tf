@@ -135,7 +135,7 @@ output "environment" {
 
 output "serving_url" {
   description = "The URL below which CloudFront serves the keys of the renditions; null without it."
-  value       = one([for distribution in aws_cloudfront_distribution.this : "https://${try(sort(var.serving.domains)[0], distribution.domain_name)}/"])
+  value       = local.serving_url
 }
 
 output "distribution_id" {

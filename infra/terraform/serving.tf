@@ -3,6 +3,8 @@
 locals {
   serving_count = var.serving == null ? 0 : 1
   is_private    = try(length(var.serving.public_keys) > 0, false)
+  invalidates   = try(var.serving.invalidate, false)
+  serving_url   = one([for distribution in aws_cloudfront_distribution.this : "https://${try(sort(var.serving.domains)[0], distribution.domain_name)}/"])
 
   # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
   serving_statements = [for distribution in aws_cloudfront_distribution.this : {
@@ -100,6 +102,16 @@ resource "aws_cloudfront_key_group" "this" {
   items = [for key in aws_cloudfront_public_key.this : key.id]
 }
 
+# It changes the requested key before CloudFront looks into its cache, so that each format is cached by its own key.
+resource "aws_cloudfront_function" "accept" {
+  for_each = toset(compact([try(var.serving.accept_function, null)]))
+
+  name    = "${local.name}-${local.region}"
+  comment = "Chooses formats of the renditions in ${local.output_bucket}"
+  runtime = "cloudfront-js-2.0"
+  code    = file(each.value)
+}
+
 resource "aws_cloudfront_distribution" "this" {
   #checkov:skip=CKV_AWS_68:which requests to block is the owner's choice; attach a firewall by its own resource
   #checkov:skip=CKV_AWS_86:access logs cost and need a bucket of their own
@@ -136,6 +148,15 @@ resource "aws_cloudfront_distribution" "this" {
     response_headers_policy_id = aws_cloudfront_response_headers_policy.this[0].id
     trusted_key_groups         = aws_cloudfront_key_group.this[*].id
     compress                   = false # pictures are compressed
+
+    dynamic "function_association" {
+      for_each = values(aws_cloudfront_function.accept)
+
+      content {
+        event_type   = "viewer-request"
+        function_arn = function_association.value.arn
+      }
+    }
   }
 
   restrictions {

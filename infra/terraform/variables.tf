@@ -249,13 +249,15 @@ variable "api" {
 }
 
 variable "serving" {
-  description = "Serves the renditions from CloudFront: below these domains of yours, with this certificate (of ACM in us-east-1), in these regions (`price_class`), for pages of these origins (`cors_origins`; `*` for all), and only by URLs or cookies that are signed with one of these keys (`public_keys`: PEM by name). null for no CloudFront."
+  description = "Serves the renditions from CloudFront: below these domains of yours, with this certificate (of ACM in us-east-1), in these regions (`price_class`), for pages of these origins (`cors_origins`; `*` for all), and only by URLs or cookies that are signed with one of these keys (`public_keys`: PEM by name). `invalidate`: whether the functions have CloudFront fetch replaced and deleted renditions again whose keys have no version, which costs for each path. `accept_function`: the path of the function that `renditions package --accept-function` wrote, which chooses formats by the header Accept. null for no CloudFront."
   type = object({
     domains         = optional(set(string), [])
     certificate_arn = optional(string)
     price_class     = optional(string, "PriceClass_All")
     cors_origins    = optional(set(string), [])
     public_keys     = optional(map(string), {})
+    invalidate      = optional(bool, false)
+    accept_function = optional(string)
   })
   default = null
 
@@ -359,7 +361,7 @@ variable "extra_statements" {
   }
 
   validation {
-    condition     = alltrue([for sid in keys(var.extra_statements) : !contains(["ReadPictures", "ListPictures", "WriteOutputs", "ListOutputs", "Records", "ListRecords", "QueryRecords", "Notices", "NoticeEvents", "Log", "ApiLog", "Queue", "Hints", "DeadLetters", "Pictures", "InputKey", "OutputKey", "QueueKey", "TopicKey", "TableKey", "SecretsKey", "UploadKey", "Network", "Traces", "Secrets", "Parameters"], sid)])
+    condition     = alltrue([for sid in keys(var.extra_statements) : !contains(["ReadPictures", "ListPictures", "WriteOutputs", "ListOutputs", "Records", "ListRecords", "QueryRecords", "Notices", "NoticeEvents", "Log", "ApiLog", "Queue", "Hints", "DeadLetters", "Pictures", "InputKey", "OutputKey", "QueueKey", "TopicKey", "TableKey", "SecretsKey", "UploadKey", "Network", "Traces", "Secrets", "Parameters", "Invalidations"], sid)])
     error_message = "Expected a name for the statement that the module itself doesn't use."
   }
 }
@@ -395,7 +397,7 @@ variable "secrets" {
   }
 
   validation {
-    condition     = alltrue([for name in keys(var.secrets) : !contains(["SOURCE_BUCKET", "SOURCE_PREFIX", "OUTPUT_BUCKET", "OUTPUT_PREFIX", "TABLE_NAME", "TABLE_KEY", "SNS_TOPIC_ARN", "DEPLOYED_AT", "QUEUE_URL"], name)])
+    condition     = alltrue([for name in keys(var.secrets) : !contains(["SOURCE_BUCKET", "SOURCE_PREFIX", "OUTPUT_BUCKET", "OUTPUT_PREFIX", "TABLE_NAME", "TABLE_KEY", "SNS_TOPIC_ARN", "DEPLOYED_AT", "QUEUE_URL", "SERVING_URL", "DISTRIBUTION_ID"], name)])
     error_message = "Expected a name for the environment variable that the module itself doesn't set."
   }
 

@@ -20,7 +20,14 @@ import pytest
 from commands import RENDITIONS, Ended
 from infra.terraform import MODULE
 from renditions.deploy import terraform
-from renditions.deploy.terraform import MAIN, Deployment, describe_pipeline, find_program, name_after
+from renditions.deploy.terraform import (
+    ACCEPT_FUNCTION,
+    MAIN,
+    Deployment,
+    describe_pipeline,
+    find_program,
+    name_after,
+)
 from renditions.deploy.wheels import Target
 from renditions.errors import UsageError
 from renditions.pipeline_file.reading import parse, read_preset
@@ -133,6 +140,17 @@ def test_deploy_applies_nothing_with_plan_only(folder: Path) -> None:
     assert "what would change" in ended.err
     assert "Nothing was applied" in ended.err
     assert [call[0] for call in calls(folder)] == ["init", "plan"]
+
+
+def test_deploy_writes_the_function_that_chooses_formats_if_main_tf_names_it(tmp_path: Path) -> None:
+    text = read_preset("web").replace("{version}", "{hash}")
+    pipeline = parse(text, "web", tmp_path, {}).pipeline
+    deployment = Deployment(tmp_path / "new", "terraform")
+    deployment.write(pipeline, TARGET, tmp_path / "renditions.toml", "shop")
+    assert not (tmp_path / "new" / ACCEPT_FUNCTION).exists()
+    (tmp_path / "new" / "main.tf").write_text(f'accept_function = "${{path.module}}/{ACCEPT_FUNCTION}"')
+    deployment.write(pipeline, TARGET, tmp_path / "renditions.toml", "shop")
+    assert "image/avif" in (tmp_path / "new" / ACCEPT_FUNCTION).read_text()
 
 
 def test_deploy_keeps_main_tf_and_rewrites_all_other_files(folder: Path) -> None:

@@ -83,6 +83,11 @@ class Call:
                 return {Permission("events:PutEvents", arn + bus) for bus in buses}
             case "secretsmanager":
                 return {Permission("secretsmanager:GetSecretValue", self.parameters["SecretId"])}
+            case "cloudfront":
+                distribution = (
+                    f"arn:aws:cloudfront::{ACCOUNT}:distribution/{self.parameters['DistributionId']}"
+                )
+                return {Permission(f"cloudfront:{self.operation}", distribution)}
             case "ssm":
                 return {Permission("ssm:GetParameter", self.parameters["Name"])}
         raise AssertionError(f"{self.service} {self.operation}")

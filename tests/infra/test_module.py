@@ -19,8 +19,9 @@ from renditions.model import backends
 from renditions.model.catalog_place import CatalogPlace
 from renditions.model.pipeline import Limits
 from renditions.pipeline_file import environment as pipeline_environment
-from renditions.serverless import bundled
-from renditions.serverless.gateway import OPEN_FOLDER, OPEN_PATHS
+from renditions.serverless import bundled, gateway
+from renditions.serverless.gateway import OPEN_FOLDER, OPEN_PATHS, SIGNED_FOLDER
+from renditions.web.signing import SIGNING_KEYS
 
 
 def resources() -> dict[tuple[str, str], dict[str, Any]]:
@@ -60,7 +61,9 @@ def test_the_module_refuses_names_that_it_uses_itself() -> None:
 
 def test_the_function_gets_the_variables_that_the_code_reads_and_no_others() -> None:
     environment = read_environment()
-    sources = "".join(inspect.getsource(module) for module in (pipeline_environment, backends, bundled))
+    sources = "".join(
+        inspect.getsource(module) for module in (pipeline_environment, backends, bundled, gateway)
+    )
     read_by_code = set(re.findall(r'"([A-Z_]{5,})"', sources))
     assert set(environment) == read_by_code
     assert read_by_code
@@ -206,6 +209,12 @@ def test_only_the_page_s_files_are_served_without_a_token() -> None:
     routes = resources()["aws_apigatewayv2_route", "page"]
     keys = set(re.findall(r'"GET (/[^"]*)"', str(routes["for_each"]).replace("\\", "")))
     assert keys == {*OPEN_PATHS, f"{OPEN_FOLDER}{{proxy+}}"} - {"/health"}
+
+
+def test_signed_urls_need_no_authorizer_only_if_the_function_has_their_keys() -> None:
+    route = resources()["aws_apigatewayv2_route", "signed"]
+    assert route["route_key"] == f'"GET {SIGNED_FOLDER}{{proxy+}}"'
+    assert f'contains(keys(var.secrets), "{SIGNING_KEYS}")' in route["count"].replace("\\", "")
 
 
 def test_the_readme_has_every_input_and_output() -> None:

@@ -46,7 +46,7 @@ CALLS = {
   tracing              = true
   tags                 = {{ CostCentre = "42" }}
   network              = {{ subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }}
-  secrets              = {{ WEBHOOK_KEY = "{WEBHOOK}", API_TOKEN = "{PARAMETER}" }}
+  secrets              = {{ WEBHOOK_SECRET = "{WEBHOOK}", RENDITIONS_SIGNING_KEYS = "{PARAMETER}" }}
   extra_statements     = {{ Labels = {{ actions = ["rekognition:DetectLabels"], resources = ["*"] }} }}""",
     "served": f"""  name    = "served"
   serving = {{
@@ -54,6 +54,8 @@ CALLS = {
     certificate_arn = "{CERTIFICATE}"
     cors_origins    = ["https://shop.example.com"]
     public_keys     = {{ first = "-----BEGIN PUBLIC KEY-----\\nMIIB\\n-----END PUBLIC KEY-----\\n" }}
+    invalidate      = true
+    accept_function = "${{path.module}}/module/tests/accept.js"
   }}""",
     "noticed": """  name    = "noticed"
   notices = { emails = ["all@example.com"], email_events = ["done"], phones = ["+491701234567"] }
@@ -192,6 +194,10 @@ def test_cloudfront_serves_the_renditions_with_the_owner_s_domain_and_keys(plan:
     )
     (behavior,) = distribution["default_cache_behavior"]
     assert behavior["viewer_protocol_policy"] == "redirect-to-https"
+    assert [each["event_type"] for each in behavior["function_association"]] == ["viewer-request"]
+    (function,) = (one for address, one in planned.items() if "cloudfront_function" in address)
+    assert (function["runtime"], function["publish"]) == ("cloudfront-js-2.0", True)
+    assert "function handler(event)" in function["code"]
     assert plan.references("served", "aws_cloudfront_key_group", "items") == {
         "this": "aws_cloudfront_public_key.this"
     }

@@ -5,11 +5,10 @@ The policies are compared with every AWS call of every example.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from renditions.pipeline_file.reading import load
 from renditions.serverless.function import open_function
 from renditions.serverless.gateway import open_gateway
 from renditions.serverless.secrets import read_secrets
-from serverless.test_gateway import make_call
+from serverless.test_gateway import event_loop, make_call
 from systems.places import EXAMPLES, NAMES
 
 TICK = {"source": "renditions", "detail-type": "Reconcile"}
@@ -125,6 +124,8 @@ def make_environment(cloud: Clients, outputs: Mapping[str, Any], prefix: str) ->
         "TABLE_KEY": "image_name",
         "SNS_TOPIC_ARN": topic,
         "QUEUE_URL": queue,
+        # moto has no such distribution. The refused call is recorded too, and fails no picture.
+        "DISTRIBUTION_ID": outputs.get("distribution_id") or "",
     }
 
 
@@ -188,20 +189,6 @@ def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more
                 cloud.s3.delete_object(Bucket=bucket, Key=prefix + name)
             function.handle(told(environ, ["photo.jpg", "unheard.jpg"], "ObjectRemoved:Delete"), Call())
     return calls
-
-
-@contextmanager
-def event_loop() -> Iterator[None]:
-    """Set an event loop, and close it at the end.
-
-    The adapter doesn't close its own loop.
-    """
-    with closing(asyncio.new_event_loop()) as loop:
-        asyncio.set_event_loop(loop)
-        try:
-            yield
-        finally:
-            asyncio.set_event_loop(None)
 
 
 def run_api(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> list[AwsCall]:

@@ -5,11 +5,14 @@ The bundle gets the calls of an HTTP API.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import time
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,11 +24,14 @@ from contract.cloud import CLIENTS
 from deploy.test_bundle import HERE, build_from_index
 from messages.test_events import load
 from renditions.deploy.bundle import API
+from renditions.pipeline_file.plain import to_plain
 from renditions.pipeline_file.reading import parse
-from renditions.serverless.gateway import MOST_ANSWERED_BYTES, limit
+from renditions.serverless.gateway import MOST_ANSWERED_BYTES, limit, open_gateway
+from renditions.web.signing import SIGNING_KEYS, SigningKeys
 from serverless.deployed import start
 from serverless.runtime_api import Lambda
 from serverless.test_deployed import PIPELINE, environ, lambda_runtime  # noqa: F401 - fixtures
+from serverless.test_lambda import Call, _json_lines  # noqa: F401 - a fixture
 
 NAME = "a b/é+1.jpg"
 JWT = {"jwt": {"claims": {"sub": "ann"}, "scopes": None}}
@@ -68,6 +74,20 @@ def make_call(version: str, method: str, path: str, body: Any = None, authorizer
 def read(answer: Any) -> Any:
     body = answer["body"]
     return json.loads(base64.b64decode(body) if answer["isBase64Encoded"] else body)
+
+
+@contextmanager
+def event_loop() -> Iterator[None]:
+    """Set an event loop, and close it at the end.
+
+    The adapter doesn't close its own loop.
+    """
+    with closing(asyncio.new_event_loop()) as loop:
+        asyncio.set_event_loop(loop)
+        try:
+            yield
+        finally:
+            asyncio.set_event_loop(None)
 
 
 def post_form(url: str, fields: dict[str, str], content: bytes) -> int:
@@ -164,6 +184,46 @@ def test_calls_without_an_authorizer_are_refused(function: Lambda) -> None:
         assert (refused["statusCode"], read(refused)["title"]) == (401, "Unauthorized")
         assert function.call(make_call(version, "GET", "/health", authorizer=None)).value["statusCode"] == 200
     assert function.call({"Records": []}).error["errorType"] == "UsageError"
+
+
+def test_a_signed_url_makes_a_rendition_and_leads_to_its_file(
+    environ: dict[str, str],  # noqa: F811 - a fixture
+    tmp_path: Path,
+) -> None:
+    """It needs no token.
+
+    The file comes from CloudFront if there is one, else from the bucket.
+    """
+    text = f"{PIPELINE}[renditions.small]\nwidth = 32\non_demand = true\n"
+    pipeline = parse(text, "test", tmp_path, {})
+    file = tmp_path / "pipeline.json"
+    file.write_text(json.dumps(to_plain(pipeline.pipeline)))
+    draw(tmp_path / "photo.jpg", 64, 48)
+    content = (tmp_path / "photo.jpg").read_bytes()
+    CLIENTS.s3.put_object(Bucket=environ["SOURCE_BUCKET"], Key=NAME, Body=content)
+    output = {"Bucket": environ["OUTPUT_BUCKET"], "Prefix": NAME + "/small"}
+    keys = {SIGNING_KEYS: f"2026:{'s' * 40}"}
+    path = f"/i/small/{NAME}"
+
+    def ask(query: str, method: str = "GET", where: str = path, **more: str) -> Any:
+        with event_loop():
+            call = make_call("2.0", method, where, authorizer=None) | {"rawQueryString": query}
+            return open_gateway(file, {**environ, **keys, **more})(call, Call())
+
+    signing = SigningKeys.parse(keys[SIGNING_KEYS])
+    signed = signing.sign(quote(path), expires_at_seconds=int(time.time()) + 60).partition("?")[2]
+    assert ask("")["statusCode"] == 401
+    assert ask(signed, where="/pictures")["statusCode"] == 401
+    assert ask(signed, "DELETE")["statusCode"] == 403
+    assert ask(signed.replace("signature=", "signature=0"))["statusCode"] == 403
+    assert "Contents" not in CLIENTS.s3.list_objects_v2(**output)
+    found = ask(signed)
+    assert found["statusCode"] == 307
+    assert fetch(found["headers"]["location"])[0].startswith(b"\xff\xd8\xff")
+    (made,) = CLIENTS.s3.list_objects_v2(**output)["Contents"]
+    served = ask(signed, SERVING_URL="https://img.example.com/")
+    assert served["headers"]["location"] == f"https://img.example.com/{quote(made['Key'])}"
+    assert ask(signed, RENDITIONS_SIGNING_KEYS="")["statusCode"] == 401
 
 
 def test_an_answer_that_is_too_long_for_lambda_becomes_an_error() -> None:

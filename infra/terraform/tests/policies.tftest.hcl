@@ -26,6 +26,10 @@ mock_provider "aws" {
     defaults = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:renditions" }
   }
 
+  mock_resource "aws_cloudfront_distribution" {
+    defaults = { id = "E1", arn = "arn:aws:cloudfront::123456789012:distribution/E1" }
+  }
+
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::123456789012:role/renditions" }
   }
@@ -195,6 +199,7 @@ run "an_api_is_for_those_who_sign_with_iam" {
 run "in_a_governed_account" {
   variables {
     api     = { bundle = "tests/empty.zip" }
+    serving = { invalidate = true }
     tracing = true
     network = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
 
@@ -215,7 +220,7 @@ run "in_a_governed_account" {
   }
 
   assert {
-    condition     = { for key, statements in output.key_policies : reverse(split("/", key))[0] => [for statement in statements : statement.Principal.Service] } == { queues = ["s3.amazonaws.com"], topics = ["cloudwatch.amazonaws.com"], logs = ["logs.eu-west-1.amazonaws.com"] }
+    condition     = { for key, statements in output.key_policies : reverse(split("/", key))[0] => [for statement in statements : statement.Principal.Service] } == { output = ["cloudfront.amazonaws.com"], queues = ["s3.amazonaws.com"], topics = ["cloudwatch.amazonaws.com"], logs = ["logs.eu-west-1.amazonaws.com"] }
     error_message = "AWS's own services should be named for each key that they use."
   }
 

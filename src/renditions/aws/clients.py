@@ -129,19 +129,32 @@ class Clients:
         """AWS Systems Manager, for its parameters."""
         return self._make("ssm")
 
+    @cached_property
+    def cloudfront(self) -> Any:
+        """Amazon CloudFront.
+
+        A function calls it after its pictures, so it may not wait for long.
+        """
+        return self._make(
+            "cloudfront",
+            connect_timeout=3,
+            read_timeout=5,
+            retries={"mode": "standard", "total_max_attempts": 2},
+        )
+
     def open_lambda(self, region: str) -> Any:
         """Return a client of AWS Lambda in a region."""
         return self._make("lambda", region)
 
     def _make(self, service: str, region: str | None = None, **options: Any) -> Any:
-        config = Config(
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            max_pool_connections=CONNECTIONS,
-            tcp_keepalive=True,
-            **options,
-        )
+        defaults = {
+            "connect_timeout": CONNECT_SECONDS,
+            "read_timeout": READ_SECONDS,
+            "retries": {"mode": "standard", "total_max_attempts": ATTEMPTS},
+            "max_pool_connections": CONNECTIONS,
+            "tcp_keepalive": True,
+        }
+        config = Config(**{**defaults, **options})
         try:
             # botocore itself reads only AWS_DEFAULT_REGION. The other SDKs read AWS_REGION.
             region = region or os.environ.get("AWS_REGION")

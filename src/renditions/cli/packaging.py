@@ -21,6 +21,7 @@ from renditions.deploy.bundle import (
     Bundle,
     build,
 )
+from renditions.deploy.negotiation import write_function
 from renditions.deploy.pins import LOCKED
 from renditions.deploy.wheels import Architecture, Target
 from renditions.errors import PipelineError
@@ -70,6 +71,14 @@ def package(  # noqa: PLR0913 - one for each option
             help="Also write a list of the bundle's contents to this file (CycloneDX), for scanners.",
         ),
     ] = None,
+    accept_function: Annotated[
+        Path | None,
+        typer.Option(
+            "--accept-function",
+            metavar="FILE",
+            help="Also write the function with which CloudFront chooses formats to this file (JavaScript).",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Build the zip that AWS Lambda runs. It contains the pipeline file."""
@@ -77,6 +86,8 @@ def package(  # noqa: PLR0913 - one for each option
     bundle = build(pipeline, output, Target(architecture, python), API if is_api else PICTURES, lock)
     if bill:
         write_bill(bundle.file, bill)
+    if accept_function:
+        write_function(pipeline, accept_function)
     if as_json:
         display.print_json(dataclasses.asdict(bundle) | {"file": str(bundle.file)})
     else:

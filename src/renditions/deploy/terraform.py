@@ -4,6 +4,7 @@ main.tf                     calls the module; ``deploy`` writes it only if it do
 pipeline.auto.tfvars.json   the values of the pipeline and its bundle; ``deploy`` writes it each time
 module/                     this version of the module; ``deploy`` writes it each time
 bundle.zip                  ``deploy`` builds it each time; the same content gives the same bytes
+accept.js                   the function for CloudFront; ``deploy`` writes it each time if main.tf names it
 terraform.tfstate, …        Terraform's own files
 """
 
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from renditions.deploy.negotiation import write_function
 from renditions.deploy.wheels import Target
 from renditions.errors import Failed, UsageError
 from renditions.model.pipeline import Pipeline
@@ -28,6 +30,7 @@ from renditions.model.places import S3Place, parse_store
 MODULE = Path(__file__).with_name("module")
 PROGRAMS = ("terraform", "tofu")
 BUNDLE = "bundle.zip"
+ACCEPT_FUNCTION = "accept.js"
 SETTINGS = "pipeline.auto.tfvars.json"
 PLAN = "deployment.tfplan"
 
@@ -50,6 +53,7 @@ KEPT = (
     "aws_s3_bucket_lifecycle_configuration",
     "aws_s3_bucket_versioning",
     "aws_cloudfront_distribution",
+    "aws_cloudfront_function",
     "aws_cloudfront_key_group",
     "aws_cloudfront_origin_access_control",
     "aws_cloudfront_public_key",
@@ -175,7 +179,7 @@ class Deployment:
         """Write the files that the program reads, except the bundle.
 
         Raises:
-            UsageError: A file can't be written.
+            UsageError: A file can't be written, or CloudFront can't choose the formats of this pipeline.
 
         """
         table = name if self.takes("name") else self._read_settings().get("table", name)
@@ -191,8 +195,11 @@ class Deployment:
                 shutil.rmtree(self.folder / "module")
             not_needed = shutil.ignore_patterns(".terraform*", "tests")
             shutil.copytree(MODULE, self.folder / "module", ignore=not_needed)
+            main = (self.folder / "main.tf").read_text("utf-8")
         except OSError as error:
             raise UsageError(f"can't write {self.folder} ({error}). Choose another --folder.") from error
+        if ACCEPT_FUNCTION in main:
+            write_function(pipeline, self.folder / ACCEPT_FUNCTION)
 
     def plan(self) -> bool:
         """Show the changes that a deployment would make; return whether there are any."""

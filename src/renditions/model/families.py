@@ -71,6 +71,13 @@ def widths_of(name: str, recipe: Rendition) -> Mapping[str, Rendition]:
     return {family + _suffix(member): member for member in members}
 
 
+def formats_of(name: str, recipe: Rendition) -> Mapping[str, Rendition]:
+    """Return the family's members in a rendition's width, in the declared order."""
+    family = family_of(name, recipe)
+    members = [replace(recipe, format=output_format) for output_format in recipe.formats]
+    return {family + _suffix(member): member for member in members}
+
+
 def among(name: str, recipe: Rendition, names: Container[str]) -> Rendition:
     """Return the recipe with only the widths whose renditions have these names."""
     if not recipe.widths:

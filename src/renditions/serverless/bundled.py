@@ -6,21 +6,24 @@ Every function on Lambda starts with this.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
+from renditions.aws.clients import Clients
+from renditions.aws.edge import Edge
 from renditions.aws.sqs import Received
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Standing, Start
 from renditions.core.guard import Guard
 from renditions.core.outcome import Outcome
 from renditions.core.process import Processor
-from renditions.errors import PipelineError, UsageError
+from renditions.errors import PipelineError, RenditionsError, UsageError
 from renditions.model.binding import Held
 from renditions.model.places import S3Place, parse_store
 from renditions.pipeline_file.backend_checks import find_lambda_problems
@@ -28,8 +31,12 @@ from renditions.pipeline_file.checks import find_pipeline_problems
 from renditions.pipeline_file.environment import override
 from renditions.pipeline_file.plain import from_plain
 from renditions.runtime.parts import Parts, open_parts, open_queue
+from renditions.serverless.allowance import Context
 from renditions.serverless.redelivery import Redelivery
 from renditions.serverless.room import Room, read_memory, return_freed_memory
+from renditions.serverless.telemetry import metrics
+
+log = logging.getLogger(__name__)
 
 POSTPONED_SECONDS = 300
 """How long the queue delays messages that a superseded function puts back."""
@@ -55,6 +62,8 @@ class Bundled:
     """Puts up to ten messages back into the function's queue with a delay; None without a queue."""
     redelivery: Redelivery | None
     """Puts messages that aren't done back into the function's queue; None without a queue."""
+    edge: Edge | None
+    """Knows the keys that CloudFront must fetch again; None if none are invalidated."""
 
     def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
         """Process one picture.
@@ -69,6 +78,27 @@ class Bundled:
         It may hold back removals and restorations.
         """
         return self.parts.make_guard(self._standing, is_attended=False)
+
+    def invalidate(self, context: Context) -> None:
+        """Have CloudFront fetch the outputs again that this call replaced or deleted.
+
+        A failure is logged. It changes nothing about the pictures, which are done.
+        """
+        if self.edge is None:
+            return
+        try:
+            count = self.edge.invalidate()
+        except RenditionsError as error:
+            fields = {"request_id": context.aws_request_id}
+            fields |= metrics({"FunctionName": context.function_name}, {"InvalidationsFailed": (1, "Count")})
+            log.error(  # noqa: TRY400 - the message is enough
+                "Can't invalidate outputs: %s. CloudFront may serve the old ones until their time is over.",
+                error,
+                extra={"fields": fields},
+            )
+        else:
+            if count:
+                log.info("Outputs that CloudFront fetches again: %d", count)
 
     def end_run(self, held: Sequence[Held]) -> None:
         """Store in the catalog what a whole run held back, and send notices.
@@ -101,7 +131,8 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
         file: The checked pipeline in its bundle, see ``renditions.pipeline_file.plain``.
         environ: The environment's variables. Some override the pipeline's own stores, see
             ``renditions.pipeline_file.environment``. ``QUEUE_URL`` is the queue that triggers the function,
-            if there is one. Lambda sets ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``.
+            if there is one. ``DISTRIBUTION_ID`` is CloudFront's distribution whose copies of changed outputs
+            are invalidated, if any. Lambda sets ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``.
 
     Raises:
         PipelineError: A variable is invalid or doesn't fit the pipeline, or a function can't use a store,
@@ -115,6 +146,11 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
     if problems:
         raise PipelineError(file.name, tuple(problems))
     parts = _kept_open.enter_context(open_parts(pipeline, file.parent))
+    edge = None
+    if distribution := environ.get("DISTRIBUTION_ID"):
+        templates = [recipe.key_template(name) for name, recipe in pipeline.renditions.items()]
+        edge = Edge(distribution, templates, parts.shared.get(Clients))
+        parts = replace(parts, output=edge.watch(parts.output))
     url = environ.get("QUEUE_URL")
     memory_mb = read_memory(environ)
     if memory_mb is not None:
@@ -126,6 +162,7 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
         send=partial(_send, parts, url, 0) if url else None,
         postpone=partial(_send, parts, url, POSTPONED_SECONDS) if url else None,
         redelivery=_make_redelivery(parts, url) if url else None,
+        edge=edge,
     )
 
 

@@ -94,6 +94,8 @@ class Function:
     """Puts messages that aren't done back into the function's queue; None without a queue."""
     room: Room = field(default_factory=Room)
     """The memory and the cores that the pictures of a call share."""
+    invalidate: Callable[[Context], object] = lambda _: None
+    """Has CloudFront fetch the changed outputs of a call again."""
 
     def handle(self, event: Any, context: Context) -> Any:
         """Process the event's pictures, and return the answer that its origin waits for.
@@ -120,6 +122,8 @@ class Function:
             for start in range(0, len(bodies), SEND_AT_ONCE):
                 self.postpone(bodies[start : start + SEND_AT_ONCE])
             return {"batchItemFailures": []}
+        finally:
+            self.invalidate(context)
 
     def _handle(self, event: Any, context: Context) -> Any:
         allowance = Allowance(context, self.pace)
@@ -318,6 +322,7 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
         postpone=opened.postpone,
         redelivery=opened.redelivery,
         room=opened.room,
+        invalidate=opened.invalidate,
     )
 
 

@@ -2,9 +2,9 @@
 
 The function accepts the gateway's payloads of version 2.0 and 1.0.
 
-The function answers only calls that an authorizer allowed (JWT, IAM, or a function), and calls for the page's
-own files, which contain no pictures. Clients upload straight to the bucket, whose notification starts the
-processing. They download straight from the buckets, by signed URLs.
+The function answers only calls that an authorizer allowed (JWT, IAM, or a function), calls for the page's own
+files, which contain no pictures, and signed URLs of renditions. Clients upload straight to the bucket, whose
+notification starts the processing. They download straight from the buckets, by signed URLs.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -12,11 +12,13 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from mangum import Mangum
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -29,14 +31,17 @@ from renditions.serverless.bundled import Bundled, find_bucket, open_bundled
 from renditions.serverless.telemetry import log_to_stdout
 from renditions.web.app import make_api
 from renditions.web.headers import changing, keep_private
-from renditions.web.links import BucketLinks, Links
+from renditions.web.links import LINK_SECONDS, BucketLinks, Links
 from renditions.web.live import Announcements
 from renditions.web.problems import problem, problem_item
 from renditions.web.service import Service
+from renditions.web.signing import SigningKeys, is_signed
 from renditions.web.uploads import BucketUploads
 
 OPEN_PATHS = ("/", "/docs", "/login", "/health")
 OPEN_FOLDER = "/static/"
+SIGNED_FOLDER = "/i/"
+"""The path below which a signed URL needs no authorizer."""
 
 MOST_ANSWERED_BYTES = 6_000_000
 """The largest encoded answer that Lambda accepts.
@@ -46,7 +51,9 @@ https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any], Any]:
     """Return the function that answers API Gateway.
 
-    It uses the parts that ``open_bundled`` opens.
+    It uses the parts that ``open_bundled`` opens. ``SERVING_URL`` in the environment is the URL below which
+    CloudFront serves the output store publicly, if it does. ``RENDITIONS_SIGNING_KEYS`` has the keys of
+    signed URLs.
     """
     log_to_stdout()
     opened = open_bundled(file, environ)
@@ -54,14 +61,24 @@ def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any],
     source, output = (
         Signer(clients.signing_s3, find_bucket(place.store)) for place in (pipeline.source, pipeline.output)
     )
-    service = make_service(opened, BucketLinks(source.sign_download, output.sign_download))
+    base_url = environ.get("SERVING_URL")
+
+    def redirect(key: str) -> str:
+        return base_url + quote(key) if base_url else output.sign_download(key, LINK_SECONDS)
+
+    links = BucketLinks(source.sign_download, output.sign_download)
+    service = replace(make_service(opened, links), redirect=redirect)
     uploads = BucketUploads(service, source.sign_upload)
-    adapter = Mangum(Authorized(make_api(service, uploads, (source.origin, output.origin))), "off")
+    api = make_api(service, uploads, (source.origin, output.origin))
+    adapter = Mangum(Authorized(api, SigningKeys.read(environ)), "off")
 
     def handle(event: Any, context: Any) -> Any:
         if not (isinstance(event, dict) and {"version", "requestContext"} <= event.keys()):
             raise UsageError(f"expected a call of an HTTP API, found {json.dumps(event)[:200]}")
-        return limit(adapter(event, context))
+        try:
+            return limit(adapter(event, context))
+        finally:
+            opened.invalidate(context)
 
     return handle
 
@@ -90,25 +107,38 @@ def make_service(opened: Bundled, links: Links) -> Service:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """Answers only calls that an authorizer of API Gateway allowed.
+    """Answers only calls that an authorizer of API Gateway allowed, and signed URLs.
 
     So the API stays closed if the gateway has no authorizer. The page's own files and the health check are
     open.
     """
 
     app: ASGIApp
+    keys: SigningKeys | None = None
+    """The keys of signed URLs below ``/i/``; None if none are accepted."""
+    clock_seconds: Callable[[], float] = time.time
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request, or pass it on to the app."""
         app: ASGIApp = self.app
         is_open = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER)
         if not is_open and not scope["aws.event"]["requestContext"].get("authorizer"):
-            app = problem(
+            app = self._check_signature(scope)
+        await app(scope, receive, send if is_open else changing(send, keep_private))
+
+    def _check_signature(self, scope: Scope) -> ASGIApp:
+        """Return the app for a signed URL, or one that refuses the request."""
+        query = scope["query_string"].decode("latin-1")
+        if not (self.keys and scope["path"].startswith(SIGNED_FOLDER) and is_signed(query)):
+            return problem(
                 HTTPStatus.UNAUTHORIZED,
                 "Not authorized: the API's authorizer didn't allow this request. "
                 "Send the token that the authorizer expects.",
             )
-        await app(scope, receive, send if is_open else changing(send, keep_private))
+        why = self.keys.find_problem(scope["path"], query, self.clock_seconds())
+        if scope["method"] != "GET":
+            why = "A signed URL allows only GET."
+        return problem(HTTPStatus.FORBIDDEN, why) if why else self.app
 
 
 def limit(answer: dict[str, Any]) -> dict[str, Any]:

@@ -247,6 +247,10 @@ class _Api:
     def demand_rendition(self, request: Request) -> Response:
         with self._waiting.enter():
             rendition = pictures.demand(self._service, **request.path_params)
+        if self._service.redirect:
+            return RedirectResponse(
+                self._service.redirect(rendition.found.key), headers={"Cache-Control": "no-cache"}
+            )
         return self._answer_rendition(request, rendition)
 
     def read_rendition(self, request: Request) -> Response:

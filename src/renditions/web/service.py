@@ -34,6 +34,9 @@ class Service:
     """Reports a changed picture, so that it is processed soon."""
     announcements: Announcements
     links: Links
+    redirect: Callable[[str], str] | None = None
+    """Returns the URL at which clients read the output with this key. ``/i/`` redirects to it. None if this
+    process sends the file itself."""
     waiting: Waiting = field(default_factory=Waiting)
     """The pictures that wait, as this process has seen."""
     find_polling: Callable[[], str | None] = lambda: None

@@ -1,0 +1,138 @@
+"""Invalidate CloudFront's copies of outputs that changed.
+
+CloudFront keeps an object until its ``Cache-Control`` ends. A key with a version in it never gets other
+bytes. Any other key needs an invalidation when its object is replaced or deleted.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import quote
+
+from renditions.aws.clients import Clients, reported
+from renditions.core.ports import Condition, IfMatch, Store, StoredObject
+from renditions.errors import Failed
+from renditions.model.fields import parse_template
+from renditions.model.keys import DIGITS
+
+MOST_PATHS = 3000
+"""How many paths one distribution may invalidate at once.
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html"""
+
+VERSIONS: Mapping[str, str] = {
+    "hash": rf"[0-9a-f]{{{DIGITS}}}",
+    "version": rf"[0-9a-f]{{{DIGITS}}}",
+    "etag": r"[0-9a-f]{32}(?:-[0-9]+)?",
+}
+"""The fields of a key template that change with the content, and what they look like in a bucket's keys."""
+
+
+class Edge:
+    """Remembers which cached keys changed, and invalidates them.
+
+    Many threads may use it.
+
+    Args:
+        distribution: The ID of CloudFront's distribution.
+        templates: The key templates of the pipeline.
+        clients: The AWS clients.
+
+    """
+
+    def __init__(self, distribution: str, templates: Iterable[str], clients: Clients) -> None:
+        self._distribution = distribution
+        self._clients = clients
+        self._versioned = [re.compile(_find_form(one)) for one in templates if _has_version(one)]
+        self._keys: set[str] = set()
+        self._lock = threading.Lock()
+
+    def watch(self, store: Store) -> Store:
+        """Return the store with its replaced and deleted keys remembered here."""
+        return _Watched(store, self._note)
+
+    def _note(self, key: str, *, is_deleted: bool) -> None:
+        """Remember a key.
+
+        The deleted object of a key with a version was replaced by one under another key, so pages no longer
+        link to it.
+        """
+        if not (is_deleted and any(form.fullmatch(key) for form in self._versioned)):
+            with self._lock:
+                self._keys.add(key)
+
+    def invalidate(self) -> int:
+        """Invalidate the keys that changed since the last call; return their number.
+
+        Raises:
+            Failed: CloudFront didn't accept them. They stay cached until their time is over.
+
+        """
+        with self._lock:
+            keys, self._keys = sorted(self._keys), set()
+        for start in range(0, len(keys), MOST_PATHS):
+            paths = [f"/{quote(key)}" for key in keys[start : start + MOST_PATHS]]
+            with reported(f"distribution {self._distribution}", passing=Failed, lasting=Failed):
+                self._clients.cloudfront.create_invalidation(
+                    DistributionId=self._distribution,
+                    InvalidationBatch={
+                        "Paths": {"Quantity": len(paths), "Items": paths},
+                        "CallerReference": uuid.uuid4().hex,
+                    },
+                )
+        return len(keys)
+
+
+class _Watched:
+    """Passes every call on to another store, and reports replaced and deleted keys.
+
+    An object under a new key isn't reported, because CloudFront can't have it yet. Neither are changed
+    headers: after such a change every object would have to be invalidated.
+    """
+
+    def __init__(self, store: Store, note: Callable[..., None]) -> None:
+        self._store = store
+        self._note = note
+        self.is_cheaper_to_list = store.is_cheaper_to_list
+        self.list = store.list
+        self.head = store.head
+        self.get = store.get
+        self.stream = store.stream
+        self.has_folder = store.has_folder
+        self.obstacle = store.obstacle
+        self.folding = store.folding
+        self.writer_of = store.writer_of
+        self.rewrite_headers = store.rewrite_headers
+        self.purge = store.purge
+        self.register = store.register
+        self.registered = store.registered
+        self.mark = store.mark
+        self.is_marked = store.is_marked
+
+    def put(
+        self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""
+    ) -> StoredObject:
+        """Write the object; report the key if the object replaced another one."""
+        written = self._store.put(key, content, condition, content_type, writer)
+        if isinstance(condition, IfMatch):
+            self._note(key, is_deleted=False)
+        return written
+
+    def delete(self, key: str, condition: IfMatch) -> None:
+        """Delete the object, and report the key."""
+        self._store.delete(key, condition)
+        self._note(key, is_deleted=True)
+
+
+def _has_version(template: str) -> bool:
+    return any(field in VERSIONS for _, field in parse_template(template))
+
+
+def _find_form(template: str) -> str:
+    """Return a regular expression for the keys of a template."""
+    return "".join(
+        re.escape(literal) + (VERSIONS.get(field, "(?s:.*)") if field else "")
+        for literal, field in parse_template(template)
+    )

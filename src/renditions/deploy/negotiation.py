@@ -1,0 +1,113 @@
+"""Write the function with which CloudFront chooses formats by ``Accept``.
+
+A family of renditions with several formats has a key for each format. CloudFront can compute the other keys
+from the requested one, unless they have a ``{version}``, which depends on the recipe.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from renditions.errors import UsageError
+from renditions.model.families import formats_of
+from renditions.model.fields import parse_template
+from renditions.model.formats import OUTPUT_FORMATS
+from renditions.model.keys import DIGITS
+from renditions.model.pipeline import Pipeline
+from renditions.model.recipe import Rendition
+
+FUNCTION = Path(__file__).with_name("accept.js")
+
+MOST_BYTES = 10_240
+"""The largest function that CloudFront accepts.
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html"""
+
+FORMS: Mapping[str, str] = {
+    "dir": "(?:[^/]+/)*",
+    "name": "[^/]+",
+    "stem": "[^/]+",
+    "etag": "[^/]+",
+    "hash": rf"[0-9a-f]{{{DIGITS}}}",
+}
+"""The fields of a key that are the same for all formats of a picture, and what they look like in a URL."""
+
+
+def write_function(pipeline: Pipeline, file: Path) -> None:
+    """Write the JavaScript of the function for a pipeline.
+
+    Raises:
+        UsageError: No rendition's format can be chosen by its key, CloudFront would refuse the function, or
+            the file can't be written.
+
+    """
+    families = list(_find_families(pipeline))
+    if not families:
+        raise UsageError(
+            "there is no format to choose: expected a rendition with several formats that browsers show, and "
+            "a key without {version}"
+        )
+    rules = ",\n".join(f"  {json.dumps(family)}" for family in families)
+    code = FUNCTION.read_text("utf-8").replace("FAMILIES = []", f"FAMILIES = [\n{rules},\n]")
+    if (size_bytes := len(code.encode())) > MOST_BYTES:
+        raise UsageError(
+            f"the function that chooses formats has {size_bytes:,} bytes, and CloudFront accepts "
+            f"{MOST_BYTES:,}. Declare fewer widths or formats"
+        )
+    try:
+        file.write_text(code, "utf-8")
+    except OSError as error:
+        raise UsageError(f"can't write {file}: {error.strerror}. Choose another file.") from error
+
+
+def _find_families(pipeline: Pipeline) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield a requested path, and the better types with their paths.
+
+    The path is a regular expression. It has the format that most browsers show, like the ``src`` of an
+    ``<img>``.
+    """
+    for name, recipe in pipeline.renditions.items():
+        *better, last = _templates_of(name, recipe) or [(recipe.format, recipe.key_template(name))]
+        fields = [field for _, field in parse_template(last[1]) if field]
+        if better and recipe.format == last[0] and FORMS.keys() >= set(fields):
+            paths = [(OUTPUT_FORMATS[one].content_type, _spell_path(key, fields)) for one, key in better]
+            yield _spell_pattern(last[1]), paths
+
+
+def _templates_of(name: str, recipe: Rendition) -> list[tuple[str, str]]:
+    """Return the formats that browsers show, with their key templates.
+
+    The format with the smallest files comes first.
+    """
+    ranked = [
+        (rank, member.format, member.key_template(other))
+        for other, member in formats_of(name, recipe).items()
+        if (rank := OUTPUT_FORMATS[member.format].browser_rank) is not None
+    ]
+    return [(format_name, template) for _, format_name, template in sorted(ranked)]
+
+
+def _spell_pattern(template: str) -> str:
+    """Return the regular expression of a key's path, with a group for each field."""
+    text = "^/"
+    known: list[str] = []
+    for literal, field in parse_template(template):
+        text += re.sub(r"([.*+?^${}()|\[\]\\])", r"\\\1", quote(literal))
+        if field in known:
+            text += rf"\{known.index(field) + 1}"
+        elif field:
+            known.append(field)
+            text += f"({FORMS[field]})"
+    return f"{text}$"
+
+
+def _spell_path(template: str, fields: list[str]) -> str:
+    """Return the replacement for a path, with the groups of the requested one."""
+    groups = list(dict.fromkeys(fields))
+    return "/" + "".join(
+        quote(literal).replace("$", "$$") + (f"${groups.index(field) + 1}" if field else "")
+        for literal, field in parse_template(template)
+    )
