@@ -328,6 +328,18 @@ def test_deploy_warns_if_main_tf_ignores_what_the_pipeline_names(folder: Path) -
     )
 
 
+def test_deploy_warns_if_the_function_gets_no_secret_of_the_pipeline(folder: Path) -> None:
+    notify = '[[notify]]\non = ["done"]\nto = "webhook:https://example.com/"\nsecret = "${WEBHOOK_SECRET}"\n'
+    (folder / "renditions.toml").write_text(f"{read_preset('base64')}\n{notify}")
+    warning = "The function gets no WEBHOOK_SECRET"
+    assert warning in run(folder, "deploy", "--yes", "--no-sync").err.replace("\n", " ")
+    main = folder / "deployment" / "main.tf"
+    main.write_text(
+        main.read_text().replace("notices = {", 'secrets = { WEBHOOK_SECRET = "arn" }\n  notices = {')
+    )
+    assert warning not in run(folder, "deploy", "--yes", "--no-sync").err.replace("\n", " ")
+
+
 def test_deploy_offers_to_compare_all_pictures_after_a_change(folder: Path) -> None:
     ended = run(folder, "deploy", answer="y\nn\n")
     assert "Compare all pictures with the pipeline now?" in ended.err

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from contract.cloud import CLIENTS, REGION
+from notices.http_receiver import receiving
+from notices.receiving import DONE
 from renditions.errors import Failed
+from renditions.model.pipeline import Notify
+from renditions.notices.signature import verify
+from renditions.notices.webhook import WebhookNotifier
 from renditions.serverless.secrets import read_secrets
 
 
@@ -24,6 +31,25 @@ def test_a_missing_secret_is_named_with_its_variable() -> None:
     arn = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:nowhere-AbCdEf"
     with pytest.raises(Failed, match=f"^API_TOKEN: {arn}: GetSecretValue: ResourceNotFoundException"):
         read_secrets({"API_TOKEN": arn})
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_secret_of_bytes_is_refused() -> None:
+    arn = CLIENTS.secretsmanager.create_secret(Name="bytes", SecretBinary=b"one")["ARN"]
+    with pytest.raises(Failed, match=r"^API_TOKEN: .*bytes.* has bytes and no text"):
+        read_secrets({"API_TOKEN": arn})
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_webhook_of_a_function_is_signed_with_a_secret_of_secrets_manager() -> None:
+    secret = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
+    environ = {"WEBHOOK_SECRET": CLIENTS.secretsmanager.create_secret(Name="whs", SecretString=secret)["ARN"]}
+    read_secrets(environ)
+    with receiving() as receiver:
+        notify = Notify(on=("done",), to=f"webhook:{receiver.url}", secret="${WEBHOOK_SECRET}")  # noqa: S106 - a reference
+        WebhookNotifier(notify, environ).send(DONE)
+    ((headers, body),) = receiver.got
+    verify(headers, body, secret)
 
 
 def test_an_environment_without_secrets_needs_no_region(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,12 @@ def deploy(  # noqa: PLR0913 - one for each option
     _check_buckets(deployment, pipeline, target)
     name = deployment.choose_name(path, name)
     deployment.write(pipeline, target, path, name)
+    for variable in deployment.find_unset(pipeline):
+        messages.print(
+            f"The function gets no {variable}, so notices that need it can't be sent. Add it to secrets in "
+            f"{deployment.folder / 'main.tf'}, as in docs/lambda.md.",
+            style="yellow",
+        )
     if deployment.takes("name"):
         messages.print(f"Deploying as {name}.")
     build(pipeline, deployment.folder / BUNDLE, target, lock=lock)

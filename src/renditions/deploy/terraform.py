@@ -26,6 +26,7 @@ from renditions.deploy.wheels import Target
 from renditions.errors import Failed, UsageError
 from renditions.model.pipeline import Pipeline
 from renditions.model.places import S3Place, parse_store
+from renditions.model.references import find_variables
 
 MODULE = Path(__file__).with_name("module")
 PROGRAMS = ("terraform", "tofu")
@@ -68,71 +69,8 @@ because the output bucket's policy names its distribution. None of them depends 
 type: Terraform destroys with a resource all that depend on it.
 """
 
-MAIN = """\
-# `renditions deploy` wrote this file once and won't change it again, so you can edit it. module/README.md
-# lists all inputs of the module.
-
-module "renditions" {
-  source = "./module"
-
-  name          = var.pipeline.name
-  bundle        = "${path.module}/bundle.zip"
-  function      = { architecture = var.pipeline.architecture, python = var.pipeline.python }
-  input         = { bucket = var.pipeline.input_bucket, prefix = var.pipeline.input_prefix }
-  output        = { bucket = var.pipeline.output_bucket, prefix = var.pipeline.output_prefix }
-  trigger       = var.pipeline.input_bucket == null ? "sqs" : "eventbridge"
-  table         = { name = var.pipeline.table, key = var.pipeline.table_key }
-  keep_pictures = var.keep_pictures
-
-  notices = {
-    event_buses = var.pipeline.event_buses
-    # emails    = ["me@example.com"]
-  }
-}
-
-variable "pipeline" {
-  description = "Values of the pipeline file. `renditions deploy` writes them to pipeline.auto.tfvars.json."
-  type = object({
-    name          = string
-    architecture  = string
-    python        = string
-    input_bucket  = optional(string)
-    input_prefix  = string
-    output_bucket = optional(string)
-    output_prefix = string
-    table         = string
-    table_key     = string
-    event_buses   = set(string)
-  })
-}
-
-variable "keep_pictures" {
-  description = "Whether to protect pictures and records. `renditions destroy --pictures` sets it to false."
-  type        = bool
-  default     = true
-}
-
-output "upload_to" {
-  value = module.renditions.upload_to
-}
-
-output "output_bucket" {
-  value = module.renditions.output_bucket
-}
-
-output "table" {
-  value = module.renditions.table
-}
-
-# For `renditions worker` and `renditions dlq` with --from-terraform.
-output "environment" {
-  value = module.renditions.environment
-}
-
-output "dead_letter_queue_url" {
-  value = module.renditions.dead_letter_queue_url
-}
-"""
+MAIN = Path(__file__).with_name("deployment.tf").read_text("utf-8")
+"""The text of a new ``main.tf``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +236,15 @@ class Deployment:
         described = describe_pipeline(pipeline, target, "", "")
         values = ("input_bucket", "output_bucket", "event_buses")
         return [value for value in values if described[value] and not self.takes(value)]
+
+    def find_unset(self, pipeline: Pipeline) -> list[str]:
+        """Return the variables of notice targets that ``main.tf`` doesn't name.
+
+        The function gets them from ``secrets``.
+        """
+        main = (self.folder / "main.tf").read_text("utf-8")
+        targets = "".join(f"{entry.to} {entry.secret or ''}" for entry in pipeline.notify)
+        return [name for name in dict.fromkeys(find_variables(targets)) if name not in main]
 
     def read_function(self) -> str | None:
         """Return the ARN of the deployed function, or None if there is none."""

@@ -19,6 +19,11 @@ class VariableUnset(LookupError):
         super().__init__(f"the environment variable {name} isn't set")
 
 
+def find_variables(text: str) -> tuple[str, ...]:
+    """Return the names of the variables that a text refers to."""
+    return tuple(_REFERENCE.findall(text))
+
+
 def fill_in(text: str, environ: Mapping[str, str]) -> str:
     """Return a text with the values in place of its references.
 

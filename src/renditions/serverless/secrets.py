@@ -27,9 +27,9 @@ def read_secrets(environ: MutableMapping[str, str]) -> None:
     from renditions.aws.clients import Clients, reported  # noqa: PLC0415 - only here, an extra
 
     clients = Clients()
-    readers: Mapping[str, Callable[[str], str]] = {
-        "secretsmanager": lambda arn: str(
-            clients.secretsmanager.get_secret_value(SecretId=arn)["SecretString"]
+    readers: Mapping[str, Callable[[str], str | None]] = {
+        "secretsmanager": lambda arn: clients.secretsmanager.get_secret_value(SecretId=arn).get(
+            "SecretString"
         ),
         "ssm": lambda arn: str(
             clients.ssm.get_parameter(Name=arn, WithDecryption=True)["Parameter"]["Value"]
@@ -37,4 +37,7 @@ def read_secrets(environ: MutableMapping[str, str]) -> None:
     }
     for name, match in found.items():
         with reported(f"{name}: {match[0]}", passing=Failed, lasting=Failed):
-            environ[name] = readers[match[1]](match[0])
+            value = readers[match[1]](match[0])
+        if value is None:
+            raise Failed(f"{name}: {match[0]} has bytes and no text. Store the secret as text")
+        environ[name] = value
