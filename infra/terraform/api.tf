@@ -5,6 +5,14 @@ locals {
   api_count = var.api == null ? 0 : 1
   has_page  = try(var.api.jwt, null) != null
 
+  # What a token must have one of. All routes are closed alike: a method without scopes of its own is $default.
+  scopes = try(var.api.jwt.scopes, { read = [], change = [], delete = [] })
+  scoped_routes = { for route, scopes in {
+    "GET /{proxy+}"    = local.scopes.read
+    "HEAD /{proxy+}"   = local.scopes.read
+    "DELETE /{proxy+}" = local.scopes.delete
+  } : route => scopes if length(setunion(local.scopes.read, local.scopes.change, local.scopes.delete)) > 0 }
+
   api_statements = var.api == null ? {} : merge(
     { for purpose in ["ListPictures", "WriteOutputs", "ListOutputs", "Records", "Notices"] : purpose => local.statements[purpose] },
     { for purpose in ["NoticeEvents"] : purpose => local.statements[purpose] if length(local.event_buses) > 0 },
@@ -73,7 +81,7 @@ resource "aws_iam_role_policy" "api" {
 resource "aws_lambda_function" "api" {
   #checkov:skip=CKV_AWS_116:the caller of the API gets the error; nothing is lost that could be sent again
   #checkov:skip=CKV_AWS_117:it talks to AWS' public endpoints alone; network puts it into a network of your own
-  #checkov:skip=CKV_AWS_115:the authorizer decides who calls; a limit would turn their calls away
+  #checkov:skip=CKV_AWS_115:the stage limits the requests; api.reserved_concurrency limits the calls
   #checkov:skip=CKV_AWS_272:the module's user builds the bundle; signing needs a profile of theirs
   #checkov:skip=CKV_AWS_173:names of buckets and a table are no secrets, and Lambda encrypts them already
   #checkov:skip=CKV_AWS_50:its log has each call; tracing costs per call, and tracing = true turns it on
@@ -92,7 +100,8 @@ resource "aws_lambda_function" "api" {
   runtime          = "python${var.function.python}"
   architectures    = [var.function.architecture]
 
-  memory_size = var.function.memory_mb
+  memory_size                    = var.function.memory_mb
+  reserved_concurrent_executions = coalesce(var.api.reserved_concurrency, -1)
   # As long as an HTTP API waits.
   timeout = 30
 
@@ -165,6 +174,22 @@ resource "aws_apigatewayv2_route" "this" {
   target             = "integrations/${aws_apigatewayv2_integration.this[0].id}"
   authorization_type = var.api.jwt == null ? "AWS_IAM" : "JWT"
   authorizer_id      = one(aws_apigatewayv2_authorizer.this[*].id)
+
+  authorization_scopes = length(local.scopes.change) > 0 ? local.scopes.change : null
+}
+
+# API Gateway prefers the route that names the method.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
+resource "aws_apigatewayv2_route" "scoped" {
+  for_each = local.scoped_routes
+
+  api_id             = aws_apigatewayv2_api.this[0].id
+  route_key          = each.key
+  target             = "integrations/${aws_apigatewayv2_integration.this[0].id}"
+  authorization_type = "JWT"
+  authorizer_id      = aws_apigatewayv2_authorizer.this[0].id
+
+  authorization_scopes = length(each.value) > 0 ? each.value : null
 }
 
 # The page's own files have nothing of the pictures: a browser asks for them before it has a token.
@@ -212,6 +237,13 @@ resource "aws_apigatewayv2_stage" "this" {
   name        = "$default"
   auto_deploy = true
   tags        = var.tags
+
+  # For all callers together: API Gateway has no limit for each of them.
+  # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html
+  default_route_settings {
+    throttling_rate_limit  = var.api.requests_per_second
+    throttling_burst_limit = var.api.burst
+  }
 
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.api[0].arn

@@ -232,19 +232,32 @@ variable "alarms" {
 }
 
 variable "api" {
-  description = "The API behind an HTTP API: the path of the zip that `renditions package --api` made, and who may call it. With `jwt`: callers with a token of this issuer for one of these audiences. Without: callers that sign with IAM. null for no API."
+  description = "The API behind an HTTP API: the path of the zip that `renditions package --api` made, and who may call it. With `jwt`: callers with a token of this issuer for one of these audiences. Of its `scopes` a token needs one to read, to change or to delete; an empty set asks for none. Without `jwt`: callers that sign with IAM. `requests_per_second` and `burst` bound all callers together, and `reserved_concurrency` how many calls run at once (null: as many as the account allows). null for no API."
   type = object({
     bundle = string
     jwt = optional(object({
       issuer    = string
       audiences = set(string)
+      scopes = optional(object({
+        read   = optional(set(string), [])
+        change = optional(set(string), [])
+        delete = optional(set(string), [])
+      }), {})
     }))
+    requests_per_second  = optional(number, 100)
+    burst                = optional(number, 200)
+    reserved_concurrency = optional(number)
   })
   default = null
 
   validation {
     condition     = var.api == null || try(endswith(var.api.bundle, ".zip"), false)
     error_message = "Expected the path of a .zip file."
+  }
+
+  validation {
+    condition     = var.api == null || try(var.api.requests_per_second > 0 && var.api.burst > 0, false)
+    error_message = "Expected requests_per_second and burst above 0: with 0 API Gateway refuses every request."
   }
 }
 

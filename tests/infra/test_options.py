@@ -57,6 +57,18 @@ CALLS = {
     invalidate      = true
     accept_function = "${{path.module}}/module/tests/accept.js"
   }}""",
+    "scoped": """  name = "scoped"
+  api = {
+    bundle = "${path.module}/module/tests/empty.zip"
+    jwt = {
+      issuer    = "https://tokens.example.com/"
+      audiences = ["pictures"]
+      scopes    = { read = ["pictures/read", "pictures/admin"], delete = ["pictures/admin"] }
+    }
+    requests_per_second  = 20
+    burst                = 40
+    reserved_concurrency = 10
+  }""",
     "noticed": """  name    = "noticed"
   notices = { emails = ["all@example.com"], email_events = ["done"], phones = ["+491701234567"] }
   alarms  = { emails = ["ops@example.com"] }""",
@@ -180,6 +192,33 @@ def test_subscribers_get_their_events_and_alarms_go_to_a_topic_of_their_own(plan
     assert plan.references("noticed", "aws_cloudwatch_metric_alarm", "alarm_actions") == {
         "this": "aws_sns_topic.alarms.arn"
     }
+
+
+@needs_terraform
+def test_a_token_that_may_read_may_not_delete(plan: Plan) -> None:
+    """Only the page's own files need no token."""
+    routes = {
+        values["route_key"]: (values["authorization_type"], values["authorization_scopes"])
+        for address, values in plan.resources("scoped").items()
+        if address.startswith("aws_apigatewayv2_route.") and ".page[" not in address
+    }
+    reading = ("JWT", ["pictures/admin", "pictures/read"])
+    assert routes == {
+        "$default": ("JWT", None),
+        "GET /{proxy+}": reading,
+        "HEAD /{proxy+}": reading,
+        "DELETE /{proxy+}": ("JWT", ["pictures/admin"]),
+    }
+
+
+@needs_terraform
+def test_the_api_has_limits_for_requests_and_calls(plan: Plan) -> None:
+    for name, requests_per_second, burst, calls in (("scoped", 20, 40, 10), ("plain", 100, 200, -1)):
+        planned = plan.resources(name)
+        (settings,) = planned["aws_apigatewayv2_stage.this[0]"]["default_route_settings"]
+        limits = (settings["throttling_rate_limit"], settings["throttling_burst_limit"])
+        assert limits == (requests_per_second, burst)
+        assert planned["aws_lambda_function.api[0]"]["reserved_concurrent_executions"] == calls
 
 
 @needs_terraform
