@@ -14,17 +14,13 @@ locals {
   } : route => scopes if length(setunion(local.scopes.read, local.scopes.change, local.scopes.delete)) > 0 }
 
   api_statements = var.api == null ? {} : merge(
-    { for purpose in ["ListPictures", "WriteOutputs", "ListOutputs", "Records", "Notices"] : purpose => local.statements[purpose] },
+    { for purpose in ["ListPictures", "WriteOutputs", "ListOutputs", "Records", "ListRecords", "Notices"] : purpose => local.statements[purpose] },
     { for purpose in ["NoticeEvents"] : purpose => local.statements[purpose] if length(local.event_buses) > 0 },
     {
       # A client that uploads by a form of POST /uploads uses this function's permission.
       Pictures = {
         actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
         resources = ["${local.input_arn}/${var.input.prefix}*"]
-      }
-      QueryRecords = {
-        actions   = ["dynamodb:Query"]
-        resources = [for index in ["by-name", "by-status", "by-content"] : "${aws_dynamodb_table.this.arn}/index/${index}"]
       }
       ApiLog = {
         actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]

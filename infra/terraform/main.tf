@@ -45,7 +45,7 @@ locals {
       }
       ListRecords = {
         actions   = ["dynamodb:Query"]
-        resources = [for index in ["by-name", "by-content"] : "${aws_dynamodb_table.this.arn}/index/${index}"]
+        resources = [for index in ["by-name", "by-status", "by-content"] : "${aws_dynamodb_table.this.arn}/index/${index}"]
       }
       Notices = {
         actions   = ["sns:Publish"]

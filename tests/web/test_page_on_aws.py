@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from commands import draw
 from contract.cloud import CLIENTS, name_of
+from renditions.aws.counting import KeptTotals
 from renditions.pipeline_file.plain import to_plain
 from renditions.pipeline_file.reading import parse
+from renditions.serverless import bundled
 from renditions.serverless.function import open_function
 from renditions.serverless.gateway import open_gateway
 from serverless.deployed import make_cloud
@@ -124,6 +127,18 @@ def test_the_page_uploads_to_the_bucket_and_shows_the_renditions(
         page.locator("#picture a", has_text="Download").click()
     assert download.value.suggested_filename == "photo.jpg"
     assert Path(download.value.path()).read_bytes() == (tmp_path / "photo.jpg").read_bytes()
+
+
+def test_the_page_says_when_a_large_catalog_was_counted(
+    page: Page, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = site.environ["TABLE_NAME"]
+    KeptTotals(CLIENTS.dynamodb, table, "image_name").renew(
+        lambda: True, datetime(2026, 3, 1, 12, tzinfo=UTC)
+    )
+    monkeypatch.setattr(bundled, "MOST_COUNTED", -1)
+    page.reload()
+    expect(page.locator("[data-total=pictures]")).to_contain_text("Mar 1, 2026")
 
 
 def test_the_page_asks_for_a_new_token_after_the_old_one_expired(page: Page, site: Site) -> None:

@@ -27,14 +27,18 @@ The table has three indexes. All are sparse, and follow the table with a delay, 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import astuple
+from datetime import datetime
 from typing import Any
 
 from renditions.model.binding import Binding
+from renditions.model.items import format_time, parse_time
 from renditions.model.kept import KeptWishes
 from renditions.model.notices import UnsentNotice
-from renditions.model.record import Record
-from renditions.model.totals import Totals
+from renditions.model.record import STATUSES, Record, Status
+from renditions.model.totals import Counted, Totals
 
 BY_NAME = "by-name"
 BY_STATUS = "by-status"
@@ -48,6 +52,9 @@ CLAIM = "\0claim "
 
 BINDING = "\0binding"
 """The key of the binding's item. No picture's name can start with it."""
+
+TOTALS = "\0totals"
+"""The key of the item with the totals that a schedule's tick counted last."""
 
 WISHES = "\0wishes "
 """The start of the key of a removed picture's kept wishes; no name begins with it."""
@@ -221,6 +228,22 @@ def row_to_totals(row: Item) -> Totals:
         )
     )  # fmt: skip
     return Totals(1, size_bytes, count, rendition_bytes, size_bytes * count, microseconds)
+
+
+def counted_to_item(counted: Mapping[Status, Totals], at: datetime) -> Item:
+    """Return the attributes of counted totals, without the key."""
+    return {
+        "counted_at": {"S": format_time(at)},
+        "totals": _encode({status: list(astuple(totals)) for status, totals in counted.items()}),
+    }
+
+
+def item_to_counted(item: Item) -> Counted:
+    """Return the totals that :func:`counted_to_item` turned into this item."""
+    totals = {status: Totals(*numbers) for status, numbers in _decode(item["totals"]).items()}
+    return Counted(
+        {status: totals.get(status, Totals()) for status in STATUSES}, parse_time(item["counted_at"]["S"])
+    )
 
 
 def _encode(value: Any) -> dict[str, Any]:

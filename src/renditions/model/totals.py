@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from renditions.model.record import Record
+from renditions.model.record import Record, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,15 @@ class Totals:
             replaced_bytes=size_bytes * len(record.outputs),
             processing_microseconds=_processing_time(record) // timedelta(microseconds=1),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The totals of each status."""
+
+    by_status: Mapping[Status, Totals]
+    at: datetime | None = None
+    """When they were counted; None for just now."""
 
 
 def _processing_time(record: Record) -> timedelta:

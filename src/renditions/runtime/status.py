@@ -18,6 +18,7 @@ from renditions.errors import StoreFailed
 from renditions.model.binding import Binding, Held
 from renditions.model.places import FolderPlace, parse_store
 from renditions.model.record import STATUSES, Decided, Status
+from renditions.model.totals import Totals
 from renditions.runtime.parts import Parts
 
 MOST_READ = 100
@@ -125,17 +126,22 @@ class CatalogStatus:
 
 
 def read_status(
-    parts: Parts, *, waiting: Iterable[Outcome] = (), polling: str | None = None
+    parts: Parts,
+    counted: Mapping[Status, Totals] | None = None,
+    *,
+    waiting: Iterable[Outcome] = (),
+    polling: str | None = None,
 ) -> CatalogStatus:
     """Read the status of a catalog.
 
     Args:
         parts: The pipeline's parts.
+        counted: The totals of each status; None to count them.
         waiting: The pictures that wait, as far as the caller knows them.
         polling: See :attr:`CatalogStatus.polling`.
 
     """
-    counted = parts.catalog.count()
+    counted = counted or parts.catalog.count()
     return CatalogStatus(
         pictures={status: counted[status].pictures for status in STATUSES},
         reasons=_find_reasons(parts, waiting),

@@ -16,6 +16,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from renditions.aws.clients import Clients
+from renditions.aws.counting import KeptTotals
 from renditions.aws.edge import Edge
 from renditions.aws.sqs import Received
 from renditions.core.ask import PLAIN, Ask
@@ -26,11 +27,12 @@ from renditions.core.process import Processor
 from renditions.errors import PipelineError, RenditionsError, UsageError
 from renditions.model.binding import Held
 from renditions.model.places import S3Place, parse_store
+from renditions.model.totals import Counted
 from renditions.pipeline_file.backend_checks import find_lambda_problems
 from renditions.pipeline_file.checks import find_pipeline_problems
 from renditions.pipeline_file.environment import override
 from renditions.pipeline_file.plain import from_plain
-from renditions.runtime.parts import Parts, open_parts, open_queue
+from renditions.runtime.parts import Parts, now, open_parts, open_queue
 from renditions.serverless.allowance import Context
 from renditions.serverless.redelivery import Redelivery
 from renditions.serverless.room import Room, read_memory, return_freed_memory
@@ -40,6 +42,9 @@ log = logging.getLogger(__name__)
 
 POSTPONED_SECONDS = 300
 """How long the queue delays messages that a superseded function puts back."""
+
+MOST_COUNTED = 50_000
+"""Up to how many records the API counts for each request. That takes some 13 requests to the table."""
 
 NOTICE_SECONDS = 3.0
 """How long the end of a run may send due notices, so that the call ends within its time limit."""
@@ -99,6 +104,31 @@ class Bundled:
         else:
             if count:
                 log.info("Outputs that CloudFront fetches again: %d", count)
+
+    def renew_totals(self, has_time: Callable[[], bool]) -> None:
+        """Count the records for the API, if there is time for it.
+
+        A failure is logged, because the tick itself is done.
+        """
+        try:
+            if self._totals.renew(has_time, now()):
+                return
+            why = "there was too little time"
+        except RenditionsError as error:
+            why = str(error)
+        log.warning("Can't count the records: %s. The API shows the former totals.", why)
+
+    def read_kept_totals(self) -> Counted | None:
+        """Return the totals of the last tick; None if the records can be counted now."""
+        kept = self._totals.read()
+        is_large = kept and sum(totals.pictures for totals in kept.by_status.values()) > MOST_COUNTED
+        return kept if is_large else None
+
+    @cached_property
+    def _totals(self) -> KeptTotals:
+        place = self.parts.declared.catalog
+        client = self.parts.shared.get(Clients).dynamodb
+        return KeptTotals(client, place.store.removeprefix("dynamodb:"), place.key)
 
     def end_run(self, held: Sequence[Held]) -> None:
         """Store in the catalog what a whole run held back, and send notices.

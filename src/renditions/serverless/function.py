@@ -94,6 +94,8 @@ class Function:
     """Puts messages that aren't done back into the function's queue; None without a queue."""
     room: Room = field(default_factory=Room)
     """The memory and the cores that the pictures of a call share."""
+    renew_totals: Callable[[Callable[[], bool]], object] = lambda _: None
+    """Counts the records after a tick, as long as the time allows."""
     invalidate: Callable[[Context], object] = lambda _: None
     """Has CloudFront fetch the changed outputs of a call again."""
 
@@ -253,6 +255,8 @@ class Function:
             },
         )
         self._report_held(ticked.held, allowance.context)
+        if not ticked.next:
+            self.renew_totals(lambda: allowance.left_seconds > FAN_OUT_SECONDS)
 
     def _report_held(self, held: Sequence[Held], context: Context) -> None:
         for each in held:
@@ -294,6 +298,7 @@ class Function:
         )
         if not summary.interrupted:
             self.end_run(summary.held)
+            self.renew_totals(lambda: allowance.left_seconds > FAN_OUT_SECONDS)
         self._report_held(summary.held, allowance.context)
         log.info(
             "sync %s",
@@ -322,6 +327,7 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
         postpone=opened.postpone,
         redelivery=opened.redelivery,
         room=opened.room,
+        renew_totals=opened.renew_totals,
         invalidate=opened.invalidate,
     )
 

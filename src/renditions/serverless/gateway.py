@@ -102,6 +102,7 @@ def make_service(opened: Bundled, links: Links) -> Service:
         hint=hint,
         announcements=Announcements(),
         links=links,
+        read_kept_totals=opened.read_kept_totals,
     )
 
 

@@ -302,6 +302,11 @@ _STATE = {
     ),
     "Stats": _object(
         {
+            "counted_at": {
+                "type": ["string", "null"],
+                "format": "date-time",
+                "description": "When the pictures were counted; null for just now. On AWS a tick counts many",
+            },
             "pictures": _COUNT,
             "by_status": {"type": "object", "additionalProperties": _COUNT},
             "original_bytes": _COUNT,

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from renditions.core.process import Process
 from renditions.errors import Superseded
+from renditions.model.totals import Counted
 from renditions.runtime.parts import Parts
 from renditions.runtime.status import Waiting
 from renditions.web.links import Links
@@ -43,8 +44,14 @@ class Service:
     """Returns a sentence about the folder that this process polls, if it polls one."""
     find_file_problem: Callable[[], str | None] = lambda: None
     """Returns why the newest version of the pipeline file isn't applied; None if it is."""
+    read_kept_totals: Callable[[], Counted | None] = lambda: None
+    """Returns totals that were counted earlier, for a catalog that takes long to count; None to count now."""
     is_superseded: bool = False
     """Whether the catalog uses another version of the pipeline file. If so, the API is read-only."""
+
+    def count(self) -> Counted:
+        """Return the totals of each status."""
+        return self.read_kept_totals() or Counted(self.parts.catalog.count())
 
     def insist_writable(self) -> None:
         """Raise ApiError (403) if the source is read-only.

@@ -12,6 +12,7 @@ from renditions.core.binding import hold
 from renditions.core.difference import Difference
 from renditions.core.leases import PERMISSION_LASTS, permit_removal
 from renditions.model.binding import Held
+from renditions.model.items import format_time
 from renditions.model.record import STATUSES
 from renditions.model.totals import Totals
 from renditions.runtime.status import read_status
@@ -27,7 +28,12 @@ def describe_status(service: Service) -> dict[str, Any]:
 
     It can't if it is read-only, or if another version of the pipeline file is in force (``superseded``).
     """
-    found = read_status(service.parts, waiting=service.waiting.outcomes(), polling=service.find_polling())
+    found = read_status(
+        service.parts,
+        service.count().by_status,
+        waiting=service.waiting.outcomes(),
+        polling=service.find_polling(),
+    )
     return found.to_item() | {
         "read_only": service.parts.pipeline.source.read_only or service.is_superseded,
         "superseded": SUPERSEDED if service.is_superseded else None,
@@ -78,11 +84,12 @@ def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
 
 def count_totals(service: Service) -> dict[str, Any]:
     """Return the pictures by status, and the bytes of originals and renditions."""
-    counted = service.parts.catalog.count()
-    totals = sum(counted.values(), Totals())
+    counted = service.count()
+    totals = sum(counted.by_status.values(), Totals())
     return {
+        "counted_at": format_time(counted.at) if counted.at else None,
         "pictures": totals.pictures,
-        "by_status": {status: counted[status].pictures for status in STATUSES},
+        "by_status": {status: counted.by_status[status].pictures for status in STATUSES},
         "original_bytes": totals.original_bytes,
         "renditions": totals.renditions,
         "rendition_bytes": totals.rendition_bytes,

@@ -8,7 +8,9 @@ const show = (total, text) => { document.querySelector(`[data-total=${total}]`).
 export async function showTotals() {
   const totals = await insist(() => call('GET', '/stats'));
   const { rendition_bytes: sent, replaced_bytes: replaced, by_status: counts } = totals;
-  show('pictures', formatCount(totals.pictures));
+  // Of a large catalog on AWS they are from the last tick, and not from now.
+  const since = totals.counted_at && new Date(totals.counted_at).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' });
+  show('pictures', since ? `${formatCount(totals.pictures)} · ${since}` : formatCount(totals.pictures));
   show('original_bytes', formatBytes(totals.original_bytes));
   show('rendition_bytes', `${formatCount(totals.renditions)} · ${formatBytes(totals.rendition_bytes)}`);
   show('saved', replaced > sent ? `${Math.floor(100 - (100 * sent) / replaced)} %` : '–');
