@@ -15,6 +15,7 @@ import pytest
 from commands import draw, run, write_pipeline
 from notices.http_receiver import Receiver, receiving
 from notices.receiving import DONE, HELD, REJECTED
+from renditions.core.notify import Placed
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.model.pipeline import Notify
 from renditions.notices import webhook
@@ -48,6 +49,17 @@ def test_a_receiver_can_verify_a_notice_and_read_it() -> None:
     verify({name.title(): value for name, value in headers.items()}, body, f"{OTHER} {SECRET}")
     assert json.loads(body) == json.loads(json.dumps(REJECTED.to_item()))
     assert headers["content-type"] == "application/json"
+
+
+def test_a_notice_names_the_bucket_and_the_whole_key() -> None:
+    """One about held work names no picture."""
+    with receiving() as receiver:
+        notifier = Placed(make_notifier(receiver.url), "s3://photos-in/uploads/")
+        notifier.send(DONE)
+        notifier.send(HELD)
+    done, held = (json.loads(body) for _, body in receiver.got)
+    assert done["source"] == f"s3://photos-in/uploads/{DONE.name}"
+    assert "source" not in held
 
 
 def test_the_signature_is_that_of_standard_webhooks() -> None:
@@ -196,7 +208,8 @@ def test_a_notice_that_could_not_be_sent_is_sent_once_the_receiver_is_there(
         assert run(tmp_path, "notices", "--resend").code == 0
     ((headers, body),) = there.got
     verify(headers, body, SECRET)
-    assert json.loads(body)["image_name"] == "a.jpg"
+    notice = json.loads(body)
+    assert (notice["image_name"], notice["source"]) == ("a.jpg", "./inbox/a.jpg")
 
 
 def test_check_names_an_unset_variable_and_sync_works_without_it(

@@ -6,6 +6,7 @@ Each kind of target has one module in ``renditions.notices``.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -46,3 +47,16 @@ class Notifier(Protocol):
     def send(self, notice: Notice) -> None:
         """Deliver the notice; raise ``NotifyFailed`` unless the delivery is certain."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A notifier whose notices say where the source object is."""
+
+    notifier: Notifier
+    store: str
+    """The source store's URL or folder."""
+
+    def send(self, notice: Notice) -> None:
+        """See :meth:`Notifier.send`."""
+        self.notifier.send(replace(notice, source=f"{self.store.rstrip('/')}/{notice.name}"))

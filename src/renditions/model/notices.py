@@ -49,6 +49,8 @@ class Notice:
     """A name in :data:`NOTICE_EVENTS <renditions.model.notice_events.NOTICE_EVENTS>`."""
     subject: Record | Removal | Held
     """The picture, or the held work."""
+    source: str = ""
+    """Where the source object is or was, with its store. A receiver of several pipelines needs it."""
 
     @property
     def name(self) -> str:
@@ -83,7 +85,8 @@ class Notice:
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form: the event and its subject, without internal attributes."""
         item = self.subject.to_item()
-        return {"event": self.event} | {name: item[name] for name in item if name not in _INTERNAL}
+        named = {"source": self.source} if self.source and self.name else {}
+        return {"event": self.event} | named | {name: item[name] for name in item if name not in _INTERNAL}
 
 
 @dataclass(frozen=True, slots=True)

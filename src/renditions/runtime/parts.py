@@ -29,7 +29,7 @@ from renditions.core.guard import Guard
 from renditions.core.left_out import LeftOut
 from renditions.core.marker import Marker
 from renditions.core.neighbours import Neighbours, Registration
-from renditions.core.notify import Notifier
+from renditions.core.notify import Notifier, Placed
 from renditions.core.outbox import Outbox
 from renditions.core.pages import Pages
 from renditions.core.ports import Catalog, Renderer, Store, StoredObject, Unreadable
@@ -349,7 +349,7 @@ def open_parts(
             output=place,
             catalog=opened,
             notifiers={
-                notify.target: load_opener(target)(notify, shared)
+                notify.target: Placed(load_opener(target)(notify, shared), pipeline.source.store)
                 for notify, target in zip(pipeline.notify, targets, strict=True)
             },
             shared=shared,
