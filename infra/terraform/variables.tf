@@ -40,7 +40,7 @@ variable "code" {
 }
 
 variable "function" {
-  description = "The function's processor, Python version, memory and time limit; the processor and version must be those that the bundle was made for. `reserved_concurrency`: how many calls may run at once (null: as many as the account allows). `queue_concurrency`: how many calls the queue may cause at once, 2 to 1000 (null: what `reserved_concurrency` allows beside the schedule). `recursion`: whether a tick may go on in more than some sixteen calls; false leaves Lambda's detection of recursive loops on."
+  description = "The function's processor, Python version, memory and time limit; the processor and version must be those that the bundle was made for; Python 3.14 needs version 6 of the AWS provider. `reserved_concurrency`: how many calls may run at once (null: as many as the account allows). `queue_concurrency`: how many calls the queue may cause at once, 2 to 1000 (null: what `reserved_concurrency` allows beside the schedule). `recursion`: whether a tick may go on in more than some sixteen calls; false leaves Lambda's detection of recursive loops on."
   type = object({
     architecture         = optional(string, "arm64")
     python               = optional(string, "3.13")

@@ -63,7 +63,11 @@ CALLS = {
     jwt = {
       issuer    = "https://tokens.example.com/"
       audiences = ["pictures"]
-      scopes    = { read = ["pictures/read", "pictures/admin"], delete = ["pictures/admin"] }
+      scopes = {
+        read   = ["pictures/read", "pictures/admin"]
+        change = ["pictures/write", "pictures/admin"]
+        delete = ["pictures/admin"]
+      }
     }
     requests_per_second  = 20
     burst                = 40
@@ -72,6 +76,28 @@ CALLS = {
     "noticed": """  name    = "noticed"
   notices = { emails = ["all@example.com"], email_events = ["done"], phones = ["+491701234567"] }
   alarms  = { emails = ["ops@example.com"] }""",
+    "tuned": """  name     = "tuned"
+  trigger  = "direct"
+  function = {
+    architecture         = "x86_64"
+    python               = "3.12"
+    memory_mb            = 3008
+    timeout_seconds      = 300
+    reserved_concurrency = 50
+    queue_concurrency    = 10
+    recursion            = false
+  }
+  table              = { name = "tuned-pictures", key = "image_id" }
+  notices            = { event_buses = ["orders"], eventbridge = true, phone_events = ["failed"] }
+  alarms             = { phones = ["+491701234567"] }
+  reconcile_schedule = "rate(6 hours)"
+  log_retention_days = 365
+  keep_pictures      = false
+  serving            = { price_class = "PriceClass_100" }""",
+    "given": """  name    = "given"
+  trigger = "eventbridge"
+  input   = { bucket = "photos", prefix = "in/" }
+  output  = { bucket = "photos", prefix = "out/" }""",
     "stored": f"""  name   = "stored"
   code   = {{ bucket = "artifacts", prefix = "functions/" }}
   input  = {{ versioning = true, noncurrent_days = 7, policy = {POLICY} }}
@@ -83,6 +109,47 @@ CALLS = {
 def plan(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Plan:
     """Plan one call of the module for each group of options."""
     return plan_calls(tmp_path_factory.mktemp("options"), CALLS)
+
+
+def test_every_option_of_the_module_is_planned() -> None:
+    """The provider then checks its value, and the module that a resource takes it."""
+    text = (MODULE / "variables.tf").read_text()
+    options = set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
+    for block in re.findall(r"^  type = (.*?)^  (?:default|validation|\})", text, re.MULTILINE | re.DOTALL):
+        options |= set(re.findall(r"(\w+) += \w", block))
+    assert {"recursion", "scopes", "storage_class", "invalidate", "notices"} <= options
+    planned = set(re.findall(r"(\w+) += ", "\n".join(CALLS.values())))
+    assert options <= planned
+
+
+@needs_terraform
+def test_functions_table_and_schedule_are_as_declared(plan: Plan) -> None:
+    planned = plan.resources("tuned")
+    function = planned["aws_lambda_function.this"]
+    assert (function["architectures"], function["runtime"], function["memory_size"]) == (
+        ["x86_64"],
+        "python3.12",
+        3008,
+    )
+    assert (function["timeout"], function["reserved_concurrent_executions"]) == (300, 50)
+    table = planned["aws_dynamodb_table.this"]
+    assert (table["name"], table["hash_key"], table["deletion_protection_enabled"]) == (
+        "tuned-pictures",
+        "image_id",
+        False,
+    )
+    assert planned["aws_scheduler_schedule.reconcile[0]"]["schedule_expression"] == "rate(6 hours)"
+    assert planned["aws_cloudwatch_log_group.this"]["retention_in_days"] == 365
+    assert planned["aws_cloudfront_distribution.this[0]"]["price_class"] == "PriceClass_100"
+    assert not any("recursion_config" in address for address in planned)
+
+
+@needs_terraform
+def test_existing_buckets_are_left_as_they_are(plan: Plan) -> None:
+    """The module creates only the bucket for bundles."""
+    buckets = {address for address in plan.resources("given") if address.startswith("aws_s3_bucket")}
+    assert buckets
+    assert all(address.endswith('.this["code"]') for address in buckets)
 
 
 @needs_terraform
@@ -204,7 +271,7 @@ def test_a_token_that_may_read_may_not_delete(plan: Plan) -> None:
     }
     reading = ("JWT", ["pictures/admin", "pictures/read"])
     assert routes == {
-        "$default": ("JWT", None),
+        "$default": ("JWT", ["pictures/admin", "pictures/write"]),
         "GET /{proxy+}": reading,
         "HEAD /{proxy+}": reading,
         "DELETE /{proxy+}": ("JWT", ["pictures/admin"]),

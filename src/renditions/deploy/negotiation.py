@@ -50,7 +50,7 @@ def write_function(pipeline: Pipeline, file: Path) -> None:
             "there is no format to choose: expected a rendition with several formats that browsers show, and "
             "a key without {version}"
         )
-    rules = ",\n".join(f"  {json.dumps(family)}" for family in families)
+    rules = ",\n".join(f"  {{ path: /{path}/, better: {json.dumps(better)} }}" for path, better in families)
     code = FUNCTION.read_text("utf-8").replace("FAMILIES = []", f"FAMILIES = [\n{rules},\n]")
     if (size_bytes := len(code.encode())) > MOST_BYTES:
         raise UsageError(
@@ -63,7 +63,7 @@ def write_function(pipeline: Pipeline, file: Path) -> None:
         raise UsageError(f"can't write {file}: {error.strerror}. Choose another file.") from error
 
 
-def _find_families(pipeline: Pipeline) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _find_families(pipeline: Pipeline) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """Yield a requested path, and the better types with their paths.
 
     The path is a regular expression. It has the format that most browsers show, like the ``src`` of an
@@ -73,8 +73,13 @@ def _find_families(pipeline: Pipeline) -> Iterator[tuple[str, list[tuple[str, st
         *better, last = _templates_of(name, recipe) or [(recipe.format, recipe.key_template(name))]
         fields = [field for _, field in parse_template(last[1]) if field]
         if better and recipe.format == last[0] and FORMS.keys() >= set(fields):
-            paths = [(OUTPUT_FORMATS[one].content_type, _spell_path(key, fields)) for one, key in better]
-            yield _spell_pattern(last[1]), paths
+            yield (
+                _spell_pattern(last[1]),
+                [
+                    {"type": OUTPUT_FORMATS[one].content_type, "path": _spell_path(key, fields)}
+                    for one, key in better
+                ],
+            )
 
 
 def _templates_of(name: str, recipe: Rendition) -> list[tuple[str, str]]:
@@ -92,15 +97,15 @@ def _templates_of(name: str, recipe: Rendition) -> list[tuple[str, str]]:
 
 def _spell_pattern(template: str) -> str:
     """Return the regular expression of a key's path, with a group for each field."""
-    text = "^/"
+    text = r"^\/"
     known: list[str] = []
     for literal, field in parse_template(template):
-        text += re.sub(r"([.*+?^${}()|\[\]\\])", r"\\\1", quote(literal))
+        text += re.sub(r"([.*+?^${}()|\[\]\\/])", r"\\\1", quote(literal))
         if field in known:
             text += rf"\{known.index(field) + 1}"
         elif field:
             known.append(field)
-            text += f"({FORMS[field]})"
+            text += f"({FORMS[field]})".replace("/", r"\/")
     return f"{text}$"
 
 
