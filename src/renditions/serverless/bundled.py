@@ -95,7 +95,7 @@ class Bundled:
             count = self.edge.invalidate()
         except RenditionsError as error:
             fields = {"request_id": context.aws_request_id}
-            fields |= metrics({"FunctionName": context.function_name}, {"InvalidationsFailed": (1, "Count")})
+            fields |= metrics({"FunctionName": context.function_name}, {"InvalidationsFailed": 1})
             log.error(  # noqa: TRY400 - the message is enough
                 "Can't invalidate outputs: %s. CloudFront may serve the old ones until their time is over.",
                 error,

@@ -38,6 +38,9 @@ METRICS: Mapping[str, Metric] = {
     "Superseded": Metric(
         "Count", "FunctionName", "Calls that did nothing, because a newer version is deployed."
     ),
+    "InvalidationsFailed": Metric(
+        "Count", "FunctionName", "Calls after which CloudFront may serve former outputs."
+    ),
     "RemovalsHeld": Metric("Count", "FunctionName", "Missing pictures whose removal waits for permission."),
     "OutputsHeld": Metric("Count", "FunctionName", "Pictures whose missing outputs wait for permission."),
 }

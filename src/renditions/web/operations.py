@@ -302,7 +302,8 @@ ALWAYS = (
 
 def known_parameters(operation: Operation, paths: Container[str]) -> tuple[Parameter, ...]:
     """Return the query parameters of an operation on a server with these paths."""
-    is_signable = operation.is_signable and LOG_OUT_PATH in paths
+    # The gateway on AWS has no log-out, and takes signed URLs only below /i/.
+    is_signable = operation.is_signable and (LOG_OUT_PATH in paths or operation.path.startswith("/i/"))
     return (*operation.query, *(SIGNATURE if is_signable else ()))
 
 
