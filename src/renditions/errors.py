@@ -42,7 +42,7 @@ some tries, Renditions gives the picture up. Missing space or a lost connection 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class RenditionsError(Exception):
@@ -71,10 +71,13 @@ class Problem:
     """The field's dotted path, such as ``renditions.thumb.width``; empty if the whole file is wrong."""
     expected: str
     found: str
+    line: int | None = field(default=None, compare=False)
+    """The line of the field, or of the table that lacks it; None if it isn't from a file."""
 
     def __str__(self) -> str:
-        """Return ``place: expected …, found …``."""
-        return f"{self.place}: expected {self.expected}, found {self.found}".removeprefix(": ")
+        """Return ``line 3: place: expected …, found …``."""
+        places = (f"line {self.line}" if self.line else "", self.place)
+        return ": ".join([*filter(None, places), f"expected {self.expected}, found {self.found}"])
 
 
 class PipelineError(RenditionsError):

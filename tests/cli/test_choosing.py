@@ -223,7 +223,7 @@ def test_check_warns_if_the_default_exclusions_are_replaced(tmp_path: Path) -> N
     write_source(tmp_path, 'exclude = ["drafts/"]')
     checked = run(tmp_path, "check")
     assert checked.code == 0
-    assert "source.exclude replaces the default patterns" in checked.err
+    assert "source.exclude: this replaces the default patterns" in checked.err
     write_source(tmp_path, 'exclude = ["drafts/", "@eaDir/"]')
     assert "warning" not in run(tmp_path, "check").err
 

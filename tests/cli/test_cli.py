@@ -214,10 +214,10 @@ def test_an_invalid_pipeline_file_reports_all_problems_with_exit_code_2(folder: 
         ended = run(folder, command)
         assert ended.code == 2
         assert ended.out == ""
-        assert "renditions.toml: renditions.thumb.widht: " in ended.err
+        assert ": renditions.thumb.widht: " in ended.err
         assert "did you mean 'width'?" in ended.err
-        assert "renditions.toml: renditions.thumb.quality: expected a whole number from 1 to 100" in ended.err
-        assert "renditions.toml: renditions.thumb.format: " in ended.err
+        assert ": renditions.thumb.quality: expected a whole number from 1 to 100" in ended.err
+        assert ": renditions.thumb.format: " in ended.err
 
 
 @pytest.mark.parametrize(

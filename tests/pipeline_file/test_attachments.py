@@ -121,7 +121,7 @@ def test_characters_that_no_font_has_are_a_warning_of_the_file(tmp_path: Path) -
     }
     for watermark, missing in expected.items():
         warnings = parse(HEAD + watermark, "p.toml", tmp_path, {}).warnings
-        place = "renditions.one.watermark.text"
+        place = "line 6: renditions.one.watermark.text"
         text = f"{place}: {missing}, so \ufffd is drawn instead. Name another font"
         assert warnings == ((text,) if missing else ())
 

@@ -386,7 +386,7 @@ def test_the_problems_of_a_family_are_reported_once_with_the_table_s_fields() ->
 
 def test_the_warning_about_a_family_s_key_is_given_once() -> None:
     (warning,) = read(pipeline_text('widths = [9, 8]\nkey = "{stem}/{width}.{ext}"')).warnings
-    assert warning.startswith("renditions.one.key: ")
+    assert warning.startswith("line 8: renditions.one.key: ")
 
 
 def test_all_problems_are_reported_in_the_order_of_the_file() -> None:

@@ -57,9 +57,9 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
     loaded = load(path, os.environ)
     pipeline = loaded.pipeline
     if missing := tuple(find_missing_libraries(pipeline)):
-        raise PipelineError(str(path), missing)
+        raise PipelineError(str(path), loaded.locate(missing))
     if unset := tuple(find_target_problems(pipeline, os.environ)):
-        raise PipelineError(str(path), unset)
+        raise PipelineError(str(path), loaded.locate(unset))
     example = "folder/photo.jpg"
     keys = pipeline.output_keys(
         example, "etag", Wishes(demanded=tuple(pipeline.renditions)), sha256(b"").hexdigest()

@@ -106,7 +106,7 @@ def load_for_lambda(file: Path) -> Pipeline:
     for warning in loaded.warnings:
         messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
     if problems := tuple(find_lambda_problems(loaded.pipeline, is_built=False)):
-        raise PipelineError(str(file), problems)
+        raise PipelineError(str(file), loaded.locate(problems))
     return loaded.pipeline
 
 

@@ -21,6 +21,7 @@ from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.model.recipe import Rendition
 from renditions.model.record import ATTRIBUTES
 from renditions.pipeline_file.key_checks import check_keys_apart, check_loop
+from renditions.pipeline_file.lines import PipelineWarning
 from renditions.pipeline_file.paths import find_unusable_paths
 from renditions.pipeline_file.watermark_checks import find_watermark_problems, find_watermark_warnings
 
@@ -185,15 +186,16 @@ def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Prob
             yield Problem("catalog.store", expected, repr(pipeline.catalog.store))
 
 
-def find_warnings(pipeline: Pipeline) -> Iterator[str]:
+def find_warnings(pipeline: Pipeline) -> Iterator[PipelineWarning]:
     """Yield warnings about allowed but surprising values."""
     for name in pipeline.accept.formats:
         facts = SOURCE_FORMATS[name]
         suffix = facts.suffixes[0]
         if not facts.is_default and not pipeline.source.matches(f"picture.{suffix}"):
-            yield (
-                f"accept.formats: {name} is accepted, but source.match has no pattern such as '*.{suffix}'. "
-                f"Add this pattern, or remove {name}"
+            yield PipelineWarning(
+                "accept.formats",
+                f"{name} is accepted, but source.match has no pattern such as '*.{suffix}'. Add this "
+                f"pattern, or remove {name}",
             )
     for name, rendition in pipeline.renditions.items():
         if rendition.watermark:
@@ -205,11 +207,11 @@ def find_warnings(pipeline: Pipeline) -> Iterator[str]:
         condition = " with the same content" if used.intersection(OF_CONTENT) else ""
         if "etag" in used and not condition:
             condition = " with the same ETag"
-        place = f"{_table_of(name, rendition)}.key"
-        yield (
-            f"{place}: {rendition.key!r} can give two pictures the same key, such as {' and '.join(pair)}"
-            f"{condition}. The later picture is then rejected. To keep such pictures apart, put {{key}}, or "
-            "{dir} and {name}, into the template"
+        yield PipelineWarning(
+            f"{_table_of(name, rendition)}.key",
+            f"{rendition.key!r} can give two pictures the same key, such as {' and '.join(pair)}{condition}. "
+            "The later picture is then rejected. To keep such pictures apart, put {key}, or {dir} and "
+            "{name}, into the template",
         )
 
 

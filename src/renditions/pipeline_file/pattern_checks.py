@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from renditions.errors import Problem
 from renditions.model.patterns import DEFAULT_EXCLUDE, Patterns, find_exclusion
 from renditions.model.source import Source
+from renditions.pipeline_file.lines import PipelineWarning
 
 _NO_PATH = re.compile(r"^/|//|(^|/)\.\.?(/|$)")
 """Matches text that no path below a folder can have. Keys in a bucket may have it."""
@@ -88,30 +89,34 @@ def make_examples(pattern: str) -> list[str]:
     return [name for name in dict.fromkeys(names) if Patterns((pattern,), ()).why_not(name) is None]
 
 
-def find_source_warnings(source: Source) -> Iterator[str]:
+def find_source_warnings(source: Source) -> Iterator[PipelineWarning]:
     """Yield warnings about patterns that may not do what their author expects.
 
     They are about replaced default exclusions, the source's own name, and ``**``.
     """
     if source.exclude and set(source.exclude).isdisjoint(DEFAULT_EXCLUDE):
-        yield (
-            "source.exclude replaces the default patterns. So hidden folders, and those of operating systems "
-            "and NAS devices (such as @eaDir and #recycle), are searched for pictures. To exclude them too, "
-            "add the default patterns: renditions schema prints them"
+        yield PipelineWarning(
+            "source.exclude",
+            "this replaces the default patterns. So hidden folders, and those of operating systems and NAS "
+            "devices (such as @eaDir and #recycle), are searched for pictures. To exclude them too, add the "
+            "default patterns: renditions schema prints them",
         )
     folder = source.store.rstrip("/").rpartition("/")[2]
     for field in ("match", "exclude"):
         patterns = getattr(source, field) or ()
         for number, pattern in enumerate(patterns):
+            place = f"source.{field}[{number}]"
             below = pattern.removeprefix("/").removeprefix(f"{folder}/")
             if below and below != pattern.removeprefix("/"):
-                yield (
-                    f"source.{field}[{number}]: {pattern!r} begins with the name of the source, but patterns "
-                    f"are for paths below it. If there is no folder {folder} in the source, write {below!r}"
+                yield PipelineWarning(
+                    place,
+                    f"{pattern!r} begins with the name of the source, but patterns are for paths below it. "
+                    f"If there is no folder {folder} in the source, write {below!r}",
                 )
             other = pattern.replace("**/", "")
             if other != pattern and other not in patterns:
-                yield (
-                    f"source.{field}[{number}]: {pattern!r} matches no key without a folder in the place of "
-                    f"**, because ** means the same as *. To match such keys too, add {other!r}"
+                yield PipelineWarning(
+                    place,
+                    f"{pattern!r} matches no key without a folder in the place of **, because ** means the "
+                    f"same as *. To match such keys too, add {other!r}",
                 )

@@ -9,8 +9,8 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -41,6 +41,7 @@ from renditions.pipeline_file.field_types import (
     parse_value,
     words_of,
 )
+from renditions.pipeline_file.lines import join_place, locate, parent_of, shorten, spell_warnings
 from renditions.pipeline_file.notify_checks import find_notify_problems
 from renditions.pipeline_file.pattern_checks import find_source_problems, find_source_warnings
 
@@ -55,6 +56,12 @@ class LoadedPipeline:
     file: str = ""
     """The file's name, without its folder."""
     warnings: tuple[str, ...] = ()
+    text: str = field(default="", repr=False)
+    """The file's text; empty for a mapping."""
+
+    def locate(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        """Return problems that only this machine or a function has, with their lines."""
+        return locate(problems, self.text)
 
 
 def load(path: Path, environ: Mapping[str, str] | None = None) -> LoadedPipeline:
@@ -85,11 +92,13 @@ def parse(text: str, file: str, directory: Path, environ: Mapping[str, str]) -> 
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # tomllib also raises these for extreme numbers and nesting
         raise PipelineError(file, (_describe_syntax(str(error), text),)) from None
-    return check(data, file, directory, environ)
+    return check(data, file, directory, environ, text)
 
 
-def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[str, str]) -> LoadedPipeline:
-    """Check values that were read from TOML or JSON. See :func:`parse`."""
+def check(
+    data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[str, str], text: str = ""
+) -> LoadedPipeline:
+    """Check values from TOML or JSON; ``text`` is the TOML. See :func:`parse`."""
     reader = _Reader(directory)
     values = reader.read_fields(Pipeline, data, "")
     tables = values.get("renditions", {})
@@ -109,9 +118,9 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
         reader.problems += find_rendition_problems(name, rendition)
     reader.problems += find_accept_problems(values.get("accept", Accept()))
     if reader.problems or pipeline is None:
-        raise PipelineError(file, reader.sort_problems())
-    warnings = dict.fromkeys((*find_source_warnings(pipeline.source), *find_warnings(pipeline)))
-    return LoadedPipeline(pipeline, directory, Path(file).name, tuple(warnings))
+        raise PipelineError(file, locate(reader.sort_problems(), text))
+    warnings = (*find_source_warnings(pipeline.source), *find_warnings(pipeline))
+    return LoadedPipeline(pipeline, directory, Path(file).name, spell_warnings(warnings, text), text)
 
 
 def check_recipes(data: Mapping[str, Any], directory: Path) -> Mapping[str, Rendition]:
@@ -273,18 +282,14 @@ class _Reader:
         def rank(problem: Problem) -> int:
             place = problem.place
             while place and place not in self._order:
-                place = place[: max(place.rfind("."), place.rfind("["), 0)]
+                place = parent_of(place)
             return self._order[place] or len(self._order)
 
         return tuple(sorted(dict.fromkeys(self.problems), key=rank))  # members of a family share problems
 
     def _enter(self, place: str, name: str | int) -> str:
         """Return the dotted path of a field or element, and number it in the file's order."""
-        if isinstance(name, int):
-            at = f"{place}[{name}]"
-        else:
-            bare = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _show(name)
-            at = f"{place}.{bare}".removeprefix(".")
+        at = join_place(place, name)
         self._order.setdefault(at, len(self._order))
         return at
 
@@ -330,8 +335,7 @@ def _show(value: Any) -> str:
         return "a table" if isinstance(value, dict) else "an array"
     if isinstance(value, int) and value.bit_length() > 64:
         return "a far larger number"
-    text = repr(value) if isinstance(value, str | list | dict) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    return shorten(repr(value) if isinstance(value, str | list | dict) else str(value))
 
 
 def _describe_syntax(message: str, text: str) -> Problem:

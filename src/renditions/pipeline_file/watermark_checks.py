@@ -11,6 +11,7 @@ from renditions.imaging.typeface import read_faces
 from renditions.model.fields import Attachment
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Watermark
+from renditions.pipeline_file.lines import PipelineWarning
 
 
 def find_watermark_problems(watermark: Watermark, place: str) -> Iterator[Problem]:
@@ -54,7 +55,7 @@ def _check_font(text: str, font: Attachment, number: int | None, place: str) -> 
         yield Problem(f"{place}.font", "a TrueType or OpenType font", f"{font.name!r} ({error})")
 
 
-def find_watermark_warnings(watermark: Watermark, place: str) -> Iterator[str]:
+def find_watermark_warnings(watermark: Watermark, place: str) -> Iterator[PipelineWarning]:
     """Yield a warning about the characters of a valid watermark that no font has."""
     if watermark.text is None:
         return
@@ -62,4 +63,5 @@ def find_watermark_warnings(watermark: Watermark, place: str) -> Iterator[str]:
     if missing:
         codes = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in missing)
         fonts = f"neither {watermark.font.name} nor Open Sans has" if watermark.font else "Open Sans lacks"
-        yield f"{place}.text: {fonts} {codes}, so \ufffd is drawn instead. Name another font"
+        text = f"{fonts} {codes}, so \ufffd is drawn instead. Name another font"
+        yield PipelineWarning(f"{place}.text", text)
