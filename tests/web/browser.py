@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
@@ -63,6 +64,15 @@ def open_page(browser: Browser, width: int = 1200, height: int = 900) -> Iterato
     yield page
     page.close()
     assert errors == []
+
+
+def await_any(page: Page, received: list[Any]) -> None:
+    """Wait until a handler of the page has put something into the list."""
+    for _ in range(600):
+        if received:
+            return
+        page.wait_for_timeout(50)  # handlers run meanwhile
+    raise AssertionError("nothing came within half a minute")
 
 
 @contextmanager

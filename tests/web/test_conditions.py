@@ -132,6 +132,7 @@ def test_a_browser_of_2022_shows_and_opens_pictures(browser: Browser, address: s
     page.locator(".tile", has_text="good.jpg").click()
     expect(page.get_by_role("dialog").get_by_role("heading", name="History")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()  # until then, a letter is for the dialog
     page.keyboard.press("p")
     expect(page.locator(".cause")).to_have_count(1)
     page.goto(f"{address}/docs")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FileChooser, Page, expect
 
 from commands import draw, write_pipeline
-from web.browser import served
+from web.browser import await_any, served
 
 RENDITIONS = "[renditions.thumb]\nwidth = 20\n[renditions.large]\nwidth = 30\nformat = 'webp'\n"
 PRESENT = 40
@@ -61,13 +61,16 @@ def test_a_person_uploads_finds_a_failure_retries_it_and_copies_a_snippet(
     with served(tmp_path) as address:
         context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
         page = context.new_page()
+        # The listener comes early: a chooser that opens before Playwright has told the browser of it is lost.
+        choosers: list[FileChooser] = []
+        page.on("filechooser", lambda chooser: choosers.append(chooser))  # noqa: PLW0108 - it wants no builtin
         page.goto(address)
         expect(page.locator("[data-total=pictures]")).to_have_text(str(PRESENT), timeout=120_000)
         keyboard = Keyboard(page)
 
-        with page.expect_file_chooser() as chooser:
-            keyboard.press("u")
-        chooser.value.set_files(files)
+        keyboard.press("u")
+        await_any(page, choosers)
+        choosers[0].set_files(files)
         expect(page.locator("#uploads .summary")).to_have_text(
             "2 done, 1 rejected of 3 pictures", timeout=60_000
         )

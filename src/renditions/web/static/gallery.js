@@ -13,6 +13,9 @@ const PAGE = 200;
 // The order of the server's lists.
 const newestFirst = (one, other) => (one.timestamp < other.timestamp ? 1 : -1);
 
+// Lists have no history, events do.
+const isSame = (one, other) => JSON.stringify({ history: 0, ...one, history: 0 }) === JSON.stringify({ history: 0, ...other, history: 0 });
+
 export class Gallery {
   constructor(root, note, fallback) {
     this.root = root;
@@ -78,7 +81,7 @@ export class Gallery {
 
   // Shows a changed picture. A new one comes first. `picture` is null if the picture was deleted.
   update(name, picture) {
-    if (picture && JSON.stringify(picture) === JSON.stringify(this.known.get(name))) return;
+    if (picture && isSame(picture, this.known.get(name))) return;
     if (this.loading) this.late.push([name, picture]); // the server may have read its list before
     this.put(name, picture);
     this.draw();
