@@ -29,6 +29,7 @@ resource "aws_cloudfront_origin_access_control" "this" {
 }
 
 resource "aws_cloudfront_response_headers_policy" "this" {
+  # checkov:skip=CKV_AWS_259:Strict transport security is on for this domain; its subdomains and browsers' preload lists are for the domain's owner
   count = local.serving_count
 
   name    = "${local.name}-${local.region}"
