@@ -186,6 +186,24 @@ def test_the_key_of_a_rendition_with_a_stand_in_may_hold_a_foreign_file(world: F
     assert world.content(f"{NAME}/photo-1600-avif.avif") == b"foreign"
 
 
+@pytest.mark.parametrize("more", [{}, {"thumb": Rendition(width=90)}], ids=["alone", "with a copy"])
+def test_the_key_of_a_width_that_is_added_later_may_hold_a_foreign_file(
+    world: FamilyWorld, more: dict[str, Rendition]
+) -> None:
+    """Found by the simulator.
+
+    No other rendition had to be rendered, so the stand-in wasn't found.
+    """
+    world.pipeline = pipeline_of(photo=replace(FAMILY, widths=(480, 960)), small=Rendition(width=90))
+    world.settle()
+    world.overwrite(f"{NAME}/photo-1600-avif.avif", b"foreign")
+    world.pipeline = pipeline_of(photo=FAMILY, **more)
+    assert world.processor().process(NAME).result == "done"
+    assert dict(world.record().stand_ins)["photo-1600-avif"] == "photo-960-avif"
+    assert world.content(f"{NAME}/photo-1600-avif.avif") == b"foreign"
+    assert world.plan() == []
+
+
 def test_a_single_requested_rendition_is_made_without_its_stand_in(world: FamilyWorld) -> None:
     world.processor().process(NAME, Ask(renditions=frozenset({"photo-1600-avif"})))
     assert world.files == ["photo-1600-avif.avif"]

@@ -139,12 +139,13 @@ class Updater:
             return self._finish(begun, self._refuse(begun, record, Reason.of(refusal)))
         has_keys = all(map(is_known, (difference.keys or {}).values()))
         to_make = [name for name in difference.make if name not in begun.foreign]
-        if has_keys and not to_make and record.rules == self.pipeline.rules:
+        unsure = [name for name in begun.foreign if name in difference.make and self._may_be_served(name)]
+        if has_keys and not (to_make or unsure) and record.rules == self.pipeline.rules:
             return self._finish(begun, self._conclude(begun, record, {}))
         copies = {}
         if begun.may_copy:
             copies = find_copies(self.pipeline, self.output, record, difference, to_make)
-        to_render = [name for name in to_make if name not in copies]
+        to_render = [name for name in (*to_make, *unsure) if name not in copies]
         if has_keys and not to_render and record.original and record.rules == self.pipeline.rules:
             return self._write(begun, record, Rendering(record.original, copies))
         try:
@@ -157,6 +158,7 @@ class Updater:
         may_stand_in = wanted.keys() - difference.left
         recipes = {name: among(name, wanted[name], may_stand_in) for name in to_render}
         rendering = self.render(content.bytes, self.pipeline.accept, recipes, self.pipeline.analyze)
+        rendering = rendering.without(unsure)
         rendering = replace(rendering, made={**copies, **rendering.made})
         original = rendering.original.completed_from(record.original)
         # Outputs that aren't rendered now keep the warnings of their rendering.
@@ -223,6 +225,14 @@ class Updater:
         )
         owed = failed.owed if attempts >= MAX_ATTEMPTS else ()
         return self.leases.catalog.write(replace(failed, owed=owed, lease=None))
+
+    def _may_be_served(self, rendition: str) -> bool:
+        """Return whether another width of the family may be the rendition's stand-in.
+
+        Only rendering shows that. A rendition with a stand-in doesn't need its key, so the key may hold a
+        foreign file.
+        """
+        return len(self.pipeline.renditions[rendition].widths) > 1
 
     def _in_place(self, old: Record, now: datetime) -> Record:
         """Return the record for the current output store, which may have changed.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from renditions.model.original import Original
 from renditions.model.reason import Reason
@@ -57,3 +57,12 @@ class Rendering:
     """Why the whole picture is rejected; ``made`` is then empty. None if it isn't rejected."""
     warnings: tuple[PictureWarning, ...] = ()
     """The warnings: parts that the renditions lack, and assumptions about the picture."""
+
+    def without(self, names: Collection[str]) -> Rendering:
+        """Return the rendering without the files and errors of these renditions.
+
+        Their stand-ins stay.
+        """
+        made = {name: each for name, each in self.made.items() if name not in names}
+        errors = {name: each for name, each in self.errors.items() if name not in names}
+        return replace(self, made=made, errors=errors)
