@@ -12,7 +12,9 @@ from doubles import MemoryStore
 from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.leases import wish
 from renditions.core.ports import IfAbsent, IfMatch
+from renditions.errors import Conflict
 from renditions.model.recipe import Focus, Rendition
+from renditions.model.record import MIXED
 from renditions.model.wishes import Wishes
 from world import NAME, Steps, World, expected_output, make_pipeline
 
@@ -73,6 +75,27 @@ class TestHeaders:
         world.processor().process(NAME, Ask(verify="quick"))
         assert world.plan() == []
         world.check_promise()
+
+    def test_a_worker_that_lost_its_lease_rewrites_no_headers_and_has_them_written_again(
+        self, world: World
+    ) -> None:
+        """Found by the simulator.
+
+        Headers don't change an ETag, so the condition of the request can't notice the other worker.
+        """
+        output = self.change(world, "max-age=60")
+        late = world.processor("late")._leases
+        leased = late.take(world.record())
+        world.now += timedelta(hours=1)
+        world.processor("next").process(NAME)
+        output.headers = ""
+        with pytest.raises(Conflict), late.guard(leased, rewrites=True):
+            late.rewrite_headers(leased, leased.outputs[0])
+        assert set(output.headers_of.values()) == {"max-age=60"}
+        assert world.record().headers == MIXED
+        output.headers = "max-age=60"
+        world.settle()
+        assert world.plan() == []
 
 
 class TestKeepReplaced:
@@ -268,6 +291,14 @@ class TestPartialRuns:
         gone = Steps(at=finish, before=lambda: world.remove("bad.jpg"))
         outcome = world.processor(steps=gone).process("bad.jpg", self.ask)
         assert outcome.result == "unchanged"
+
+    def test_a_new_picture_that_needs_none_of_the_requested_renditions_gets_no_record(
+        self, world: World
+    ) -> None:
+        use(world, thumb=MOVED, extra=Rendition(width=9, on_demand=True))
+        world.upload("b.jpg", b"two")
+        outcome = world.processor().process("b.jpg", Ask(renditions=frozenset({"extra"})))
+        assert (outcome.result, world.catalog.get("b.jpg")) == ("unchanged", None)
 
     def test_only_the_requested_rendition_is_made_and_a_full_run_makes_the_rest(self, world: World) -> None:
         world.upload("b.jpg", b"two")

@@ -50,7 +50,7 @@ def test_a_second_hint_about_an_unchanged_picture_does_nothing(world: World) -> 
     steps = Steps()
     outcome = world.processor(steps=steps).process(NAME)
     assert outcome.result == "unchanged"
-    assert steps.names == ["MemoryStore.head", "MemoryCatalog.get"]
+    assert steps.names == ["MemoryCatalog.get", "MemoryStore.head"]
     assert len(world.notifier.sent) == 1
 
 

@@ -189,6 +189,8 @@ def compare(
     if record is None:
         make = tuple(rendition for rendition in keys if _is_asked_for(rendition, ask))
         left = frozenset(keys.keys() - set(make))
+        if left and not make:
+            return Difference(name, "keep", "it needs none of the requested renditions", found=found)
         return Difference(
             name, "create", "it is new", make=make, keys=keys, found=found, left=left, is_partial=bool(left)
         )

@@ -27,7 +27,7 @@ from renditions.core.ports import Catalog, Condition, IfAbsent, IfMatch, Store, 
 from renditions.core.verify import find
 from renditions.errors import Conflict, ForeignOutput, KeyTaken
 from renditions.model.lease import Lease
-from renditions.model.record import Record
+from renditions.model.record import MIXED, Output, Record
 from renditions.model.retired import Retired
 from renditions.model.wishes import Wishes
 
@@ -147,8 +147,7 @@ class Leases:
             B                 put if e1 → e2         C  put if e2 → e1
         """
         while True:
-            if leased.lease and self.clock() + CLOCKS_DIFFER_AT_MOST > leased.lease.until:
-                self._confirm(leased)
+            self._confirm_if_late(leased)
             try:
                 return self.output.put(key, content, condition, content_type, self.writer)
             except Conflict:
@@ -157,6 +156,18 @@ class Leases:
                 if there and not may_replace and not self.is_own(key):
                     raise ForeignOutput(key) from None
                 condition = IfMatch(there.etag) if there else IfAbsent()
+
+    def rewrite_headers(self, leased: Record, made: Output) -> Output:
+        """Rewrite an output's headers, unless another worker took the lease over.
+
+        If another program replaced the output, leave it: the next verification finds it.
+        """
+        self._confirm_if_late(leased)
+        try:
+            stored = self.output.rewrite_headers(made.key, IfMatch(made.etag))
+        except Conflict:
+            return made
+        return replace(made, etag=stored.etag) if stored else made
 
     def delete(self, leased: Record, key: str) -> None:
         """Delete a former output, unless another worker took the lease over.
@@ -176,7 +187,7 @@ class Leases:
             return
 
     @contextmanager
-    def guard(self, leased: Record) -> Iterator[None]:
+    def guard(self, leased: Record, *, rewrites: bool = False) -> Iterator[None]:
         """Reopen the record if the lease was lost while we worked under it.
 
         A condition can't distinguish a key that never had an object from a key whose object was deleted:
@@ -185,23 +196,27 @@ class Leases:
             B               begin, put, finish; picture gone: delete all
 
         So a worker that finds its lease lost reopens the record. Then the record claims all keys that the
-        worker may have touched, and their outputs are made again.
+        worker may have touched, and their outputs are made again. An ETag says nothing about headers. So if
+        the worker ``rewrites`` headers, those of all outputs are written again.
         """
         try:
             yield
         except Conflict:
-            if leased.pending_keys:
-                self._reopen(leased)
+            if leased.pending_keys or rewrites:
+                self._reopen(leased, rewrites=rewrites)
             raise
 
-    def _reopen(self, leased: Record) -> None:
+    def _reopen(self, leased: Record, *, rewrites: bool) -> None:
         touched = set(leased.pending_keys)
         while True:
             now = self.clock()
             current = self.catalog.get(leased.name)
+            if current is None and not touched:
+                return  # the picture was removed, with all outputs
             current = current or Record(leased.name, "processing", now, place=leased.place)
             if current.place == leased.place:
                 reopened = self._claim_touched(current, touched)
+                reopened = replace(reopened, headers=MIXED) if rewrites else reopened
             else:  # the outputs are in another store by now: delete only the keys that we may have written
                 left = tuple(Retired(key, "", now, leased.place) for key in sorted(touched))
                 reopened = replace(current, goal="", retired=(*current.retired, *left), lease=None)
@@ -220,7 +235,19 @@ class Leases:
         retired = tuple(old for old in current.retired if old.place or old.key not in touched)
         stays = {output.key for output in kept} | {old.key for old in retired if not old.place}
         pending = tuple(sorted((current.claimed_keys() | touched) - stays))
-        return replace(current, goal="", outputs=kept, pending_keys=pending, retired=retired, lease=None)
+        return replace(
+            current,
+            goal="",
+            outputs=kept,
+            pending_keys=pending,
+            retired=retired,
+            lease=None,
+        )
+
+    def _confirm_if_late(self, leased: Record) -> None:
+        """Raise Conflict if the lease may have run out, and another worker took it over."""
+        if leased.lease and self.clock() + CLOCKS_DIFFER_AT_MOST > leased.lease.until:
+            self._confirm(leased)
 
     def _confirm(self, held: Record) -> None:
         """Raise Conflict if another worker took the lease over.

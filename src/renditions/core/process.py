@@ -36,7 +36,7 @@ from renditions.core.notify import Notifier, rejection_pause, resting_notices
 from renditions.core.outbox import Outbox
 from renditions.core.outcome import MAX_ATTEMPTS, Outcome, retry_pause
 from renditions.core.places import is_in_place, leave_place
-from renditions.core.ports import Catalog, IfMatch, Renderer, Store, StoredObject
+from renditions.core.ports import Catalog, Renderer, Store, StoredObject
 from renditions.core.retire import due_retired
 from renditions.core.twins import Twins, why_renamed, with_twin
 from renditions.core.update import Updater
@@ -45,7 +45,7 @@ from renditions.errors import Conflict, Failed, KeyTaken
 from renditions.model.notices import Notice, Removal, UnsentNotice
 from renditions.model.pipeline import Pipeline
 from renditions.model.reason import Reason
-from renditions.model.record import Decided, Output, OwedNotice, Record
+from renditions.model.record import Decided, OwedNotice, Record
 from renditions.model.retired import Retired
 
 LEASE_MARGIN = timedelta(minutes=5)
@@ -159,10 +159,12 @@ class Processor:
 
     def _look(self, name: str, held: Record | None, ask: Ask, reader: Reader) -> Difference:
         """Compare the picture as it is now with its record."""
-        is_sought = self.pipeline.source.matches(name) and not ask.ignores_source
-        found = find(self.source, name) if is_sought else None
         # While we hold the lease no other process writes the record: ours is the newest.
         record = replace(held, lease=None) if held else self.catalog.get(name)
+        # After the record, so that the outcome is true at this moment. In the other order, a worker that
+        # paused between both could report a state that was recorded after the picture had gone.
+        is_sought = self.pipeline.source.matches(name) and not ask.ignores_source
+        found = find(self.source, name) if is_sought else None
         if self.standing:
             self.standing.check(record)
         comparison = Comparison(
@@ -327,7 +329,7 @@ class Processor:
         leased = replace(current, lease=held.lease) if held and is_recorded else self._leases.take(current)
         trouble: Reason | None = None
         pending, retired = list(leased.pending_keys), list(leased.retired)
-        with self._leases.guard(leased):
+        with self._leases.guard(leased, rewrites=rewrites):
             try:
                 for key in undeleted:
                     self._leases.delete(leased, key)
@@ -339,7 +341,7 @@ class Processor:
                         self._leases.delete(leased, old.key)
                     retired.remove(old)
                 if rewrites:
-                    outputs = tuple(self._rewrite_headers(made) for made in leased.outputs)
+                    outputs = tuple(self._leases.rewrite_headers(leased, made) for made in leased.outputs)
                     leased = replace(leased, outputs=outputs, headers=self.pipeline.output.headers)
             except Failed as error:
                 trouble = Reason.of(error)
@@ -361,17 +363,6 @@ class Processor:
                 when = leased.timestamp
                 unsent = UnsentNotice(owed.event, owed.target, leased.name, when, self.clock())
                 self._outbox.send(unsent, Notice(owed.event, leased))
-
-    def _rewrite_headers(self, made: Output) -> Output:
-        """Rewrite an output's headers.
-
-        If another program replaced the output, leave it: the next verification finds it.
-        """
-        try:
-            stored = self.output.rewrite_headers(made.key, IfMatch(made.etag))
-        except Conflict:
-            return made
-        return replace(made, etag=stored.etag) if stored else made
 
 
 def _describe(record: Record, again_after: timedelta | None = None) -> Outcome:

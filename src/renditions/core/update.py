@@ -31,13 +31,10 @@ from renditions.model.keys import is_known
 from renditions.model.original import Original
 from renditions.model.pipeline import Pipeline
 from renditions.model.reason import Reason, common_code
-from renditions.model.record import Output, Record
+from renditions.model.record import MIXED, Output, Record
 from renditions.model.rendering import Rendered, Rendering
 
 log = logging.getLogger(__name__)
-
-MIXED = "(mixed)"
-"""The value of a record's ``headers`` if its outputs were written with different headers."""
 
 
 @dataclass(frozen=True, slots=True)

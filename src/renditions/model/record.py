@@ -46,6 +46,9 @@ ATTRIBUTES = frozenset(
 )  # fmt: skip
 """The attributes of a record's JSON form, except the name."""
 
+MIXED = "(mixed)"
+"""The value of a record's ``headers`` if its outputs were written with different headers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
