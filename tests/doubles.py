@@ -192,6 +192,9 @@ class MemoryCatalog:
         with self._lock:
             return self._records.get(name)
 
+    def get_all(self, names: Sequence[str], on_unreadable: OnUnreadable) -> Mapping[str, Record]:
+        return {name: record for name in names if (record := self.get(name))}
+
     def repair(self, name: str) -> Record | None:
         return None  # no record in memory is damaged
 
@@ -243,13 +246,14 @@ class MemoryCatalog:
     def drop_wishes(self, name: str) -> None:
         self._kept.pop(name, None)
 
-    def keep_notice(self, notice: UnsentNotice) -> None:
+    def keep_notice(self, *notices: UnsentNotice) -> None:
         with self._lock:
-            self._unsent[notice.id] = notice
+            self._unsent |= {notice.id: notice for notice in notices}
 
-    def drop_notice(self, notice: UnsentNotice) -> None:
+    def drop_notice(self, *notices: UnsentNotice) -> None:
         with self._lock:
-            self._unsent.pop(notice.id, None)
+            for notice in notices:
+                self._unsent.pop(notice.id, None)
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
         with self._lock:

@@ -365,6 +365,29 @@ def test_more_unsent_notices_than_a_page_has_are_listed_once(which: str, catalog
     assert sorted(each.name for each in catalog.unsent_notices()) == sorted(f"{n}.jpg" for n in range(count))
 
 
+def test_many_records_are_read_in_one_call(catalog: Catalog) -> None:
+    written = {
+        name: catalog.write(make_record(name)) for name in (f"{number:03}.jpg" for number in range(230))
+    }
+    unreadable: list[Unreadable] = []
+    assert catalog.get_all([*written, "none.jpg"], unreadable.append) == written
+    assert catalog.get_all([], unreadable.append) == {}
+    assert unreadable == []
+
+
+def test_many_unsent_notices_are_kept_and_dropped_in_one_call(catalog: Catalog) -> None:
+    notices = [make_notice(f"{number:03}.jpg") for number in range(230)]
+    catalog.keep_notice(*notices)
+    assert set(catalog.unsent_notices()) == set(notices)
+    later = [replace(notice, attempts=2, is_collected=True, reason="é") for notice in notices]
+    catalog.keep_notice(*later)
+    assert set(catalog.unsent_notices()) == set(later)
+    catalog.drop_notice(*later[:101])
+    assert set(catalog.unsent_notices()) == set(later[101:])
+    catalog.keep_notice()
+    catalog.drop_notice()
+
+
 def test_one_step_deletes_a_record_and_keeps_its_unsent_notices(catalog: Catalog) -> None:
     record = catalog.write(make_record(outputs=("k",)))
     notice = make_notice("a.jpg", "removed")

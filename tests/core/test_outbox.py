@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from doubles import MemoryNotifier
+from notices.http_receiver import receiving
+from notices.test_webhook import SECRET
 from renditions.core.ask import ALLOWED, Ask
 from renditions.core.leases import reopen
 from renditions.core.outbox import Outbox, send_again
 from renditions.core.reconcile import sync
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.messages.intake import needs_redelivery
-from renditions.model.notices import MOST_SENDINGS, Notice, Removal, UnsentNotice
+from renditions.model.notices import FIRST_PAUSE, MOST_SENDINGS, Notice, Removal, UnsentNotice
 from renditions.model.pipeline import Accept, Notify
 from renditions.model.recipe import Rendition
 from renditions.model.record import OwedNotice
+from renditions.notices import webhook
+from renditions.notices.webhook import WebhookNotifier
 from world import LOG, World, make_pipeline
 
 NAME = "photo.jpg"
@@ -65,13 +70,56 @@ def test_a_picture_is_finished_although_its_notice_was_refused(
     assert (kept.name, kept.event, kept.attempts, kept.reason) == (NAME, "done", 1, "no such topic")
 
 
-def test_refused_notices_are_tried_once_per_picture_and_do_not_fail_a_sync(world: World) -> None:
+def test_after_a_failure_a_run_keeps_the_other_notices_of_the_target_without_trying(world: World) -> None:
     deaf = Deaf()
+    processor = world.processor(notifiers={ALL.target: deaf})
     for number in range(5):
         world.upload(f"{number}.jpg", b"one")
-    summary = sync(world.run(world.processor(notifiers={ALL.target: deaf}).process))
+        assert processor.process(f"{number}.jpg").result == "done"
+    assert deaf.attempts == 1
+    assert sorted(each.attempts for each in unsent(world)) == [0, 0, 0, 0, 1]
+    assert {each.reason for each in unsent(world)} == {"no such topic"}
+    world.now += FIRST_PAUSE
+    world.upload("5.jpg", b"one")
+    world.upload("6.jpg", b"one")
+    processor.process("5.jpg")
+    processor.process("6.jpg")
+    assert deaf.attempts == 2, "one more attempt after each pause"
+    world.now += FIRST_PAUSE
+    replace(outbox(world), circuits=processor.circuits).send_due()
+    assert (len(events(world)), unsent(world)) == (7, [])
+
+
+def test_a_receiver_that_does_not_answer_costs_a_run_one_wait(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "TIMEOUT_SECONDS", 0.5)
+    with receiving() as receiver:
+        receiver.delay_seconds = 60
+        hook = Notify(on=("done",), to=f"webhook:{receiver.url}", secret="${HOOK}")  # noqa: S106
+        world.pipeline = make_pipeline(notify=(hook,))
+        notifiers = {hook.target: WebhookNotifier(hook, {"HOOK": SECRET})}
+        processor = world.processor(notifiers=notifiers)
+        began = time.monotonic()
+        for number in range(20):
+            world.upload(f"{number}.jpg", b"one")
+            assert processor.process(f"{number}.jpg").result == "done"
+        assert time.monotonic() - began < 5
+        assert len(receiver.got) == 1
+        receiver.delay_seconds = 0
+        receiver.closing.set()
+        world.now += 2 * FIRST_PAUSE
+        Outbox(world.catalog, notifiers, world.clock).send_due()
+        assert len(receiver.got) == 21
+    assert unsent(world) == []
+
+
+def test_refused_notices_do_not_fail_a_sync(world: World) -> None:
+    for number in range(5):
+        world.upload(f"{number}.jpg", b"one")
+    summary = sync(world.run(world.processor(notifiers={ALL.target: Deaf()}).process))
     assert (summary.results["done"], summary.waiting, summary.all_done) == (5, 0, True)
-    assert deaf.attempts == 5
+    assert len(unsent(world)) == 5
 
 
 def test_a_refused_notice_is_retried_after_growing_pauses_and_finally_only_listed(world: World) -> None:
@@ -104,6 +152,7 @@ def test_a_failing_target_gets_only_one_attempt_after_each_pause(world: World) -
     deaf = Deaf()
     for number in range(5):
         world.processor(notifiers={ALL.target: deaf}).process(f"{number}.jpg")
+    assert deaf.attempts == 5, "each processor is another process here"
     world.now += timedelta(hours=1)
     outbox(world, deaf).send_due()
     assert deaf.attempts == 6

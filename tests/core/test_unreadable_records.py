@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ import pytest
 from doubles import MemoryCatalog
 from renditions.core.ask import ALLOWED
 from renditions.core.outbox import Outbox
+from renditions.core.ports import OnUnreadable, Unreadable
 from renditions.core.selection import Selection
 from renditions.errors import RecordUnreadable
 from renditions.model.notices import UnsentNotice
@@ -29,6 +31,11 @@ class Damaged(MemoryCatalog):
         if name in self.damaged:
             raise RecordUnreadable("memory", name)
         return super().get(name)
+
+    def get_all(self, names: Sequence[str], on_unreadable: OnUnreadable) -> Mapping[str, Record]:
+        for name in self.damaged.intersection(names):
+            on_unreadable(Unreadable(name, "it is damaged"))
+        return super().get_all([name for name in names if name not in self.damaged], on_unreadable)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from faults.mutations import MUTATIONS, apply
 
 PROCESSES = 2
-MOST_HISTORIES_OF_A_MUTATION = 5_000
+MOST_HISTORIES_OF_A_MUTATION = 20_000
 
 
 @dataclass(frozen=True, slots=True)

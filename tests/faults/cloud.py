@@ -202,6 +202,10 @@ class CloudCatalog:
         record: Record | None = self._call(lambda: self.kept.get(name))
         return record
 
+    def get_all(self, names: Sequence[str], on_unreadable: OnUnreadable) -> Mapping[str, Record]:
+        """Read each record at another moment."""
+        return {name: record for name in names if (record := self.get(name))}
+
     def write(self, record: Record) -> Record:
         answer: list[Record] = []
 
@@ -277,11 +281,11 @@ class CloudCatalog:
     def drop_wishes(self, name: str) -> None:
         self._call(lambda: self.kept.drop_wishes(name))
 
-    def keep_notice(self, notice: UnsentNotice) -> None:
-        self._call(lambda: self.kept.keep_notice(notice))
+    def keep_notice(self, *notices: UnsentNotice) -> None:
+        self._call(lambda: self.kept.keep_notice(*notices))
 
-    def drop_notice(self, notice: UnsentNotice) -> None:
-        self._call(lambda: self.kept.drop_notice(notice))
+    def drop_notice(self, *notices: UnsentNotice) -> None:
+        self._call(lambda: self.kept.drop_notice(*notices))
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
         notices: list[UnsentNotice] = self._call(lambda: list(self.kept.unsent_notices(name)))
@@ -333,8 +337,16 @@ class CloudNotifier:
 
     scheduler: Scheduler
     observer: Observer
+    wait_seconds: Callable[[], float]
+    """How long the topic takes for the next notice."""
+    is_away: Callable[[], bool]
+    """Whether the topic doesn't answer now."""
 
     def send(self, notice: Notice) -> None:
+        if seconds := self.wait_seconds():
+            self.scheduler.sleep(seconds)
+        if self.is_away():
+            raise NotifyFailed("it doesn't answer")
         self.scheduler.call(lambda: self.observer.see_notice(notice), NotifyFailed, NotifyRefused)
 
 

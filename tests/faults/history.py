@@ -23,6 +23,7 @@ from faults.runs import (
     known_places,
     process_quietly,
     replaced_threads,
+    send_due,
     sync,
     sync_some_time,
     work,
@@ -121,6 +122,7 @@ class History(Site):
             self.observer.sent,
             self.place.foreign,
             self.outsiders.was_restored,
+            self.observer.in_digests,
         )
 
     def calm_down(self) -> None:
@@ -154,12 +156,20 @@ class History(Site):
         send_again(self.catalog, self.catalog.unsent_notices(), EPOCH)
         if not promise.is_lost(self.pipeline, self.source, self.place):
             self._run(partial(sync, self, ask))
+            self._send_digest()
             return
         before = self.place.contents()
         stopped = self._run(partial(self._is_stopped, ATTENDED))
         is_unchanged = not self.catalog.records and self.place.contents() == before
         promise.must(bool(stopped) and is_unchanged, "a sync with a lost catalog went on")
         self._run(partial(sync, self, ask, is_attended=ask.adopts, checks_loss=False))
+        self._send_digest()
+
+    def _send_digest(self) -> None:
+        """Send the notices that wait for a digest, as ``notices --resend`` does."""
+        if self.has_digests:
+            send_again(self.catalog, self.catalog.unsent_notices(), EPOCH)
+            self._run(lambda: send_due(self.make_processor()))
 
     def _change_former_output(self) -> None:
         """Have another program change something in a former output store."""

@@ -65,6 +65,42 @@ MUTATIONS = (
         "            self._send_notices(told, resting)\n",
     ),
     Mutation(
+        "a digest is dropped before it is sent",
+        "outbox",
+        '        failure = self._deliver(target, Notice("digest", Digest.of(reported.values())))\n',
+        "        self._drop(current)\n"
+        '        failure = self._deliver(target, Notice("digest", Digest.of(reported.values())))\n',
+    ),
+    Mutation(
+        "a notice for a digest is not kept",
+        "outbox",
+        "            self.catalog.keep_notice(unsent.collected(self.clock() + timedelta(seconds=seconds)))\n",
+        "",
+    ),
+    Mutation(
+        "a digest drops the notices that came meanwhile",
+        "outbox",
+        "        self._drop(current)\n        sent_at",
+        "        kept = self.catalog.unsent_notices()\n"
+        "        self._drop([each for each in kept if each.target == target])\n"
+        "        sent_at",
+    ),
+    Mutation(
+        "a digest has a picture's first notice, not its record",
+        "outbox",
+        "            if notice:\n                reported[unsent.name] = notice.to_reported()\n",
+        "            first = Reported(unsent.event, unsent.name, unsent.timestamp, '', '')\n"
+        "            reported.setdefault(unsent.name, first)\n"
+        "        current += outdated\n"
+        "        outdated = []\n",
+    ),
+    Mutation(
+        "notices of a paused target are not kept",
+        "outbox",
+        "            self.catalog.keep_notice(replace(unsent, again_at=pause.until, reason=pause.reason))\n",
+        "",
+    ),
+    Mutation(
         "the picture is not checked a second time",
         "process",
         "            # Check again: the picture may have changed while we worked.\n",

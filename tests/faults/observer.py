@@ -14,6 +14,7 @@ from faults.scheduler import Process, Task
 from hashing import expected_output, output_of
 from renditions.core.ask import Ask
 from renditions.core.outcome import Outcome
+from renditions.model.digest import Digest, Reported
 from renditions.model.lease import LONGEST_LEASE
 from renditions.model.notices import Notice
 from renditions.model.pipeline import Pipeline
@@ -61,6 +62,10 @@ class Observer:
     """When each decided state first appeared in the catalog."""
     _reportable: set[Record] = field(default_factory=set)
     """The decided states that a notice may report. A retry that a person requests doesn't change them."""
+    _decided: dict[tuple[str, str, datetime], set[Record]] = field(default_factory=dict)
+    """The decided records by name, status and timestamp, which is what a digest says about a picture."""
+    in_digests: set[Record] = field(default_factory=set)
+    """The records that digests reported."""
     _stated_at: dict[Record, int] = field(default_factory=dict)
     """The same, whatever ETag the source gave to a content."""
     _contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
@@ -185,6 +190,9 @@ class Observer:
         self._last_written[task] = self._written[written.name] = written
         self._decided_at.setdefault(truth(written), self._step)
         self._reportable.add(_of_any_attempt(written))
+        if written.is_decided:
+            decided = self._decided.setdefault((written.name, written.status, written.timestamp), set())
+            decided.add(written)
         self._stated_at.setdefault(_of_content(written), self._step)
         for made in written.outputs:
             self._check_output(written, written.place, made.key)
@@ -273,12 +281,25 @@ class Observer:
 
     def see_notice(self, notice: Notice) -> None:
         """Check that what a notice reports, a state or a removal, happened."""
+        if isinstance(notice.subject, Digest):
+            for each in notice.subject.pictures:
+                decided = self._find_decided(each)
+                is_true = each.name in self.removed if each.event == "removed" else bool(decided)
+                must(is_true, "in a digest before it was recorded", each)
+                self.in_digests |= decided
+            self.sent.append(notice)
+            return
         if isinstance(notice.subject, Record):
             is_true = _of_any_attempt(notice.subject) in self._reportable
         else:
             is_true = notice.name in self.removed
         must(is_true, "sent before it was recorded", notice)
         self.sent.append(notice)
+
+    def _find_decided(self, told: Reported) -> set[Record]:
+        """Return the records that a picture in a digest can stand for."""
+        decided = self._decided.get((told.name, told.event, told.timestamp), set())
+        return {record for record in decided if (record.reason or "").startswith(told.reason)}
 
     def see_outcome(self, outcome: Outcome) -> None:
         """Check that an outcome was true at some moment after it was recorded.

@@ -21,6 +21,7 @@ from faults.places import OutputStore
 from hashing import expected_output, find_stand_ins, is_too_wide
 from renditions.core.ports import Catalog, Store, StoredObject
 from renditions.core.strays import Stray
+from renditions.model.digest import Digest
 from renditions.model.families import among
 from renditions.model.folding import EXACT
 from renditions.model.notices import Notice
@@ -78,6 +79,8 @@ class Final:
     """What is in the output store and isn't Renditions' own, by folded key."""
     was_restored: bool = False
     """Whether the catalog was restored: it may be wrong about the headers of outputs."""
+    in_digests: Iterable[Record] = ()
+    """The records that digests reported."""
 
 
 def check(final: Final, *, may_stray: bool = False) -> list[Record]:
@@ -96,6 +99,7 @@ def check(final: Final, *, may_stray: bool = False) -> list[Record]:
     there = {record.name for record in catalog.list()} - {record.name for record in kept}
     _same(there, set(names), "records")
     told = {reported(notice.subject) for notice in final.sent if isinstance(notice.subject, Record)}
+    told |= {reported(record) for record in final.in_digests}
     must(not list(catalog.unsent_notices()), "notices are left unsent")
     for found in pictures:
         record, got = catalog.get(found.key), final.source.get(found.key)
@@ -243,7 +247,9 @@ def check_removals(final: Final, removed: Iterable[str]) -> None:
 
     Pictures that came back need none.
     """
-    told = {notice.name for notice in final.sent if notice.event == "removed"}
+    digests = (notice.subject for notice in final.sent if isinstance(notice.subject, Digest))
+    told = {each.name for digest in digests for each in digest.pictures if each.event == "removed"}
+    told |= {notice.name for notice in final.sent if notice.event == "removed"}
     if any("removed" in notify.on for notify in final.pipeline.notify):
         for name in removed:
             is_back = final.catalog.get(name) is not None

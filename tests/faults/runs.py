@@ -67,6 +67,9 @@ def work(site: Site) -> None:
         except RenditionsError:
             idle += 1
         if not messages:
+            if site.has_digests and site.digest_random.random() < 0.7:
+                with suppress(RenditionsError):
+                    send_due(processor)
             site.scheduler.sleep(site.random.choice((0.1, 20.0, 500.0)))
 
 
@@ -144,7 +147,19 @@ def sync(site: Site, ask: Ask, *, is_attended: bool = True, checks_loss: bool = 
             folding=processor.output.folding,
         )
     )
-    Outbox(processor.catalog, processor.notifiers, processor.clock).send_due()
+    send_due(processor, is_end=is_attended)
+
+
+def send_due(processor: Processor, *, is_end: bool = False) -> None:
+    """Send the notices and digests that are due."""
+    outbox = Outbox(
+        processor.catalog,
+        processor.notifiers,
+        processor.clock,
+        processor.pipeline.notify,
+        processor.circuits,
+    )
+    outbox.send_due(is_end=is_end)
 
 
 class Pauses:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -14,13 +15,17 @@ from faults.outsiders import Outsiders
 from faults.places import US, OutputStore
 from faults.scheduler import Process, Scheduler, Task
 from faults.weather import (
+    AWAY,
+    DIGESTS,
     EPOCH,
     FOREIGN,
     LIMITS,
     NOTIFY,
+    PERIODS,
     PIPELINES,
     PLACES,
     RESPELLING,
+    SLOW,
     WRONG_SECONDS,
     Changes,
     Weather,
@@ -28,11 +33,12 @@ from faults.weather import (
 )
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import FOLLOWS, Claimant, Standing, Start, bind
+from renditions.core.circuits import Circuits
 from renditions.core.neighbours import Neighbours
 from renditions.core.outcome import Outcome
 from renditions.core.ports import IfAbsent
 from renditions.core.process import Processor
-from renditions.model.pipeline import Pipeline
+from renditions.model.pipeline import Notify, Pipeline
 
 
 class Site:
@@ -44,10 +50,21 @@ class Site:
         self.random = Random(number)  # noqa: S311 - repeatable, not secret
         self.weather = weather = Weather.draw(self.random)
         self.names = weather.names(self.random)
-        self.notify = self.random.choice(NOTIFY)
+        self.notify: tuple[Notify, ...] = self.random.choice(NOTIFY)
+        # Digests have draws of their own, so that they don't change the histories without them.
+        self.digest_random = Random(~number)  # noqa: S311 - repeatable, not secret
+        self.slow_seconds = self.away_seconds = 0.0
+        if self.digest_random.random() < DIGESTS:
+            self.slow_seconds = self.digest_random.choice(SLOW)
+            self.away_seconds = self.digest_random.choice(AWAY)
+            self.notify = tuple(
+                replace(each, digest=self.digest_random.choice((None, None, *PERIODS)))
+                for each in self.notify
+            )
         self.is_calm = is_calm
         self.scheduler = Scheduler(self._latency_seconds)
         self.dead: set[str] = set()
+        self.circuits: dict[str, Circuits] = {}
         self.source = MemoryStore(counts_versions=weather.counts_versions)
         self.catalog = MemoryCatalog(weather.folding)
         self.places = {name: OutputStore(name, MemoryStore(weather.folding), self.catalog) for name in PLACES}
@@ -149,7 +166,8 @@ class Site:
             catalog=self.cloud_catalog,
             render=CloudRenderer(self.scheduler),
             notifiers={
-                notify.target: CloudNotifier(self.scheduler, self.observer) for notify in pipeline.notify
+                notify.target: CloudNotifier(self.scheduler, self.observer, self._slow_seconds, self._is_away)
+                for notify in pipeline.notify
             },
             owner=process.owner,
             clock=lambda: self.time_of(process),
@@ -157,6 +175,7 @@ class Site:
             standing=standing,
             open_place=self.open_place,
             read_neighbours=lambda: Neighbours.read(output, standing.catalog_id, US),
+            circuits=self.circuits.setdefault(process.owner, Circuits()),
         )
 
     def stand(self) -> Standing:
@@ -185,6 +204,18 @@ class Site:
 
     def _latency_seconds(self) -> float:
         return 0.0 if self.is_calm else self.random.expovariate(20)
+
+    def _slow_seconds(self) -> float:
+        """Return how long a target of notices takes to answer."""
+        return 0.0 if self.is_calm else self.digest_random.choice((0.0, self.slow_seconds))
+
+    def _is_away(self) -> bool:
+        return not self.is_calm and self.scheduler.now < self.away_seconds
+
+    @property
+    def has_digests(self) -> bool:
+        """Whether a target gets digests."""
+        return any(each.digest for each in self.notify)
 
     def _lag_seconds(self) -> float:
         return 0.0 if self.is_calm else self.random.uniform(0, self.weather.lag_seconds)

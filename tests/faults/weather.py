@@ -82,6 +82,15 @@ NOTIFY = (
 )
 """A whole history uses one of these, because a changed target doesn't cause a second notice."""
 
+DIGESTS = 0.6
+"""How likely the targets of a history get digests."""
+PERIODS = (1.0, 30.0, 600.0)
+"""How long a target collects notices, in seconds."""
+AWAY = (0.0, 0.0, 0.0, 3000.0)
+"""How long the targets don't answer from the beginning, in seconds."""
+SLOW = (0.0, 10.0, 600.0)
+"""How long a target may take to answer, in seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:

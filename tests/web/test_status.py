@@ -80,7 +80,7 @@ def test_the_api_returns_what_the_command_line_prints(world: World) -> None:
         ("waiting", "full.jpg", "no space left on the device"), ("rejected", "bad.jpg", "it is bad"),
     ]  # fmt: skip
     assert told["unsent_notices"] == [
-        {"target": "log:", "reason": "it is down", "given_up": False, "count": 1}
+        {"target": "log:", "reason": "it is down", "given_up": False, "collected": False, "count": 1}
     ]
     assert told["polling"] == "it is polled"
 

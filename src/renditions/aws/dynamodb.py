@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,13 @@ from botocore.exceptions import ClientError
 
 from renditions.aws.clients import Clients, error_code
 from renditions.aws.conditions import (
-    PASSING_REASONS,
     changed,
     check_name,
     may_claim,
     only_at,
     only_with,
-    refuse,
 )
+from renditions.aws.notice_items import NoticeItems
 from renditions.aws.reading import ATTEMPTS, READ_AT_ONCE, TableReader, pause
 from renditions.aws.table import (
     BINDING,
@@ -36,22 +36,18 @@ from renditions.aws.table import (
     BY_STATUS,
     KIND,
     MAX_CLAIMS,
-    NOTICE,
-    NOTICE_KIND,
     WISHES,
     binding_to_item,
     claim_key,
     item_to_binding,
     item_to_kept,
-    item_to_notice,
     kept_to_item,
-    notice_key,
-    notice_to_item,
     read_attributes,
     record_to_item,
     row_to_totals,
     wishes_key,
 )
+from renditions.aws.transactions import transact
 from renditions.core.ports import OnUnreadable, Place, SameContent
 from renditions.errors import CatalogFailed, CatalogRefused, UsageError
 from renditions.model.binding import Binding
@@ -85,12 +81,20 @@ class DynamoCatalog:
         self._table = table
         self._key_name = key_name
         self._reader = TableReader(client, table, key_name)
+        self._notices = NoticeItems(client, table, self._reader)
+        self._transact = partial(transact, client, self._reader)
 
     def get(self, name: str) -> Record | None:
         """See :meth:`Catalog.get <renditions.core.ports.Catalog.get>`."""
         check_name(name)
         item = self._reader.find(name)
         return self._reader.parse(item) if item else None
+
+    def get_all(self, names: Sequence[str], on_unreadable: OnUnreadable) -> Mapping[str, Record]:
+        """See :meth:`Catalog.get_all <renditions.core.ports.Catalog.get_all>`."""
+        parts = (names[start : start + READ_AT_ONCE] for start in range(0, len(names), READ_AT_ONCE))
+        found = (self._reader.read_all(some, on_unreadable) for some in parts)
+        return {name: record for part in found for name, record in part.items()}
 
     def repair(self, name: str) -> Record | None:
         """See :meth:`Catalog.repair <renditions.core.ports.Catalog.repair>`.
@@ -133,7 +137,7 @@ class DynamoCatalog:
         put = self._put(written, revision)
         if added or freed:
             claims = [self._claim(key, record.name) for key in added]
-            self._transact(record, [{"Put": put}, *claims, *map(self._unclaim, freed)], added)
+            self._transact(record.name, [{"Put": put}, *claims, *map(self._unclaim, freed)], added)
         else:
             self._put_alone(record.name, put)
         return written
@@ -145,8 +149,8 @@ class DynamoCatalog:
             raise changed(record.name)
         revision, freed = self._shed(stored, sorted(stored.claimed_keys()), MAX_CLAIMS - len(notices))
         delete = {"TableName": self._table, "Key": self._reader.key(record.name)} | only_at(revision)
-        kept = [{"Put": self._put_notice(notice)} for notice in notices]
-        self._transact(record, [{"Delete": delete}, *kept, *map(self._unclaim, freed)])
+        kept = [{"Put": self._notices.put(notice)} for notice in notices]
+        self._transact(record.name, [{"Delete": delete}, *kept, *map(self._unclaim, freed)])
 
     def rename(self, record: Record, name: str) -> Record | None:
         """See :meth:`Catalog.rename <renditions.core.ports.Catalog.rename>`.
@@ -161,7 +165,7 @@ class DynamoCatalog:
         written = replace(record, name=name, revision=0).raised()
         delete = {"TableName": self._table, "Key": self._reader.key(record.name)} | only_at(record.revision)
         moved = [{"Put": self._put(written, 0)}, *(self._claim(key, name, record.name) for key in claims)]
-        self._transact(record, [{"Delete": delete}, *moved])
+        self._transact(record.name, [{"Delete": delete}, *moved])
         return written
 
     def find_content(self, sha256: str) -> SameContent:
@@ -187,22 +191,17 @@ class DynamoCatalog:
         with self._reader.reported():
             self._client.delete_item(TableName=self._table, Key=self._reader.key(wishes_key(name)))
 
-    def keep_notice(self, notice: UnsentNotice) -> None:
+    def keep_notice(self, *notices: UnsentNotice) -> None:
         """See :meth:`Catalog.keep_notice <renditions.core.ports.Catalog.keep_notice>`."""
-        with self._reader.reported():
-            self._client.put_item(**self._put_notice(notice))
+        self._notices.keep(notices)
 
-    def drop_notice(self, notice: UnsentNotice) -> None:
+    def drop_notice(self, *notices: UnsentNotice) -> None:
         """See :meth:`Catalog.drop_notice <renditions.core.ports.Catalog.drop_notice>`."""
-        with self._reader.reported():
-            self._client.delete_item(TableName=self._table, Key=self._reader.key(notice_key(*notice.id)))
+        self._notices.drop(notices)
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
         """See :meth:`~renditions.core.ports.Catalog.unsent_notices`."""
-        start = NOTICE if name is None else notice_key(name)
-        rows = self._reader.query_index(BY_NAME, "kind", NOTICE_KIND, (">=", self._key_name, start))
-        keys = takewhile(lambda key: key.startswith(start), (row[self._key_name]["S"] for row in rows))
-        yield from map(item_to_notice, filter(None, map(self._reader.find, keys)))
+        return self._notices.list(name)
 
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
@@ -314,32 +313,6 @@ class DynamoCatalog:
             "attempts. Try again later."
         )
 
-    def _transact(
-        self, record: Record, operations: Sequence[dict[str, Any]], added: Sequence[str] = ()
-    ) -> None:
-        """Send one transaction.
-
-        The first operation is on the record; the operations for the added claims follow.
-        """
-        with self._reader.reported():
-            for attempt in range(ATTEMPTS):
-                try:
-                    self._client.transact_write_items(TransactItems=operations)
-                except ClientError as error:
-                    reasons = error.response.get("CancellationReasons", ())
-                    codes = [reason.get("Code", "None") for reason in reasons]
-                    if "ConditionalCheckFailed" in codes:
-                        refuse(record.name, codes, reasons, added)
-                    if not codes or not PASSING_REASONS.issuperset(codes):
-                        raise
-                    pause(attempt)
-                else:
-                    return
-        raise CatalogFailed(
-            f"{self._reader}: can't write {record.name!r} in {ATTEMPTS} attempts ({', '.join(codes)}). "
-            "Try again later."
-        )
-
     def _shed(self, stored: Record, freed: Sequence[str], room: int) -> tuple[int, Sequence[str]]:
         """Free keys in separate transactions until the rest fits into one transaction.
 
@@ -357,7 +330,7 @@ class DynamoCatalog:
                 pending_keys=tuple(key for key in stored.pending_keys if key not in now),
             )
             put = self._put(stored.raised(), stored.revision)
-            self._transact(stored, [{"Put": put}, *map(self._unclaim, sorted(now))])
+            self._transact(stored.name, [{"Put": put}, *map(self._unclaim, sorted(now))])
             stored = stored.raised()
         return stored.revision, freed
 
@@ -365,11 +338,6 @@ class DynamoCatalog:
         """Return arguments that write the record if the stored one has this revision."""
         item = record_to_item(record, self._key_name)
         return {"TableName": self._table, "Item": item} | only_at(revision)
-
-    def _put_notice(self, notice: UnsentNotice) -> dict[str, Any]:
-        """Return the arguments that write an unsent notice."""
-        item = notice_to_item(notice) | self._reader.key(notice_key(*notice.id))
-        return {"TableName": self._table, "Item": item}
 
     def _claim(self, key: str, name: str, former: str | None = None) -> dict[str, Any]:
         """Return the operation that claims a key that is free or that ``former`` claims."""

@@ -45,7 +45,7 @@ class TableReader:
     def __init__(self, client: Any, table: str, key_name: str) -> None:
         self._client = client
         self._table = table
-        self._key_name = key_name
+        self.key_name = key_name
 
     def find(self, key: str) -> Item | None:
         """Return the item of this key, with a consistent read."""
@@ -65,7 +65,7 @@ class TableReader:
         rows = self.query_index(BY_STATUS, "status", status, condition, whole_pages=whole_pages)
         for timestamp, some in groupby(rows, lambda row: row["timestamp"]["S"]):
             # The index doesn't order the rows of the same moment.
-            names = sorted((row[self._key_name]["S"] for row in some), reverse=True)
+            names = sorted((row[self.key_name]["S"] for row in some), reverse=True)
             yield from (
                 (timestamp, name, status) for name in names if before is None or (timestamp, name) < before
             )
@@ -114,7 +114,7 @@ class TableReader:
         """
         rows = self.query_index(BY_CONTENT, "sha256", sha256)
         try:
-            return tuple(row[self._key_name]["S"] for row in islice(rows, MOST_TWINS))
+            return tuple(row[self.key_name]["S"] for row in islice(rows, MOST_TWINS))
         except CatalogRefused as error:
             cause = error.__cause__
             if not (isinstance(cause, ClientError) and error_code(cause) in _NO_INDEX):
@@ -128,26 +128,31 @@ class TableReader:
 
     def read_all(self, names: Sequence[str], on_unreadable: OnUnreadable | None = None) -> dict[str, Record]:
         """Return the records of these names, without missing and unreadable records."""
-        keys = [self.key(name) for name in names]
         found: dict[str, Record] = {}
+        for item in self.find_all(names):
+            try:
+                record = self.parse(item)
+            except RecordUnreadable as error:
+                if on_unreadable is None:
+                    raise
+                on_unreadable(Unreadable(item[self.key_name]["S"], str(error)))
+            else:
+                found[record.name] = record
+        return found
+
+    def find_all(self, keys_of_items: Sequence[str]) -> Iterator[Item]:
+        """Yield the items of up to ``READ_AT_ONCE`` keys that exist, in any order."""
+        keys = [self.key(each) for each in keys_of_items]
         for attempt in range(ATTEMPTS):
             with self.reported():
                 answer = self._client.batch_get_item(
                     RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
                 )
-            for item in answer["Responses"].get(self._table, ()):
-                try:
-                    record = self.parse(item)
-                except RecordUnreadable as error:
-                    if on_unreadable is None:
-                        raise
-                    on_unreadable(Unreadable(item[self._key_name]["S"], str(error)))
-                else:
-                    found[record.name] = record
+            yield from answer["Responses"].get(self._table, ())
             # DynamoDB leaves keys out if the answer exceeds 16 MB or the table's capacity.
             keys = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
             if not keys:
-                return found
+                return
             pause(attempt)
         raise CatalogFailed(
             f"{self}: can't read {len(keys)} records in {ATTEMPTS} attempts: "
@@ -156,14 +161,14 @@ class TableReader:
 
     def key(self, value: str) -> Item:
         """Return the key attribute with this value."""
-        return {self._key_name: {"S": value}}
+        return {self.key_name: {"S": value}}
 
     def parse(self, item: Item) -> Record:
         """Return the record of an item; raise RecordUnreadable if it is damaged."""
         try:
-            return item_to_record(item, self._key_name)
+            return item_to_record(item, self.key_name)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise RecordUnreadable(str(self), item[self._key_name]["S"]) from error
+            raise RecordUnreadable(str(self), item[self.key_name]["S"]) from error
 
     def is_readable(self, item: Item) -> bool:
         """Return whether an item is a record that this version can read."""

@@ -200,7 +200,8 @@ class Troubles:
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
-        self._logged = {event for notify in pipeline.notify if notify.to == "log:" for event in notify.on}
+        logs = [notify for notify in pipeline.notify if notify.to == "log:" and notify.digest is None]
+        self._logged = {event for notify in logs for event in notify.on}
         self._printed: set[str] = set()
         self._has_more = False
 

@@ -15,7 +15,7 @@ from renditions.cli.markup import escape
 from renditions.cli.opening import opened
 from renditions.cli.running import TROUBLE
 from renditions.cli.unsent import describe
-from renditions.core.outbox import Outbox, send_again
+from renditions.core.outbox import send_again
 from renditions.model.notices import MOST_SENDINGS, UnsentNotice
 from renditions.runtime.parts import Parts, now
 
@@ -64,7 +64,7 @@ def _select(parts: Parts, *, only_failed: bool) -> Iterator[UnsentNotice]:
 def _resend(parts: Parts, chosen: list[UnsentNotice]) -> list[UnsentNotice]:
     """Send these notices again; return those that still couldn't be sent."""
     send_again(parts.catalog, chosen, now())
-    Outbox(parts.catalog, parts.notifiers, now).send_due()
+    parts.outbox.send_due()
     wanted = {(each.name, each.event, each.target) for each in chosen}
     unsent = parts.catalog.unsent_notices()
     left = [each for each in unsent if (each.name, each.event, each.target) in wanted]

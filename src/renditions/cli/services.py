@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +42,9 @@ from renditions.runtime.machine import count_threads, open_workers
 from renditions.runtime.parts import now, open_queue
 from renditions.runtime.reload import PipelineFile, Session, run_reloading
 from renditions.web.signing import SigningKeys
+
+NOTICE_SECONDS = 30.0
+"""How long a worker sends due notices before it takes further messages."""
 
 QueueOption = Annotated[
     str | None,
@@ -195,4 +199,13 @@ def worker(
         guard = parts.make_guard(standing, is_attended=False)
         tick = Tick(parts.plan_tick, guard, place, taken.send, parts.end_run, now)
         with open_workers(parts, workers, standing) as process:
-            Worker(taken, place, process, tick, count_threads(workers), tell).run(stop)
+            worker = Worker(
+                taken,
+                place,
+                process,
+                tick,
+                count_threads(workers),
+                tell,
+                send_due=partial(parts.outbox.send_due, NOTICE_SECONDS),
+            )
+            worker.run(stop)

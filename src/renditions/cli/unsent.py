@@ -26,6 +26,8 @@ def describe(pipeline: Pipeline, unsent: UnsentNotice) -> str:
     then = f"tried again after {format_time(unsent.again_at)}" if unsent.again_at else "given up"
     times = f"{unsent.attempts} attempt{'' if unsent.attempts == 1 else 's'}"
     target = pipeline.spell_target(unsent.target)
+    if unsent.is_collected and unsent.again_at and not unsent.attempts:
+        return f"{what} to {target}: waits for a digest, at the latest until {format_time(unsent.again_at)}"
     return f"{what} to {target}: {unsent.reason_at(target) or 'not tried yet'} ({times}, {then})"
 
 
@@ -49,5 +51,8 @@ def print_groups(groups: Iterable[UnsentGroup], most: int) -> None:
             then = "Given up. To try again: renditions notices --failed --resend"
         number = f"{group.count:,}{'+' if group.count == most else ''}"
         number = f"{number} notice{'' if group.count == 1 else 's'}"
+        if group.collected and not group.reason:
+            messages.print(f"[dim]waiting for a digest:[/] {number} to {escape(group.target)}")
+            continue
         why = escape(group.reason or "not tried yet").rstrip(".")
         messages.print(f"[yellow]not sent:[/] {number} to {escape(group.target)}: {why}. {then}")

@@ -261,6 +261,10 @@ class Catalog(Protocol):
         """
         ...
 
+    def get_all(self, names: Sequence[str], on_unreadable: OnUnreadable) -> Mapping[str, Record]:
+        """Return the records of these names by name; call ``on_unreadable`` as ``list``."""
+        ...
+
     def repair(self, name: str) -> Record | None:
         """Replace an unreadable record by its salvaged parts; return the new record.
 
@@ -345,22 +349,18 @@ class Catalog(Protocol):
         """Forget the kept wishes for a name. It is no error if there are none."""
         ...
 
-    def keep_notice(self, notice: UnsentNotice) -> None:
-        """Keep a notice until ``drop_notice``.
-
-        It replaces a kept notice with the same ``id``.
-        """
+    def keep_notice(self, *notices: UnsentNotice) -> None:
+        """Keep notices until ``drop_notice``. Each replaces the one with its ``id``."""
         ...
 
-    def drop_notice(self, notice: UnsentNotice) -> None:
-        """Forget the kept notice with this ``id``. It is no error if there is none."""
+    def drop_notice(self, *notices: UnsentNotice) -> None:
+        """Forget the kept notices with these ``id``s. It is no error if there are none."""
         ...
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
         """Yield the kept notices about the picture of this name; None: all notices.
 
-        They come in no particular order, in memory that doesn't grow with their number. The list may lag
-        behind writes.
+        They come in no particular order, in bounded memory, and may lag behind writes.
         """
         ...
 

@@ -20,13 +20,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from renditions.core.adopt import Adopter
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Standing
+from renditions.core.circuits import Circuits
 from renditions.core.comparison import Comparison
 from renditions.core.content import Reader
 from renditions.core.difference import RECHECK, Difference
@@ -95,6 +96,8 @@ class Processor:
     """Opens an output store that the catalog used before, as the pipeline file spelled it."""
     read_neighbours: Callable[[], Neighbours] | None = None
     """Reads which catalogs use the output store; None if no output can be adopted."""
+    circuits: Circuits = field(default_factory=Circuits)
+    """The targets of notices that failed a moment ago."""
 
     @property
     def _leases(self) -> Leases:
@@ -106,7 +109,7 @@ class Processor:
 
     @property
     def _outbox(self) -> Outbox:
-        return Outbox(self.catalog, self.notifiers, self.clock)
+        return Outbox(self.catalog, self.notifiers, self.clock, self.pipeline.notify, self.circuits)
 
     @property
     def _twins(self) -> Twins:

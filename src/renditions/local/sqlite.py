@@ -72,6 +72,18 @@ class SqliteCatalog:
         rows = self._read("SELECT item FROM records WHERE name = ?", [name])
         return self._parse(name, rows[0][0]) if rows else None
 
+    def get_all(self, names: Sequence[str], on_unreadable: OnUnreadable) -> Mapping[str, Record]:
+        """See :meth:`Catalog.get_all <renditions.core.ports.Catalog.get_all>`."""
+        found: dict[str, Record] = {}
+        for name in names:
+            try:
+                record = self.get(name)
+            except RecordUnreadable as error:
+                on_unreadable(Unreadable(name, str(error)))
+            else:
+                found |= {name: record} if record else {}
+        return found
+
     def repair(self, name: str) -> Record | None:
         """See :meth:`Catalog.repair <renditions.core.ports.Catalog.repair>`."""
         self._fold()
@@ -130,15 +142,17 @@ class SqliteCatalog:
         with self._connections.writing() as db:
             db.execute("DELETE FROM kept_wishes WHERE name = ?", (name,))
 
-    def keep_notice(self, notice: UnsentNotice) -> None:
+    def keep_notice(self, *notices: UnsentNotice) -> None:
         """See :meth:`Catalog.keep_notice <renditions.core.ports.Catalog.keep_notice>`."""
         with self._connections.writing() as db:
-            write_notice(db, notice)
+            for notice in notices:
+                write_notice(db, notice)
 
-    def drop_notice(self, notice: UnsentNotice) -> None:
+    def drop_notice(self, *notices: UnsentNotice) -> None:
         """See :meth:`Catalog.drop_notice <renditions.core.ports.Catalog.drop_notice>`."""
         with self._connections.writing() as db:
-            delete_notice(db, notice)
+            for notice in notices:
+                delete_notice(db, notice)
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
         """See :meth:`~renditions.core.ports.Catalog.unsent_notices`."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from renditions.core.outcome import Outcome, retry_pause
 from renditions.core.process import Process
-from renditions.errors import QueueFailed, RenditionsError, Superseded
+from renditions.errors import Failed, QueueFailed, RenditionsError, Superseded
 from renditions.messages.events import SyncRequest, decode
 from renditions.messages.intake import (
     FIRST_PAUSE_SECONDS,
@@ -59,6 +60,8 @@ class Times:
     """The time between two renewals."""
     first_pause: int = FIRST_PAUSE_SECONDS
     longest_pause: int = LONGEST_PAUSE_SECONDS
+    notices: float = 300.0
+    """The time between two attempts to send due notices."""
     longest_silence: int = 60
     """The longest wait before the worker calls an unreachable queue again."""
 
@@ -131,6 +134,8 @@ class Worker:
     on_outcome: Callable[[Outcome], None]
     """Receives the outcome of each picture. Only one thread at a time calls it."""
     times: Times = Times()
+    send_due: Callable[[], None] = lambda: None
+    """Sends the due notices and digests. The worker calls it every ``times.notices`` seconds."""
     _telling: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def run(self, stop: threading.Event) -> None:
@@ -147,7 +152,11 @@ class Worker:
         held = Held(self.queue, self.times)
         running: set[Future[None]] = set()
         with held.renewed(), ThreadPoolExecutor(self.threads, thread_name_prefix="message") as executor:
+            sent_at = time.monotonic()
             while not stop.is_set():
+                if time.monotonic() - sent_at >= self.times.notices:
+                    self._send_due()
+                    sent_at = time.monotonic()
                 if len(running) == self.threads:
                     wait(running, return_when=FIRST_COMPLETED)
                 for future in [future for future in running if future.done()]:
@@ -156,6 +165,12 @@ class Worker:
                 for message in self._receive(self.threads - len(running), stop):
                     held.add(message)
                     running.add(executor.submit(self._handle, message, held, stop))
+
+    def _send_due(self) -> None:
+        try:
+            self.send_due()
+        except Failed as error:
+            log.warning("%s. The notices that are due will be sent later.", error)
 
     def _receive(self, limit: int, stop: threading.Event) -> list[Received]:
         """Return messages from the queue; an empty list if ``stop`` is set."""

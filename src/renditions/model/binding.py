@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -87,6 +87,8 @@ class Binding:
     Empty: the current defaults apply. None: an older version created the catalog, and no newer version has
     used it yet.
     """
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """When each target got its last digest (ISO 8601), by ``Notify.target``."""
     is_source_marked: bool = False
     """Whether Renditions has written the marker into the source.
 

@@ -21,7 +21,12 @@ class NoticeEvent:
     is_trouble: bool = False
     """Whether a person may have to do something."""
     is_for_all: bool = False
-    """Whether every target gets its notices, even if its ``on`` doesn't name the event."""
+    """Whether every target gets its notices, even if its ``on`` doesn't name the event.
+
+    A digest never contains such notices.
+    """
+    is_declared: bool = True
+    """Whether ``on`` may name the event."""
 
 
 NOTICE_EVENTS: Mapping[str, NoticeEvent] = {
@@ -46,4 +51,5 @@ NOTICE_EVENTS: Mapping[str, NoticeEvent] = {
         is_trouble=True,
         is_for_all=True,
     ),
+    "digest": NoticeEvent("Digest", "Several notices in one message.", is_declared=False),
 }

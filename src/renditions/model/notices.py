@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from renditions.model.binding import Held
+from renditions.model.digest import MOST_REASON_LENGTH, Digest, Reported
 from renditions.model.items import format_time, parse_time, without_empty
 from renditions.model.notice_events import NOTICE_EVENTS
 from renditions.model.pipeline import Pipeline
@@ -47,15 +48,15 @@ class Notice:
 
     event: str
     """A name in :data:`NOTICE_EVENTS <renditions.model.notice_events.NOTICE_EVENTS>`."""
-    subject: Record | Removal | Held
-    """The picture, or the held work."""
+    subject: Record | Removal | Held | Digest
+    """The picture, the held work, or the collected notices."""
     source: str = ""
     """Where the source object is or was, with its store. A receiver of several pipelines needs it."""
 
     @property
     def name(self) -> str:
-        """The picture's name; empty if the notice is about held work."""
-        return "" if isinstance(self.subject, Held) else self.subject.name
+        """The picture's name; empty if the notice isn't about one picture."""
+        return "" if isinstance(self.subject, Held | Digest) else self.subject.name
 
     @property
     def title(self) -> str:
@@ -65,18 +66,36 @@ class Notice:
     @property
     def is_trouble(self) -> bool:
         """Whether a person may have to do something."""
+        if isinstance(self.subject, Digest):
+            return any(NOTICE_EVENTS[group.event].is_trouble for group in self.subject.groups)
         return NOTICE_EVENTS[self.event].is_trouble
 
     @property
     def timestamp(self) -> datetime:
-        """When the status was decided, the record removed, or the work first held back."""
-        return self.subject.since if isinstance(self.subject, Held) else self.subject.timestamp
+        """When the status was decided, the record removed, or the work first held back.
+
+        For a digest: when the last of its notices was.
+        """
+        match self.subject:
+            case Held(since=since):
+                return since
+            case Digest(until=until):
+                return until
+            case Record(timestamp=timestamp) | Removal(timestamp=timestamp):
+                return timestamp
+
+    def to_reported(self) -> Reported:
+        """Return the part of a picture's notice that a digest needs."""
+        reason, code = "", ""
+        if isinstance(self.subject, Record):
+            reason, code = (self.subject.reason or "")[:MOST_REASON_LENGTH], self.subject.code
+        return Reported(self.event, self.name, self.timestamp, reason, code)
 
     def describe(self) -> str:
         """Return a sentence for people."""
         match self.subject:
-            case Held() as held:
-                return held.describe()
+            case Held() | Digest():
+                return self.subject.describe()
             case Record(reason=str(reason), name=name):
                 return f"{name} is {self.event}: {reason}"
             case Record(name=name) | Removal(name=name):
@@ -111,6 +130,8 @@ class UnsentNotice:
     """Why the last attempt failed."""
     deleted: tuple[str, ...] = ()
     """See :attr:`Removal.deleted`."""
+    is_collected: bool = False
+    """Whether the notice waits for a digest."""
 
     @property
     def id(self) -> tuple[str, str, str, str]:
@@ -130,6 +151,10 @@ class UnsentNotice:
         pause: timedelta = FIRST_PAUSE * 2**self.attempts
         return min(pause, LONGEST_PAUSE)
 
+    def collected(self, again_at: datetime) -> UnsentNotice:
+        """Return the notice as it waits for a digest, which is due then."""
+        return replace(self, is_collected=True, again_at=again_at)
+
     def failed(self, reason: str, now: datetime) -> UnsentNotice:
         """Return the notice after a failed attempt."""
         attempts = self.attempts + 1
@@ -148,6 +173,7 @@ class UnsentNotice:
                 "attempts": self.attempts,
                 "reason": self.reason,
                 "deleted": list(self.deleted),
+                "collected": self.is_collected,
             }
         )
 
@@ -172,4 +198,5 @@ class UnsentNotice:
             attempts=item["attempts"],
             reason=item.get("reason", ""),
             deleted=tuple(item.get("deleted", ())),
+            is_collected=item.get("collected", False),
         )

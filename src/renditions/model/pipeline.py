@@ -22,6 +22,7 @@ from renditions.model.fields import (
     PixelCount,
     Range,
     Reference,
+    Seconds,
     Side,
     declared_in,
     hash_of,
@@ -44,7 +45,7 @@ from renditions.model.wishes import NO_WISHES, Wishes
 
 _TARGET = f"Where to: {spell_forms(NOTIFIERS)}."
 
-EventName = Annotated[str, OneOf(tuple(NOTICE_EVENTS))]
+EventName = Annotated[str, OneOf(tuple(name for name, event in NOTICE_EVENTS.items() if event.is_declared))]
 Damaged = Literal["reject", "lenient"]
 Confine = Literal["require", "best", "none"]
 Fonts = Literal["bundled", "system"]
@@ -186,6 +187,11 @@ class Notify:
     secret: Annotated[
         Reference | None, 'With webhook: the secret that signs the notices, as "${VARIABLE}" only.'
     ] = None
+    digest: Annotated[
+        Seconds | None,
+        'How long to collect notices for one message, such as "1 h". Without it, each is sent at once. Held '
+        "work is always reported at once.",
+    ] = None
 
     @property
     def target(self) -> str:
@@ -200,6 +206,10 @@ class Notify:
     def wants(self, event: str) -> bool:
         """Return whether the target gets notices of this event."""
         return event in self.on or NOTICE_EVENTS[event].is_for_all
+
+    def collects(self, event: str) -> bool:
+        """Return whether a notice of this event waits for a digest."""
+        return self.digest is not None and not NOTICE_EVENTS[event].is_for_all
 
 
 @dataclass(frozen=True, kw_only=True)

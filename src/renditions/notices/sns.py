@@ -12,6 +12,7 @@ from typing import Any
 from renditions.aws.clients import Clients, reported
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.model.binding import Held
+from renditions.model.digest import Digest
 from renditions.model.notices import Notice, Removal
 from renditions.model.pipeline import Notify
 from renditions.model.registry import Shared
@@ -35,9 +36,10 @@ class SnsNotifier:
     def send(self, notice: Notice) -> None:
         """See :meth:`Notifier.send <renditions.core.notify.Notifier.send>`."""
         sentence = notice.describe()
+        lead = notice.subject.headline if isinstance(notice.subject, Digest) else sentence
         message = {
             "default": json.dumps(notice.to_item()),
-            "email": "\n".join([sentence, "", *_output_lines(notice)]),
+            "email": "\n".join([lead, "", *_detail_lines(notice)]),
             "sms": sentence.encode()[:MAX_SMS_BYTES].decode(errors="ignore"),
         }
         with reported(f"sns:{self._topic}", passing=NotifyFailed, lasting=NotifyRefused):
@@ -55,6 +57,8 @@ def _subject(notice: Notice) -> str:
 
     It starts with a letter, digit or mark.
     """
+    if isinstance(notice.subject, Digest):
+        return f"Renditions: {notice.subject.headline}"[:MAX_SUBJECT_LENGTH]
     if not notice.name:
         return f"Renditions: {notice.title.lower()}"
     what = f" is {notice.event}"
@@ -63,7 +67,9 @@ def _subject(notice: Notice) -> str:
     return (name if len(name) <= longest else f"...{name[3 - longest :]}") + what
 
 
-def _output_lines(notice: Notice) -> list[str]:
+def _detail_lines(notice: Notice) -> list[str]:
+    if isinstance(notice.subject, Digest):
+        return [group.describe() for group in notice.subject.groups]
     if isinstance(notice.subject, Removal):
         return list(notice.subject.deleted)
     if isinstance(notice.subject, Held):

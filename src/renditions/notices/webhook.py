@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import Any
 
 from renditions.errors import NotifyFailed, NotifyRefused, Problem
+from renditions.model.digest import Digest
 from renditions.model.fields import hash_of
 from renditions.model.items import format_time
 from renditions.model.notices import Notice
@@ -108,7 +109,8 @@ def _opener() -> urllib.request.OpenerDirector:
 
 def _id_of(notice: Notice) -> str:
     """Return the same id each time that a notice is sent."""
-    return f"msg_{hash_of([notice.event, notice.name, format_time(notice.timestamp)])}"
+    told = notice.subject.pictures if isinstance(notice.subject, Digest) else (notice,)
+    return f"msg_{hash_of([[each.event, each.name, format_time(each.timestamp)] for each in told])}"
 
 
 def find_problems(place: str, notify: Notify, environ: Mapping[str, str]) -> Iterator[Problem]:

@@ -179,7 +179,7 @@ def watch(
         order = Order(Ask(verify=verify, keeps_undeclared=standing.keeps_undeclared))
         summary = sync(parts, process, guard, workers=workers, stop=stop, on_outcome=note, order=order)
         if not summary.interrupted:
-            parts.end_run(summary.held)
+            parts.end_run(summary.held, is_end=False)
 
     with closing(_take_hints(watchers, hints, stop)) as taken:
         following = Following(

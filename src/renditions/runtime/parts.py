@@ -21,6 +21,7 @@ from renditions.core import planning
 from renditions.core.adopt import yield_unless_lost
 from renditions.core.ask import PLAIN, Ask, Verify
 from renditions.core.binding import Claimant, Standing, Start, bind, check_binding
+from renditions.core.circuits import Circuits
 from renditions.core.comparison import Comparison
 from renditions.core.content import Reader
 from renditions.core.difference import Difference
@@ -279,18 +280,33 @@ class Parts:
     def _marker(self) -> Marker:
         return Marker(self.source, self.catalog, is_read_only=self.pipeline.source.read_only)
 
+    @cached_property
+    def circuits(self) -> Circuits:
+        """The targets of notices that failed a moment ago."""
+        return Circuits()
+
+    @property
+    def outbox(self) -> Outbox:
+        """The notices that aren't sent yet."""
+        return Outbox(self.catalog, self.notifiers, now, self.declared.notify, self.circuits)
+
     def end_run(
-        self, held: Sequence[Held] | None, *, is_attended: bool = False, seconds: float = math.inf
+        self,
+        held: Sequence[Held] | None,
+        *,
+        is_attended: bool = False,
+        is_end: bool = True,
+        seconds: float = math.inf,
     ) -> None:
         """Store a run's held work, and send due notices for at most ``seconds``.
 
         ``held`` is None after a run that compared only some pictures, because such a run doesn't know all
-        held work.
+        held work. ``is_end`` is false if this process soon runs again, see :meth:`Outbox.send_due`.
         """
-        outbox = Outbox(self.catalog, self.notifiers, now)
+        outbox = self.outbox
         if held is not None:
             outbox.hold(held, is_attended=is_attended)
-        outbox.send_due(seconds)
+        outbox.send_due(seconds, is_end=is_end)
 
     def open_place(self, place: str) -> Store:
         """Open an earlier output store of the catalog.
@@ -315,6 +331,7 @@ class Parts:
             standing=standing,
             open_place=self.open_place,
             read_neighbours=cache(partial(self.read_neighbours, self.output)),
+            circuits=self.circuits,
         )
 
 

@@ -83,13 +83,15 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class UnsentGroup:
-    """Unsent notices of one target that failed for one reason."""
+    """Unsent notices of one target that failed for one reason, or wait for a digest."""
 
     target: str
     """The target as the pipeline file spells it."""
     reason: str
     """Why the last attempt failed; empty if there was none."""
     given_up: bool
+    collected: bool
+    """Whether they wait for a digest."""
     count: int
 
 
@@ -189,8 +191,8 @@ def find_unfinished(parts: Parts) -> Iterator[Outcome]:
 
 def count_unsent(parts: Parts, most: int) -> tuple[UnsentGroup, ...]:
     """Count the unsent notices by target and reason; read at most ``most`` of them."""
-    groups: Counter[tuple[str, str, bool]] = Counter()
+    groups: Counter[tuple[str, str, bool, bool]] = Counter()
     for each in itertools.islice(parts.catalog.unsent_notices(), most):
         target = parts.pipeline.spell_target(each.target)
-        groups[target, each.reason_at(target), each.again_at is None] += 1
+        groups[target, each.reason_at(target), each.again_at is None, each.is_collected] += 1
     return tuple(UnsentGroup(*group, count) for group, count in groups.items())

@@ -27,7 +27,7 @@ def hold_undeclared(parts: Parts, guard: Guard, standing: Standing, dropped: fro
     count = _count_pictures_with(parts.catalog, dropped)
     if guard.is_too_many(count, count_pictures(parts.catalog)):
         others = [each for each in standing.refresh().held if each.what != "renditions"]
-        parts.end_run([*others, Held("renditions", count, WHY, now())])
+        parts.end_run([*others, Held("renditions", count, WHY, now())], is_end=False)
         standing.refresh()
 
 

@@ -104,12 +104,14 @@ _KEYS_BY_RENDITION = {
     "additionalProperties": _object({"key": TEXT}, ("key",)),
     "description": "The key of each rendition's output, by the rendition's name",
 }
+_COLLECTED = {"type": "boolean", "description": "Whether it waits for a digest"}
 _UNSENT: dict[str, Any] = {
     **dict.fromkeys(("event", "target", "name", "reason"), TEXT),
     "timestamp": _TIME,
     "again_at": _TIME,
     "attempts": _COUNT,
     "given_up": {"type": "boolean"},
+    "collected": _COLLECTED,
 }
 _PERCENT = {"type": "number", "minimum": 0, "maximum": 100}
 _ANY = {
@@ -227,8 +229,14 @@ _STATE = {
             ),
             "unsent_notices": _array(
                 _object(
-                    {"target": TEXT, "reason": TEXT, "given_up": {"type": "boolean"}, "count": _COUNT},
-                    ("target", "reason", "given_up", "count"),
+                    {
+                        "target": TEXT,
+                        "reason": TEXT,
+                        "given_up": {"type": "boolean"},
+                        "collected": _COLLECTED,
+                        "count": _COUNT,
+                    },
+                    ("target", "reason", "given_up", "collected", "count"),
                 )
             ),
             "polling": {

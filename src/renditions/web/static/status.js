@@ -54,7 +54,8 @@ function explain({ state, reason, example, count: number }) {
   return element('p', {}, `${state === 'waiting' ? 'Waiting' : 'Unreadable'}: ${which}: ${reason}`);
 }
 
-function describeUnsent({ target, reason, given_up: isGivenUp, count: number }) {
+function describeUnsent({ target, reason, given_up: isGivenUp, collected: isCollected, count: number }) {
+  if (isCollected && !reason) return element('p', {}, `Waiting for a digest: ${count(number, 'notice')} to ${target}.`);
   const then = isGivenUp ? 'Given up. To try again: renditions notices --failed --resend' : 'Renditions tries again later.';
   return element('p', {}, `Not sent: ${count(number, 'notice')} to ${target}: ${(reason || 'not tried yet').replace(/\.$/, '')}. ${then}`);
 }

@@ -1,0 +1,48 @@
+"""Transactions on the items of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from renditions.aws.conditions import PASSING_REASONS, refuse
+from renditions.aws.reading import ATTEMPTS, TableReader, pause
+from renditions.errors import CatalogFailed
+
+
+def transact(
+    client: Any,
+    reader: TableReader,
+    name: str,
+    operations: Sequence[dict[str, Any]],
+    added: Sequence[str] = (),
+) -> None:
+    """Send one transaction, and try again while another transaction is in the way.
+
+    Args:
+        client: A DynamoDB client.
+        reader: The reader of the table.
+        name: The name of what is written, for errors.
+        operations: The operations. If keys are claimed, the first operation is on the record.
+        added: The keys that are claimed, in the order of the operations after the first one.
+
+    """
+    with reader.reported():
+        for attempt in range(ATTEMPTS):
+            try:
+                client.transact_write_items(TransactItems=operations)
+            except ClientError as error:
+                reasons = error.response.get("CancellationReasons", ())
+                codes = [reason.get("Code", "None") for reason in reasons]
+                if "ConditionalCheckFailed" in codes:
+                    refuse(name, codes, reasons, added)
+                if not codes or not PASSING_REASONS.issuperset(codes):
+                    raise
+                pause(attempt)
+            else:
+                return
+    raise CatalogFailed(
+        f"{reader}: can't write {name!r} in {ATTEMPTS} attempts ({', '.join(codes)}). Try again later."
+    )

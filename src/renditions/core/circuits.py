@@ -1,0 +1,50 @@
+"""Circuits: the targets of notices that this process leaves alone for a while.
+
+A target that doesn't answer costs each attempt many seconds. So after one failure, a process keeps the
+target's notices in the outbox without trying. After a pause it makes one attempt, whose result decides.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+
+from renditions.model.notices import FIRST_PAUSE
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why a target gets no notice now."""
+
+    until: datetime
+    reason: str
+    """Why the last attempt failed."""
+
+
+class Circuits:
+    """The paused targets of one process. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._paused: dict[str, Pause] = {}
+
+    def find_pause(self, target: str, now: datetime) -> Pause | None:
+        """Return the target's pause, or None if the caller must try to send now.
+
+        After a pause, only the first caller tries. The others wait for its result.
+        """
+        with self._lock:
+            pause = self._paused.get(target)
+            if pause and pause.until <= now:
+                self._paused[target] = Pause(now + FIRST_PAUSE, pause.reason)
+                return None
+            return pause
+
+    def note(self, target: str, now: datetime, failure: str | None) -> None:
+        """Remember the result of an attempt: why it failed, or None."""
+        with self._lock:
+            if failure is None:
+                self._paused.pop(target, None)
+            else:
+                self._paused[target] = Pause(now + FIRST_PAUSE, failure)

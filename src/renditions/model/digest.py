@@ -1,0 +1,136 @@
+"""A digest: many notices in one message, grouped by cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from renditions.model.items import format_time, without_empty
+
+MOST_GROUPS = 20
+"""How many causes a digest has. It adds the further ones of an event up."""
+
+MOST_NAMES = 5
+"""How many pictures a digest names for each cause."""
+
+MOST_REASON_LENGTH = 300
+"""A digest shortens the reasons of its causes to this length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a digest keeps of one picture's notice, so that memory stays small."""
+
+    event: str
+    name: str
+    timestamp: datetime
+    """See ``Notice.timestamp``."""
+    reason: str
+    """Why the picture was rejected or failed, in at most ``MOST_REASON_LENGTH`` characters."""
+    code: str
+    """The code of the reason."""
+
+
+@dataclass(slots=True)
+class DigestGroup:
+    """The pictures with one event and one cause."""
+
+    event: str
+    code: str
+    """The code of the cause; empty if the event has none, or if the group has several causes."""
+    reason: str
+    """The reason of the first picture; empty if the event has none, or if the group has several causes."""
+    count: int
+    names: list[str]
+    """The first pictures of the group."""
+
+    def describe(self) -> str:
+        """Return a line for people."""
+        more = ", …" if self.count > len(self.names) else ""
+        why = f": {self.reason}" if self.reason else ""
+        return f"{self.count:,} {self.event}{why.rstrip('.')} ({', '.join(self.names)}{more})"
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return without_empty(
+            {
+                "event": self.event,
+                "code": self.code,
+                "reason": self.reason,
+                "count": self.count,
+                "names": self.names,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """The notices of one target in one message: one for each picture."""
+
+    pictures: tuple[Reported, ...]
+    """The pictures, in the order of their times."""
+    groups: tuple[DigestGroup, ...]
+    """The causes, the most frequent first."""
+
+    @classmethod
+    def of(cls, pictures: Iterable[Reported]) -> Self:
+        """Return the digest of at least one picture."""
+        ordered = sorted(pictures, key=lambda each: (each.timestamp, each.name))
+        return cls(tuple(ordered), _group(ordered))
+
+    @property
+    def since(self) -> datetime:
+        """The time of the first notice."""
+        return self.pictures[0].timestamp
+
+    @property
+    def until(self) -> datetime:
+        """The time of the last notice."""
+        return self.pictures[-1].timestamp
+
+    @property
+    def count(self) -> int:
+        """How many pictures the digest is about."""
+        return len(self.pictures)
+
+    def describe(self) -> str:
+        """Return a sentence for people."""
+        groups = "; ".join(group.describe() for group in self.groups)
+        return f"{self.headline}. {groups}."
+
+    @property
+    def headline(self) -> str:
+        """How many pictures the digest is about, by event."""
+        counts: dict[str, int] = {}
+        for group in self.groups:
+            counts[group.event] = counts.get(group.event, 0) + group.count
+        by_event = ", ".join(f"{count:,} {event}" for event, count in counts.items())
+        return f"{self.count:,} picture{'' if self.count == 1 else 's'}: {by_event}"
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "count": self.count,
+            "since": format_time(self.since),
+            "until": format_time(self.until),
+            "groups": [group.to_item() for group in self.groups],
+        }
+
+
+def _group(pictures: Iterable[Reported]) -> tuple[DigestGroup, ...]:
+    groups: dict[tuple[str, str], DigestGroup] = {}
+    for each in pictures:
+        key = each.event, each.code or each.reason
+        group = groups.setdefault(key, DigestGroup(each.event, each.code, each.reason, 0, []))
+        group.count += 1
+        if len(group.names) < MOST_NAMES:
+            group.names.append(each.name)
+    ordered = sorted(groups.values(), key=lambda group: -group.count)
+    shown, others = ordered[:MOST_GROUPS], dict[str, DigestGroup]()
+    for group in ordered[MOST_GROUPS:]:
+        other = others.setdefault(group.event, DigestGroup(group.event, "", "", 0, []))
+        other.count += group.count
+        other.names += group.names[: MOST_NAMES - len(other.names)]
+    return (*shown, *others.values())
