@@ -19,6 +19,7 @@ from botocore.session import Session
 from commands import draw, run
 from contract.cloud import ACCESS_KEY, REGION, SECRET_KEY, environment_of, run_moto
 from docs.pages import ROOT
+from docs.snippets import read_page
 from infra.planned import PROVIDER
 from infra.terraform import copy_module, write_settings
 from systems.places import copy_example
@@ -73,10 +74,20 @@ def _project(home: Path, stack: ExitStack) -> Mapping[str, str]:
     return {}
 
 
-def _aws(home: Path, stack: ExitStack) -> Mapping[str, str]:
-    """Make the project, and start a server that stands for AWS."""
-    _project(home, stack)
-    return _stand_for_aws(home, home / "deployment", stack)
+def _site(home: Path, stack: ExitStack) -> Mapping[str, str]:
+    """Make the folder that the first tutorial ends with, and start a server like AWS."""
+    _photos(home, stack)
+    site = home / "my-site"
+    site.mkdir()
+    (home / "Pictures").rename(site / "photos")
+    for subfolder in ("2024", "people"):
+        shutil.rmtree(site / "photos" / subfolder)
+    page = read_page(ROOT / "docs" / "tutorials" / "photos-on-a-page.md")
+    (pipeline,) = (each.code for each in page.snippets if each.marks.get("file") == "renditions.toml")
+    (site / "renditions.toml").write_text(pipeline)
+    ended = run(site, "sync")
+    assert ended.code == 0, ended.err
+    return _stand_for_aws(home, site / "deployment", stack)
 
 
 def _example(home: Path, stack: ExitStack) -> Mapping[str, str]:
@@ -153,7 +164,7 @@ SCENES: Mapping[str, Callable[[Path, ExitStack], Mapping[str, str]]] = {
     "empty": _empty,
     "photos": _photos,
     "project": _project,
-    "aws": _aws,
+    "site": _site,
     "buckets": _buckets,
     "example": _example,
     "repository": _repository,
