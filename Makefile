@@ -97,9 +97,11 @@ test-wheel: setup
 	@for python in $(PYTHONS); do \
 		version=$$($$python --version 2>/dev/null) || { echo "NOT TESTED: there is no $$python"; continue; }; \
 		echo "$$version"; export UV_PROJECT_ENVIRONMENT=build/wheel/$$python; \
-		.venv/bin/uv sync --quiet --frozen --all-extras --no-install-project --no-install-package fast-thumbhash --python $$python \
+		.venv/bin/uv sync --quiet --frozen --all-extras --no-install-project \
+				--no-install-package fast-thumbhash --python $$python \
 			&& .venv/bin/uv pip install --quiet --python $$UV_PROJECT_ENVIRONMENT uv build/dist/*.whl \
-			&& $$UV_PROJECT_ENVIRONMENT/bin/python -m pytest -q -p no:cacheprovider tests/programs || exit 1; \
+			&& $$UV_PROJECT_ENVIRONMENT/bin/python -m pytest -q -p no:cacheprovider \
+				tests/programs tests/docs/test_snippets.py || exit 1; \
 	done
 
 # Applies the Terraform module to a server on this machine. Takes some minutes. Needs terraform or tofu.
