@@ -17,10 +17,15 @@ locals {
     { for purpose in ["ListPictures", "WriteOutputs", "ListOutputs", "Records", "ListRecords", "Notices"] : purpose => local.statements[purpose] },
     { for purpose in ["NoticeEvents"] : purpose => local.statements[purpose] if length(local.event_buses) > 0 },
     {
-      # A client that uploads by a form of POST /uploads uses this function's permission.
+      # A client that uploads by a form of POST /uploads uses this function's permission. In a versioned bucket a
+      # deleted picture can be restored from the bin: that removes a delete marker, or reads an older version.
       Pictures = {
-        actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+        actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:GetObjectVersion", "s3:DeleteObjectVersion"]
         resources = ["${local.input_arn}/${var.input.prefix}*"]
+      }
+      Bin = {
+        actions   = ["s3:GetBucketVersioning", "s3:ListBucketVersions"]
+        resources = [local.input_arn]
       }
       ApiLog = {
         actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]

@@ -374,7 +374,7 @@ variable "extra_statements" {
   }
 
   validation {
-    condition     = alltrue([for sid in keys(var.extra_statements) : !contains(["ReadPictures", "ListPictures", "WriteOutputs", "ListOutputs", "Records", "ListRecords", "Notices", "NoticeEvents", "Log", "ApiLog", "Queue", "Hints", "DeadLetters", "Pictures", "InputKey", "OutputKey", "QueueKey", "TopicKey", "TableKey", "SecretsKey", "UploadKey", "Network", "Traces", "Secrets", "Parameters", "Invalidations"], sid)])
+    condition     = alltrue([for sid in keys(var.extra_statements) : !contains(["ReadPictures", "ListPictures", "WriteOutputs", "ListOutputs", "Records", "ListRecords", "Notices", "NoticeEvents", "Log", "ApiLog", "Queue", "Hints", "DeadLetters", "Pictures", "Bin", "InputKey", "OutputKey", "QueueKey", "TopicKey", "TableKey", "SecretsKey", "UploadKey", "Network", "Traces", "Secrets", "Parameters", "Invalidations"], sid)])
     error_message = "Expected a name for the statement that the module itself doesn't use."
   }
 }

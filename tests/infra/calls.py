@@ -20,6 +20,7 @@ ACCOUNT = "123456789012"
 
 KEY_ACTIONS = {
     "s3:GetObject": ("kms:Decrypt",),
+    "s3:GetObjectVersion": ("kms:Decrypt",),
     "s3:PutObject": ("kms:GenerateDataKey",),
     "sns:Publish": ("kms:Decrypt", "kms:GenerateDataKey"),
     "sqs:SendMessage": ("kms:Decrypt", "kms:GenerateDataKey"),
@@ -114,8 +115,13 @@ class Call:
 
     def _of_s3(self) -> Iterator[Permission]:
         bucket = f"arn:aws:s3:::{self.parameters['Bucket']}"
-        if self.operation == "ListObjectsV2":
-            yield Permission("s3:ListBucket", bucket)
+        of_bucket = {
+            "ListObjectsV2": "ListBucket",
+            "ListObjectVersions": "ListBucketVersions",
+            "GetBucketVersioning": "GetBucketVersioning",
+        }
+        if action := of_bucket.get(self.operation):
+            yield Permission(f"s3:{action}", bucket)
             return
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
         if self.operation == "CopyObject":
@@ -126,7 +132,7 @@ class Call:
         action = {"HeadObject": "GetObject"}.get(self.operation, self.operation)
         assert action in ("GetObject", "PutObject", "DeleteObject"), self.operation
         target = f"{bucket}/{self.parameters['Key']}"
-        yield Permission(f"s3:{action}", target)
+        yield Permission(f"s3:{action}{'Version' if 'VersionId' in self.parameters else ''}", target)
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
         if "IfMatch" in self.parameters:
             yield Permission("s3:GetObject", target)

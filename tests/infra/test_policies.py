@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +110,8 @@ def make_environment(cloud: Clients, outputs: Mapping[str, Any], prefix: str) ->
     urllib.request.urlopen(reset, timeout=30).close()  # noqa: S310
     for bucket in (outputs["input_bucket"], outputs["output_bucket"]):
         cloud.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    versioning = {"Status": "Enabled"}
+    cloud.s3.put_bucket_versioning(Bucket=outputs["input_bucket"], VersioningConfiguration=versioning)
     schema = table_schema("image_name")
     cloud.dynamodb.create_table(TableName=outputs["table"], BillingMode="PAY_PER_REQUEST", **schema)
     topic = cloud.sns.create_topic(Name=outputs["topic_arn"].rpartition(":")[2])["TopicArn"]
@@ -191,6 +193,25 @@ def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more
     return calls
 
 
+def _use_bin(
+    cloud: Clients, environ: Mapping[str, str], call: Callable[[str, str], Mapping[str, Any]]
+) -> list[int]:
+    """Delete a picture and restore it in both ways; return the statuses."""
+    bucket, key = environ["SOURCE_BUCKET"], f"{environ['SOURCE_PREFIX']}photo.jpg"
+    deletions: list[str] = []
+    answers = []
+    for content in (b"one", b"two"):
+        cloud.s3.put_object(Bucket=bucket, Key=key, Body=content)
+        answers.append(call("DELETE", "/pictures/photo.jpg"))
+        deletions.append(json.loads(answers[-1]["body"])["deletion"])
+    answers.append(call("GET", "/bin"))
+    answers.append(call("POST", f"/bin/{deletions[1]}/photo.jpg"))  # removes the marker
+    answers.append(call("DELETE", "/pictures/photo.jpg"))
+    answers.append(call("POST", f"/bin/{deletions[0]}/photo.jpg"))  # writes the picture again
+    answers.append(call("DELETE", "/pictures/photo.jpg"))
+    return [int(each["statusCode"]) for each in answers]
+
+
 def run_api(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> list[AwsCall]:
     """Make every call of the API; return the calls to AWS that it made."""
     draw(folder / "photo.jpg", 700, 400)
@@ -219,6 +240,7 @@ def run_api(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Not
             ask("POST", "/retry"),
             ask("DELETE", "/pictures/photo.jpg"),
         ]  # fmt: skip
+        asked += _use_bin(cloud, environ, lambda method, path: answer(make_call("2.0", method, path), Call()))
         assert all(200 <= status < 300 for status in asked), asked
         assert ask("GET", "/pictures/photo.jpg") == 404
     return calls

@@ -73,7 +73,10 @@ def test_the_api_returns_what_the_command_line_prints(world: World) -> None:
     )
     told = ask(world, Waiting(), "it is polled")
     shown = read_status(world.parts(), polling="it is polled").to_item()
-    of_server = {"read_only": False, "superseded": None, "generation": None, "file_problem": None}
+    of_server = {
+        "read_only": False, "keep_deleted_seconds": 0, "superseded": None, "generation": None,
+        "file_problem": None,
+    }  # fmt: skip
     assert told == shown | of_server
     assert told["by_status"] == {"processing": 0, "done": 1, "rejected": 1, "failed": 1}
     assert [(each["state"], each["example"], each["reason"]) for each in told["reasons"]] == [

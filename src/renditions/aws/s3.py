@@ -25,15 +25,15 @@ from renditions.model.source import Source
 
 MAX_KEY_BYTES = 1024
 
-_OWN = ".renditions/"
+OWN = ".renditions/"
 """The start of the store's own keys, below its prefix."""
-_CATALOGS = f"{_OWN}catalogs/"
+_CATALOGS = f"{OWN}catalogs/"
 _WRITER = "renditions-writer"
 """The metadata field that names the writer of an object."""
-_MISSING = ("404", "NoSuchKey")
+MISSING = ("404", "NoSuchKey")
 """The error codes for a missing object. botocore gives the number if the answer has no body, or if a
 character of the key makes the answer's XML unreadable."""
-_CONDITION_FAILED = ("412", "409", "PreconditionFailed", "ConditionalRequestConflict")
+CONDITION_FAILED = ("412", "409", "PreconditionFailed", "ConditionalRequestConflict")
 
 
 class S3Store:
@@ -87,8 +87,8 @@ class S3Store:
                 for entry in page.get("Contents", ()):
                     # The prefix itself may be an object: consoles create one for a folder.
                     key = entry["Key"].removeprefix(self._place.prefix)
-                    if key and not key.startswith(_OWN):
-                        yield StoredObject(key, _etag(entry), entry["Size"], is_archived=_in_archive(entry))
+                    if key and not key.startswith(OWN):
+                        yield StoredObject(key, etag_of(entry), entry["Size"], is_archived=_in_archive(entry))
 
     def head(self, key: str) -> StoredObject | None:
         """See :meth:`Store.head <renditions.core.ports.Store.head>`."""
@@ -97,11 +97,11 @@ class S3Store:
             try:
                 answer = self._client.head_object(**target)
             except ClientError as error:
-                if error_code(error) not in _MISSING:
+                if error_code(error) not in MISSING:
                     raise
                 self._confirm_missing(key)
                 return None
-        return StoredObject(key, _etag(answer), answer["ContentLength"], is_archived=_in_archive(answer))
+        return StoredObject(key, etag_of(answer), answer["ContentLength"], is_archived=_in_archive(answer))
 
     def get(self, key: str) -> tuple[StoredObject, bytes] | None:
         """See :meth:`Store.get <renditions.core.ports.Store.get>`.
@@ -116,12 +116,12 @@ class S3Store:
                 answer = self._client.get_object(**target)
                 content = answer["Body"].read()
             except ClientError as error:
-                if error_code(error) in _MISSING:
+                if error_code(error) in MISSING:
                     return None
                 if error_code(error) == "InvalidObjectState":
                     raise self._archived(key, error) from error
                 raise
-        return StoredObject(key, _etag(answer), len(content)), content
+        return StoredObject(key, etag_of(answer), len(content)), content
 
     def stream(
         self, key: str, condition: IfMatch, start: int = 0, stop: int | None = None
@@ -133,7 +133,7 @@ class S3Store:
             try:
                 answer = self._client.get_object(**self._target(key), IfMatch=f'"{condition.etag}"', **part)
             except ClientError as error:
-                if error_code(error) in (*_MISSING, *_CONDITION_FAILED):
+                if error_code(error) in (*MISSING, *CONDITION_FAILED):
                     raise Conflict(
                         f"{self._place.spell()}{key} changed since it was read. Try again"
                     ) from error
@@ -163,11 +163,11 @@ class S3Store:
                     **target, **only_if, **headers, Body=content, ContentType=content_type
                 )
             except ClientError as error:
-                is_gone = isinstance(condition, IfMatch) and error_code(error) in _MISSING
-                if is_gone or error_code(error) in _CONDITION_FAILED:
+                is_gone = isinstance(condition, IfMatch) and error_code(error) in MISSING
+                if is_gone or error_code(error) in CONDITION_FAILED:
                     raise Conflict(f"{key!r} changed since it was read. Try again") from error
                 raise
-        return StoredObject(key, _etag(answer), len(content))
+        return StoredObject(key, etag_of(answer), len(content))
 
     def has_folder(self, prefix: str) -> bool:  # noqa: ARG002
         """Return False: a bucket has no folders."""
@@ -183,7 +183,7 @@ class S3Store:
             try:
                 answer = self._client.head_object(**self._target(key))
             except ClientError as error:
-                if error_code(error) in _MISSING:
+                if error_code(error) in MISSING:
                     return None
                 raise
         writer: str | None = answer.get("Metadata", {}).get(_WRITER)
@@ -209,10 +209,10 @@ class S3Store:
                     MetadataDirective="REPLACE",
                 )
             except ClientError as error:
-                if error_code(error) in (*_CONDITION_FAILED, *_MISSING):
+                if error_code(error) in (*CONDITION_FAILED, *MISSING):
                     raise Conflict(f"{key!r} changed since it was read. Try again") from error
                 raise
-        return StoredObject(key, _etag(answer["CopyObjectResult"]), there["ContentLength"])
+        return StoredObject(key, etag_of(answer["CopyObjectResult"]), there["ContentLength"])
 
     def delete(self, key: str, condition: IfMatch) -> None:
         """See :meth:`Store.delete <renditions.core.ports.Store.delete>`.
@@ -230,9 +230,9 @@ class S3Store:
             try:
                 self._client.delete_object(**self._target(key), IfMatch=condition.etag)
             except ClientError as error:
-                if error_code(error) in _CONDITION_FAILED:
+                if error_code(error) in CONDITION_FAILED:
                     raise Conflict(f"{key!r} changed since it was read. Try again") from error
-                if error_code(error) not in _MISSING:
+                if error_code(error) not in MISSING:
                     raise
 
     def purge(self, key: str) -> int:
@@ -294,13 +294,13 @@ class S3Store:
                 answer = self._client.get_object(Bucket=self._place.bucket, Key=key)
                 return str(answer["Body"].read().decode(errors="replace"))
             except ClientError as error:
-                if error_code(error) in _MISSING:
+                if error_code(error) in MISSING:
                     return None
                 raise
 
     def _target(self, key: str) -> dict[str, str]:
-        if key.startswith(_OWN):
-            raise KeyRefused(f"expected a key outside {_OWN}, the store's own folder, found {key!r}")
+        if key.startswith(OWN):
+            raise KeyRefused(f"expected a key outside {OWN}, the store's own folder, found {key!r}")
         return {"Bucket": self._place.bucket, "Key": full_key(self._place.prefix, key)}
 
     def _confirm_missing(self, key: str) -> None:
@@ -313,7 +313,7 @@ class S3Store:
             self._client.get_object(**self._target(key), Range="bytes=0-0")["Body"].close()
         except ClientError as error:
             # InvalidRange means that there is an empty object: it was written after the first read.
-            if error_code(error) not in (*_MISSING, "InvalidRange"):
+            if error_code(error) not in (*MISSING, "InvalidRange"):
                 raise
 
     def _archived(self, key: str, error: ClientError) -> Archived:
@@ -328,7 +328,8 @@ class S3Store:
         return reported(where, passing=StoreFailed, lasting=StoreRefused)
 
 
-def _etag(answer: dict[str, Any]) -> str:
+def etag_of(answer: dict[str, Any]) -> str:
+    """Return the ETag in an answer, without its quotes."""
     return str(answer["ETag"]).strip('"')
 
 

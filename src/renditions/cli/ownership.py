@@ -174,7 +174,15 @@ def _reach(parts: Parts, process: Process) -> Reach:
     outputs: dict[str, Store] = {parts.pipeline.output.store: parts.output}
     for place in binding.former_outputs if binding else ():
         outputs.setdefault(place, parts.open_place(place))
-    return Reach(parts.pipeline, parts.source, parts.catalog, outputs, process, parts.read_neighbours)
+    return Reach(
+        parts.pipeline,
+        parts.source,
+        parts.catalog,
+        outputs,
+        process,
+        parts.read_neighbours,
+        bin=parts.bin,
+    )
 
 
 def _print_report(report: Report) -> None:

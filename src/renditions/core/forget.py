@@ -12,11 +12,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from renditions.core.ask import Ask
+from renditions.core.bin import Bin, find_binned
 from renditions.core.neighbours import Neighbours
 from renditions.core.ports import Catalog, IfMatch, Store
 from renditions.core.process import Process
 from renditions.core.verify import find
 from renditions.errors import Conflict, Failed, KeyRefused
+from renditions.model.items import format_time
 from renditions.model.keys import is_known
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
@@ -64,6 +66,8 @@ class Reach:
     read_neighbours: Callable[[Store], Neighbours]
     """Reads which catalogs use an output store."""
     pause: Callable[[float], object] = time.sleep
+    bin: Bin | None = None
+    """The bin of the source; None if the source is read-only."""
 
 
 def forget(name: str, reach: Reach) -> Report:
@@ -135,11 +139,21 @@ def _forget_source(name: str, reach: Reach, report: Report) -> None:
             report.removed.append(Trace("picture", where))
         _purge((place, reach.source), [name], report)
     except Failed as error:
+        _forget_binned(name, reach, report)
         report.left.append(Trace("picture", where, str(error)))
 
 
 def _forget_record(name: str, reach: Reach, report: Report) -> None:
     """Delete the outputs that the record names, then the record itself."""
+def _forget_binned(name: str, reach: Reach, report: Report) -> None:
+    """Delete the picture from the bin, each time that it was deleted."""
+    if reach.bin:
+        for binned in find_binned(reach.bin, name):
+            reach.bin.drop(binned.deletion)
+            where = f"the bin of {reach.pipeline.source.store}, deleted {format_time(binned.deleted_at)}"
+            report.removed.append(Trace("picture", where))
+
+
     outcome = reach.process(name, FORGOTTEN)
     for _ in range(MAX_ATTEMPTS):
         if outcome.again_after is None:

@@ -30,7 +30,6 @@ from renditions.core.ports import (
     Unreadable,
 )
 from renditions.errors import Conflict, ForeignOutput, StoreFailed
-from renditions.local.failures import reported
 from renditions.local.probe import probe_folding
 from renditions.local.registrations import (
     has_marker,
@@ -40,22 +39,20 @@ from renditions.local.registrations import (
     write_registration,
     write_writer,
 )
+from renditions.local.root import NotMade, Root, etag_of
 from renditions.local.tree import (
     OPEN_FILE,
-    OPEN_FOLDER,
-    WORK_FOLDER,
     absence,
     closed,
     find_obstacle,
     kind_of,
-    make_root,
     open_folder,
     parse_key,
     read_status,
     remove_empty,
     walk,
 )
-from renditions.local.work import locked, sweep, written
+from renditions.local.work import locked, written
 from renditions.model.folding import EXACT, Folding
 from renditions.model.output_place import OutputPlace
 from renditions.model.places import FolderPlace
@@ -85,10 +82,8 @@ class FolderStore:
     is_cheaper_to_list = False
 
     def __init__(self, root: Path, rest_seconds: float = 0.0, *, create: bool = False) -> None:
-        self._root = Path(os.path.realpath(root))
+        self._root = Root(root, create=create)
         self._rest_seconds = rest_seconds
-        self._create = create
-        self._swept = False
         self._folding: Folding | None = None
 
     def list(
@@ -105,13 +100,13 @@ class FolderStore:
             return is_behind and (folder.startswith(prefix) or prefix.startswith(folder))
 
         def report(folder: str, error: OSError) -> None:
-            reason = f"{self._root / folder}/ can't be read: {error.strerror}"
+            reason = f"{self._root.path / folder}/ can't be read: {error.strerror}"
             if on_unreadable is None:
                 raise StoreFailed(reason) from error
             on_unreadable(Unreadable(folder, f"{reason}. Its pictures are unchanged"))
 
-        with self._reported(), suppress(_NotMade), closed(self._open_root()) as root:
-            for key, status in walk(root, self._root, enters=enters, on_unreadable=report):
+        with self._root.reported(), suppress(NotMade), closed(self._root.open()) as root:
+            for key, status in walk(root, self._root.path, enters=enters, on_unreadable=report):
                 is_listed = key > after and key.startswith(prefix)
                 if is_listed and stat.S_ISREG(status.st_mode):
                     yield self._describe(key, status)
@@ -121,7 +116,7 @@ class FolderStore:
     def head(self, key: str) -> StoredObject | None:
         """See :meth:`Store.head <renditions.core.ports.Store.head>`."""
         parts = parse_key(key)
-        with self._reported(key), suppress(_NotMade), absence(), closed(self._open_root()) as root:
+        with self._root.reported(key), suppress(NotMade), absence(), closed(self._root.open()) as root:
             status = read_status(root, parts)
             return self._describe(key, status) if stat.S_ISREG(status.st_mode) else None
         return None
@@ -136,10 +131,10 @@ class FolderStore:
                 reader.seek(0)
                 content = reader.read()
                 after = os.fstat(reader.fileno())
-                if (before.st_ctime_ns, _etag(before)) == (after.st_ctime_ns, _etag(after)):
+                if (before.st_ctime_ns, etag_of(before)) == (after.st_ctime_ns, etag_of(after)):
                     return self._describe(key, after), content
         raise StoreFailed(
-            f"{self._root / key} can't be read: it changed during each of {READ_ATTEMPTS} attempts. "
+            f"{self._root.path / key} can't be read: it changed during each of {READ_ATTEMPTS} attempts. "
             "Try again when no other program writes to it"
         )
 
@@ -149,23 +144,23 @@ class FolderStore:
         """See :meth:`Store.stream <renditions.core.ports.Store.stream>`."""
         with self._reading(key) as reader:
             status = os.fstat(reader.fileno()) if reader else None
-            if reader and status and _etag(status) == condition.etag:
+            if reader and status and etag_of(status) == condition.etag:
                 reader.seek(start)
                 left = min(status.st_size, status.st_size if stop is None else stop) - start
                 while left > 0 and (piece := reader.read(min(left, PIECE_BYTES))):
                     left -= len(piece)
                     yield piece
-                if _etag(os.fstat(reader.fileno())) == condition.etag:
+                if etag_of(os.fstat(reader.fileno())) == condition.etag:
                     return
-        raise Conflict(f"{self._root / key} changed while it was read. Try again")
+        raise Conflict(f"{self._root.path / key} changed while it was read. Try again")
 
     @contextmanager
     def _reading(self, key: str) -> Iterator[BinaryIO | None]:
         """Yield the open file of an object; None if there is none."""
         parts = parse_key(key)
-        with self._reported(key), ExitStack() as stack:
+        with self._root.reported(key), ExitStack() as stack:
             reader = None
-            with suppress(_NotMade), absence(), closed(self._open_root()) as root:
+            with suppress(NotMade), absence(), closed(self._root.open()) as root:
                 if stat.S_ISREG(read_status(root, parts).st_mode):
                     with closed(open_folder(root, parts[:-1])) as folder:
                         file = os.open(parts[-1], OPEN_FILE, dir_fd=folder)
@@ -186,9 +181,9 @@ class FolderStore:
         """
         parts = parse_key(key)
         with (
-            self._reported(key),
-            closed(self._open_root(make=True)) as root,
-            closed(self._open_work(root)) as work,
+            self._root.reported(key),
+            closed(self._root.open(make=True)) as root,
+            closed(self._root.open_work(root)) as work,
             written(work, content) as (part, file),
         ):
             if writer:
@@ -205,7 +200,7 @@ class FolderStore:
     def has_folder(self, prefix: str) -> bool:
         """See :meth:`Store.has_folder <renditions.core.ports.Store.has_folder>`."""
         parts = parse_key(prefix.rstrip("/"))
-        with self._reported(prefix), suppress(_NotMade), absence(), closed(self._open_root()) as root:
+        with self._root.reported(prefix), suppress(NotMade), absence(), closed(self._root.open()) as root:
             os.close(open_folder(root, parts))
             return True
         return False
@@ -213,7 +208,7 @@ class FolderStore:
     def obstacle(self, key: str) -> Obstacle | None:
         """See :meth:`Store.obstacle <renditions.core.ports.Store.obstacle>`."""
         parts = parse_key(key)
-        with self._reported(key), suppress(_NotMade), closed(self._open_root()) as root:
+        with self._root.reported(key), suppress(NotMade), closed(self._root.open()) as root:
             return _find_obstacle(root, parts)
         return None
 
@@ -223,9 +218,12 @@ class FolderStore:
         The first call creates test folders in the store's working folder.
         """
         if self._folding is None:
-            with self._reported():
+            with self._root.reported():
                 try:
-                    with closed(self._open_root(make=True)) as root, closed(self._open_work(root)) as work:
+                    with (
+                        closed(self._root.open(make=True)) as root,
+                        closed(self._root.open_work(root)) as work,
+                    ):
                         self._folding = probe_folding(work)
                 except OSError:
                     return EXACT  # nothing can write a file there now, so no two keys can collide
@@ -234,7 +232,7 @@ class FolderStore:
     def writer_of(self, key: str) -> str | None:
         """See :meth:`Store.writer_of <renditions.core.ports.Store.writer_of>`."""
         parts = parse_key(key)
-        with self._reported(key), suppress(_NotMade), absence(), closed(self._open_root()) as root:
+        with self._root.reported(key), suppress(NotMade), absence(), closed(self._root.open()) as root:
             with closed(open_folder(root, parts[:-1])) as folder:
                 file = os.open(parts[-1], OPEN_FILE, dir_fd=folder)
             with closed(file):
@@ -252,17 +250,17 @@ class FolderStore:
         """
         parts = parse_key(key)
         with (
-            self._reported(key),
-            suppress(_NotMade),
-            closed(self._open_root()) as root,
-            closed(self._open_work(root)) as work,
+            self._root.reported(key),
+            suppress(NotMade),
+            closed(self._root.open()) as root,
+            closed(self._root.open_work(root)) as work,
             locked(work),
         ):
             with absence():
                 status = read_status(root, parts)
                 if not stat.S_ISREG(status.st_mode):
                     return
-                if _etag(status) != condition.etag:
+                if etag_of(status) != condition.etag:
                     raise Conflict(f"{key!r} changed since it was read. Try again")
                 with closed(open_folder(root, parts[:-1])) as folder:
                     os.unlink(parts[-1], dir_fd=folder)
@@ -276,25 +274,25 @@ class FolderStore:
     def register(self, catalog_id: str, text: str) -> None:
         """See :meth:`Store.register <renditions.core.ports.Store.register>`."""
         with (
-            self._reported(),
-            closed(self._open_root(make=True)) as root,
-            closed(self._open_work(root)) as work,
+            self._root.reported(),
+            closed(self._root.open(make=True)) as root,
+            closed(self._root.open_work(root)) as work,
             locked(work),
         ):
             write_registration(work, catalog_id, text)
 
     def registered(self) -> Mapping[str, str]:
         """See :meth:`Store.registered <renditions.core.ports.Store.registered>`."""
-        with self._reported(), suppress(_NotMade), closed(self._open_root()) as root:
+        with self._root.reported(), suppress(NotMade), closed(self._root.open()) as root:
             return read_registrations(root)
         return {}
 
     def mark(self, catalog_id: str) -> bool:
         """See :meth:`Store.mark <renditions.core.ports.Store.mark>`."""
         with (
-            self._reported(),
-            closed(self._open_root()) as root,
-            closed(self._open_work(root)) as work,
+            self._root.reported(),
+            closed(self._root.open()) as root,
+            closed(self._root.open_work(root)) as work,
             locked(work),
         ):
             write_marker(work, catalog_id)
@@ -302,7 +300,7 @@ class FolderStore:
 
     def is_marked(self, catalog_id: str) -> bool:
         """See :meth:`Store.is_marked <renditions.core.ports.Store.is_marked>`."""
-        with self._reported(), suppress(_NotMade), closed(self._open_root()) as root:
+        with self._root.reported(), suppress(NotMade), closed(self._root.open()) as root:
             return has_marker(root, catalog_id)
         return False
 
@@ -310,63 +308,14 @@ class FolderStore:
         # No program can set back ctime, but a clock can be set back: so this takes the absolute difference.
         unchanged_seconds = abs(time.time() - status.st_ctime)
         complete = unchanged_seconds >= self._rest_seconds
-        return StoredObject(key, _etag(status), status.st_size, complete, unchanged_seconds)
-
-    def _open_root(self, *, make: bool = False) -> int:
-        """Open the folder again, since another folder may have its name by now.
-
-        Raises:
-            _NotMade: The folder is missing, and ``create`` allows that.
-            StoreFailed: The folder is missing, or isn't a folder.
-
-        """
-        try:
-            return os.open(self._root, OPEN_FOLDER)
-        except FileNotFoundError:
-            if not self._create:
-                raise StoreFailed(
-                    f"the folder {self._root} is missing: create it, or mount its disk"
-                ) from None
-            if not make:
-                raise _NotMade from None
-        except NotADirectoryError:
-            raise StoreFailed(f"{self._root} is not a folder. Name a folder as the store") from None
-        make_root(self._root)
-        return os.open(self._root, OPEN_FOLDER)
-
-    def _open_work(self, root: int) -> int:
-        """Open the working folder; the first call removes files of killed processes."""
-        with suppress(FileExistsError):
-            os.mkdir(WORK_FOLDER, dir_fd=root)
-        try:
-            work = os.open(WORK_FOLDER, OPEN_FOLDER, dir_fd=root)
-        except NotADirectoryError:
-            where = self._root / os.fsdecode(WORK_FOLDER)
-            raise StoreFailed(
-                f"{where} is not a folder. Renditions keeps temporary files under this name: move it away"
-            ) from None
-        if not self._swept:
-            sweep(work)
-            self._swept = True
-        return work
-
-    def _reported(self, key: str = "") -> reported:
-        return reported(self._root, key)
-
-
-class _NotMade(Exception):
-    """Raised if the store's folder doesn't exist yet. The store is then empty."""
-
-
-def _etag(status: os.stat_result) -> str:
-    return f"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"
+        return StoredObject(key, etag_of(status), status.st_size, complete, unchanged_seconds)
 
 
 def _check(root: int, parts: Sequence[bytes], key: str, condition: Condition) -> None:
     """Raise Conflict if the condition doesn't hold."""
     etag = None
     with absence():
-        etag = _etag(read_status(root, parts))
+        etag = etag_of(read_status(root, parts))
     if etag != (condition.etag if isinstance(condition, IfMatch) else None):
         raise Conflict(f"{key!r} changed since it was read. Try again")
 

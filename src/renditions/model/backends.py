@@ -51,6 +51,8 @@ class Backend:
 
     ``checker(place, notify, environ) -> Iterator[Problem]``. Only ``renditions check`` calls it.
     """
+    bin_opener: str | None = None
+    """For a store: the function that opens the bin of a source, as ``"module:function"``."""
     own_attributes: frozenset[str] = frozenset()
     """For a catalog: the attributes that it stores in addition to a record's attributes."""
     most_renditions: int | None = None
@@ -65,6 +67,7 @@ STORES = (
         "renditions.aws.s3:open_store",
         extra="aws",
         modules=("botocore",),
+        bin_opener="renditions.aws.bin:open_bin",
     ),
     Backend(
         "",
@@ -72,11 +75,14 @@ STORES = (
         r"(?![A-Za-z0-9+.-]+://)[^\x00-\x1f\x7f]+",
         "renditions.local.folder:open_store",
         runs_on_lambda=False,
+        bin_opener="renditions.local.bin:open_bin",
     ),
 )
 """``opener(place, output, shared) -> Store``
 
 ``output`` declares how outputs are written to the store. It is None for a source.
+
+``bin_opener(place, shared) -> Bin``
 """
 
 CATALOGS = (

@@ -14,6 +14,7 @@ from renditions.model.fields import (
     Percent,
     Range,
     Seconds,
+    SecondsOrNone,
     StoreUrl,
     hash_of,
 )
@@ -74,6 +75,12 @@ class Source:
         bool,
         "Whether Renditions never writes or deletes anything in the source: no uploads, deletions or marker.",
     ] = False
+    keep_deleted: Annotated[
+        SecondsOrNone,
+        Default("30 d"),
+        "How long a picture that a person deletes on the page or by the API stays in the bin, from where it "
+        'can be restored. "0 s" deletes at once. A bucket without versions has no bin.',
+    ] = 30 * 86_400.0
     on_delete: Annotated[
         OnDelete,
         "What happens to the renditions of a picture that is gone from the source: remove deletes them and "

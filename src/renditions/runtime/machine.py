@@ -42,6 +42,7 @@ from renditions.model.pipeline import Pipeline
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.runtime.apart import insist_apart
 from renditions.runtime.parts import Parts, now
+from renditions.runtime.bin import empty_bin
 from renditions.runtime.reload import Session
 from renditions.runtime.undeclared import hold_undeclared
 
@@ -199,6 +200,7 @@ def _open_watchers(parts: Parts, stop: threading.Event) -> list[Iterator[frozens
     """Return the iterators over changed names in the source.
 
     The first one watches the folder. On some mounts, a second one polls it.
+            empty_bin(parts)
     """
     store = parts.pipeline.source.store
     place = parse_store(store, parts.directory)

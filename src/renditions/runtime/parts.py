@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from renditions.core import planning
 from renditions.core.adopt import yield_unless_lost
 from renditions.core.ask import PLAIN, Ask, Verify
+from renditions.core.bin import Bin
 from renditions.core.binding import Claimant, Standing, Start, bind, check_binding
 from renditions.core.circuits import Circuits
 from renditions.core.comparison import Comparison
@@ -49,7 +50,7 @@ from renditions.model.registry import Shared, resolve
 from renditions.pipeline_file.attachments import attach
 from renditions.pipeline_file.backend_checks import Declared, find_declared
 from renditions.runtime.apart import insist_apart
-from renditions.runtime.stores import load_opener, open_output, open_source
+from renditions.runtime.stores import load_opener, open_bin, open_output, open_source
 
 if TYPE_CHECKING:
     from renditions.aws.sqs import Queue
@@ -75,6 +76,8 @@ class Parts:
     """The notifiers, by ``Notify.target``."""
     shared: Shared
     """Objects that several parts share, such as the AWS clients."""
+    bin: Bin | None = None
+    """The bin of the source; None if the source is read-only."""
     file: str = ""
     """The pipeline file's name; empty if it isn't known, for example in a bundle."""
     owners: Path | None = None
@@ -370,6 +373,7 @@ def open_parts(
                 for notify, target in zip(pipeline.notify, targets, strict=True)
             },
             shared=shared,
+            bin=open_bin(pipeline, directory, shared),
             file=file,
             owners=owners,
             is_gone=resolve(OWNER)(owners).is_gone if owners else None,

@@ -12,6 +12,7 @@ from renditions.core.process import Process
 from renditions.core.reconcile import Order
 from renditions.core.summary import Summary
 from renditions.model.pipeline import Pipeline
+from renditions.runtime.bin import empty_bin
 from renditions.runtime.machine import sync
 from renditions.runtime.parts import Parts
 
@@ -47,6 +48,7 @@ class Running:
             summary.held += self.standing.held_renditions
         if not summary.interrupted:
             self.parts.end_run(summary.held if order.is_full else None, is_attended=self.is_attended)
+            empty_bin(self.parts)
         return summary
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from renditions.core.bin import Bin
 from renditions.core.ports import Store
 from renditions.core.read_only import ReadOnlyStore
 from renditions.errors import UsageError
@@ -19,6 +20,16 @@ def open_source(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
     source, *_ = find_declared(pipeline)
     store: Store = load_opener(source)(parse_store(source.url, directory), pipeline.source, shared)
     return ReadOnlyStore(store) if pipeline.source.read_only else store
+
+
+def open_bin(pipeline: Pipeline, directory: Path, shared: Shared) -> Bin | None:
+    """Open the bin of the source; None if the source is read-only."""
+    source, *_ = find_declared(pipeline)
+    opener = source.backend.bin_opener
+    if pipeline.source.read_only or opener is None:
+        return None
+    opened: Bin = resolve(opener)(parse_store(source.url, directory), shared)
+    return opened
 
 
 def open_output(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:

@@ -21,6 +21,7 @@ from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.recipe import Focus
 from renditions.web import pictures, state
 from renditions.web.answers import answer_file, answer_json
+from renditions.web.bin import BinApi
 from renditions.web.formats import describe_formats
 from renditions.web.guard import COOKIE, Guard, is_token
 from renditions.web.headers import Labelled, restrict
@@ -127,7 +128,9 @@ def _routes(api: _Api) -> list[BaseRoute]:
         Route("/pictures/{name:name}/focus", api.set_focus, methods=["PUT"]),
         Route("/pictures/{name:name}/focus", api.clear_focus, methods=["DELETE"]),
         Route("/pictures/{name:name}", api.show_picture),
-        Route("/pictures/{name:name}", api.delete_picture, methods=["DELETE"]),
+        Route("/pictures/{name:name}", api.bin.delete_picture, methods=["DELETE"]),
+        Route("/bin", api.bin.list_bin),
+        Route("/bin/{deletion}/{name:name}", api.bin.restore, methods=["POST"]),
         Route("/originals/{name:name}", api.read_original),
         Route("/i/{rendition}/{name:name}", api.demand_rendition),
         Route("/renditions/{rendition}/{name:name}", api.read_rendition),
@@ -154,6 +157,7 @@ class _Api:
         self._uploads = uploads
         self._waiting = Gate(MOST_PROCESSED, "pictures for waiting clients")
 
+        self.bin = BinApi(service)
     def show_page(self, _: Request) -> Response:
         return answer_page(read_page("index.html"))
 
@@ -207,10 +211,6 @@ class _Api:
     def _focus(self, request: Request, focus: Focus | None) -> Response:
         record = pictures.set_focus(self._service, request.path_params["name"], focus)
         return JSONResponse(pictures.show_picture(self._service, record))
-
-    def delete_picture(self, request: Request) -> Response:
-        pictures.delete_picture(self._service, request.path_params["name"])
-        return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def retry(self, request: Request) -> Response:
         body = await read_json(request, is_optional=True)

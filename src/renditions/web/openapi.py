@@ -6,6 +6,7 @@ from collections.abc import Container
 from importlib.metadata import version
 from typing import Any
 
+from renditions.core.bin import DELETION_PATTERN
 from renditions.model.pipeline import Pipeline
 from renditions.web.operations import ALWAYS, SUBJECTS, Answer, Body, Operation, known_parameters
 from renditions.web.schemas import TEXT, describe_shapes, ref
@@ -81,6 +82,7 @@ def _path_parameters(pipeline: Pipeline) -> dict[str, Any]:
     described = {
         "rendition": (rendition, "The rendition's name in the pipeline file."),
         "name": (TEXT, "The picture's name: its key in the source, including slashes."),
+        "deletion": (TEXT | {"pattern": f"^{DELETION_PATTERN}$"}, "The id of the deletion."),
     }
     return {
         f"{{{name}}}": {

@@ -137,8 +137,26 @@ _PICTURES = (
         method="delete",
         path="/pictures/{name}",
         name="deletePicture",
-        summary="Delete a picture with its renditions and its record",
-        answers={204: Answer("The picture is deleted")},
+        summary="Move a picture to the bin, and delete its renditions and its record",
+        answers={
+            200: Answer("The picture is in the bin", "Binned"),
+            204: Answer("The picture is deleted for good, because there is no bin"),
+        },
+        problems=(404, 409),
+    ),
+    Operation(
+        method="get",
+        path="/bin",
+        name="listBin",
+        summary="List the newest deleted pictures that can be restored",
+        answers={200: Answer("The newest deleted pictures", "Bin"), **_UNCHANGED},
+    ),
+    Operation(
+        method="post",
+        path="/bin/{deletion}/{name}",
+        name="restorePicture",
+        summary="Restore a deleted picture, also if it was restored before",
+        answers={200: Answer("The picture is back, and its renditions will be made", "Restored")},
         problems=(404, 409),
     ),
     Operation(

@@ -233,29 +233,9 @@ def retry_pictures(
     return {"retried": count, "next": _make_cursor(page[-2]) if len(page) > MOST_RETRIED else None}
 
 
-def delete_picture(service: Service, name: str) -> None:
-    """Delete a picture from the source, and with it its renditions and its record."""
-    service.insist_in_force()
-    there = _head(service, name)
-    if there:
-        service.insist_writable()
-    if there is None and service.parts.catalog.get(name) is None:
-        raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
-    if there:
-        try:
-            service.parts.source.delete(name, IfMatch(there.etag))
-        except Conflict:
-            detail = (
-                f"{name!r} was not deleted, because another upload replaced it meanwhile. To delete the new "
-                "picture, send the request again"
-            )
-            raise ApiError(HTTPStatus.CONFLICT, detail) from None
-    service.process(name, Ask(removal="asked"))
-
-
 def read_original(service: Service, name: str) -> Download:
     """Return a picture's original."""
-    found = _head(service, name)
+    found = find_original(service, name)
     if found is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
     record = service.parts.catalog.get(name)
@@ -294,7 +274,7 @@ def _log_unreadable(part: Unreadable) -> None:
     log.warning("%s: unreadable: %s", part.prefix, part.reason)
 
 
-def _head(service: Service, name: str) -> Any:
+def find_original(service: Service, name: str) -> StoredObject | None:
     """Return the source's object of this name.
 
     Return None if it doesn't exist or the name isn't allowed.

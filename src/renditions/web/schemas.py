@@ -151,6 +151,18 @@ _PICTURES = {
     "Outcome": _object(
         {
             "name": TEXT,
+    "Binned": _object(
+        {"deletion": TEXT, "name": TEXT, "size_bytes": _COUNT, "deleted_at": _TIME, "kept_until": _TIME},
+        ("deletion", "name", "size_bytes", "deleted_at", "kept_until"),
+    ),
+    "Bin": _object(
+        {
+            "pictures": _array(ref("Binned")),
+            "count": _COUNT | {"description": "How many pictures the bin has in all"},
+        },
+        ("pictures", "count"),
+    ),
+    "Restored": _object({"name": TEXT}, ("name",)),
             "result": {"enum": list(get_args(Result))},
             "reason": {"type": ["string", "null"]},
             "code": _CODE | {"type": ["string", "null"]},
@@ -263,6 +275,10 @@ _STATE = {
             "reasons",
             "unsent_notices",
             "held",
+            "keep_deleted_seconds": {
+                "type": "number",
+                "description": "How long a deleted picture can be restored; 0 if a deletion is final",
+            },
             "polling",
             "former_patterns",
             "read_only",
@@ -272,6 +288,7 @@ _STATE = {
         ),
     ),
     "Plan": _object(
+            "keep_deleted_seconds",
         {
             "counts": {"type": "object", "additionalProperties": _COUNT},
             "differences": _array(

@@ -15,6 +15,7 @@ from renditions.model.binding import Held
 from renditions.model.items import format_time
 from renditions.model.record import STATUSES
 from renditions.model.totals import Totals
+from renditions.runtime.bin import keeps_deleted
 from renditions.runtime.status import read_status
 from renditions.web.problems import ApiError
 from renditions.web.service import SUPERSEDED, Service
@@ -28,6 +29,7 @@ def describe_status(service: Service) -> dict[str, Any]:
 
     It can't if it is read-only, or if another version of the pipeline file is in force (``superseded``).
     """
+    keep_deleted = service.parts.pipeline.source.keep_deleted
     found = read_status(
         service.parts,
         service.count().by_status,
@@ -36,6 +38,7 @@ def describe_status(service: Service) -> dict[str, Any]:
     )
     return found.to_item() | {
         "read_only": service.parts.pipeline.source.read_only or service.is_superseded,
+        "keep_deleted_seconds": keep_deleted if keeps_deleted(service.parts) else 0,
         "superseded": SUPERSEDED if service.is_superseded else None,
         "generation": found.binding.generation_number if found.binding else None,
         "file_problem": service.find_file_problem(),

@@ -2,6 +2,7 @@
 
 import { TOKEN, logIn } from './api.js';
 import { say } from './announcer.js';
+import * as bin from './bin.js';
 import { connect } from './connection.js';
 import { button } from './dom.js';
 import * as dropping from './dropping.js';
@@ -11,13 +12,16 @@ import * as place from './place.js';
 import * as problems from './problems.js';
 import * as shortcuts from './shortcuts.js';
 import * as status from './status.js';
+import { keepDeleted } from './status.js';
 import { showTotals } from './totals.js';
+import { undoLast } from './undo.js';
 import * as uploads from './uploads.js';
 
 const title = document.querySelector('#pictures-title');
 const gallery = new Gallery(document.querySelector('#gallery'), document.querySelector('#note'), title);
 const pictures = document.querySelector('#pictures');
 const problemView = document.querySelector('#problems');
+const VIEWS = { '': pictures, problems: problemView, bin: document.querySelector('#bin') };
 const filters = document.querySelector('#filters');
 const connection = document.querySelector('#connection');
 const STATES = { live: 'live', polling: 'updated every few seconds', lost: 'lost, trying again' };
@@ -45,10 +49,11 @@ function move(where) {
     else link.removeAttribute('aria-current');
   }
   document.body.dataset.view = view;
-  problemView.hidden = view !== 'problems';
-  pictures.hidden = view === 'problems';
-  if (isMove) (view === 'problems' ? problemView : pictures).querySelector('h2').focus();
+  const shown = VIEWS[view] ?? pictures;
+  for (const each of Object.values(VIEWS)) each.hidden = each !== shown;
+  if (isMove) shown.querySelector('h2').focus();
   problems.show();
+  bin.show();
   for (const each of filters.children) each.setAttribute('aria-pressed', String(each.dataset.status === where.status));
   gallery.show(where.status);
   pictureView.follow(where);
@@ -60,7 +65,7 @@ function report({ name, picture, result }) {
   gallery.update(name, picture);
   uploads.report(name, picture, result !== undefined);
   pictureView.report(name, picture);
-  totalsDue ??= setTimeout(() => { totalsDue = null; showTotals(); status.show(); problems.refresh(); }, 300);
+  totalsDue ??= setTimeout(() => { totalsDue = null; showTotals(); status.show(); problems.refresh(); bin.refresh(); }, 300);
 }
 
 let state = '';
@@ -80,6 +85,8 @@ shortcuts.connect([
   ['u', 'choose files to upload', () => document.querySelector('#choose').click()],
   ['g', 'go to the pictures', () => { place.go(viewOf('')); gallery.focusFirst(); }],
   ['p', 'go to the problems', () => { place.go(viewOf('problems')); problemView.querySelector('h2').focus(); }],
+  ['b', 'go to the bin', () => { if (keepDeleted()) place.go(viewOf('bin')); }],
+  ['z', 'undo the last deletion', undoLast],
 ]);
 
 showTotals();

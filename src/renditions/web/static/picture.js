@@ -5,7 +5,8 @@ import { say } from './announcer.js';
 import * as details from './details.js';
 import { Sections, button, element } from './dom.js';
 import * as place from './place.js';
-import { canDelete } from './status.js';
+import { canDelete, keepDeleted } from './status.js';
+import { offer } from './undo.js';
 
 const dialog = document.querySelector('#picture');
 const title = element('h2', { id: 'picture-title', tabindex: '-1' });
@@ -119,20 +120,25 @@ function actions(picture) {
 async function act(method, address) {
   say('In progress…', 'action');
   trouble = '';
+  let outcome = null;
   try {
-    const outcome = await call(method, address);
-    if (outcome) say(`${outcome.result}${outcome.reason ? `: ${outcome.reason}` : ''}`, 'action');
+    outcome = await call(method, address);
+    if (outcome?.result) say(`${outcome.result}${outcome.reason ? `: ${outcome.reason}` : ''}`, 'action');
   } catch (error) {
     trouble = error instanceof TypeError ? describeTrouble(error) : error.message;
     say(trouble, 'action');
   }
   if (shown) await load();
+  return outcome;
 }
 
 async function remove(name) {
-  if (!confirm(`Delete ${name} and its renditions?`)) return;
-  await act('DELETE', `/pictures/${path(name)}`);
-  if (shown === name && !trouble) close();
+  if (!keepDeleted() && !confirm(`Delete ${name} and its renditions for good? The source has no bin, so this can’t be undone.`)) return;
+  const binned = await act('DELETE', `/pictures/${path(name)}`);
+  if (trouble) return;
+  if (shown === name) close();
+  if (binned) offer(binned);
+  else say(`Deleted ${name} for good.`, 'action');
 }
 
 dialog.addEventListener('cancel', (event) => { event.preventDefault(); close(); });

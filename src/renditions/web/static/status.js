@@ -15,15 +15,20 @@ const HOW_TO_ALLOW = {
 const banner = document.querySelector('#held');
 const sections = new Sections(banner.querySelector('div'), () => banner.querySelector('h2'));
 let isReadOnly = false;
+let keepDeletedSeconds = 0;
 let hasChanged = false;
 let shown = '';
 let applied = null; // the generation of the pipeline file
 
 export const canDelete = () => !isReadOnly;
+// How long a deleted picture can be restored; 0 if a deletion is final.
+export const keepDeleted = () => keepDeletedSeconds;
 
 export async function show(refusal = '') {
-  const { held, reasons, unsent_notices: unsent, read_only: readOnly, superseded, generation, file_problem: problem } = await insist(() => call('GET', '/status'));
+  const { held, reasons, unsent_notices: unsent, read_only: readOnly, superseded, generation, file_problem: problem, keep_deleted_seconds: keepSeconds } = await insist(() => call('GET', '/status'));
   isReadOnly = readOnly;
+  keepDeletedSeconds = keepSeconds;
+  document.querySelector('nav [data-view=bin]').hidden = !keepSeconds;
   document.querySelector('#drop').hidden = readOnly;
   const waiting = reasons.filter(({ state }) => state === 'waiting' || state === 'unreadable');
   if (applied !== null && generation !== applied) hasChanged = true;

@@ -1,0 +1,125 @@
+"""The bin of a source: deleted originals that people can restore for a while.
+
+The page and the API delete into the bin. A deletion has an id, so the bin can hold several originals that had
+the same key. The id begins with the time, so ids in their order are the deletions in theirs.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from renditions.core.ports import IfMatch, StoredObject
+from renditions.errors import Conflict
+
+DELETION_PATTERN = r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{8}"
+_TIME = "%Y%m%dT%H%M%S.%fZ"
+
+EMPTY_MARGIN = timedelta(hours=1)
+"""How long a deleted original stays in the bin after its last moment to be restored.
+
+So no process deletes it while another one still restores it, even if their clocks differ.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Binned:
+    """A deleted original."""
+
+    deletion: str
+    """The id of the deletion."""
+    key: str
+    """The key that the original had."""
+    size_bytes: int
+
+    @property
+    def deleted_at(self) -> datetime:
+        """When the original was deleted."""
+        return parse_deletion(self.deletion)
+
+
+class Bin(Protocol):
+    """Deleted originals, by deletion.
+
+    Any method raises :class:`~renditions.errors.StoreFailed` when the source's store fails.
+    """
+
+    def is_available(self) -> bool:
+        """Return whether the store can keep deleted originals.
+
+        A bucket without versions can't.
+        """
+        ...
+
+    def put(self, key: str, condition: IfMatch, deletion: str) -> Binned | None:
+        """Move the original into the bin, whole or not at all.
+
+        Return None if there is no object with this key. Raises ``Conflict`` if it was replaced.
+        """
+        ...
+
+    def deletions(self) -> Sequence[str]:
+        """Return the ids of all deletions, the oldest first."""
+        ...
+
+    def read(self, deletion: str) -> Binned | None:
+        """Return what was deleted; None if the bin doesn't have it."""
+        ...
+
+    def restore(self, deletion: str, key: str) -> StoredObject | None:
+        """Move the original back to its key; never replace another object.
+
+        Return None if the bin doesn't have it. If it is back already, return it again. Raises ``Conflict``
+        if another object has the key by now, or if something blocks the key.
+        """
+        ...
+
+    def drop(self, deletion: str) -> None:
+        """Delete the original for good. It is no error if the bin doesn't have it."""
+        ...
+
+
+def make_deletion(now: datetime) -> str:
+    """Return a new id for a deletion at this time."""
+    return f"{now.astimezone(UTC):{_TIME}}-{secrets.token_hex(4)}"
+
+
+def parse_deletion(deletion: str) -> datetime:
+    """Return the time of a deletion.
+
+    Raises ValueError if the text isn't the id of one.
+    """
+    if not re.fullmatch(DELETION_PATTERN, deletion):
+        raise ValueError(f"expected the id of a deletion, found {deletion!r}")
+    return datetime.strptime(deletion.partition("-")[0], _TIME).replace(tzinfo=UTC)
+
+
+def make_name_conflict(key: str) -> Conflict:
+    """Return the error of a restoration to a key that another object has by now."""
+    return Conflict(
+        f"{key!r} was not restored, because another picture has this name now. Rename or delete that one "
+        "first"
+    )
+
+
+def find_binned(bin_: Bin, key: str) -> Iterator[Binned]:
+    """Yield all deleted originals that had this key."""
+    for deletion in bin_.deletions():
+        binned = bin_.read(deletion)
+        if binned and binned.key == key:
+            yield binned
+
+
+def empty(bin_: Bin, before: datetime, most: int | None = None) -> int:
+    """Drop the originals that were deleted before this time; return how many.
+
+    They stay for another ``EMPTY_MARGIN``. With ``most``, delete only so many, the oldest first.
+    """
+    due = [each for each in bin_.deletions() if parse_deletion(each) < before - EMPTY_MARGIN][:most]
+    for deletion in due:
+        bin_.drop(deletion)
+    return len(due)

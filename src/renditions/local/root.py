@@ -1,0 +1,78 @@
+"""A store's folder, and the working folder ``.renditions`` in it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from renditions.errors import StoreFailed
+from renditions.local.failures import reported
+from renditions.local.tree import OPEN_FOLDER, WORK_FOLDER, make_root
+from renditions.local.work import sweep
+
+
+class Root:
+    """The folder of a store.
+
+    Args:
+        root: The folder. If it is a link, it is followed once, now.
+        create: Whether the folder may be missing until something is written.
+
+    """
+
+    def __init__(self, root: Path, *, create: bool = False) -> None:
+        self.path = Path(os.path.realpath(root))
+        self._create = create
+        self._swept = False
+
+    def open(self, *, make: bool = False) -> int:
+        """Open the folder again, since another folder may have its name by now.
+
+        Raises:
+            NotMade: The folder is missing, and ``create`` allows that.
+            StoreFailed: The folder is missing, or isn't a folder.
+
+        """
+        try:
+            return os.open(self.path, OPEN_FOLDER)
+        except FileNotFoundError:
+            if not self._create:
+                raise StoreFailed(
+                    f"the folder {self.path} is missing: create it, or mount its disk"
+                ) from None
+            if not make:
+                raise NotMade from None
+        except NotADirectoryError:
+            raise StoreFailed(f"{self.path} is not a folder. Name a folder as the store") from None
+        make_root(self.path)
+        return os.open(self.path, OPEN_FOLDER)
+
+    def open_work(self, root: int) -> int:
+        """Open the working folder; the first call removes files of killed processes."""
+        with suppress(FileExistsError):
+            os.mkdir(WORK_FOLDER, dir_fd=root)
+        try:
+            work = os.open(WORK_FOLDER, OPEN_FOLDER, dir_fd=root)
+        except NotADirectoryError:
+            where = self.path / os.fsdecode(WORK_FOLDER)
+            raise StoreFailed(
+                f"{where} is not a folder. Renditions keeps temporary files under this name: move it away"
+            ) from None
+        if not self._swept:
+            sweep(work)
+            self._swept = True
+        return work
+
+    def reported(self, key: str = "") -> reported:
+        """Return a context that raises a folder's errors as errors of this package."""
+        return reported(self.path, key)
+
+
+class NotMade(Exception):
+    """Raised if the store's folder doesn't exist yet. The store is then empty."""
+
+
+def etag_of(status: os.stat_result) -> str:
+    """Return the ETag of the file with this status."""
+    return f"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"

@@ -1,0 +1,119 @@
+"""The API's actions on the bin: delete, list and restore pictures."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from renditions.core.ask import Ask
+from renditions.core.bin import Bin, Binned, make_deletion, parse_deletion
+from renditions.core.ports import IfMatch
+from renditions.errors import Conflict
+from renditions.model.items import format_time
+from renditions.runtime.bin import empty_bin, keeps_deleted
+from renditions.web.answers import answer_json
+from renditions.web.pictures import find_original
+from renditions.web.problems import ApiError
+from renditions.web.service import Service
+
+MOST_BINNED = 50
+"""How many deleted pictures a list of the bin has. In a bucket, each costs a request."""
+
+MOST_EMPTIED = 10
+"""How many expired originals one deletion removes from the bin for good."""
+
+
+class BinApi:
+    """The endpoints of the bin. They run in a thread, because stores can be slow."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def delete_picture(self, request: Request) -> Response:
+        """Delete a picture; answer 204 if it can't be restored."""
+        binned = delete_picture(self._service, request.path_params["name"])
+        if binned is None:
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+        return JSONResponse(self._describe(binned))
+
+    def list_bin(self, request: Request) -> Response:
+        """List the deleted pictures that can be restored, the newest first."""
+        bin_ = self._service.parts.bin
+        due = [each for each in bin_.deletions() if not self._is_over(each)] if bin_ else []
+        found = [bin_.read(each) for each in due[: -MOST_BINNED - 1 : -1]] if bin_ else []
+        pictures = [self._describe(binned) for binned in found if binned]
+        return answer_json(request, {"pictures": pictures, "count": len(due)})
+
+    def restore(self, request: Request) -> Response:
+        """Restore a deleted picture; also answer 200 if it was restored before."""
+        service, name, deletion = self._service, request.path_params["name"], request.path_params["deletion"]
+        service.insist_writable()
+        try:
+            is_known = service.parts.bin is not None and not self._is_over(deletion)
+            restored = service.parts.bin.restore(deletion, name) if service.parts.bin and is_known else None
+        except ValueError as error:
+            raise ApiError(HTTPStatus.NOT_FOUND, str(error)) from error
+        except Conflict as error:
+            raise ApiError(HTTPStatus.CONFLICT, str(error)) from error
+        if restored is None and find_original(service, name) is None:
+            detail = f"{name!r} isn't in the bin any more, so it can't be restored"
+            raise ApiError(HTTPStatus.NOT_FOUND, detail)
+        service.hint(name)
+        return JSONResponse({"name": name})
+
+    def _is_over(self, deletion: str) -> bool:
+        return parse_deletion(deletion) + self._kept < datetime.now(UTC)
+
+    @property
+    def _kept(self) -> timedelta:
+        return timedelta(seconds=self._service.parts.pipeline.source.keep_deleted)
+
+    def _describe(self, binned: Binned) -> dict[str, Any]:
+        return {
+            "deletion": binned.deletion,
+            "name": binned.key,
+            "size_bytes": binned.size_bytes,
+            "deleted_at": format_time(binned.deleted_at),
+            "kept_until": format_time(binned.deleted_at + self._kept),
+        }
+
+
+def delete_picture(service: Service, name: str) -> Binned | None:
+    """Move a picture to the bin, and delete its renditions and its record.
+
+    Returns the entry in the bin. Returns None if the picture is gone for good, because the source has no bin,
+    or because there was only a record of it.
+    """
+    service.insist_in_force()
+    there = find_original(service, name)
+    if there:
+        service.insist_writable()
+    elif service.parts.catalog.get(name) is None:
+        raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
+    binned = None
+    if there:
+        try:
+            binned = _delete_original(service, name, IfMatch(there.etag))
+        except Conflict:
+            detail = (
+                f"{name!r} was not deleted, because another upload replaced it meanwhile. To delete the new "
+                "picture, send the request again"
+            )
+            raise ApiError(HTTPStatus.CONFLICT, detail) from None
+    service.process(name, Ask(removal="asked"))
+    if binned:
+        empty_bin(service.parts, MOST_EMPTIED)
+    return binned
+
+
+def _delete_original(service: Service, name: str, condition: IfMatch) -> Binned | None:
+    """Delete the original, to the bin if there is one."""
+    bin_: Bin | None = service.parts.bin
+    if bin_ and keeps_deleted(service.parts):
+        return bin_.put(name, condition, make_deletion(datetime.now(UTC)))
+    service.parts.source.delete(name, condition)
+    return None

@@ -1,0 +1,54 @@
+// The view of the bin: pictures that were deleted and can be restored.
+
+import { call, insist } from './api.js';
+import { Sections, button, element } from './dom.js';
+import { keepDeleted } from './status.js';
+import { restore } from './undo.js';
+import { count, formatBytes, formatCount, formatSeconds } from './words.js';
+
+const REFRESH_MS = 500;
+
+const section = document.querySelector('#bin');
+const title = section.querySelector('h2');
+const sections = new Sections(section.querySelector('div'), () => title);
+let due = null;
+
+const note = (text) => ['note', text, () => element('p', { class: 'quiet' }, text)];
+
+export async function show() {
+  if (section.hidden) return;
+  if (!sections.made.size) sections.show([note('Loading…')]);
+  const found = await insist(() => call('GET', '/bin'), (trouble) => sections.show([note(`${trouble} Trying again…`)]));
+  draw(found);
+}
+
+// Shows the bin again, soon after the last change.
+export function refresh() {
+  if (section.hidden || due) return;
+  due = setTimeout(() => { due = null; show(); }, REFRESH_MS);
+}
+
+function draw({ pictures, count: number }) {
+  const kept = formatSeconds(keepDeleted());
+  sections.show([
+    note(number ? `${count(number, 'deleted picture')}. Each stays here for ${kept}, and then it is deleted for good.` : `The bin is empty. Deleted pictures stay here for ${kept}.`),
+    ...pictures.map((binned) => [binned.deletion, binned, describe]),
+    ...(number > pictures.length ? [['more', number, () => element('p', { class: 'quiet' }, `and ${formatCount(number - pictures.length)} older ones`)]] : []),
+  ]);
+}
+
+const timeOf = (text) => element('time', { datetime: text }, new Date(text).toLocaleString());
+
+function describe(binned) {
+  const trouble = element('p', { class: 'reason' });
+  const back = button('Restore', async () => {
+    trouble.textContent = await restore(binned);
+    refresh();
+  }, { 'aria-label': `Restore ${binned.name}, deleted ${new Date(binned.deleted_at).toLocaleString()}` });
+  return element(
+    'div', { class: 'binned' },
+    element('h3', {}, binned.name),
+    element('p', { class: 'quiet' }, `${formatBytes(binned.size_bytes)} · deleted `, timeOf(binned.deleted_at), ' · kept until ', timeOf(binned.kept_until)),
+    back, trouble,
+  );
+}
