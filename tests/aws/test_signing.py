@@ -12,9 +12,10 @@ from contract.catalogs import NOW
 from renditions.aws.clients import Clients
 from renditions.aws.signing import Signer
 from renditions.errors import KeyRefused, StoreRefused
+from renditions.model.original import Original
 from renditions.model.places import S3Place
 from renditions.model.record import Output, Record
-from renditions.web.links import LINK_SECONDS, BucketLinks, find_preview
+from renditions.web.links import LINK_SECONDS, BucketLinks, LocalLinks, find_small
 
 
 def open_signer(monkeypatch: pytest.MonkeyPatch, bucket: str = "my-bucket", **environ: str) -> Signer:
@@ -114,7 +115,8 @@ def test_a_signed_url_is_reused_for_half_of_its_life() -> None:
 def test_the_preview_is_the_smallest_rendition_that_browsers_show() -> None:
     sizes = {"pdf": None, "webp": 300, "jpeg": 200, "tiff": 100}
     outputs = tuple(Output(name, name, "e", "s", "f", name, 1, width, width) for name, width in sizes.items())
-    found = find_preview(Record("a.jpg", "done", NOW, outputs=outputs))
-    assert found is not None
-    assert found.format == "jpeg"
-    assert find_preview(Record("a.jpg", "done", NOW, outputs=outputs[:1])) is None
+    links = LocalLinks(has_previews=True)
+    assert find_small(links, Record("a.jpg", "done", NOW, outputs=outputs)) == "/renditions/jpeg/a.jpg?v=e"
+    pdf = Record("a.jpg", "done", NOW, etag="1", outputs=outputs[:1], original=Original(9, "heic"))
+    assert find_small(links, pdf) == "/previews/a.jpg?v=1"
+    assert find_small(LocalLinks(), pdf) is None

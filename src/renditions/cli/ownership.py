@@ -30,7 +30,7 @@ from renditions.core.process import Process
 from renditions.core.selection import Selection
 from renditions.core.strays import Claims, Stray, delete_stray, list_strays
 from renditions.errors import UsageError
-from renditions.runtime.machine import open_workers
+from renditions.runtime.machine import find_preview_cache, open_workers
 from renditions.runtime.parts import Parts, now
 from renditions.runtime.selecting import has_record
 
@@ -174,6 +174,7 @@ def _reach(parts: Parts, process: Process) -> Reach:
     outputs: dict[str, Store] = {parts.pipeline.output.store: parts.output}
     for place in binding.former_outputs if binding else ():
         outputs.setdefault(place, parts.open_place(place))
+    previews = find_preview_cache(parts.pipeline, parts.directory)
     return Reach(
         parts.pipeline,
         parts.source,
@@ -182,6 +183,7 @@ def _reach(parts: Parts, process: Process) -> Reach:
         process,
         parts.read_neighbours,
         bin=parts.bin,
+        drop_previews=previews.drop if previews else lambda _: False,
     )
 
 

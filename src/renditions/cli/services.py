@@ -124,6 +124,10 @@ def serve(  # noqa: PLR0913 - one for each option
             help="Let every client read renditions without the token, and let every site embed them.",
         ),
     ] = False,
+    no_previews: Annotated[
+        bool,
+        typer.Option("--no-previews", help="Make no previews of originals that browsers can't show."),
+    ] = False,
     unattended: UnattendedOption = False,
     demo: Annotated[
         bool, typer.Option("--demo", help="Serve the demo's folder; create it first if it doesn't exist.")
@@ -145,7 +149,7 @@ def serve(  # noqa: PLR0913 - one for each option
     )
     tls = open_certificate(tls_cert, tls_key)
     made = make_token() if token is None and reach.is_for_others else None
-    access = Access(reach, tls, token or made, SigningKeys.read(os.environ), public)
+    access = Access(reach, tls, token or made, SigningKeys.read(os.environ), public, not no_previews)
     with open_listener(host, port) as listener:
         scheme = "https" if tls else "http"
         messages.print(f"{scheme}://{host}:{port}/ (Ctrl-C to stop)")

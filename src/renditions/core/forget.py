@@ -68,6 +68,8 @@ class Reach:
     pause: Callable[[float], object] = time.sleep
     bin: Bin | None = None
     """The bin of the source; None if the source is read-only."""
+    drop_previews: Callable[[str], bool] = lambda _: False
+    """Deletes the previews that the page keeps of a picture; returns whether there were any."""
 
 
 def forget(name: str, reach: Reach) -> Report:
@@ -137,14 +139,12 @@ def _forget_source(name: str, reach: Reach, report: Report) -> None:
                 continue  # another program replaced it meanwhile: delete the new object too
         if is_there:
             report.removed.append(Trace("picture", where))
+        _forget_binned(name, reach, report)
         _purge((place, reach.source), [name], report)
     except Failed as error:
-        _forget_binned(name, reach, report)
         report.left.append(Trace("picture", where, str(error)))
 
 
-def _forget_record(name: str, reach: Reach, report: Report) -> None:
-    """Delete the outputs that the record names, then the record itself."""
 def _forget_binned(name: str, reach: Reach, report: Report) -> None:
     """Delete the picture from the bin, each time that it was deleted."""
     if reach.bin:
@@ -154,6 +154,8 @@ def _forget_binned(name: str, reach: Reach, report: Report) -> None:
             report.removed.append(Trace("picture", where))
 
 
+def _forget_record(name: str, reach: Reach, report: Report) -> None:
+    """Delete the outputs that the record names, then the record itself."""
     outcome = reach.process(name, FORGOTTEN)
     for _ in range(MAX_ATTEMPTS):
         if outcome.again_after is None:
@@ -168,7 +170,7 @@ def _forget_binned(name: str, reach: Reach, report: Report) -> None:
 
 
 def _forget_kept(name: str, reach: Reach, report: Report) -> None:
-    """Delete the kept wishes and the unsent notices about a picture.
+    """Delete the previews, the kept wishes and the unsent notices about a picture.
 
     Notices contain the picture's name. So this function deletes even an unsent notice about this removal. The
     report then names the target that didn't get the notice.
@@ -178,6 +180,11 @@ def _forget_kept(name: str, reach: Reach, report: Report) -> None:
         reach.catalog.drop_notice(unsent)
         target = reach.pipeline.spell_target(unsent.target)
         report.removed.append(Trace(f"unsent notice {unsent.event!r}", target))
+    try:
+        if reach.drop_previews(name):
+            report.removed.append(Trace("preview", "the page's previews"))
+    except Failed as error:
+        report.left.append(Trace("preview", "the page's previews", str(error)))
     if kept := reach.catalog.find_wishes(name):
         reach.catalog.drop_wishes(kept.name)
         report.removed.append(Trace("kept wishes", where))

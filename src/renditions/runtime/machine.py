@@ -35,14 +35,15 @@ from renditions.errors import RenditionsError, Superseded, UsageError
 from renditions.local.mounts import find_silent_mount
 from renditions.local.owners import Owner
 from renditions.local.poll import poll_keys
+from renditions.local.previews import PreviewCache
 from renditions.local.secret import keep_secret
 from renditions.local.watch import watch_keys
 from renditions.local.workers.pool import RenderPool
 from renditions.model.pipeline import Pipeline
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.runtime.apart import insist_apart
-from renditions.runtime.parts import Parts, now
 from renditions.runtime.bin import empty_bin
+from renditions.runtime.parts import Parts, now
 from renditions.runtime.reload import Session
 from renditions.runtime.undeclared import hold_undeclared
 
@@ -68,23 +69,41 @@ def open_workers(parts: Parts, workers: int, standing: Standing) -> Iterator[Pro
 
     """
     limits = parts.attached.limits
-    with (
-        _own(parts.owners) as owner,
-        RenderPool(workers, limits.seconds, limits=limits) as render,
-    ):
+    previews = find_preview_cache(parts.pipeline, parts.directory)
+    with _own(parts.owners) as owner, open_pool(parts, workers) as render:
         if limits.confine == "require":
             render.start()  # raises before the first picture
         processor = parts.make_processor(render, owner, standing)
 
         def process(name: str, ask: Ask = PLAIN) -> Outcome:
             try:
-                return processor.process(name, ask)
+                outcome = processor.process(name, ask)
+                if previews and (gone := _find_gone(outcome)):
+                    previews.drop(gone)
             except Superseded:
                 raise
             except RenditionsError as error:
                 return Outcome.failed(name, error)
+            return outcome
 
         yield process
+
+
+def open_pool(parts: Parts, workers: int) -> RenderPool:
+    """Return a pool with the pipeline's limits; it starts workers when it needs them."""
+    limits = parts.attached.limits
+    return RenderPool(workers, limits.seconds, limits=limits)
+
+
+def find_preview_cache(pipeline: Pipeline, directory: Path) -> PreviewCache | None:
+    """Return the page's previews beside the catalog; None if the catalog isn't a file."""
+    file = parse_catalog(pipeline.catalog.store, directory)
+    return PreviewCache(file.with_name(".renditions") / f"previews-{file.name}") if file else None
+
+
+def _find_gone(outcome: Outcome) -> str | None:
+    """Return the name under which a picture is gone; None if it isn't."""
+    return outcome.name if outcome.result == "removed" else outcome.renamed_from
 
 
 def sync(
@@ -181,6 +200,7 @@ def watch(
         summary = sync(parts, process, guard, workers=workers, stop=stop, on_outcome=note, order=order)
         if not summary.interrupted:
             parts.end_run(summary.held, is_end=False)
+            empty_bin(parts)
 
     with closing(_take_hints(watchers, hints, stop)) as taken:
         following = Following(
@@ -200,7 +220,6 @@ def _open_watchers(parts: Parts, stop: threading.Event) -> list[Iterator[frozens
     """Return the iterators over changed names in the source.
 
     The first one watches the folder. On some mounts, a second one polls it.
-            empty_bin(parts)
     """
     store = parts.pipeline.source.store
     place = parse_store(store, parts.directory)

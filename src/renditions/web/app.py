@@ -28,6 +28,7 @@ from renditions.web.headers import Labelled, restrict
 from renditions.web.limits import Gate
 from renditions.web.openapi import describe_api
 from renditions.web.pages import LOG_OUT, answer_page, read_page, show
+from renditions.web.previews import PreviewApi, Previews
 from renditions.web.problems import ApiError
 from renditions.web.reach import Reach
 from renditions.web.requests import (
@@ -72,6 +73,7 @@ def make_app(
     token: str | None = None,
     keys: SigningKeys | None = None,
     is_public: bool = False,
+    previews: Previews | None = None,
 ) -> ASGIApp:
     """Return the ASGI application.
 
@@ -82,6 +84,7 @@ def make_app(
         token: The access token. None if every client that can reach the server may use it.
         keys: The keys of signed URLs. By default there is one, which is derived from ``secret``.
         is_public: Whether every client may read renditions without a token, and every site may embed them.
+        previews: Makes previews. None if the server makes none.
 
     """
     api = _LocalApi(service, LocalUploads(service, secret, reach.root_path), token, reach.root_path)
@@ -91,6 +94,7 @@ def make_app(
         Route("/logout", api.log_out, methods=["POST"]),
         Route("/uploads/file", api.receive_upload, methods=["POST"]),
         Route("/events", api.listen),
+        Route("/previews/{name:name}", PreviewApi(service, previews).show),
     ]
     reach.check_paths(route.path for route in routes if isinstance(route, Route | Mount))
     keys = keys or SigningKeys.derive(secret)
@@ -153,11 +157,11 @@ class _Api:
 
     def __init__(self, service: Service, uploads: Uploads, root_path: str = "") -> None:
         self._service = service
+        self.bin = BinApi(service)
         self._root_path = root_path
         self._uploads = uploads
         self._waiting = Gate(MOST_PROCESSED, "pictures for waiting clients")
 
-        self.bin = BinApi(service)
     def show_page(self, _: Request) -> Response:
         return answer_page(read_page("index.html"))
 

@@ -21,7 +21,7 @@ MOST_KEPT = 5_000
 
 
 class Links(Protocol):
-    """Builds the URLs of originals and renditions."""
+    """Builds the URLs of originals, renditions and previews."""
 
     def original(self, record: Record) -> str:
         """Return the URL of the picture's original."""
@@ -31,6 +31,10 @@ class Links(Protocol):
         """Return the URL of one of the record's outputs."""
         ...
 
+    def preview(self, record: Record) -> str | None:
+        """Return the URL of the original's preview; None if the server makes none."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LocalLinks:
@@ -38,6 +42,8 @@ class LocalLinks:
 
     root_path: str = ""
     """The path below which clients reach the server."""
+    has_previews: bool = False
+    """Whether the server makes previews."""
 
     def original(self, record: Record) -> str:
         """See :meth:`Links.original`."""
@@ -47,6 +53,12 @@ class LocalLinks:
         """See :meth:`Links.rendition`. Clients may cache the content of this URL for ever."""
         rendition = quote(output.rendition, safe="")
         return f"{self.root_path}/renditions/{rendition}/{quote(record.name)}?v={output.etag}"
+
+    def preview(self, record: Record) -> str | None:
+        """See :meth:`Links.preview`."""
+        if not self.has_previews:
+            return None
+        return f"{self.root_path}/previews/{quote(record.name)}?v={record.etag}"
 
 
 Sign = Callable[[str, int, str | None], str]
@@ -85,12 +97,29 @@ class BucketLinks:
         """See :meth:`Links.rendition`."""
         return self._output(output.key, output.etag, self._span())
 
+    def preview(self, record: Record) -> None:
+        """Return None: a function on Lambda makes no previews."""
+
     def _span(self) -> int:
         """Return the number of the present period; a URL stays the same during one period."""
         return int(self._clock_seconds() // (LINK_SECONDS // 2))
 
 
-def find_preview(record: Record) -> Output | None:
-    """Return the smallest output that a browser can show, or None."""
+def find_small(links: Links, record: Record) -> str | None:
+    """Return the URL of the smallest picture that a browser can show, or None."""
     shown = [output for output in record.outputs if is_shown(output.format) and output.width]
-    return min(shown, key=lambda output: (output.width or 0) * (output.height or 0), default=None)
+    smallest = min(shown, key=lambda output: (output.width or 0) * (output.height or 0), default=None)
+    return links.rendition(record, smallest) if smallest else _find_original_preview(links, record)
+
+
+def find_shown_original(links: Links, record: Record) -> str | None:
+    """Return the URL at which a browser can show the original, or None."""
+    if record.original and is_shown(record.original.format or ""):
+        return links.original(record)
+    return _find_original_preview(links, record)
+
+
+def _find_original_preview(links: Links, record: Record) -> str | None:
+    """Return the URL of the original's preview, or None if it can have none."""
+    is_there = record.original and record.original.format and record.missing_since is None
+    return links.preview(record) if is_there and record.status != "rejected" else None

@@ -218,6 +218,15 @@ _FILES = (
         problems=(404, 416, 422, 503),
         is_signable=True,
     ),
+    Operation(
+        method="get",
+        path="/previews/{name}",
+        name="showPreview",
+        summary="Show a small picture of an original that browsers can't show",
+        answers={200: Answer("The preview", "File", "image/webp"), **_UNCHANGED},
+        query=(_VERSION,),
+        problems=(404, 422, 503),
+    ),
 )
 _CHANGES = (
     Operation(

@@ -27,7 +27,7 @@ from renditions.model.record import STATUSES, Record, Status
 from renditions.model.wishes import Wishes
 from renditions.runtime.manifest import make_snippet
 from renditions.web.causes import find_codes, group_causes
-from renditions.web.links import Links, find_preview
+from renditions.web.links import Links, find_shown_original, find_small
 from renditions.web.problems import ApiError
 from renditions.web.service import Service
 
@@ -70,9 +70,9 @@ MOST_CHECKED = 1_000
 
 
 def picture_item(pipeline: Pipeline, links: Links, record: Record) -> dict[str, Any]:
-    """Return a record's item in the API's lists, with the URL of a small rendition."""
-    preview = find_preview(record)
-    address = {"preview": links.rendition(record, preview)} if preview else {}
+    """Return a record's item in the API's lists, with the URL of a small picture."""
+    preview = find_small(links, record)
+    address = {"preview": preview} if preview else {}
     return {"name": record.name, **record.to_item(pipeline.catalog.key), **address}
 
 
@@ -85,6 +85,8 @@ def show_picture(service: Service, record: Record) -> dict[str, Any]:
         if (output := record.serving_output(rendition))
     }
     addresses = {"original": links.original(record), "renditions": renditions}
+    if shown_original := find_shown_original(links, record):
+        addresses["shown_original"] = shown_original
     pipeline = service.parts.pipeline
     unsent = [each.to_shown(pipeline) for each in service.parts.catalog.unsent_notices(record.name)]
     notices = {"unsent_notices": unsent} if unsent else {}

@@ -56,9 +56,15 @@ def _describe_picture(key: str) -> dict[str, Any]:
             **describe_record(key)["properties"],
             "snippet": TEXT | {"description": "A <picture> for a web page; missing in lists of pictures"},
             "unsent_notices": _array(_object(_UNSENT, ("event", "target", "given_up", "attempts"))),
-            "preview": TEXT | {"description": "The URL of the smallest rendition that browsers show"},
+            "preview": TEXT
+            | {"description": "The URL of the smallest rendition that browsers show, or of a preview"},
             "links": _object(
-                {"original": TEXT, "renditions": {"type": "object", "additionalProperties": TEXT}},
+                {
+                    "original": TEXT,
+                    "shown_original": TEXT
+                    | {"description": "The URL at which browsers show the original: itself, or a preview"},
+                    "renditions": {"type": "object", "additionalProperties": TEXT},
+                },
                 ("original", "renditions"),
             )
             | {"description": "The URLs of the original and the renditions; missing in lists of pictures"},
@@ -145,12 +151,6 @@ _UPLOADS = {
     ),
 }
 _PICTURES = {
-    "PicturePage": _object(
-        {"pictures": _array(ref("Picture")), "next": {"type": ["string", "null"]}}, ("pictures", "next")
-    ),
-    "Outcome": _object(
-        {
-            "name": TEXT,
     "Binned": _object(
         {"deletion": TEXT, "name": TEXT, "size_bytes": _COUNT, "deleted_at": _TIME, "kept_until": _TIME},
         ("deletion", "name", "size_bytes", "deleted_at", "kept_until"),
@@ -163,6 +163,12 @@ _PICTURES = {
         ("pictures", "count"),
     ),
     "Restored": _object({"name": TEXT}, ("name",)),
+    "PicturePage": _object(
+        {"pictures": _array(ref("Picture")), "next": {"type": ["string", "null"]}}, ("pictures", "next")
+    ),
+    "Outcome": _object(
+        {
+            "name": TEXT,
             "result": {"enum": list(get_args(Result))},
             "reason": {"type": ["string", "null"]},
             "code": _CODE | {"type": ["string", "null"]},
@@ -269,26 +275,26 @@ _STATE = {
                 "description": "Why the newest version of the pipeline file isn't applied",
             },
             "read_only": {"type": "boolean", "description": "Whether uploads and deletions are refused"},
+            "keep_deleted_seconds": {
+                "type": "number",
+                "description": "How long a deleted picture can be restored; 0 if a deletion is final",
+            },
         },
         (
             "by_status",
             "reasons",
             "unsent_notices",
             "held",
-            "keep_deleted_seconds": {
-                "type": "number",
-                "description": "How long a deleted picture can be restored; 0 if a deletion is final",
-            },
             "polling",
             "former_patterns",
             "read_only",
+            "keep_deleted_seconds",
             "superseded",
             "generation",
             "file_problem",
         ),
     ),
     "Plan": _object(
-            "keep_deleted_seconds",
         {
             "counts": {"type": "object", "additionalProperties": _COUNT},
             "differences": _array(

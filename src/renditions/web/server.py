@@ -23,7 +23,14 @@ from renditions.core.follow import Hints
 from renditions.core.outcome import Outcome
 from renditions.core.process import Process
 from renditions.errors import Superseded, UsageError
-from renditions.runtime.machine import describe_polling, find_secret, open_workers, watch
+from renditions.runtime.machine import (
+    describe_polling,
+    find_preview_cache,
+    find_secret,
+    open_pool,
+    open_workers,
+    watch,
+)
 from renditions.runtime.reload import Session
 from renditions.runtime.status import Waiting
 from renditions.web.app import make_app
@@ -32,6 +39,7 @@ from renditions.web.links import LocalLinks
 from renditions.web.live import Announcements
 from renditions.web.pictures import picture_item
 from renditions.web.placing import place
+from renditions.web.previews import Previews
 from renditions.web.reach import Reach
 from renditions.web.service import SUPERSEDED, Service
 from renditions.web.signing import SigningKeys
@@ -121,6 +129,8 @@ class Access:
     """The keys of signed URLs. None to derive one from the secret beside the catalog."""
     is_public: bool
     """Whether every client may read renditions without a token, and every site may embed them."""
+    has_previews: bool = True
+    """Whether the server makes previews of originals that browsers can't show."""
 
 
 def serve(session: Session, listener: socket.socket, access: Access, workers: int) -> None:
@@ -139,7 +149,7 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
     parts, stop = session.parts, session.ended
     announcements = Announcements()
     hints = Hints()
-    links = LocalLinks(access.reach.root_path)
+    links = LocalLinks(access.reach.root_path, access.has_previews)
     waiting = Waiting()
 
     def announce(outcome: Outcome) -> None:
@@ -148,7 +158,7 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
         item = picture_item(parts.pipeline, links, record) if record else None
         announcements.tell({**outcome.to_item(), "picture": item})
 
-    with _open_process(session, workers) as process:
+    with _open_process(session, workers) as process, _open_previews(session, access) as previews:
 
         def process_and_announce(name: str, ask: Ask = PLAIN) -> Outcome:
             outcome = process(name, ask)
@@ -173,6 +183,7 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
             token=access.token,
             keys=access.keys,
             is_public=access.is_public,
+            previews=previews,
         )
         server = _Server(_configure(app, access), announcements, stop)
         with _following(session, process, workers, announce, hints):
@@ -232,6 +243,17 @@ def _open_process(session: Session, workers: int) -> Iterator[Process]:
         raise Superseded(f"{name} is not processed. {SUPERSEDED}")
 
     yield refuse
+
+
+@contextmanager
+def _open_previews(session: Session, access: Access) -> Iterator[Previews | None]:
+    """Yield what makes previews; None if the server makes none."""
+    if not access.has_previews:
+        yield None
+        return
+    parts = session.parts
+    with open_pool(parts, 1) as render:  # it starts no worker before the first preview
+        yield Previews(render, find_preview_cache(parts.pipeline, parts.directory))
 
 
 class _Server(uvicorn.Server):

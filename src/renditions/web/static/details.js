@@ -1,7 +1,7 @@
 // The sections of a picture's view.
 
 import { copyText } from './clipboard.js';
-import { button, element } from './dom.js';
+import { button, element, image } from './dom.js';
 import { formatBytes } from './words.js';
 
 // The renditions that a browser shows, the smallest first.
@@ -21,6 +21,17 @@ export function head(picture) {
   );
 }
 
+// The original, or a preview of it where browsers can't show its format.
+function originalOf(picture) {
+  const format = (picture.original_format ?? '').toUpperCase();
+  const missing = element('p', { class: 'missing' }, `No preview of this original${format && ` (${format})`}. Download it to see it.`);
+  const { shown_original: url } = picture.links;
+  return url ? image({ src: url, alt: `Original of ${picture.name}` }, missing) : missing;
+}
+
+// The original alone, of a picture without a rendition that a browser shows.
+export const original = (picture) => element('div', { class: 'compare' }, originalOf(picture));
+
 // The original and a rendition under a slider.
 export function compare(picture, rendition) {
   const over = element('img', { src: picture.links.renditions[rendition], alt: `${rendition} of ${picture.name}` });
@@ -34,7 +45,7 @@ export function compare(picture, rendition) {
   cut();
   return element(
     'div', {},
-    element('div', { class: 'compare' }, element('img', { src: picture.links.original, alt: `Original of ${picture.name}` }), over, edge, slider),
+    element('div', { class: 'compare' }, originalOf(picture), over, edge, slider),
     element('div', { class: 'labels', 'aria-hidden': 'true' }, element('span', {}, 'original'), element('span', {}, rendition)),
   );
 }

@@ -12,6 +12,13 @@ export function element(tag, attributes = {}, ...children) {
 
 export const button = (text, onclick, attributes = {}) => element('button', { type: 'button', onclick, ...attributes }, text);
 
+// A picture. If it can't be loaded, `missing` takes its place: a broken picture says nothing.
+export function image(attributes, missing) {
+  const made = element('img', attributes);
+  made.addEventListener('error', () => made.replaceWith(missing));
+  return made;
+}
+
 // Gives an element these children in this order. Children that are in place aren't moved, because an element that
 // is moved loses the focus.
 export function arrange(parent, children) {

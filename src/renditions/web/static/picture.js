@@ -97,7 +97,7 @@ function draw(picture, formats) {
   const kept = [picture.etag, picture.links, picture.renditions];
   sections.show([
     ...headOf(picture),
-    ...(outputs.length ? [['compare', kept, () => details.compare(picture, outputs[outputs.length - 1])]] : []),
+    ...(outputs.length || picture.links.shown_original || picture.status === 'done' ? [['compare', kept, () => (outputs.length ? details.compare(picture, outputs[outputs.length - 1]) : details.original(picture))]] : []),
     ['actions', [picture.status, canDelete(), picture.links.original], () => actions(picture)],
     ['trouble', trouble, (text) => element('p', { class: 'reason' }, text)],
     ['table', kept, () => details.table(picture)],

@@ -1,6 +1,6 @@
 // One picture of the gallery: a list item with a link to the picture's own URL.
 
-import { element } from './dom.js';
+import { element, image } from './dom.js';
 import { averageColour } from './placeholder.js';
 import * as place from './place.js';
 import { count, formatBytes } from './words.js';
@@ -31,7 +31,7 @@ function makeFrame(picture, why) {
   const frame = element('span', { class: why ? 'frame why' : 'frame' });
   if (picture.preview) {
     frame.style.background = averageColour(picture.analysis) ?? '';
-    frame.append(element('img', { src: picture.preview, alt: '', loading: 'lazy', decoding: 'async' }));
+    frame.append(image({ src: picture.preview, alt: '', loading: 'lazy', decoding: 'async' }, element('span', {}, 'no preview')));
     if (why) frame.append(element('span', {}, why));
   } else {
     frame.append(element('span', {}, why || (picture.status === 'done' ? 'no preview' : picture.status)));

@@ -1,0 +1,102 @@
+"""A cache of previews in a folder: one folder for each picture, with one file.
+
+The folder lies in a ``.renditions`` folder, and its files have no suffix. So no source or output store that
+contains it takes them for pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from renditions.errors import Failed
+
+MOST_BYTES = 200_000_000
+"""How many bytes all previews of a catalog have together. Beyond that, the oldest ones go."""
+
+_KEPT_SHARE = 0.9
+"""The share of ``MOST_BYTES`` that stays, so that not every preview looks for the oldest one."""
+
+
+class PreviewCache:
+    """Previews by the picture's name and version.
+
+    Many threads and processes may share it. Only the owner of the process can read the files, because a
+    preview shows what its picture shows.
+    """
+
+    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
+        self._folder = folder
+        self._most_bytes = most_bytes
+        self._room_bytes = 0
+
+    def get(self, name: str, version: str) -> bytes | None:
+        """Return the preview of this version; None if the cache doesn't have it."""
+        try:
+            return (self._place(name) / _hash(version)).read_bytes()
+        except OSError:
+            return None  # a cache that can't be read is like an empty one
+
+    def put(self, name: str, version: str, content: bytes) -> None:
+        """Keep the preview of this version in place of any other version's.
+
+        Raises:
+            Failed: The file can't be written.
+
+        """
+        place = self._place(name)
+        unfinished = place / f"{uuid.uuid4().hex}.part"
+        try:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):  # another thread dropped the picture's previews meanwhile
+                file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(file, "wb") as writer:
+                    writer.write(content)
+                unfinished.replace(place / _hash(version))
+            for other in place.iterdir():
+                if other.name != _hash(version):
+                    other.unlink(missing_ok=True)
+        except OSError as error:
+            raise Failed(
+                f"can't keep the preview of {name} in {self._folder}: {error.strerror}. Free some space, or "
+                "start the server with --no-previews"
+            ) from error
+        self._evict(len(content))
+
+    def drop(self, name: str) -> bool:
+        """Delete the picture's previews; return whether there were any."""
+        place = self._place(name)
+        is_there = place.exists()
+        shutil.rmtree(place, ignore_errors=True)
+        if place.exists():
+            raise Failed(f"can't delete the preview of {name} in {place}. Check the permissions and the disk")
+        return is_there
+
+    def _evict(self, added_bytes: int) -> None:
+        """Delete the oldest previews if all have too many bytes together."""
+        self._room_bytes -= added_bytes
+        if self._room_bytes > 0:
+            return
+        files = [(file, file.stat()) for file in self._folder.glob("*/*") if file.is_file()]
+        files.sort(key=lambda pair: pair[1].st_mtime_ns)
+        total = sum(status.st_size for _, status in files)
+        if total > self._most_bytes:
+            for file, status in files:
+                if total <= self._most_bytes * _KEPT_SHARE:
+                    break
+                file.unlink(missing_ok=True)
+                with suppress(OSError):  # another preview of the picture came meanwhile
+                    file.parent.rmdir()
+                total -= status.st_size
+        self._room_bytes = self._most_bytes - total
+
+    def _place(self, name: str) -> Path:
+        return self._folder / _hash(name)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:40]

@@ -1,0 +1,49 @@
+"""The cache of previews in a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from renditions.local.previews import PreviewCache
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file()]
+
+
+def test_a_preview_is_kept_for_its_version_alone(tmp_path: Path) -> None:
+    cache = PreviewCache(tmp_path / "previews")
+    assert cache.get("a/photo.heic", "1") is None
+    cache.put("a/photo.heic", "1", b"one")
+    cache.put("b.heic", "1", b"other")
+    assert cache.get("a/photo.heic", "1") == b"one"
+    cache.put("a/photo.heic", "2", b"two")
+    assert cache.get("a/photo.heic", "1") is None
+    assert cache.get("a/photo.heic", "2") == b"two"
+    assert len(files_in(tmp_path)) == 2
+    assert cache.drop("a/photo.heic")
+    assert not cache.drop("a/photo.heic")
+    assert cache.get("a/photo.heic", "2") is None
+    assert cache.get("b.heic", "1") == b"other"
+
+
+def test_only_the_owner_reads_previews(tmp_path: Path) -> None:
+    PreviewCache(tmp_path / "previews").put("a.heic", "1", b"one")
+    (file,) = files_in(tmp_path)
+    assert file.stat().st_mode & 0o077 == 0
+    assert file.parent.stat().st_mode & 0o077 == 0
+
+
+def test_the_oldest_previews_go_when_all_have_too_many_bytes(tmp_path: Path) -> None:
+    cache = PreviewCache(tmp_path / "previews", most_bytes=1_000)
+    for number in range(30):
+        cache.put(f"{number}.heic", "1", bytes(100))
+        for file in files_in(tmp_path):  # file systems may give two files the same time
+            os.utime(file, ns=(file.stat().st_mtime_ns - 10**9,) * 2)
+    kept = [number for number in range(30) if cache.get(f"{number}.heic", "1")]
+    assert sum(file.stat().st_size for file in files_in(tmp_path)) <= 1_000
+    assert kept == list(range(30 - len(kept), 30))
+    assert len(kept) >= 9
+    PreviewCache(tmp_path / "previews", most_bytes=300).put("new.heic", "1", bytes(100))
+    assert len(files_in(tmp_path)) <= 3
