@@ -27,8 +27,9 @@ from renditions.core.ports import IfAbsent, IfMatch, Store
 from renditions.core.process import Process, Processor
 from renditions.core.reconcile import Run
 from renditions.errors import StoreFailed
+from renditions.model.notify import Notify
 from renditions.model.output_place import OutputPlace
-from renditions.model.pipeline import Notify, Pipeline
+from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.record import Record
 from renditions.model.registry import Shared

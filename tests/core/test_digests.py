@@ -21,7 +21,7 @@ from renditions.local.sqlite import SqliteCatalog
 from renditions.model.binding import Held
 from renditions.model.digest import MOST_GROUPS, MOST_NAMES, Digest, Reported
 from renditions.model.notices import FIRST_PAUSE, Notice, UnsentNotice
-from renditions.model.pipeline import Notify
+from renditions.model.notify import Notify
 from renditions.model.record import Record
 from renditions.notices.signature import verify
 from renditions.notices.webhook import WebhookNotifier

@@ -18,7 +18,8 @@ from renditions.core.reconcile import sync
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.messages.intake import needs_redelivery
 from renditions.model.notices import FIRST_PAUSE, MOST_SENDINGS, Notice, Removal, UnsentNotice
-from renditions.model.pipeline import Accept, Notify
+from renditions.model.notify import Notify
+from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
 from renditions.model.record import OwedNotice
 from renditions.notices import webhook

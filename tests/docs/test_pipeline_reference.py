@@ -14,8 +14,9 @@ from renditions.errors import PipelineError
 from renditions.model.catalog_place import CatalogPlace
 from renditions.model.fields import TEMPLATE_FIELDS, Default, unwrap
 from renditions.model.notice_events import NOTICE_EVENTS
+from renditions.model.notify import Notify
 from renditions.model.output_place import OutputPlace
-from renditions.model.pipeline import Accept, Analyze, Limits, Notify, Pipeline
+from renditions.model.pipeline import Accept, Analyze, Limits, Pipeline
 from renditions.model.recipe import OPERATIONS, Rendition, Watermark
 from renditions.model.source import Source
 from renditions.pipeline_file.reading import parse, preset_names

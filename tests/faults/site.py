@@ -38,7 +38,8 @@ from renditions.core.neighbours import Neighbours
 from renditions.core.outcome import Outcome
 from renditions.core.ports import IfAbsent
 from renditions.core.process import Processor
-from renditions.model.pipeline import Notify, Pipeline
+from renditions.model.notify import Notify
+from renditions.model.pipeline import Pipeline
 
 
 class Site:

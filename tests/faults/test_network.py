@@ -48,8 +48,9 @@ from renditions.messages.events import SyncRequest, encode_sync
 from renditions.messages.tick import Tick
 from renditions.messages.worker import Times, Worker
 from renditions.model.catalog_place import CatalogPlace
+from renditions.model.notify import Notify
 from renditions.model.output_place import OutputPlace
-from renditions.model.pipeline import Notify, Pipeline
+from renditions.model.pipeline import Pipeline
 from renditions.model.places import S3Place
 from renditions.model.recipe import Rendition
 from renditions.model.source import Source

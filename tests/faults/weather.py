@@ -13,8 +13,9 @@ from random import Random
 from renditions.core.ask import Ask
 from renditions.model.families import expand
 from renditions.model.folding import EXACT, Folding
+from renditions.model.notify import Notify
 from renditions.model.output_place import OutputPlace
-from renditions.model.pipeline import Accept, Analyze, Notify, Pipeline
+from renditions.model.pipeline import Accept, Analyze, Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.source import MaxRemovals, Source
 from world import LOG, make_pipeline

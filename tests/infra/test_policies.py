@@ -26,7 +26,7 @@ from renditions.aws.clients import Clients
 from renditions.aws.sqs import Received
 from renditions.aws.table import table_schema
 from renditions.errors import Failed, RenditionsError
-from renditions.model.pipeline import Notify
+from renditions.model.notify import Notify
 from renditions.pipeline_file.plain import to_plain
 from renditions.pipeline_file.reading import load
 from renditions.serverless.function import open_function

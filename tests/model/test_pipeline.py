@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renditions.model.fields import Attachment, parse_template
+from renditions.model.notify import Notify
 from renditions.model.output_place import OutputPlace
-from renditions.model.pipeline import Accept, Analyze, Limits, Notify, Pipeline
+from renditions.model.pipeline import Accept, Analyze, Limits, Pipeline
 from renditions.model.places import FolderPlace, S3Place, parse_store
 from renditions.model.recipe import NOT_OF_THE_BYTES, Focus, Region, Rendition, Watermark
 from renditions.model.source import Source

@@ -15,7 +15,7 @@ from contract.test_catalog import FULL
 from notices.receiving import DONE, HELD, REJECTED, read_one
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.model.notices import Notice
-from renditions.model.pipeline import Notify
+from renditions.model.notify import Notify
 from renditions.model.registry import Shared
 from renditions.notices.eventbridge import EventBridgeNotifier, open_notifier
 

@@ -20,7 +20,7 @@ from notices.receiving import DONE, HELD, REJECTED, read_one
 from renditions.aws.clients import Clients
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.model.notices import Notice
-from renditions.model.pipeline import Notify
+from renditions.model.notify import Notify
 from renditions.model.registry import Shared
 from renditions.notices.sns import SnsNotifier, open_notifier
 
@@ -39,13 +39,13 @@ def topic(tmp_path: Path, queue: str) -> str:
     return str(arn)
 
 
-def read_request(send: Callable[[SnsNotifier], None]) -> dict[str, Any]:
-    """Return the parameters of the request to SNS."""
+def read_request(send: Callable[[SnsNotifier], None], **wording: Any) -> dict[str, Any]:
+    """Return the parameters of the request to SNS; ``wording`` are templates."""
     sent: list[dict[str, Any]] = []
     client = Clients().sns
     client.meta.events.register("provide-client-params.sns.Publish", lambda params, **_: sent.append(params))
     topic = client.create_topic(Name="anything")["TopicArn"]
-    send(SnsNotifier(client, topic))
+    send(SnsNotifier(client, Notify(on=("done",), to=f"sns:{topic}", **wording)))
     return sent[0]
 
 
@@ -70,6 +70,20 @@ def test_people_receive_sentences_by_email_and_sms() -> None:
     assert message["sms"] == "2026/ü.jpg is done."
     assert message["email"] == "2026/ü.jpg is done.\n\nrendition 0: ü.jpg/small.jpg, 1 bytes"
     assert request["MessageAttributes"] == {"event": {"DataType": "String", "StringValue": "done"}}
+
+
+def test_people_receive_the_declared_subject_and_text() -> None:
+    request = read_request(
+        lambda notifier: notifier.send(REJECTED),
+        subject="[Fotos: ü] {summary}",
+        text="{name} ({code}): {reason}\nSeit {time}. {{}}",
+    )
+    message = json.loads(request["Message"])
+    assert request["Subject"] == "[Fotos: ?] a/? ?.jpg is rejected"
+    assert message["email"] == message["sms"]
+    assert message["email"].startswith(f"{FULL.name} ({FULL.code}): {FULL.reason}\nSeit 20")
+    assert message["email"].endswith("Z. {}")
+    assert json.loads(message["default"])["event"] == "rejected"
 
 
 def test_people_receive_a_sentence_about_held_work() -> None:
@@ -114,5 +128,5 @@ def test_the_error_about_a_missing_topic_names_it_and_is_permanent() -> None:
 )
 def test_an_incomplete_answer_or_one_of_another_server_is_a_retryable_failure(answer: Answer) -> None:
     with answering([answer]) as (clients, _), pytest.raises(NotifyFailed) as raised:
-        SnsNotifier(clients.sns, ARN).send(DONE)
+        SnsNotifier(clients.sns, Notify(on=("done",), to=f"sns:{ARN}")).send(DONE)
     assert type(raised.value) is NotifyFailed

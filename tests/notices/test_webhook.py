@@ -17,7 +17,7 @@ from notices.http_receiver import Receiver, receiving
 from notices.receiving import DONE, HELD, REJECTED
 from renditions.core.notify import Placed
 from renditions.errors import NotifyFailed, NotifyRefused
-from renditions.model.pipeline import Notify
+from renditions.model.notify import Notify
 from renditions.notices import webhook
 from renditions.notices.signature import BadSignature, make_headers, sign, verify
 from renditions.notices.webhook import WebhookNotifier

@@ -20,8 +20,9 @@ from renditions.errors import PipelineError, UsageError
 from renditions.model import backends
 from renditions.model.backends import CATALOGS, NOTIFIERS, QUEUE, STORES, Backend
 from renditions.model.catalog_place import CatalogPlace
+from renditions.model.notify import Notify
 from renditions.model.output_place import OutputPlace
-from renditions.model.pipeline import Notify, Pipeline
+from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.registry import resolve
 from renditions.model.source import Source

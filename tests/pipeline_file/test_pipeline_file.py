@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renditions.errors import PipelineError, UsageError
-from renditions.model.pipeline import Notify
+from renditions.model.notify import Notify
 from renditions.model.places import FolderPlace, S3Place, parse_store
 from renditions.pipeline_file.reading import LoadedPipeline, check, load, parse, preset_names, read_preset
 from renditions.pipeline_file.schema import json_schema

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from model.test_pipeline import OTHER
 from renditions.model.catalog_place import CatalogPlace
+from renditions.model.notify import Notify
 from renditions.model.output_place import OutputPlace
-from renditions.model.pipeline import Accept, Analyze, Limits, Notify, Pipeline
+from renditions.model.pipeline import Accept, Analyze, Limits, Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.source import Source
 from renditions.pipeline_file.plain import from_plain, to_plain

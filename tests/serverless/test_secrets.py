@@ -10,7 +10,7 @@ from contract.cloud import CLIENTS, REGION
 from notices.http_receiver import receiving
 from notices.receiving import DONE
 from renditions.errors import Failed
-from renditions.model.pipeline import Notify
+from renditions.model.notify import Notify
 from renditions.notices.signature import verify
 from renditions.notices.webhook import WebhookNotifier
 from renditions.serverless.secrets import read_secrets

@@ -200,15 +200,22 @@ class Troubles:
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
-        logs = [notify for notify in pipeline.notify if notify.to == "log:" and notify.digest is None]
-        self._logged = {event for notify in logs for event in notify.on}
+        # Such an entry logs each trouble of the pictures that it wants, unchanged.
+        self._logs = [
+            notify
+            for notify in pipeline.notify
+            if notify.to == "log:" and not (notify.digest or notify.renditions or notify.text)
+        ]
         self._printed: set[str] = set()
         self._has_more = False
 
     def print(self, outcome: Outcome) -> None:
         """Print the outcome if the picture finally failed, was rejected or can't be read."""
         is_trouble = outcome.result in ("rejected", "failed", "unreadable", "waiting")
-        is_logged = outcome.result in self._logged and outcome.is_notified
+        is_wanted = any(
+            outcome.result in log.on and log.wants(outcome.result, outcome.name) for log in self._logs
+        )
+        is_logged = is_wanted and outcome.is_notified
         if not is_trouble or outcome.again_after is not None or is_logged:
             return
         if outcome.name in self._printed or self._has_more:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -35,12 +36,20 @@ def decide(
     )
     if before and not _is_changed(before, decided):
         return replace(decided, owed=before.owed)
-    return replace(decided, owed=owe(pipeline, status))
+    return replace(decided, owed=owe(pipeline, decided))
 
 
-def owe(pipeline: Pipeline, status: Decided) -> tuple[OwedNotice, ...]:
-    """Return the notices that a record with this status owes to the targets."""
-    return tuple(OwedNotice(status, notify.target) for notify in pipeline.notify if notify.wants(status))
+def owe(pipeline: Pipeline, record: Record) -> tuple[OwedNotice, ...]:
+    """Return the notices that a record owes to the targets for its status."""
+    targets = pipeline.find_targets(record.status, record.name, _affected_by(record))
+    return tuple(OwedNotice(record.status, target) for target in targets)
+
+
+def _affected_by(record: Record) -> Collection[str] | None:
+    """Return the renditions that a record's status is about; None: all of them."""
+    if record.status == "done":
+        return {made.rendition for made in record.outputs} | dict(record.stand_ins).keys()
+    return dict(record.errors).keys() or None
 
 
 def _is_changed(before: Record, decided: Record) -> bool:

@@ -33,7 +33,7 @@ from renditions.model.binding import Binding, Held
 from renditions.model.digest import Digest, Reported
 from renditions.model.items import format_time, parse_time
 from renditions.model.notices import Notice, Removal, UnsentNotice
-from renditions.model.pipeline import Notify
+from renditions.model.notify import Notify
 from renditions.model.record import Record
 
 log = logging.getLogger(__name__)

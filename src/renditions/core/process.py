@@ -282,9 +282,8 @@ class Processor:
         """
         name, now, deleted = removal.name, removal.timestamp, removal.deleted
         return [
-            UnsentNotice("removed", notify.target, name, now, now, deleted=deleted)
-            for notify in self.pipeline.notify
-            if notify.wants("removed")
+            UnsentNotice("removed", target, name, now, now, deleted=deleted)
+            for target in self.pipeline.find_targets("removed", name)
         ]
 
     def _delete_left(self, leased: Record, old: Retired) -> None:

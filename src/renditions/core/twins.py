@@ -71,7 +71,8 @@ class Twins:
         """
         for twin in twins:
             if self._is_free(twin) and not self._is_there(twin.name):
-                owed = () if twin.status == "processing" else owe(self.pipeline, twin.status)
+                is_decided = twin.is_decided
+                owed = owe(self.pipeline, replace(twin, name=found.key)) if is_decided else ()
                 former = replace(hand_over(twin, found), owed=owed)
                 former = former.with_event(self.clock(), "processing", why_renamed(twin.name))
                 if self.catalog.rename(former, found.key):

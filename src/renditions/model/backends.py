@@ -41,6 +41,8 @@ class Backend:
     """The environment variable that can name a target of this kind: its value is a URL without the prefix."""
     is_signed: bool = False
     """For a notifier: whether it signs its notices with the secret of the ``[[notify]]`` entry."""
+    wording: tuple[str, ...] = ()
+    """For a notifier: the templates for people that its messages can have, ``subject`` and ``text``."""
     shown: str = r".*"
     """For a notifier: a regular expression for the part of a URL that messages and logs may show.
 
@@ -123,7 +125,7 @@ With ``read_only``, the opener doesn't create a missing catalog, but returns an 
 """
 
 NOTIFIERS = (
-    Backend("log:", '"log:"', r"log:", "renditions.notices.log:open_notifier"),
+    Backend("log:", '"log:"', r"log:", "renditions.notices.log:open_notifier", wording=("text",)),
     Backend(
         "sns:",
         '"sns:ARN"',
@@ -132,6 +134,7 @@ NOTIFIERS = (
         extra="aws",
         modules=("botocore",),
         variable="SNS_TOPIC_ARN",
+        wording=("subject", "text"),
     ),
     Backend(
         "events:",

@@ -276,6 +276,32 @@ ExcludePattern = Annotated[
         )
     ),
 ]
+NAME = Pattern(r"^[a-z0-9][a-z0-9_-]*(?!\n)$", "a name of lower-case letters, digits, - and _")
+RenditionName = Annotated[str, NAME]
+NamePrefix = Annotated[
+    str,
+    Pattern(r"^(?!/)[^\x00-\x1f\x7f]{1,1024}(?!\n)$", "the beginning of pictures' names, not with /"),
+]
+WORDING_FIELDS = (
+    "event", "title", "name", "reason", "code", "time", "count", "summary", "message", "details",
+)  # fmt: skip
+"""The fields of a notice's subject and text. The module ``wording`` has their values."""
+_WORDING = rf"\{{\{{|\}}\}}|\{{({'|'.join(WORDING_FIELDS)})\}}"
+_SPELLED = ", ".join(f"{{{name}}}" for name in WORDING_FIELDS)
+NoticeSubject = Annotated[
+    str,
+    Pattern(
+        rf"^(?=.*[^ ])([^{{}}\x00-\x1f\x7f]|{_WORDING}){{1,500}}(?!\n)$",
+        f"a line, not all blank, with no fields but {_SPELLED}",
+    ),
+]
+NoticeText = Annotated[
+    str,
+    Pattern(
+        rf"^([^{{}}\x00-\x08\x0b-\x1f\x7f]|{_WORDING}){{1,5000}}$",
+        f"a text with no fields but {_SPELLED} ({{{{ and }}}} are braces)",
+    ),
+]
 TEMPLATE_FIELDS = (
     "key", "dir", "name", "stem", "ext", "rendition", "format", "width", "height", "etag", "hash",
     "version",

@@ -6,30 +6,26 @@ file. The annotation of each field gives its range and a sentence for people.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Literal
 
-from renditions.model.backends import NOTIFIERS, conceal, spell_forms
 from renditions.model.catalog_place import CatalogPlace
+from renditions.model.families import find_members
 from renditions.model.fields import (
     AspectRatio,
     ByteCount,
     NotEmpty,
-    NotifyUrl,
-    OneOf,
     PixelCount,
     Range,
-    Reference,
-    Seconds,
     Side,
     declared_in,
     hash_of,
 )
 from renditions.model.formats import DEFAULT_SOURCES, WITH_TEXT, SourceName
 from renditions.model.keys import OF_CONTENT, template_values, version_of
-from renditions.model.notice_events import NOTICE_EVENTS
+from renditions.model.notify import Notify
 from renditions.model.output_place import NOT_OF_THE_OUTPUTS, OutputPlace
 from renditions.model.recipe import Rendition
 from renditions.model.revisions import (
@@ -43,9 +39,6 @@ from renditions.model.revisions import (
 from renditions.model.source import Source
 from renditions.model.wishes import NO_WISHES, Wishes
 
-_TARGET = f"Where to: {spell_forms(NOTIFIERS)}."
-
-EventName = Annotated[str, OneOf(tuple(name for name, event in NOTICE_EVENTS.items() if event.is_declared))]
 Damaged = Literal["reject", "lenient"]
 Confine = Literal["require", "best", "none"]
 Fonts = Literal["bundled", "system"]
@@ -174,44 +167,6 @@ class Limits:
     ] = "best"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notify:
-    """One target of notices."""
-
-    on: Annotated[
-        tuple[EventName, ...],
-        NotEmpty(),
-        "The events that send a notice. Every target also gets removals_held and output_held.",
-    ]
-    to: Annotated[NotifyUrl, _TARGET]
-    secret: Annotated[
-        Reference | None, 'With webhook: the secret that signs the notices, as "${VARIABLE}" only.'
-    ] = None
-    digest: Annotated[
-        Seconds | None,
-        'How long to collect notices for one message, such as "1 h". Without it, each is sent at once. Held '
-        "work is always reported at once.",
-    ] = None
-
-    @property
-    def target(self) -> str:
-        """The name of this entry in a record: a hash, because a URL may hold a password."""
-        return hash_of(self.to)[:12]
-
-    @property
-    def spelled(self) -> str:
-        """The target for people, without the parts of its URL that may be secret."""
-        return conceal(self.to)
-
-    def wants(self, event: str) -> bool:
-        """Return whether the target gets notices of this event."""
-        return event in self.on or NOTICE_EVENTS[event].is_for_all
-
-    def collects(self, event: str) -> bool:
-        """Return whether a notice of this event waits for a digest."""
-        return self.digest is not None and not NOTICE_EVENTS[event].is_for_all
-
-
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
     """A whole pipeline file."""
@@ -263,6 +218,23 @@ class Pipeline:
         limits = {name: limits[name] for name in limits if name not in ("seconds", "confine")}
         more = [declared for declared in (analyze, limits) if declared]
         return hash_of([accept, *more]) if more else accept
+
+    def find_targets(self, event: str, name: str, affected: Collection[str] | None = None) -> tuple[str, ...]:
+        """Return the notice targets that get a notice of this event about this picture.
+
+        Args:
+            event: The event.
+            name: The picture.
+            affected: The renditions that the event is about; None: all of them.
+
+        """
+        found = [notify.target for notify in self.notify if self._concerns(notify, event, name, affected)]
+        return tuple(dict.fromkeys(found))
+
+    def _concerns(self, notify: Notify, event: str, name: str, affected: Collection[str] | None) -> bool:
+        if not notify.wants(event, name) or affected is None or not notify.renditions:
+            return notify.wants(event, name)
+        return not find_members(self.renditions, notify.renditions).isdisjoint(affected)
 
     def spell_target(self, target: str) -> str:
         """Return a notice target for people, see ``Notify.spelled``.

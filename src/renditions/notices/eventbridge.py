@@ -11,7 +11,7 @@ from typing import Any
 from renditions.aws.clients import PASSING, Clients, reported
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.model.notices import Notice
-from renditions.model.pipeline import Notify
+from renditions.model.notify import Notify
 from renditions.model.registry import Shared
 
 SOURCE = "renditions"

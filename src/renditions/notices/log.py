@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 
 from renditions.model.notices import Notice
-from renditions.model.pipeline import Notify
+from renditions.model.notify import Notify
 from renditions.model.record import Record
 from renditions.model.registry import Shared
+from renditions.model.wording import make_text
 
 log = logging.getLogger("renditions.notices")
 
@@ -15,17 +16,22 @@ log = logging.getLogger("renditions.notices")
 class LogNotifier:
     """Writes each notice as a line of the program's log: the target ``log:``."""
 
+    def __init__(self, notify: Notify) -> None:
+        self._notify = notify
+
     def send(self, notice: Notice) -> None:
         """Log the event.
 
         For a picture without a reason, also log the keys of its renditions.
         """
         text = notice.describe()
-        if isinstance(notice.subject, Record) and not notice.subject.reason:
+        if self._notify.text:
+            text = " ".join(make_text(notice, self._notify).split())
+        elif isinstance(notice.subject, Record) and not notice.subject.reason:
             text = f"{text[:-1]}: {', '.join(output.key for output in notice.subject.outputs)}"
         log.log(logging.WARNING if notice.is_trouble else logging.INFO, "%s", text)
 
 
-def open_notifier(_notify: Notify, _shared: Shared) -> LogNotifier:
+def open_notifier(notify: Notify, _shared: Shared) -> LogNotifier:
     """Return the notifier of ``log:``."""
-    return LogNotifier()
+    return LogNotifier(notify)

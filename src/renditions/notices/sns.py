@@ -11,11 +11,10 @@ from typing import Any
 
 from renditions.aws.clients import Clients, reported
 from renditions.errors import NotifyFailed, NotifyRefused
-from renditions.model.binding import Held
-from renditions.model.digest import Digest
-from renditions.model.notices import Notice, Removal
-from renditions.model.pipeline import Notify
+from renditions.model.notices import Notice
+from renditions.model.notify import Notify
 from renditions.model.registry import Shared
+from renditions.model.wording import make_subject, make_text
 
 MAX_SUBJECT_LENGTH = 100
 """The longest subject that SNS accepts, in characters. A subject is ASCII only."""
@@ -29,59 +28,43 @@ class SnsNotifier:
     policies.
     """
 
-    def __init__(self, client: Any, topic: str) -> None:
+    def __init__(self, client: Any, notify: Notify) -> None:
         self._client = client
-        self._topic = topic
+        self._notify = notify
+        self._topic = notify.to.removeprefix("sns:")
 
     def send(self, notice: Notice) -> None:
         """See :meth:`Notifier.send <renditions.core.notify.Notifier.send>`."""
-        sentence = notice.describe()
-        lead = notice.subject.headline if isinstance(notice.subject, Digest) else sentence
+        text = make_text(notice, self._notify)
+        short = text if self._notify.text else notice.describe()
         message = {
             "default": json.dumps(notice.to_item()),
-            "email": "\n".join([lead, "", *_detail_lines(notice)]),
-            "sms": sentence.encode()[:MAX_SMS_BYTES].decode(errors="ignore"),
+            "email": text,
+            "sms": short.encode()[:MAX_SMS_BYTES].decode(errors="ignore"),
         }
         with reported(f"sns:{self._topic}", passing=NotifyFailed, lasting=NotifyRefused):
             self._client.publish(
                 TopicArn=self._topic,
-                Subject=_subject(notice),
+                Subject=_make_subject(notice, self._notify),
                 MessageStructure="json",
                 Message=json.dumps(message),
                 MessageAttributes={"event": {"DataType": "String", "StringValue": notice.event}},
             )
 
 
-def _subject(notice: Notice) -> str:
+def _make_subject(notice: Notice, notify: Notify) -> str:
     """Return the e-mail's subject: one line of printable ASCII.
 
-    It starts with a letter, digit or mark.
+    It starts with a letter, digit or mark. A long name loses its beginning.
     """
-    if isinstance(notice.subject, Digest):
-        return f"Renditions: {notice.subject.headline}"[:MAX_SUBJECT_LENGTH]
-    if not notice.name:
-        return f"Renditions: {notice.title.lower()}"
-    what = f" is {notice.event}"
-    name = "".join(sign if " " <= sign <= "~" else "?" for sign in notice.name).strip()
-    longest = MAX_SUBJECT_LENGTH - len(what)
-    return (name if len(name) <= longest else f"...{name[3 - longest :]}") + what
-
-
-def _detail_lines(notice: Notice) -> list[str]:
-    if isinstance(notice.subject, Digest):
-        return [group.describe() for group in notice.subject.groups]
-    if isinstance(notice.subject, Removal):
-        return list(notice.subject.deleted)
-    if isinstance(notice.subject, Held):
-        return []
-    return [
-        f"{output.rendition}: {output.key}, "
-        + (f"{output.width}×{output.height}, " if output.width and output.height else "")
-        + f"{output.size_bytes:,} bytes"
-        for output in notice.subject.outputs
-    ]
+    text = make_subject(notice, notify)
+    subject = "".join(sign if " " <= sign <= "~" else "?" for sign in text).strip()
+    if len(subject) <= MAX_SUBJECT_LENGTH:
+        return subject
+    is_about_picture = notice.name and not notify.subject
+    return f"...{subject[3 - MAX_SUBJECT_LENGTH :]}" if is_about_picture else subject[:MAX_SUBJECT_LENGTH]
 
 
 def open_notifier(notify: Notify, shared: Shared) -> SnsNotifier:
     """Return the notifier of ``sns:ARN``."""
-    return SnsNotifier(shared.get(Clients).sns, notify.to.removeprefix("sns:"))
+    return SnsNotifier(shared.get(Clients).sns, notify)

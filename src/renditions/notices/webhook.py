@@ -21,7 +21,7 @@ from renditions.model.digest import Digest
 from renditions.model.fields import hash_of
 from renditions.model.items import format_time
 from renditions.model.notices import Notice
-from renditions.model.pipeline import Notify
+from renditions.model.notify import Notify
 from renditions.model.references import VariableUnset, fill_in
 from renditions.model.registry import Shared
 from renditions.notices.signature import make_headers, parse_secrets

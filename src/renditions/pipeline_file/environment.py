@@ -14,7 +14,8 @@ from renditions.errors import Problem
 from renditions.model.backends import NOTIFIERS, Backend
 from renditions.model.fields import CatalogKey, CatalogUrl, NotifyUrl, Pattern, StoreUrl, matches, unwrap
 from renditions.model.notice_events import NOTICE_EVENTS
-from renditions.model.pipeline import Notify, Pipeline
+from renditions.model.notify import Notify
+from renditions.model.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from renditions.model.fields import (
     Template,
 )
 
-NAME = Pattern(r"^[a-z0-9][a-z0-9_-]*(?!\n)$", "a name of lower-case letters, digits, - and _")
 _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _PROPORTION = r"^[1-9][0-9]{0,2}:[1-9][0-9]{0,2}(?!\n)$"
 _DURATION = rf"[0-9]{{1,6}}(\.[0-9]{{1,3}})? ?({'|'.join(Duration.units)})(?!\n)$"

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from renditions.errors import Problem
+from renditions.errors import Problem, UsageError
 from renditions.model.backends import find_notifier
-from renditions.model.pipeline import Notify, Pipeline
+from renditions.model.families import find_members
+from renditions.model.notify import Notify
+from renditions.model.pipeline import Pipeline
+
+ONE_EACH = ("secret", "digest", "subject", "text")
+"""The fields that all entries of one target must have in common."""
 
 
 def find_notify_problems(pipeline: Pipeline) -> Iterator[Problem]:
     """Yield fields that don't fit their target, and entries that contradict."""
-    secrets: dict[str, str | None] = {}
+    first: dict[str, Notify] = {}
     for number, notify in enumerate(pipeline.notify):
         place = f"notify[{number}]"
-        yield from _check_secret(notify, place)
-        if secrets.setdefault(notify.to, notify.secret) != notify.secret:
-            yield Problem(f"{place}.secret", "one secret for each target", repr(notify.secret))
+        yield from _check_target(notify, place)
+        try:
+            find_members(pipeline.renditions, notify.renditions)
+        except UsageError as error:
+            yield Problem(f"{place}.renditions", "declared renditions or families", str(error))
+        for name in ONE_EACH:
+            found = getattr(notify, name)
+            if getattr(first.setdefault(notify.to, notify), name) != found:
+                yield Problem(f"{place}.{name}", f"one {name} for each target", repr(found))
 
 
-def _check_secret(notify: Notify, place: str) -> Iterator[Problem]:
+def _check_target(notify: Notify, place: str) -> Iterator[Problem]:
+    """Yield fields that an entry of this kind must have, or can't have."""
     backend = find_notifier(notify.to)
     if backend is None:
         return
@@ -28,3 +40,6 @@ def _check_secret(notify: Notify, place: str) -> Iterator[Problem]:
         yield Problem(f"{place}.secret", expected, "none")
     if notify.secret and not backend.is_signed:
         yield Problem(f"{place}.secret", f"no secret with {backend.form}", repr(notify.secret))
+    for name in ("subject", "text"):
+        if (found := getattr(notify, name)) and name not in backend.wording:
+            yield Problem(f"{place}.{name}", f"no {name} with {backend.form}", repr(found))

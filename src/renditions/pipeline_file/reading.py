@@ -18,7 +18,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from renditions.errors import PipelineError, Problem, UsageError
-from renditions.model.fields import Attachment, Glob, MostBytes, RangeOr, Template, matches, unwrap
+from renditions.model.fields import NAME, Attachment, Glob, MostBytes, RangeOr, Template, matches, unwrap
 from renditions.model.pipeline import Accept, Pipeline
 from renditions.model.recipe import Rendition
 from renditions.pipeline_file.checks import (
@@ -33,7 +33,6 @@ from renditions.pipeline_file.checks import (
 from renditions.pipeline_file.environment import override
 from renditions.pipeline_file.families import expand_families, find_family_problems
 from renditions.pipeline_file.field_types import (
-    NAME,
     describe,
     is_needed,
     is_required,

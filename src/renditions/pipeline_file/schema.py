@@ -10,7 +10,15 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from renditions.model.backends import CATALOGS
-from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Attachment, Default, Template, unwrap
+from renditions.model.fields import (
+    NAME,
+    SEVERAL_PAGES,
+    TEMPLATE_FIELDS,
+    Attachment,
+    Default,
+    Template,
+    unwrap,
+)
 from renditions.model.format_entries import OutputFormat
 from renditions.model.formats import AUTO, OUTPUT_FORMATS, WITH_TEXT
 from renditions.model.pipeline import Pipeline
@@ -22,7 +30,7 @@ from renditions.pipeline_file.checks import (
     PRIVATE_SOURCES,
     RESERVED_ATTRIBUTES,
 )
-from renditions.pipeline_file.field_types import NAME, is_needed, is_required, leaf_type
+from renditions.pipeline_file.field_types import is_needed, is_required, leaf_type
 
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
 
