@@ -9,6 +9,7 @@ parsed. ``text`` is an illustration, unless it is marked as output. A reader doe
     <!-- output -->               the last output has these lines in this order; … is any text
     <!-- exit: N -->              the commands end with this code
     <!-- background: TEXT -->     the commands run until the page ends; the next block waits for TEXT
+    <!-- needs: PROGRAM… -->      anywhere in the page: without these, the page isn't tested
     <!-- long -->                 only `make docs-test` runs the block
     <!-- scene: NAME; long -->    the same, for all blocks of the page
     <!-- not run: REASON -->      can't be run by a test
@@ -98,7 +99,7 @@ def _read(text: str, page: str, marks: dict[str, str]) -> Iterator[Snippet]:
             if name.startswith("hidden"):
                 own = {"hidden": "", **({"long": ""} if name.endswith("long") else {})}
                 yield Snippet(page, line, "sh", dedent(value.strip("\n")).strip() + "\n", own)
-            elif name in ("scene", "page tested by"):
+            elif name in ("scene", "page tested by", "needs"):
                 marks[name.removeprefix("page ")] = value.removesuffix("long").strip(" ;")
                 marks |= {"long": ""} if value.endswith("; long") else {}
             elif name in ("file", "output", "exit", "background", "long", "not run", "tested by"):

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,7 +30,7 @@ def runs(
     """Run the chosen pages, two at a time."""
     items = (item for item in request.session.items if hasattr(item, "callspec"))
     chosen = [item.callspec.params.get("page") for item in items]
-    pages = [page for page in RUN_HERE if page in chosen]
+    pages = [page for page in RUN_HERE if page in chosen and not missing_programs(page)]
     endpoint = request.config.getoption("--endpoint")
     with ThreadPoolExecutor(2) as threads, pytest.MonkeyPatch.context() as patch:
         if endpoint:
@@ -36,6 +38,12 @@ def runs(
         yield {
             page.name: threads.submit(problems_of, page, tmp_path_factory.mktemp("page")) for page in pages
         }
+
+
+def missing_programs(page: Page) -> list[str]:
+    """Return the programs that the page needs and this machine lacks."""
+    path = f"{os.environ['PATH']}:/usr/sbin"  # where nginx is
+    return [name for name in page.marks.get("needs", "").split() if not shutil.which(name, path=path)]
 
 
 def problems_of(page: Page, folder: Path) -> list[str]:
@@ -48,6 +56,8 @@ def problems_of(page: Page, folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", RUN_HERE, ids=lambda page: page.name)
 def test_each_snippet_of_a_page_works(page: Page, runs: dict[str, Future[list[str]]]) -> None:
+    if missing := missing_programs(page):
+        pytest.skip(f"NOT TESTED: {', '.join(missing)} isn't installed")
     assert runs[page.name].result() == []
 
 
