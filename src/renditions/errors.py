@@ -18,8 +18,10 @@ Each has an exit code, an HTTP status and a code for programs.
     │   ├── WorkerDied          a worker process ended while it processed a picture
     │   ├── Unconfined          the system can't confine worker processes as the pipeline demands
     │   ├── StoreFailed         a call to a store failed
+    │   │   ├── StoreFull         its disk has no space left
     │   │   └── StoreRefused      it fails until a person changes something
     │   ├── CatalogFailed       a call to the catalog failed
+    │   │   ├── CatalogFull       its disk has no space left
     │   │   ├── CatalogTooNew     a newer version of Renditions wrote the catalog
     │   │   └── CatalogRefused    it fails until a person changes something
     │   │       └── RecordUnreadable  one record is damaged, or a newer version wrote it
@@ -207,6 +209,13 @@ class StoreFailed(Failed):
     is_try = False
 
 
+class StoreFull(StoreFailed):
+    """The disk of a store has no space left."""
+
+    code = "store-full"
+    http_status = 507
+
+
 class StoreRefused(StoreFailed):
     """A store refuses the call until a person acts: no permission, or no such bucket."""
 
@@ -219,6 +228,13 @@ class CatalogFailed(Failed):
 
     code = "catalog-failed"
     is_try = False
+
+
+class CatalogFull(CatalogFailed):
+    """The disk of the catalog has no space left."""
+
+    code = "catalog-full"
+    http_status = 507
 
 
 class CatalogTooNew(CatalogFailed):

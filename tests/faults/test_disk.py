@@ -114,5 +114,5 @@ def test_a_full_disk_uses_up_no_attempts_and_the_next_sync_makes_the_rest(tmp_pa
     assert "No space left on device" in shown
     assert "The next sync tries it again." in shown
     (group,) = json.loads((tmp_path / "again.json").read_text())["reasons"]
-    assert (group["state"], group["count"], group["code"]) == ("waiting", PICTURES - 1, "store-failed")
+    assert (group["state"], group["count"], group["code"]) == ("waiting", PICTURES - 1, "store-full")
     assert last == f"{PICTURES - 1} pictures processed: {PICTURES - 1} done; 1 needed no work (1 done)."

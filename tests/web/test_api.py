@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.outcome import Outcome
-from renditions.errors import Conflict, StoreFailed, Undecodable, UsageError
+from renditions.errors import Conflict, StoreFailed, StoreFull, Undecodable, UsageError
 from renditions.model.families import expand
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Accept
@@ -501,6 +501,31 @@ def test_every_answer_with_a_problem_has_a_code(error: Exception, status: int, c
     answer = answer_error(Request({"type": "http"}), error)
     told = json.loads(bytes(answer.body))
     assert (answer.status_code, told["status"], told["code"]) == (status, status, code)
+
+
+def test_ready_names_what_the_server_lacks_without_a_token(world: World) -> None:
+    service = replace(open_service(world), find_worker_problem=lambda: "no memory")
+    app = make_app(service, secret=b"secret", reach=REACH, token="right")  # noqa: S106 - the tests' own
+    with TestClient(app) as client:
+        answer = client.get("/ready")
+        assert (answer.status_code, answer.json()["code"]) == (503, "not-ready")
+        assert [each["part"] for each in answer.json()["errors"]] == ["workers"]
+        assert "no memory" in answer.json()["detail"]
+    with open_client(world) as client:
+        assert client.get("/ready").json() == {"status": "ready"}
+
+
+def test_the_failure_of_a_store_is_explained_without_the_servers_paths(
+    world: World, client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreFull("can't write /srv/inbox/a.jpg: No space left on device. Free some space")
+
+    monkeypatch.setattr(world.source, "put", fail)
+    answer = upload(client)
+    assert (answer.status_code, answer.json()["code"]) == (507, "store-full")
+    assert answer.json()["detail"].startswith("The disk of a store has no space left. Free space")
+    assert "/srv/inbox/a.jpg" in caplog.text
 
 
 def test_every_answer_has_the_security_headers(client: TestClient) -> None:

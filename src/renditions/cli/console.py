@@ -29,7 +29,10 @@ class MessageHandler(logging.Handler):
 
 
 class JsonHandler(logging.Handler):
-    """Prints the program's log with a JSON object per line, for log collectors."""
+    """Prints the program's log with a JSON object per line, for log collectors.
+
+    A record's ``fields`` are in the object, too.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one object, with the traceback in its message if there is one."""
@@ -38,5 +41,6 @@ class JsonHandler(logging.Handler):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": self.format(record),
+            **getattr(record, "fields", {}),
         }
         sys.stderr.write(reveal_in_json(json.dumps(item, ensure_ascii=False)) + "\n")

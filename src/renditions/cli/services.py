@@ -128,6 +128,9 @@ def serve(  # noqa: PLR0913 - one for each option
         bool,
         typer.Option("--no-previews", help="Make no previews of originals that browsers can't show."),
     ] = False,
+    access_log: Annotated[
+        bool, typer.Option(help="Log a line for each request. --quiet leaves them out, too.")
+    ] = True,
     unattended: UnattendedOption = False,
     demo: Annotated[
         bool, typer.Option("--demo", help="Serve the demo's folder; create it first if it doesn't exist.")
@@ -149,7 +152,11 @@ def serve(  # noqa: PLR0913 - one for each option
     )
     tls = open_certificate(tls_cert, tls_key)
     made = make_token() if token is None and reach.is_for_others else None
-    access = Access(reach, tls, token or made, SigningKeys.read(os.environ), public, not no_previews)
+    logs_requests = access_log and not messages.quiet
+    if logs_requests:
+        logging.getLogger("renditions.access").setLevel(logging.INFO)
+    keys = SigningKeys.read(os.environ)
+    access = Access(reach, tls, token or made, keys, public, not no_previews, logs_requests)
     with open_listener(host, port) as listener:
         scheme = "https" if tls else "http"
         messages.print(f"{scheme}://{host}:{port}/ (Ctrl-C to stop)")

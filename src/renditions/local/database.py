@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from renditions.errors import CatalogFailed, CatalogRefused, CatalogTooNew
+from renditions.errors import CatalogFailed, CatalogFull, CatalogRefused, CatalogTooNew
 from renditions.local import locks
 from renditions.local.migrations import APPLICATION_ID, MIGRATIONS
 
@@ -39,8 +39,14 @@ _ADVICE = {
 _NOT_FREE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
 """The result codes if a lock wasn't free in time; the second one is for readers that wait for a repair."""
 
-_LASTING = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
-"""The result codes of errors that stay until a person changes something."""
+_KINDS = {
+    sqlite3.SQLITE_FULL: CatalogFull,
+    **dict.fromkeys(
+        (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM),
+        CatalogRefused,  # these errors stay until a person changes something
+    ),
+}
+"""What SQLite's errors are here, by the result code, unless they are failures that may pass."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -63,7 +69,7 @@ def reported(path: Path) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code in _NOT_FREE:
             raise CatalogFailed(f"can't use the catalog {path}: {describe_holder(path)}") from error
-        refused = CatalogRefused if code in _LASTING else CatalogFailed
+        refused = _KINDS.get(code, CatalogFailed)
         advice = f". {_ADVICE[code]}" if code in _ADVICE else ""
         raise refused(f"can't use the catalog {path} ({error}){advice}") from error
 

@@ -6,10 +6,10 @@ import errno
 import sqlite3
 from pathlib import Path
 
-from renditions.errors import KeyRefused, StoreFailed
+from renditions.errors import KeyRefused, StoreFailed, StoreFull
 from renditions.local.locks import NotFree
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class reported:  # noqa: N801 - it is used like contextlib.suppress
@@ -45,5 +45,8 @@ class reported:  # noqa: N801 - it is used like contextlib.suppress
             raise KeyRefused(
                 f"{path}: the file system refuses this name: {error.strerror}. Use a different name"
             ) from error
-        advice = "Free some space" if error.errno in _NO_SPACE else "Check the permissions and the disk"
-        raise StoreFailed(f"can't access {path}: {error.strerror}. {advice}") from error
+        if error.errno in NO_SPACE:
+            raise StoreFull(f"can't write {path}: {error.strerror}. Free some space") from error
+        raise StoreFailed(
+            f"can't access {path}: {error.strerror}. Check the permissions and the disk"
+        ) from error

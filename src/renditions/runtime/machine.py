@@ -58,11 +58,13 @@ have been renamed."""
 
 
 @contextmanager
-def open_workers(parts: Parts, workers: int, standing: Standing) -> Iterator[Process]:
+def open_workers(
+    parts: Parts, workers: int, standing: Standing, on_open: Callable[[RenderPool], None] = lambda _: None
+) -> Iterator[Process]:
     """Start worker processes, and yield a function that processes a picture by name.
 
     If one picture fails, the function returns an outcome with the error. It raises only ``Superseded``,
-    because that error concerns every picture.
+    because that error concerns every picture. ``on_open`` receives the pool.
 
     Raises:
         Unconfined: The system can't confine workers as the pipeline file demands.
@@ -71,6 +73,7 @@ def open_workers(parts: Parts, workers: int, standing: Standing) -> Iterator[Pro
     limits = parts.attached.limits
     previews = find_preview_cache(parts.pipeline, parts.directory)
     with _own(parts.owners) as owner, open_pool(parts, workers) as render:
+        on_open(render)
         if limits.confine == "require":
             render.start()  # raises before the first picture
         processor = parts.make_processor(render, owner, standing)

@@ -50,7 +50,7 @@ class Waiting:
 
     def note(self, outcome: Outcome) -> None:
         """Remember a picture that waits; forget a picture that doesn't wait any more."""
-        waits = outcome.result in ("waiting", "unreadable")
+        waits = outcome.result in ("waiting", "unreadable") or is_unrecorded(outcome)
         with self._lock:
             before = self._seen.pop(outcome.name, None)
             if waits and len(self._seen) < MOST_WAITING:
@@ -67,6 +67,11 @@ class Waiting:
             }
             self._seen = recent
             return [seen.outcome for seen in recent.values() if now - seen.first >= SHOWN_AFTER_SECONDS]
+
+
+def is_unrecorded(outcome: Outcome) -> bool:
+    """Return whether a picture failed, will be tried again, and has no record of that."""
+    return outcome.result == "failed" and outcome.again_after is not None and outcome.record is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,8 @@ def _find_reasons(parts: Parts, waiting: Iterable[Outcome]) -> Reasons:
     """Return why pictures wait, and why the newest ones failed or were rejected."""
     reasons = Reasons()
     for outcome in waiting:
-        reasons.add(outcome.result, outcome.name, outcome.reason, outcome.code)
+        state = "waiting" if is_unrecorded(outcome) else outcome.result
+        reasons.add(state, outcome.name, outcome.reason, outcome.code)
     unreadable: list[Unreadable] = []
     for status in _UNDONE:
         found = parts.catalog.query(status, on_unreadable=unreadable.append)

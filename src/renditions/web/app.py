@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Iterable
 from http import HTTPStatus
 from urllib.parse import quote
@@ -29,8 +30,9 @@ from renditions.web.limits import Gate
 from renditions.web.openapi import describe_api
 from renditions.web.pages import LOG_OUT, answer_page, read_page, show
 from renditions.web.previews import PreviewApi, Previews
-from renditions.web.problems import ApiError
+from renditions.web.problems import ApiError, problem
 from renditions.web.reach import Reach
+from renditions.web.readiness import summarize
 from renditions.web.requests import (
     MOST_BODY_BYTES,
     check_body,
@@ -146,6 +148,7 @@ def _routes(api: _Api) -> list[BaseRoute]:
         Route("/status", api.show_status),
         Route("/formats", api.show_formats),
         Route("/health", _tell_health),
+        Route("/ready", api.show_readiness),
     ]
 
 
@@ -175,6 +178,7 @@ class _Api:
         name, content_type, size_bytes, replace = check_body(
             body, {"name": str, "type": str, "size_bytes": int}, {"replace": False}
         )
+        await run_in_threadpool(self._service.readiness.insist_room, size_bytes)
         form = await run_in_threadpool(
             self._uploads.make_form, name, content_type, size_bytes, replace=replace
         )
@@ -236,6 +240,13 @@ class _Api:
 
     def show_stats(self, request: Request) -> Response:
         return answer_json(request, state.count_totals(self._service))
+
+    def show_readiness(self, _: Request) -> Response:
+        troubles = self._service.readiness.check()
+        if not troubles:
+            return JSONResponse({"status": "ready"}, headers={"Cache-Control": "no-store"})
+        errors = [each.to_item() for each in troubles]
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, summarize(troubles), "not-ready", errors=errors)
 
     def show_formats(self, request: Request) -> Response:
         return answer_json(request, describe_formats())
@@ -312,6 +323,7 @@ class _LocalApi(_Api):
         limit = self._service.parts.pipeline.accept.max_bytes + FORM_OVERHEAD_BYTES
         limited = Request(request.scope, limit_body(request, limit))
         with self._receiving.enter():
+            await run_in_threadpool(self._service.readiness.insist_room, 0)
             try:
                 async with limited.form(
                     max_files=1, max_fields=10, max_part_size=FORM_OVERHEAD_BYTES
@@ -320,6 +332,11 @@ class _LocalApi(_Api):
             except (MultiPartException, KeyError) as error:
                 detail = f"can't read the upload form ({error}). Send it as multipart/form-data"
                 raise ApiError(HTTPStatus.BAD_REQUEST, detail) from error
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                detail = "The server's disk for temporary files is full. Free space there, and upload again"
+                raise ApiError(HTTPStatus.INSUFFICIENT_STORAGE, detail) from error
         headers = {"ETag": f'"{stored.etag}"', "Location": f"/pictures/{quote(stored.key)}"}
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
 

@@ -38,8 +38,10 @@ ADVICE: Mapping[str, str] = {
     "no-time-left": "Raise the function's timeout. Retries are automatic.",
     "unconfined": "Run renditions doctor on the server: it says what the system lacks.",
     "store-failed": "Check that the store is reachable and has space. Retries are automatic.",
+    "store-full": "Free space on the disk. Retries are automatic.",
     "store-refused": "Check the store's permissions, and that the bucket or folder exists. Then try again.",
     "catalog-failed": "Check that the catalog is reachable and has space. Retries are automatic.",
+    "catalog-full": "Free space on the disk. Retries are automatic.",
     "catalog-too-new": "Upgrade Renditions on this machine.",
     "catalog-refused": "Check the catalog's permissions, and that its table exists. Then try again.",
     "record-unreadable": "Upgrade Renditions on this machine.",
@@ -63,6 +65,14 @@ def describe_code(code: str) -> str:
     Return an empty text for a code of a newer version.
     """
     return _MEANINGS.get(code, "").replace("`", "")
+
+
+def explain(code: str) -> str:
+    """Return what an error or a warning means and what to do.
+
+    An error's own text may have paths of the server and words for its operator; this text has none.
+    """
+    return f"{describe_code(code)} {ADVICE.get(code, '')}".strip()
 
 
 def _walk(kind: type[RenditionsError]) -> Iterator[type[RenditionsError]]:

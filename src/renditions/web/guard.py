@@ -23,8 +23,8 @@ from renditions.web.signing import RENDITION_PATHS, SIGNED_PATHS, SigningKeys, i
 COOKIE = "renditions_token"
 READ_METHODS = ("GET", "HEAD")
 SAFE_METHODS = (*READ_METHODS, "OPTIONS")
-OPEN_PATHS = ("/login", "/logout", "/health", "/static/")
-"""The paths that need no token: the login page with its files, the log-out, and the health check."""
+OPEN_PATHS = ("/login", "/logout", "/health", "/ready", "/static/")
+"""The paths that need no token: the login page with its files, the log-out, and the two checks of health."""
 
 MAKING_PATH = "/i/"
 """Below this path, a request to read a rendition may make it."""

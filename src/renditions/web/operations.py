@@ -306,6 +306,14 @@ _STATE = (
         summary="Check that the server is running",
         answers={200: Answer("The server is running", "Health")},
     ),
+    Operation(
+        method="get",
+        path="/ready",
+        name="ready",
+        summary="Check that the disks have space, the catalog and the stores work, and workers start",
+        answers={200: Answer("The server can do its work", "Ready")},
+        problems=(503,),
+    ),
 )
 
 SUBJECTS: Mapping[str, tuple[Operation, ...]] = {

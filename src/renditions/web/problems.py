@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -10,7 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from renditions.errors import RenditionsError
+from renditions.errors import CatalogFailed, QueueFailed, RenditionsError, StoreFailed
+from renditions.web.causes import explain
+
+log = logging.getLogger("renditions.web")
 
 REQUEST_CODES = {
     HTTPStatus.BAD_REQUEST: "invalid-request",
@@ -27,6 +31,7 @@ REQUEST_CODES = {
     HTTPStatus.TOO_MANY_REQUESTS: "too-many-requests",
     HTTPStatus.NOT_IMPLEMENTED: "answer-too-large",
     HTTPStatus.SERVICE_UNAVAILABLE: "busy",
+    HTTPStatus.INSUFFICIENT_STORAGE: "disk-full",
 }
 """The codes of problems with a request, by HTTP status. The package's own errors have their own codes.
 
@@ -86,7 +91,11 @@ def answer_error(_: Request, error: Exception) -> Response:
             response.headers.update(headers or {})
             return response
         case RenditionsError(http_status=status, code=code):
-            response = problem(status, str(error), code)
+            detail = str(error)
+            if isinstance(error, StoreFailed | CatalogFailed | QueueFailed):
+                log.error("%s", detail)
+                detail = explain(code)
+            response = problem(status, detail, code)
             if error.retryable:
                 response.headers["Retry-After"] = "1"
             return response

@@ -120,6 +120,7 @@ _UNSENT: dict[str, Any] = {
     "collected": _COLLECTED,
 }
 _PERCENT = {"type": "number", "minimum": 0, "maximum": 100}
+_TROUBLE = _object({"part": TEXT, "code": _CODE, "detail": TEXT}, ("part", "code", "detail"))
 _ANY = {
     "File": {"type": "string", "format": "binary"},
     "Problem": _object(
@@ -213,6 +214,7 @@ _CHANGES = {
 }
 _STATE = {
     "Health": _object({"status": {"enum": ["ok"]}}, ("status",)),
+    "Ready": _object({"status": {"enum": ["ready"]}}, ("status",)),
     "Events": TEXT
     | {
         "description": "Server-sent events (WHATWG HTML, 9.2): `hello` first, `picture` for each change "
@@ -257,6 +259,8 @@ _STATE = {
                     ("target", "reason", "given_up", "collected", "count"),
                 )
             ),
+            "troubles": _array(_TROUBLE)
+            | {"description": "What the server needs and lacks, as the newest check found"},
             "polling": {
                 "type": ["string", "null"],
                 "description": "The folder that is polled, because its mount doesn't report changes",
@@ -285,6 +289,7 @@ _STATE = {
             "reasons",
             "unsent_notices",
             "held",
+            "troubles",
             "polling",
             "former_patterns",
             "read_only",

@@ -5,6 +5,8 @@ It runs the web application and follows the source folder.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
 import socket
 import ssl
@@ -12,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uvicorn
@@ -23,6 +25,7 @@ from renditions.core.follow import Hints
 from renditions.core.outcome import Outcome
 from renditions.core.process import Process
 from renditions.errors import Superseded, UsageError
+from renditions.local.workers.pool import RenderPool
 from renditions.runtime.machine import (
     describe_polling,
     find_preview_cache,
@@ -31,21 +34,29 @@ from renditions.runtime.machine import (
     open_workers,
     watch,
 )
+from renditions.runtime.parts import Parts
 from renditions.runtime.reload import Session
-from renditions.runtime.status import Waiting
+from renditions.runtime.status import Waiting, is_unrecorded
+from renditions.web.access import AccessLog
 from renditions.web.app import make_app
-from renditions.web.connections import Connections, Limits
-from renditions.web.links import LocalLinks
+from renditions.web.causes import explain
+from renditions.web.connections import BoundedProtocol, Connections, Limits
+from renditions.web.links import Links, LocalLinks
 from renditions.web.live import Announcements
 from renditions.web.pictures import picture_item
 from renditions.web.placing import place
 from renditions.web.previews import Previews
 from renditions.web.reach import Reach
+from renditions.web.readiness import watched
 from renditions.web.service import SUPERSEDED, Service
 from renditions.web.signing import SigningKeys
 
+log = logging.getLogger("renditions.web")
+
 SECRET_BYTES = 32
 SHUTDOWN_SECONDS = 5
+CHECK_SECONDS = 5.0
+"""How often the server checks whether it can do its work."""
 GONE_SECONDS = 60
 """How long a client may leave bytes unacknowledged before the system ends its connection."""
 
@@ -131,6 +142,8 @@ class Access:
     """Whether every client may read renditions without a token, and every site may embed them."""
     has_previews: bool = True
     """Whether the server makes previews of originals that browsers can't show."""
+    logs_requests: bool = False
+    """Whether the log has a line for each request."""
 
 
 def serve(session: Session, listener: socket.socket, access: Access, workers: int) -> None:
@@ -151,14 +164,14 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
     hints = Hints()
     links = LocalLinks(access.reach.root_path, access.has_previews)
     waiting = Waiting()
+    pools: list[RenderPool] = []
 
-    def announce(outcome: Outcome) -> None:
-        waiting.note(outcome)
-        record = outcome.record
-        item = picture_item(parts.pipeline, links, record) if record else None
-        announcements.tell({**outcome.to_item(), "picture": item})
+    announce = _announcer(parts, links, waiting, announcements)
 
-    with _open_process(session, workers) as process, _open_previews(session, access) as previews:
+    with (
+        _open_process(session, workers, pools.append) as process,
+        _open_previews(session, access) as previews,
+    ):
 
         def process_and_announce(name: str, ask: Ask = PLAIN) -> Outcome:
             outcome = process(name, ask)
@@ -174,6 +187,7 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
             waiting=waiting,
             find_polling=lambda: describe_polling(parts),
             find_file_problem=lambda: session.newest.problem,
+            find_worker_problem=lambda: next((pool.problem for pool in pools), None),
             is_superseded=session.standing is None,
         )
         app = make_app(
@@ -186,12 +200,30 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
             previews=previews,
         )
         server = _Server(_configure(app, access), announcements, stop)
-        with _following(session, process, workers, announce, hints):
+        checked = watched(service.readiness, CHECK_SECONDS, lambda: hints.add(None))
+        with checked, _following(session, process, workers, announce, hints):
             try:
                 server.run(sockets=[listener.dup()])
             finally:
                 stop.set()
                 announcements.close()
+
+
+def _announcer(
+    parts: Parts, links: Links, waiting: Waiting, announcements: Announcements
+) -> Callable[[Outcome], None]:
+    """Return a function that reports an outcome to clients, and to the log if no record has it."""
+
+    def announce(outcome: Outcome) -> None:
+        if is_unrecorded(outcome):
+            log.warning("%s waits: %s", outcome.name, outcome.reason)
+            outcome = replace(outcome, reason=explain(outcome.code))
+        waiting.note(outcome)
+        record = outcome.record
+        item = picture_item(parts.pipeline, links, record) if record else None
+        announcements.tell({**outcome.to_item(), "picture": item})
+
+    return announce
 
 
 @contextmanager
@@ -218,23 +250,24 @@ def _following(
 def _configure(app: ASGIApp, access: Access) -> uvicorn.Config:
     connections = Connections(Limits(), access.reach.is_trusted_proxy, access.tls)
     return uvicorn.Config(
-        place(app, access.reach),
+        place(AccessLog(app) if access.logs_requests else app, access.reach),
         proxy_headers=False,  # ``place`` believes only the proxies that the user named
         log_level="warning",
         server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_graceful_shutdown=2 * SHUTDOWN_SECONDS,
+        log_config=None,  # uvicorn's own would write beside this program's log
         http=connections.protocol,  # type: ignore[arg-type]  # uvicorn only calls it
     )
 
 
 @contextmanager
-def _open_process(session: Session, workers: int) -> Iterator[Process]:
+def _open_process(session: Session, workers: int, on_open: Callable[[RenderPool], None]) -> Iterator[Process]:
     """Yield a function that processes a picture.
 
     Without standing, the function raises ``Superseded``.
     """
     if session.standing:
-        with open_workers(session.parts, workers, session.standing) as process:
+        with open_workers(session.parts, workers, session.standing, on_open) as process:
             yield process
         return
 
@@ -276,5 +309,17 @@ class _Server(uvicorn.Server):
         return self._stop.is_set() or await super().on_tick(counter)
 
     async def shutdown(self, sockets: object = None) -> None:
+        """End the connections: the streams of events at once, others after ``SHUTDOWN_SECONDS``.
+
+        uvicorn would cancel the requests of the others instead, and log a traceback for each.
+        """
         self._announcements.close()
+        loop = asyncio.get_running_loop()
+        cutting = loop.call_later(SHUTDOWN_SECONDS, self._cut)
         await super().shutdown(sockets)  # type: ignore[arg-type]  # passed on unchanged
+        cutting.cancel()
+
+    def _cut(self) -> None:
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, BoundedProtocol):
+                connection.abort()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
 
 from renditions.core.process import Process
@@ -14,6 +15,7 @@ from renditions.runtime.status import Waiting
 from renditions.web.links import Links
 from renditions.web.live import Announcements
 from renditions.web.problems import ApiError
+from renditions.web.readiness import Readiness
 
 SUPERSEDED = (
     "This catalog uses another version of the pipeline file, so this process writes nothing. "
@@ -46,8 +48,17 @@ class Service:
     """Returns why the newest version of the pipeline file isn't applied; None if it is."""
     read_kept_totals: Callable[[], Counted | None] = lambda: None
     """Returns totals that were counted earlier, for a catalog that takes long to count; None to count now."""
+    find_worker_problem: Callable[[], str | None] = lambda: None
+    """Returns why the newest worker process didn't start; None if it did."""
     is_superseded: bool = False
     """Whether the catalog uses another version of the pipeline file. If so, the API is read-only."""
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """Finds out whether this process can do its work."""
+        return Readiness(
+            self.parts, writes=not self.is_superseded, find_worker_problem=self.find_worker_problem
+        )
 
     def count(self) -> Counted:
         """Return the totals of each status."""

@@ -37,6 +37,7 @@ def describe_status(service: Service) -> dict[str, Any]:
         polling=service.find_polling(),
     )
     return found.to_item() | {
+        "troubles": [each.to_item() for each in service.readiness.latest()],
         "read_only": service.parts.pipeline.source.read_only or service.is_superseded,
         "keep_deleted_seconds": keep_deleted if keeps_deleted(service.parts) else 0,
         "superseded": SUPERSEDED if service.is_superseded else None,

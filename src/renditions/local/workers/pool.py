@@ -79,6 +79,12 @@ class RenderPool:
         self._closed = False
         self._living: set[WorkerProcess] = set()
         self._is_reported = False
+        self._problem: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why the newest worker didn't start; None if it did, or if none was needed yet."""
+        return self._problem
 
     def __call__(
         self,
@@ -197,9 +203,14 @@ class RenderPool:
 
     def _wait_until_ready(self, worker: WorkerProcess) -> tuple[LayerState, ...]:
         """Return how a started worker is confined, and report it once for the whole pool."""
-        states = worker.wait_until_ready(START_SECONDS)
-        if isinstance(states, Broken):
-            _raise(states)
+        try:
+            states = worker.wait_until_ready(START_SECONDS)
+            if isinstance(states, Broken):
+                _raise(states)
+        except Failed as error:
+            self._problem = str(error)
+            raise
+        self._problem = None
         missing = ", ".join(_spell(state) for state in find_missing(states))
         if missing and self._limits.confine == "require":
             raise Unconfined(

@@ -3,7 +3,8 @@
 // A refusal: the same request would be refused again. After any other error, a retry may succeed.
 export class Problem extends Error {}
 
-export const isPassing = (status) => status === 429 || status >= 500;
+const DISK_FULL = 507; // until a person frees space
+export const isPassing = (status) => status === 429 || (status >= 500 && status !== DISK_FULL);
 
 // If the server sets no cookie, the page keeps the token until the tab is closed.
 export const TOKEN = 'token';

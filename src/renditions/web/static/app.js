@@ -61,9 +61,10 @@ function move(where) {
 place.onMove(move);
 
 let totalsDue = null;
-function report({ name, picture, result }) {
+function report({ name, picture, result, reason }) {
   gallery.update(name, picture);
-  uploads.report(name, picture, result !== undefined);
+  if (result === 'failed' && !picture) uploads.wait(name, reason);
+  else uploads.report(name, picture, result !== undefined);
   pictureView.report(name, picture);
   totalsDue ??= setTimeout(() => { totalsDue = null; showTotals(); status.show(); problems.refresh(); bin.refresh(); }, 300);
 }

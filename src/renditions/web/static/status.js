@@ -25,7 +25,7 @@ export const canDelete = () => !isReadOnly;
 export const keepDeleted = () => keepDeletedSeconds;
 
 export async function show(refusal = '') {
-  const { held, reasons, unsent_notices: unsent, read_only: readOnly, superseded, generation, file_problem: problem, keep_deleted_seconds: keepSeconds } = await insist(() => call('GET', '/status'));
+  const { held, reasons, unsent_notices: unsent, read_only: readOnly, superseded, troubles, generation, file_problem: problem, keep_deleted_seconds: keepSeconds } = await insist(() => call('GET', '/status'));
   isReadOnly = readOnly;
   keepDeletedSeconds = keepSeconds;
   document.querySelector('nav [data-view=bin]').hidden = !keepSeconds;
@@ -37,6 +37,7 @@ export async function show(refusal = '') {
     ...(hasChanged ? [['changed', generation, describeChange]] : []),
     ...(problem ? [['file', problem, (why) => element('p', {}, `The pipeline file has changed, but the last valid version stays in use: ${why}`)]] : []),
     ...(superseded ? [['superseded', superseded, (why) => element('p', {}, `${why}.`)]] : []),
+    ...[...new Set(troubles.map(({ detail }) => detail))].map((detail) => [`trouble ${detail}`, troubles.filter((each) => each.detail === detail), describeTrouble]),
     ...held.map((each) => [`held ${each.what}`, each, describe]),
     ...waiting.map((each) => [`${each.state} ${each.code} ${each.example}`, each, explain]),
     ...unsent.map((each) => [`unsent ${each.target} ${each.reason}`, each, describeUnsent]),
@@ -52,6 +53,10 @@ export async function show(refusal = '') {
 function describeChange() {
   const dismiss = button('OK', () => { hasChanged = false; show(); });
   return element('p', {}, 'The pipeline file has changed. Its new version applies, and the renditions follow. ', dismiss);
+}
+
+function describeTrouble(troubles) {
+  return element('p', { class: 'reason' }, `The server lacks something (${troubles.map(({ part }) => part).join(', ')}): ${troubles[0].detail.replace(/\.$/, '')}.`);
 }
 
 function explain({ state, reason, example, count: number }) {

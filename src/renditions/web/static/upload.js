@@ -119,6 +119,10 @@ export class Upload {
     this.turn(picture.status, picture.status === 'done' ? `done${name}${sum(picture)}` : `${picture.status}${name}: ${picture.reason}`);
   }
 
+  wait(reason) {
+    if (this.state === 'stored') this.turn('stored', `uploaded; waiting: ${reason}`);
+  }
+
   turn(state, words) {
     this.state = state;
     this.words.textContent = words;

@@ -57,6 +57,11 @@ export function report(name, picture, isNews) {
   expected.get(name)?.report(picture, isNews);
 }
 
+// The server will try the picture again, and couldn't even record that it failed.
+export function wait(name, reason) {
+  expected.get(name)?.wait(reason);
+}
+
 function next() {
   while (running < AT_ONCE && waiting.length) {
     running += 1;
