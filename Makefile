@@ -59,6 +59,12 @@ test-servers: setup
 test-api: setup
 	API_EXAMPLES=480 .venv/bin/python -m pytest -s tests/web/test_description.py
 
+# Generates a client from the API's description, which must give no warning, and uses it. The generator is installed
+# apart because its libraries don't fit beside those of the tests.
+.PHONY: test-client
+test-client: setup
+	.venv/bin/python -m pytest -s tests/web/generated_client.py
+
 # Sends PICTURES pictures through a queue and two workers, and prints how long that took.
 test-queue: setup
 	QUEUE_PICTURES=$(PICTURES) .venv/bin/python -m pytest -s tests/aws/test_queue.py -k two_workers
@@ -139,6 +145,11 @@ sbom: setup
 # Uploads 1,000 pictures from 32 clients at once, then again with the server killed in the middle.
 test-load: setup
 	UPLOADS=1000 CLIENTS=32 .venv/bin/python -m pytest -s tests/web/test_load.py
+
+# Retries 100,000 failed pictures, and serves 100 slow readers of a large file; prints what others waited.
+.PHONY: test-crowds
+test-crowds: setup
+	MANY_FAILED=100000 SLOW_READERS=100 .venv/bin/python -m pytest -s tests/web/test_crowds.py
 
 # Lets 1,001 slow clients of each kind attack a server, and times 32 honest ones; eight minutes.
 .PHONY: slow-clients

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,9 +89,11 @@ def served(directory: Path, *arguments: str) -> Iterator[str]:
         assert process.wait(60) in (0, 130), "the server should end cleanly"
 
 
-def start_server(directory: Path, port: int, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start ``renditions serve`` in a folder."""
-    command = [str(RENDITIONS), "serve", "--port", str(port), "--workers", "2", *arguments]
+def start_server(
+    directory: Path, port: int, *arguments: str, enter: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
+    """Start ``renditions serve`` in a folder; ``enter`` stands before the command."""
+    command = [*enter, str(RENDITIONS), "serve", "--port", str(port), "--workers", "2", *arguments]
     return subprocess.Popen(command, cwd=directory)
 
 

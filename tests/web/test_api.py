@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+import jsonschema
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from starlette.testclient import TestClient
 
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.outcome import Outcome
+from renditions.core.ports import IfMatch
 from renditions.errors import Conflict, StoreFailed, StoreFull, Undecodable, UsageError
 from renditions.model.families import expand
 from renditions.model.formats import SOURCE_FORMATS
@@ -231,6 +233,57 @@ def test_lists_have_the_history_of_pictures_only_if_the_client_asks_for_it(clien
     assert whole.pop("history")[-1]["status"] == "done"
     assert plain == whole
     assert client.get("/pictures/a/photo.jpg").json()["history"]
+
+
+def test_json_and_the_pages_files_are_compressed_and_pictures_are_not(client: TestClient) -> None:
+    upload(client)
+    for path, is_compressed in (
+        ("/openapi.json", True), ("/static/app.js", True), ("/", True), ("/health", False),
+        ("/originals/a/photo.jpg", False), ("/static/icon.svg", False),
+    ):  # fmt: skip
+        headers = client.get(path, headers={"accept-encoding": "gzip"}).headers
+        assert (headers.get("content-encoding") == "gzip") == is_compressed, path
+        assert "content-encoding" not in client.get(path, headers={"accept-encoding": "identity"}).headers
+    tag = client.get("/static/app.js", headers={"accept-encoding": "gzip"}).headers["etag"]
+    assert tag.startswith('W/"')
+    assert client.get("/static/app.js", headers={"if-none-match": tag}).status_code == 304
+
+
+def test_a_batch_answers_for_each_name(world: World) -> None:
+    zoom = Rendition(width=9, on_demand=True)
+    world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), "zoom": zoom})
+    with open_client(world) as client:
+        for name, content in (("a/1.jpg", b"one"), ("a/2.jpg", b"two"), ("a/3.jpg", b"bad")):
+            upload(client, content, name=name)
+
+        def run(action: str, *names: str, **more: str) -> list[tuple[str, str | None]]:
+            answer = client.post("/batch", json={"action": action, "names": names, **more})
+            assert answer.status_code == 200
+            results = answer.json()["results"]
+            return [(each["name"], each["problem"] and each["problem"]["code"]) for each in results]
+
+        found = run("demand", "a/1.jpg", "none.jpg", rendition="zoom")
+        assert found == [("a/1.jpg", None), ("none.jpg", "not-found")]
+        assert client.get("/renditions/zoom/a/1.jpg").status_code == 200
+        assert client.get("/renditions/zoom/a/2.jpg").status_code == 404
+        before = world.source.head("a/3.jpg")
+        assert before
+        world.source.put("a/3.jpg", b"good", IfMatch(before.etag), "image/jpeg")
+        assert run("demand", "a/3.jpg") == [("a/3.jpg", "not-found")]
+        assert run("retry", "a/3.jpg", "a/3.jpg") == [("a/3.jpg", None)]
+        assert client.get("/pictures/a/3.jpg").json()["status"] == "done"
+        assert run("delete", "a/1.jpg", "a/9.jpg", "a/2.jpg") == [
+            ("a/1.jpg", None), ("a/9.jpg", "not-found"), ("a/2.jpg", None),
+        ]  # fmt: skip
+        assert [found.key for found in world.source.list()] == ["a/3.jpg"]
+        for wrong, part in (
+            ({"action": "undo", "names": ["a"]}, "action"), ({"action": "retry", "names": []}, "names"),
+            ({"action": "retry", "names": ["a"] * 101}, "names"),
+            ({"action": "retry", "names": [1]}, "names"),
+        ):  # fmt: skip
+            answer = client.post("/batch", json=wrong)
+            assert (answer.status_code, answer.json()["errors"][0]["part"]) == (422, part)
+    world.check_promise()
 
 
 def test_a_request_with_the_etag_of_an_unchanged_resource_gets_status_304(client: TestClient) -> None:
@@ -640,6 +693,19 @@ def test_the_openapi_document_lists_exactly_the_routes(client: TestClient) -> No
         for method in operations.keys() - ({"get"} if path == "/events" else set()):  # which has no end
             answer = client.request(method, path.replace("{name}", "nothing.jpg"))
             assert str(answer.status_code) in {*operations[method]["responses"], "415"}
+    schemas = description["components"]["schemas"]
+    count = 0
+    for operations in description["paths"].values():
+        for operation in operations.values():
+            for part in (operation.get("requestBody"), *operation["responses"].values()):
+                for content in ((part or {}).get("content") or {}).values():
+                    name = content["schema"]["$ref"].rpartition("/")[2]
+                    assert schemas[name]
+                    if name not in ("File", "UploadFile"):
+                        whole = {"components": description["components"], **content["schema"]}
+                        jsonschema.validate(content["example"], whole)
+                        count += 1
+    assert count > 40
     text = json.dumps(description)
     for schema in description["components"]["schemas"]:
         assert f"#/components/schemas/{schema}" in text

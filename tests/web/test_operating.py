@@ -1,4 +1,4 @@
-"""What an operator sees of a running server: its log, its readiness, a full disk and its end."""
+"""What an operator sees of a server: its log, readiness, a full disk and its end."""
 
 from __future__ import annotations
 

@@ -11,12 +11,12 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from commands import RENDITIONS, draw, write_pipeline
 from renditions.web.guard import MOST_WRONG_TOKENS
@@ -29,6 +29,7 @@ from web.browser import (
 )
 from web.test_connections import wait_until
 from web.test_sites import embed, other_site
+from web.vanishing import CLIENTS, Vanishing, vanishing
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 TOKEN = "right"  # noqa: S105 - the tests' own
@@ -42,7 +43,7 @@ http {{
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   server {{
-    listen 127.0.0.1:{port} ssl;
+    listen {host}:{port} ssl;
     ssl_certificate {certificate}; ssl_certificate_key {key};
     location /gallery/ {{
       proxy_pass http://127.0.0.1:{inner}{removes};
@@ -63,10 +64,11 @@ class Behind:
     folder: Path
     port: int
     tls: ssl.SSLContext
+    host: str
 
     @property
     def url(self) -> str:
-        return f"https://localhost:{self.port}/gallery"
+        return f"https://{self.host}:{self.port}/gallery"
 
     def log_in(self, token: str, address: str) -> int:
         """Log in from a network address; return the status."""
@@ -91,15 +93,20 @@ def folder(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def behind_nginx(folder: Path, removes: str, *options: str) -> Iterator[Behind]:
-    """Serve a folder behind nginx, with TLS and below a path."""
+def behind_nginx(folder: Path, removes: str, *options: str, lan: Vanishing | None = None) -> Iterator[Behind]:
+    """Serve a folder behind nginx, with TLS and below a path.
+
+    With ``lan``, both are in its namespace, at the address of another machine.
+    """
     if NGINX is None:
         pytest.skip("NOT TESTED: nginx isn't installed (Debian: nginx-light)")
     certificate, key = make_certificate(folder)
     port, inner = find_port(), find_port()
+    host, enter = (CLIENTS[0], lan.enter) if lan else ("127.0.0.1", ())
     (folder / "nginx.conf").write_text(
         NGINX_SETTINGS.format(
             folder=folder,
+            host=host,
             port=port,
             inner=inner,
             user="user root;" if os.geteuid() == 0 else "",
@@ -109,11 +116,12 @@ def behind_nginx(folder: Path, removes: str, *options: str) -> Iterator[Behind]:
         )
     )
     reach = ("--root-path", "/gallery", "--trusted-proxy", "127.0.0.1", "--token", TOKEN)
-    server = start_server(folder, inner, *reach, *options)
-    wait_for(f"http://127.0.0.1:{inner}")
-    nginx = subprocess.Popen([NGINX, "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"])
+    server = start_server(folder, inner, *reach, *options, enter=enter)
+    nginx = subprocess.Popen([*enter, NGINX, "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"])
     try:
-        behind = Behind(folder, port, trust(certificate))
+        tls = trust(certificate)
+        tls.check_hostname = lan is None  # the certificate is for localhost
+        behind = Behind(folder, port, tls, host if lan else "localhost")
         wait_for(behind.url, behind.tls)
         yield behind
     finally:
@@ -144,6 +152,10 @@ def test_the_page_works_behind_nginx_below_a_path_with_tls(
         assert wait_until(lambda: page.evaluate(shown) == [90, 90])
         page.click("footer a")
         page.wait_for_selector("#operations h2")
+        trial = page.locator("section", has=page.get_by_text("GET /stats", exact=True)).locator(".trial")
+        trial.locator("summary").click()
+        trial.get_by_role("button").click()
+        expect(trial).to_contain_text('"pictures": 2')
         page.click("text=Pictures")
         page.click("text=Log out")
         page.wait_for_selector("#token")
@@ -201,6 +213,44 @@ def test_a_page_of_an_allowed_origin_uses_the_api_behind_nginx_and_embeds_a_sign
             assert refused == "refused"
             signed_picture = page.evaluate("(url) => fetch(url).then((each) => each.status)", url)
             assert signed_picture == 200
+        page.context.close()
+
+
+def test_uploads_the_gallery_and_embedding_work_over_a_lan_address(browser: Browser, folder: Path) -> None:
+    """The server and nginx are in a namespace with a link, as on another machine."""
+    name = "a b/c+d%2F.jpg"
+    with ExitStack() as stack:
+        try:
+            lan = stack.enter_context(vanishing())
+        except OSError as error:
+            pytest.skip(f"NOT TESTED: this user can't make network namespaces ({error})")
+        site = stack.enter_context(other_site())
+        options = ("--allow-origin", site, "--allowed-host", CLIENTS[0])
+        behind = stack.enter_context(behind_nginx(folder, "/", *options, lan=lan))
+        page = browser.new_page(ignore_https_errors=True)
+        page.goto(behind.url)
+        page.fill("#token", TOKEN)
+        page.click("text=Log in")
+        page.wait_for_selector("#connection:text-is('live')")
+        draw(folder / "new.jpg", seed=2)
+        page.set_input_files("#choose", folder / "new.jpg")
+        page.wait_for_selector("#uploads .good")
+        shown = "() => [...document.querySelectorAll('#gallery img')].map((each) => each.naturalWidth)"
+        assert wait_until(lambda: page.evaluate(shown) == [90, 90])
+        command = [str(RENDITIONS), "sign", "thumb", name, "--root-path", "/gallery"]
+        signed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+        url = f"https://{behind.host}:{behind.port}{signed.stdout.strip()}"
+        assert embed(page, url) == "shown"
+        page.goto(site)
+        count = page.evaluate(
+            """async ([url, token]) => {
+              const headers = { Authorization: `Bearer ${token}` };
+              const answer = await fetch(`${url}/pictures`, { headers });
+              return (await answer.json()).pictures.length;
+            }""",
+            [behind.url, TOKEN],
+        )
+        assert count == 2
         page.context.close()
 
 

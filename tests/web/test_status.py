@@ -73,9 +73,9 @@ def test_the_api_returns_what_the_command_line_prints(world: World) -> None:
     )
     told = ask(world, Waiting(), "it is polled")
     shown = read_status(world.parts(), polling="it is polled").to_item()
-    of_server = {
+    of_server: dict[str, Any] = {
         "read_only": False, "keep_deleted_seconds": 0, "superseded": None, "generation": None,
-        "file_problem": None,
+        "file_problem": None, "troubles": [],
     }  # fmt: skip
     assert told == shown | of_server
     assert told["by_status"] == {"processing": 0, "done": 1, "rejected": 1, "failed": 1}

@@ -48,11 +48,13 @@ class Vanishing:
     def __init__(self, link: str, namespace: int) -> None:
         self._link = link
         self._namespace = namespace
+        self.enter = ("nsenter", "--net", "--target", str(namespace))
+        """Before a command, this runs it in the namespace."""
         self.clients: list[subprocess.Popen[str]] = []
 
     def connect(self, port: int, count: int, sent: Sequence[str]) -> None:
         """Open connections to a port of ``SERVER``, and send these texts in turn."""
-        command = ["nsenter", "--net", "--target", str(self._namespace), sys.executable, "-c"]
+        command = [*self.enter, sys.executable, "-c"]
         client = subprocess.Popen(
             [*command, _CLIENT.replace("SERVER", repr(SERVER))],
             stdin=subprocess.PIPE,
@@ -119,7 +121,8 @@ def _linked(inside: int) -> Iterator[Vanishing]:
         _ip("link", "set", ours, "up")
         for address in CLIENTS:
             _ip("address", "add", f"{address}/24", "dev", theirs, inside=inside)
-        _ip("link", "set", theirs, "up", inside=inside)
+        for link in ("lo", theirs):
+            _ip("link", "set", link, "up", inside=inside)
         yield clients
     finally:
         clients.end()

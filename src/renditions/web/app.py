@@ -22,6 +22,7 @@ from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.recipe import Focus
 from renditions.web import pictures, state
 from renditions.web.answers import answer_file, answer_json
+from renditions.web.batch import run_batch
 from renditions.web.bin import BinApi
 from renditions.web.formats import describe_formats
 from renditions.web.guard import COOKIE, Guard, is_token
@@ -141,6 +142,7 @@ def _routes(api: _Api) -> list[BaseRoute]:
         Route("/i/{rendition}/{name:name}", api.demand_rendition),
         Route("/renditions/{rendition}/{name:name}", api.read_rendition),
         Route("/retry", api.retry, methods=["POST"]),
+        Route("/batch", api.run_batch, methods=["POST"]),
         Route("/problems", api.list_problems),
         Route("/plan", api.show_plan),
         Route("/removals/allow", api.allow_removals, methods=["POST"]),
@@ -227,6 +229,12 @@ class _Api:
             pictures.retry_pictures, self._service, statuses, cursor or None, code
         )
         return JSONResponse(retried)
+
+    async def run_batch(self, request: Request) -> Response:
+        action, names, rendition = check_body(
+            await read_json(request), {"action": str, "names": list}, {"rendition": ""}
+        )
+        return JSONResponse(await run_in_threadpool(run_batch, self._service, action, names, rendition))
 
     async def allow_removals(self, request: Request) -> Response:
         (count,) = check_body(await read_json(request), {"count": int}, {})

@@ -41,6 +41,10 @@ class Labelled:
     def _add(self, headers: MutableHeaders) -> None:
         for name, value in self.headers.items():
             headers.setdefault(name, value)
+        tag = headers.get("ETag", "")
+        if "Content-Encoding" in headers and tag.startswith('"'):
+            # The compressed bytes differ from those that a strong tag names (RFC 9110, 8.8.1).
+            headers["ETag"] = f"W/{tag}"
 
 
 def restrict(origins: Iterable[str] = ()) -> dict[str, str]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from renditions.core.bin import DELETION_PATTERN
 from renditions.model.pipeline import Pipeline
-from renditions.web.operations import ALWAYS, SUBJECTS, Answer, Body, Operation, known_parameters
+from renditions.web.examples import EXAMPLES, describe_examples
+from renditions.web.operations import ALWAYS, SUBJECTS, Answer, Operation, known_parameters
 from renditions.web.schemas import TEXT, describe_shapes, ref
 
 
@@ -26,7 +27,7 @@ def describe_api(pipeline: Pipeline, paths: Container[str], root_path: str = "")
         },
         "servers": [{"url": root_path or "/"}],
         "tags": [{"name": subject} for subject in SUBJECTS],
-        "paths": _describe_paths(pipeline, paths),
+        "paths": _Description(pipeline, paths).describe_paths(),
         "components": {
             "schemas": describe_shapes(pipeline),
             "securitySchemes": {
@@ -38,70 +39,85 @@ def describe_api(pipeline: Pipeline, paths: Container[str], root_path: str = "")
     }
 
 
-def _describe_paths(pipeline: Pipeline, paths: Container[str]) -> dict[str, Any]:
-    described: dict[str, Any] = {}
-    for subject, operations in SUBJECTS.items():
-        for each in operations:
-            if each.path in paths:
-                item = _describe(each, subject, pipeline, paths)
-                described.setdefault(each.path, {})[each.method] = item
-    return described
+class _Description:
+    """The operations of one pipeline's API on a server with some paths."""
+
+    def __init__(self, pipeline: Pipeline, paths: Container[str]) -> None:
+        self._paths = paths
+        self._examples = describe_examples(pipeline)
+        self._parameters = _path_parameters(pipeline, self._examples["Picture"]["name"])
+        problem = Answer("The error", "Problem", ("application/problem+json",))
+        self._problem = self._describe_answer(problem)
+
+    def describe_paths(self) -> dict[str, Any]:
+        """Return the document's ``paths``."""
+        described: dict[str, Any] = {}
+        for subject, operations in SUBJECTS.items():
+            for each in operations:
+                if each.path in self._paths:
+                    described.setdefault(each.path, {})[each.method] = self._describe(each, subject)
+        return described
+
+    def _describe(self, operation: Operation, subject: str) -> dict[str, Any]:
+        answers = {str(status): self._describe_answer(each) for status, each in operation.answers.items()}
+        refused = dict.fromkeys(map(str, (*operation.problems, *ALWAYS)), self._problem)
+        item: dict[str, Any] = {
+            "operationId": operation.name,
+            "tags": [subject],
+            "summary": operation.summary,
+            "responses": answers | refused,
+        }
+        parameters = [
+            *(each for part, each in self._parameters.items() if part in operation.path),
+            *(
+                {"name": each.name, "in": "query", "schema": each.schema, "description": each.description}
+                for each in known_parameters(operation, self._paths)
+            ),
+        ]
+        if parameters:
+            item["parameters"] = parameters
+        if body := operation.body:
+            content = self._describe_content(body.schema, body.media_type)
+            item["requestBody"] = {"required": body.is_required, "content": content}
+        return item
+
+    def _describe_answer(self, answer: Answer) -> dict[str, Any]:
+        described: dict[str, Any] = {"description": answer.description}
+        if answer.schema:
+            described["content"] = self._describe_content(answer.schema, *answer.media_types)
+        return described
+
+    def _describe_content(self, schema: str, *media_types: str) -> dict[str, Any]:
+        content: dict[str, Any] = {"schema": ref(schema)}
+        if schema in self._examples:
+            content["example"] = self._examples[schema]
+        return dict.fromkeys(media_types, content)
 
 
-def _describe(
-    operation: Operation, subject: str, pipeline: Pipeline, paths: Container[str]
-) -> dict[str, Any]:
-    problem = {
-        "description": "The error",
-        "content": {"application/problem+json": {"schema": ref("Problem")}},
-    }
-    answers = {str(status): _describe_answer(answer) for status, answer in operation.answers.items()}
-    item: dict[str, Any] = {
-        "operationId": operation.name,
-        "tags": [subject],
-        "summary": operation.summary,
-        "responses": answers | dict.fromkeys(map(str, (*operation.problems, *ALWAYS)), problem),
-    }
-    parameters = [
-        *(each for part, each in _path_parameters(pipeline).items() if part in operation.path),
-        *(
-            {"name": each.name, "in": "query", "schema": each.schema, "description": each.description}
-            for each in known_parameters(operation, paths)
-        ),
-    ]
-    if parameters:
-        item["parameters"] = parameters
-    if operation.body:
-        item["requestBody"] = _describe_body(operation.body)
-    return item
-
-
-def _path_parameters(pipeline: Pipeline) -> dict[str, Any]:
+def _path_parameters(pipeline: Pipeline, name: str) -> dict[str, Any]:
     """Return the parameters in paths, by how a path spells them."""
-    rendition = {"type": "string", "enum": list(pipeline.renditions)}
+    renditions = list(pipeline.renditions)
     described = {
-        "rendition": (rendition, "The rendition's name in the pipeline file."),
-        "name": (TEXT, "The picture's name: its key in the source, including slashes."),
-        "deletion": (TEXT | {"pattern": f"^{DELETION_PATTERN}$"}, "The id of the deletion."),
+        "rendition": (
+            {"type": "string", "enum": renditions},
+            "The rendition's name in the pipeline file.",
+            renditions[0],
+        ),
+        "name": (TEXT, "The picture's name: its key in the source, including slashes.", name),
+        "deletion": (
+            TEXT | {"pattern": f"^{DELETION_PATTERN}$"},
+            "The id of the deletion.",
+            EXAMPLES["Binned"]["deletion"],
+        ),
     }
     return {
-        f"{{{name}}}": {
-            "name": name,
+        f"{{{part}}}": {
+            "name": part,
             "in": "path",
             "required": True,
             "description": description,
             "schema": schema,
+            "example": example,
         }
-        for name, (schema, description) in described.items()
+        for part, (schema, description, example) in described.items()
     }
-
-
-def _describe_answer(answer: Answer) -> dict[str, Any]:
-    described: dict[str, Any] = {"description": answer.description}
-    if answer.schema:
-        described["content"] = {answer.media_type: {"schema": ref(answer.schema)}}
-    return described
-
-
-def _describe_body(body: Body) -> dict[str, Any]:
-    return {"required": body.is_required, "content": {body.media_type: {"schema": ref(body.schema)}}}

@@ -19,6 +19,9 @@ from renditions.web.schemas import TEXT
 FLAG: Mapping[str, Any] = {"type": "boolean", "default": False}
 CURSOR: Mapping[str, Any] = {"type": "string", "pattern": CURSOR_PATTERN}
 
+FILE_TYPES = ("application/octet-stream", "*/*")
+"""The media types of files. Generators of clients understand the first one; the answer has the file's own."""
+
 LOG_OUT_PATH = "/logout"
 """Only a server that checks tokens and signatures itself has this path. A gateway knows no signatures."""
 
@@ -39,7 +42,7 @@ class Answer:
     description: str
     schema: str | None = None
     """The name of the schema in :mod:`renditions.web.schemas`. None if the answer has no body."""
-    media_type: str = "application/json"
+    media_types: tuple[str, ...] = ("application/json",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,8 @@ class Operation:
 
 _UNCHANGED = {304: Answer("Not changed since the given ETag")}
 _FILE = {
-    200: Answer("The file", "File", "*/*"),
-    206: Answer("The requested part of the file", "File", "*/*"),
+    200: Answer("The file", "File", FILE_TYPES),
+    206: Answer("The requested part of the file", "File", FILE_TYPES),
     **_UNCHANGED,
 }
 _VERSION = Parameter("v", TEXT, "The file's ETag. Clients may then cache the answer for ever.")
@@ -223,7 +226,7 @@ _FILES = (
         path="/previews/{name}",
         name="showPreview",
         summary="Show a small picture of an original that browsers can't show",
-        answers={200: Answer("The preview", "File", "image/webp"), **_UNCHANGED},
+        answers={200: Answer("The preview", "File", ("image/webp",)), **_UNCHANGED},
         query=(_VERSION,),
         problems=(404, 422, 503),
     ),
@@ -251,6 +254,15 @@ _CHANGES = (
         summary="Retry failed pictures, or those with the given statuses and code, 200 with each request",
         body=Body("RetryRequest", is_required=False),
         answers={200: Answer("How many pictures are retried", "Retried")},
+        problems=(413, 415, 422),
+    ),
+    Operation(
+        method="post",
+        path="/batch",
+        name="runBatch",
+        summary="Delete or retry many pictures, or request a rendition of each, with an answer per name",
+        body=Body("BatchRequest"),
+        answers={200: Answer("What came of each picture", "BatchResults")},
         problems=(413, 415, 422),
     ),
     Operation(
@@ -297,7 +309,7 @@ _STATE = (
         path="/events",
         name="listen",
         summary="Stream picture events until either side disconnects",
-        answers={200: Answer("Server-sent events", "Events", "text/event-stream")},
+        answers={200: Answer("Server-sent events", "Events", ("text/event-stream",))},
     ),
     Operation(
         method="get",

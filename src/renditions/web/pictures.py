@@ -22,7 +22,7 @@ from renditions.model.families import find_rendition
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Pipeline
 from renditions.model.reason import Reason
-from renditions.model.recipe import Focus
+from renditions.model.recipe import Focus, Rendition
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.wishes import Wishes
 from renditions.runtime.manifest import make_snippet
@@ -157,17 +157,14 @@ def demand(service: Service, rendition: str, name: str) -> Download:
 
     This function makes it first if it is missing or if another file replaced it.
     """
-    try:
-        declared = find_rendition(service.parts.pipeline.renditions, rendition)
-    except UsageError as error:
-        raise ApiError(HTTPStatus.NOT_FOUND, str(error)) from None
+    declared = _find_declared(service, rendition)
     record = service.parts.catalog.get(name) or service.process(name).record
     if record is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
     if content := _read_output(service, record, rendition):
         return content
     if declared.on_demand and rendition not in record.wishes.demanded:
-        _wish(service, name, lambda wishes: replace(wishes, demanded=(*wishes.demanded, rendition)))
+        _demand(service, rendition, name)
     for _ in range(_MOST_TRIES):
         outcome = service.process(name, _RESTORE)
         record = outcome.record
@@ -186,6 +183,21 @@ def _why_missing(record: Record | None, rendition: str) -> Reason | None:
     if record is None or record.reason is None:
         return None
     return dict(record.errors).get(rendition) or Reason(record.reason, record.code)
+
+
+def _find_declared(service: Service, rendition: str) -> Rendition:
+    """Return the recipe of a rendition, or raise ApiError (404)."""
+    try:
+        return find_rendition(service.parts.pipeline.renditions, rendition)
+    except UsageError as error:
+        raise ApiError(HTTPStatus.NOT_FOUND, str(error)) from None
+
+
+def _demand(service: Service, rendition: str, name: str) -> None:
+    def add(wishes: Wishes) -> Wishes:
+        return replace(wishes, demanded=tuple(dict.fromkeys((*wishes.demanded, rendition))))
+
+    _wish(service, name, add)
 
 
 def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> None:
@@ -233,6 +245,22 @@ def retry_pictures(
             service.hint(record.name)
             count += 1
     return {"retried": count, "next": _make_cursor(page[-2]) if len(page) > MOST_RETRIED else None}
+
+
+def retry_picture(service: Service, name: str) -> None:
+    """Let a picture be processed again soon, also if it was rejected or given up."""
+    service.insist_in_force()
+    if not reopen(service.parts.catalog, get_picture(service, name)):
+        raise ApiError(HTTPStatus.CONFLICT, f"{name!r} is being processed; try again shortly")
+    service.hint(name)
+
+
+def request_rendition(service: Service, rendition: str, name: str) -> None:
+    """Let a declared rendition of a picture be made soon, also one with ``on_demand``."""
+    declared, record = _find_declared(service, rendition), get_picture(service, name)
+    if declared.on_demand and rendition not in record.wishes.demanded:
+        _demand(service, rendition, name)
+    service.hint(name)
 
 
 def read_original(service: Service, name: str) -> Download:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -72,31 +72,44 @@ def problem_item(status: int, detail: str, code: str | None = None) -> dict[str,
 
 def problem(status: int, detail: str, code: str | None = None, **members: Any) -> Response:
     """Return a problem document as a response."""
-    body = problem_item(status, detail, code) | members
+    return _answer(problem_item(status, detail, code) | members)
+
+
+def _answer(item: Mapping[str, Any]) -> Response:
     headers = {"Cache-Control": "no-store"}
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
+    return JSONResponse(item, item["status"], headers, media_type="application/problem+json")
+
+
+def error_item(error: ApiError | RenditionsError) -> dict[str, Any]:
+    """Return the members of the problem document for an error.
+
+    The text of a store, a catalog or a queue that failed is for the operator, so it goes to the log.
+    """
+    if isinstance(error, ApiError):
+        parts = [{"part": part, "detail": why} for part, why in error.errors]
+        item = problem_item(error.status, error.detail, error.code)
+        return item | ({"errors": parts} if parts else {})
+    detail = str(error)
+    if isinstance(error, StoreFailed | CatalogFailed | QueueFailed):
+        log.error("%s", detail)
+        detail = explain(error.code)
+    return problem_item(error.http_status, detail, error.code)
 
 
 def answer_error(_: Request, error: Exception) -> Response:
     """Return the problem document for an exception that an endpoint raised."""
     match error:
-        case ApiError(status=status, detail=detail, errors=errors, code=code):
-            parts = [{"part": part, "detail": why} for part, why in errors]
-            response = problem(status, detail, code, **({"errors": parts} if parts else {}))
-            if status == HTTPStatus.SERVICE_UNAVAILABLE:
-                response.headers["Retry-After"] = "1"
-            return response
+        case ApiError(status=status):
+            is_passing = status == HTTPStatus.SERVICE_UNAVAILABLE
+        case RenditionsError(retryable=is_passing):
+            pass
         case HTTPException(status_code=status, detail=detail, headers=headers):
             response = problem(status, detail)
             response.headers.update(headers or {})
             return response
-        case RenditionsError(http_status=status, code=code):
-            detail = str(error)
-            if isinstance(error, StoreFailed | CatalogFailed | QueueFailed):
-                log.error("%s", detail)
-                detail = explain(code)
-            response = problem(status, detail, code)
-            if error.retryable:
-                response.headers["Retry-After"] = "1"
-            return response
-    raise error
+        case _:
+            raise error
+    response = _answer(error_item(error))
+    if is_passing:
+        response.headers["Retry-After"] = "1"
+    return response

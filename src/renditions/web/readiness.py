@@ -89,7 +89,7 @@ class Readiness:
             return self._found
 
     def insist_room(self, size_bytes: int) -> None:
-        """Raise ApiError (507) if a disk has no room for an upload of this size and its record."""
+        """Raise ApiError (507) if a disk has no room for an upload of this size."""
         for part, folder in self._folders():
             if _count_free_bytes(folder) < LEAST_FREE_BYTES + (size_bytes if part == "source" else 0):
                 detail = (
@@ -150,7 +150,7 @@ class Readiness:
 
 @contextmanager
 def watched(readiness: Readiness, every_seconds: float, on_recovery: Callable[[], None]) -> Iterator[None]:
-    """Check in a thread during the block; log what changes, and report when all is well again."""
+    """Check in a thread during the block; log what changes, and report recovery."""
     stop = threading.Event()
 
     def run() -> None:

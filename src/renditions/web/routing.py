@@ -8,6 +8,7 @@ from http import HTTPStatus
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -16,6 +17,12 @@ from renditions.errors import RenditionsError
 from renditions.web.operations import known_queries
 from renditions.web.problems import ApiError, answer_error
 from renditions.web.requests import StrictQuery
+
+LEAST_COMPRESSED_BYTES = 1_000
+"""The shortest answer that is compressed."""
+
+UNCOMPRESSED = ("image/*", "application/octet-stream", "application/pdf", "text/plain", "text/event-stream")
+"""The media types of files of a store, and of events, which must arrive one by one."""
 
 
 class _NameConvertor(Convertor[str]):
@@ -51,6 +58,12 @@ def make_application(routes: Sequence[BaseRoute]) -> Starlette:
             ClientDisconnect: _end,
             HTTPStatus.METHOD_NOT_ALLOWED: _refuse_method,
         },
+    )
+    app.add_middleware(
+        GZipMiddleware,
+        minimum_size=LEAST_COMPRESSED_BYTES,
+        compresslevel=6,
+        exclude_content_types=UNCOMPRESSED,
     )
     app.router.redirect_slashes = False  # 'a' and 'a/' are the names of two pictures
     return app

@@ -13,6 +13,7 @@ from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import STATUSES
 from renditions.model.shapes import describe_record
+from renditions.web.batch import ACTIONS, MOST_NAMES
 from renditions.web.uploads import NAME_PATTERN
 
 TEXT = {"type": "string"}
@@ -181,6 +182,29 @@ _PICTURES = {
     "Focus": _object({"x": _PERCENT, "y": _PERCENT}, ("x", "y"), is_closed=True),
 }
 _CHANGES = {
+    "BatchRequest": _object(
+        {
+            "action": {
+                "enum": list(ACTIONS),
+                "description": "`demand` has a rendition made soon, also one with `on_demand`",
+            },
+            "names": {"type": "array", "items": TEXT, "minItems": 1, "maxItems": MOST_NAMES},
+            "rendition": TEXT | {"description": "The rendition that `demand` requests"},
+        },
+        ("action", "names"),
+        is_closed=True,
+    ),
+    "BatchResults": _object(
+        {
+            "results": _array(
+                _object(
+                    {"name": TEXT, "problem": {"anyOf": [ref("Problem"), {"type": "null"}]}},
+                    ("name", "problem"),
+                )
+            )
+        },
+        ("results",),
+    ),
     "AllowRequest": _object(
         {"count": _COUNT | {"description": "The number of missing pictures, as /status shows it"}},
         ("count",),

@@ -212,7 +212,10 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
 def _announcer(
     parts: Parts, links: Links, waiting: Waiting, announcements: Announcements
 ) -> Callable[[Outcome], None]:
-    """Return a function that reports an outcome to clients, and to the log if no record has it."""
+    """Return a function that reports an outcome to clients.
+
+    It logs an outcome that no record has.
+    """
 
     def announce(outcome: Outcome) -> None:
         if is_unrecorded(outcome):
@@ -309,7 +312,7 @@ class _Server(uvicorn.Server):
         return self._stop.is_set() or await super().on_tick(counter)
 
     async def shutdown(self, sockets: object = None) -> None:
-        """End the connections: the streams of events at once, others after ``SHUTDOWN_SECONDS``.
+        """End the streams of events at once, others after ``SHUTDOWN_SECONDS``.
 
         uvicorn would cancel the requests of the others instead, and log a traceback for each.
         """

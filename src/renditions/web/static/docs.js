@@ -2,6 +2,7 @@
 
 import { call, TOKEN } from './api.js';
 import { element } from './dom.js';
+import { makeTrial } from './trial.js';
 
 const api = await call('GET', '/openapi.json');
 // A link can't send a token.
@@ -19,6 +20,7 @@ for (const [path, methods] of Object.entries(api.paths)) {
       element('p', {}, plain(operation.summary)),
       ...(parameters.length ? [element('ul', {}, ...parameters)] : []),
       ...(body ? [element('details', {}, element('summary', {}, 'Request body'), element('pre', { tabindex: '0' }, JSON.stringify(resolve(body), null, 2)))] : []),
+      makeTrial(method, path, operation),
       element('ul', {}, ...answers, element('li', {}, element('code', {}, refusals), ' A problem document with the reason')),
     ));
   }
