@@ -16,6 +16,7 @@ locals {
   api_statements = var.api == null ? {} : merge(
     { for purpose in ["ListPictures", "WriteOutputs", "ListOutputs", "Records", "ListRecords", "Notices"] : purpose => local.statements[purpose] },
     { for purpose in ["NoticeEvents"] : purpose => local.statements[purpose] if length(local.event_buses) > 0 },
+    { for purpose in ["NoticeMails"] : purpose => local.statements[purpose] if length(local.mail_identities) > 0 },
     {
       # A client that uploads by a form of POST /uploads uses this function's permission. In a versioned bucket a
       # deleted picture can be restored from the bin: that removes a delete marker, or reads an older version.

@@ -14,6 +14,12 @@ locals {
     startswith(bus, "arn:") ? bus : "arn:${local.partition}:events:${local.region}:${local.account}:event-bus/${bus}"
   ]
 
+  # SES asks for the address's own identity if there is one, and else for its domain's.
+  mail_identities = [
+    for name in setunion(var.notices.mail_senders, [for sender in var.notices.mail_senders : split("@", sender)[1]]) :
+    "arn:${local.partition}:ses:${local.region}:${local.account}:identity/${name}"
+  ]
+
   # What one statement of the role's policy allows, by what it is for.
   statements = merge(
     {
@@ -77,6 +83,12 @@ locals {
       NoticeEvents = {
         actions   = ["events:PutEvents"]
         resources = local.event_buses
+      }
+    },
+    length(local.mail_identities) == 0 ? {} : {
+      NoticeMails = {
+        actions   = ["ses:SendEmail"]
+        resources = local.mail_identities
       }
     },
   )

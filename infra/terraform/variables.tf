@@ -180,7 +180,7 @@ variable "table" {
 }
 
 variable "notices" {
-  description = "Who gets notices of the events that the pipeline file declares: e-mail addresses and telephone numbers (+491701234567), each with the events that they get, and the EventBridge buses (names or ARNs) of its `events:` targets. `eventbridge` adds the default bus."
+  description = "Who gets notices of the events that the pipeline file declares: e-mail addresses and telephone numbers (+491701234567), each with the events that they get, the EventBridge buses (names or ARNs) of its `events:` targets, and the addresses that send its `ses:` targets (verified in SES). `eventbridge` adds the default bus."
   type = object({
     emails       = optional(set(string), [])
     email_events = optional(set(string), ["rejected", "failed", "removals_held", "output_held"])
@@ -188,6 +188,7 @@ variable "notices" {
     phone_events = optional(set(string), ["failed", "removals_held", "output_held"])
     event_buses  = optional(set(string), [])
     eventbridge  = optional(bool, false)
+    mail_senders = optional(set(string), [])
   })
   default = {}
 
@@ -207,7 +208,7 @@ variable "notices" {
   }
 
   validation {
-    condition     = alltrue([for email in var.notices.emails : can(regex("^[^@\\s]+@[^@\\s]+$", email))])
+    condition     = alltrue([for email in setunion(var.notices.emails, var.notices.mail_senders) : can(regex("^[^@\\s]+@[^@\\s]+$", email))])
     error_message = "Expected e-mail addresses."
   }
 }

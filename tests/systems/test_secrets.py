@@ -95,6 +95,23 @@ def test_the_secret_and_the_path_of_a_webhook_are_never_printed(
     assert secret not in printed
 
 
+def test_the_url_of_a_service_is_never_printed_or_stored(tmp_path: Path, environment: dict[str, str]) -> None:
+    write_pipeline(
+        tmp_path,
+        "[renditions.thumb]\nwidth = 20\n",
+        '[[notify]]\non = ["done"]\nto = "apprise:${TEAM}"\n',
+    )
+    draw(tmp_path / "inbox/a.jpg")
+    environment |= {"TEAM": f"json://{CANARY}:{CANARY}@127.0.0.1:{find_port()}/{CANARY}?{CANARY}={CANARY}"}
+    printed = run_in(tmp_path, environment, "sync")
+    assert "not sent: 1 notice to apprise:${TEAM}" in printed
+    for command in ("check", "plan --json", "status --json", "notices --json", "--log-format json sync"):
+        printed += run_in(tmp_path, environment, *command.split())
+    assert CANARY not in printed
+    stored = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert CANARY.encode() not in b"".join(stored)
+
+
 def test_a_bundle_contains_no_secret(tmp_path: Path, environment: dict[str, str]) -> None:
     write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 20\n")
     environment = {name: value for name, value in environment.items() if name != "AWS_ENDPOINT_URL"}
@@ -107,7 +124,12 @@ def test_a_bundle_contains_no_secret(tmp_path: Path, environment: dict[str, str]
 def test_the_answers_and_the_log_of_a_server_contain_no_secret(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 20\n")
+    write_pipeline(
+        tmp_path,
+        "[renditions.thumb]\nwidth = 20\n",
+        '[[notify]]\non = ["done"]\nto = "apprise:${TEAM}"\n',
+    )
+    environment |= {"TEAM": f"json://{CANARY}:{CANARY}@127.0.0.1:{find_port()}/{CANARY}"}
     draw(tmp_path / "inbox/a.jpg")
     (tmp_path / "inbox/bad.jpg").write_bytes(b"\xff\xd8 broken")
     port, token = find_port(), f"{CANARY}-token"

@@ -325,6 +325,32 @@ run "each_bus_of_a_pipeline_gets_its_permission" {
   }
 }
 
+run "each_sender_of_a_pipeline_gets_its_permission" {
+  variables {
+    api     = { bundle = "tests/empty.zip" }
+    notices = { mail_senders = ["pictures@example.org", "shop@example.org"] }
+  }
+
+  assert {
+    condition = toset(output.policy.NoticeMails.resources) == toset([
+      "arn:aws:ses:eu-west-1:123456789012:identity/pictures@example.org",
+      "arn:aws:ses:eu-west-1:123456789012:identity/shop@example.org",
+      "arn:aws:ses:eu-west-1:123456789012:identity/example.org",
+    ])
+    error_message = "The function should be able to send from each address or its domain, and from no other."
+  }
+
+  assert {
+    condition     = join(",", output.policy.NoticeMails.actions) == "ses:SendEmail"
+    error_message = "The function should only send e-mails."
+  }
+
+  assert {
+    condition     = toset(output.api_policy.NoticeMails.resources) == toset(output.policy.NoticeMails.resources)
+    error_message = "The API's function sends the same notices."
+  }
+}
+
 run "two_prefixes_of_one_bucket_are_apart" {
   variables {
     trigger = "eventbridge"

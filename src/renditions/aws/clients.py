@@ -115,6 +115,11 @@ class Clients:
         return self._make("events")
 
     @cached_property
+    def ses(self) -> Any:
+        """Amazon SES, version 2."""
+        return self._make("sesv2")
+
+    @cached_property
     def sqs(self) -> Any:
         """Amazon SQS."""
         return self._make("sqs")

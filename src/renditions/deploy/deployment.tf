@@ -14,8 +14,9 @@ module "renditions" {
   keep_pictures = var.keep_pictures
 
   notices = {
-    event_buses = var.pipeline.event_buses
-    # emails    = ["me@example.com"]
+    event_buses  = var.pipeline.event_buses
+    mail_senders = var.pipeline.mail_senders
+    # emails     = ["me@example.com"]
   }
 }
 
@@ -32,6 +33,7 @@ variable "pipeline" {
     table         = string
     table_key     = string
     event_buses   = set(string)
+    mail_senders  = set(string)
   })
 }
 

@@ -234,7 +234,7 @@ class Deployment:
         The ``main.tf`` of an older version creates buckets, and doesn't allow the buses of notices.
         """
         described = describe_pipeline(pipeline, target, "", "")
-        values = ("input_bucket", "output_bucket", "event_buses")
+        values = ("input_bucket", "output_bucket", "event_buses", "mail_senders")
         return [value for value in values if described[value] and not self.takes(value)]
 
     def find_unset(self, pipeline: Pipeline) -> list[str]:
@@ -319,6 +319,7 @@ def describe_pipeline(pipeline: Pipeline, target: Target, name: str, former_tabl
         "event_buses": sorted(
             {entry.to.removeprefix("events:") for entry in pipeline.notify if entry.to.startswith("events:")}
         ),
+        "mail_senders": sorted({entry.sender for entry in pipeline.notify if entry.sender}),
     }
 
 

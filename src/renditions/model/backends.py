@@ -41,6 +41,8 @@ class Backend:
     """The environment variable that can name a target of this kind: its value is a URL without the prefix."""
     is_signed: bool = False
     """For a notifier: whether it signs its notices with the secret of the ``[[notify]]`` entry."""
+    has_sender: bool = False
+    """For a notifier: whether its messages need the ``sender`` of the ``[[notify]]`` entry."""
     wording: tuple[str, ...] = ()
     """For a notifier: the templates for people that its messages can have, ``subject`` and ``text``."""
     shown: str = r".*"
@@ -60,6 +62,8 @@ class Backend:
     most_renditions: int | None = None
     """For a catalog: how many renditions a picture can have. None: there is no limit."""
 
+
+MAIL_ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+"
 
 STORES = (
     Backend(
@@ -152,6 +156,27 @@ NOTIFIERS = (
         is_signed=True,
         shown=r"webhook:https?://[^/?#]*",
         checker="renditions.notices.webhook:find_problems",
+    ),
+    Backend(
+        "ses:",
+        '"ses:ADDRESS"',
+        rf"ses:{MAIL_ADDRESS}(,{MAIL_ADDRESS}){{0,49}}",
+        "renditions.notices.ses:open_notifier",
+        extra="aws",
+        modules=("botocore",),
+        has_sender=True,
+        wording=("subject", "text"),
+    ),
+    Backend(
+        "apprise:",
+        '"apprise:${VARIABLE}"',
+        r"apprise:\$\{[A-Za-z_][A-Za-z0-9_]*\}",
+        "renditions.notices.apprise:open_notifier",
+        extra="notify",
+        modules=("apprise",),
+        runs_on_lambda=False,
+        wording=("subject", "text"),
+        checker="renditions.notices.apprise:find_problems",
     ),
 )
 """``opener(notify, shared) -> Notifier``

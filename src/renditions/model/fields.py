@@ -16,7 +16,7 @@ from functools import cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
-from renditions.model.backends import CATALOGS, NOTIFIERS, STORES, join_patterns, spell_forms
+from renditions.model.backends import CATALOGS, MAIL_ADDRESS, NOTIFIERS, STORES, join_patterns, spell_forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +288,7 @@ WORDING_FIELDS = (
 """The fields of a notice's subject and text. The module ``wording`` has their values."""
 _WORDING = rf"\{{\{{|\}}\}}|\{{({'|'.join(WORDING_FIELDS)})\}}"
 _SPELLED = ", ".join(f"{{{name}}}" for name in WORDING_FIELDS)
+MailAddress = Annotated[str, Pattern(rf"^{MAIL_ADDRESS}(?!\n)$", "an e-mail address such as ann@example.org")]
 NoticeSubject = Annotated[
     str,
     Pattern(

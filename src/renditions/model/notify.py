@@ -7,6 +7,7 @@ from typing import Annotated
 
 from renditions.model.backends import NOTIFIERS, conceal, spell_forms
 from renditions.model.fields import (
+    MailAddress,
     NamePrefix,
     NotEmpty,
     NoticeSubject,
@@ -37,6 +38,9 @@ class Notify:
     to: Annotated[NotifyUrl, _TARGET]
     secret: Annotated[
         Reference | None, 'With webhook: the secret that signs the notices, as "${VARIABLE}" only.'
+    ] = None
+    sender: Annotated[
+        MailAddress | None, "With ses: the address that sends the e-mails. SES must have verified it."
     ] = None
     digest: Annotated[
         Seconds | None,

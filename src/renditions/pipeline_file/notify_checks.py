@@ -10,7 +10,7 @@ from renditions.model.families import find_members
 from renditions.model.notify import Notify
 from renditions.model.pipeline import Pipeline
 
-ONE_EACH = ("secret", "digest", "subject", "text")
+ONE_EACH = ("secret", "sender", "digest", "subject", "text")
 """The fields that all entries of one target must have in common."""
 
 
@@ -40,6 +40,10 @@ def _check_target(notify: Notify, place: str) -> Iterator[Problem]:
         yield Problem(f"{place}.secret", expected, "none")
     if notify.secret and not backend.is_signed:
         yield Problem(f"{place}.secret", f"no secret with {backend.form}", repr(notify.secret))
+    if backend.has_sender and notify.sender is None:
+        yield Problem(f"{place}.sender", f"the address that sends e-mails with {backend.form}", "none")
+    if notify.sender and not backend.has_sender:
+        yield Problem(f"{place}.sender", f"no sender with {backend.form}", repr(notify.sender))
     for name in ("subject", "text"):
         if (found := getattr(notify, name)) and name not in backend.wording:
             yield Problem(f"{place}.{name}", f"no {name} with {backend.form}", repr(found))
