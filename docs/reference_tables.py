@@ -23,6 +23,7 @@ from renditions.web.problems import REQUEST_CODES
 DOCUMENTS = Path(__file__).parent
 BEGIN, END = "<!-- generated: begin -->\n", "<!-- generated: end -->"
 CALLERS_ADVICE: Mapping[str, str] = {
+    "disk-full": "Free space on the server's disk, and then upload again.",
     "error": "Read the message: it says what failed and what to do.",
     "invalid-usage": "Correct the call. `--help` lists the options, `renditions list` the names.",
     "invalid-pipeline": "Correct the fields that the message names. `renditions check` lists all mistakes.",

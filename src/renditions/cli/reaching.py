@@ -46,3 +46,15 @@ TlsCertOption = Annotated[
     Path | None, typer.Option(help="A PEM file with the server's certificate and its chain, to speak HTTPS.")
 ]
 TlsKeyOption = Annotated[Path | None, typer.Option(help="The PEM file with the certificate's key.")]
+PublicOption = Annotated[
+    bool,
+    typer.Option(
+        "--public", help="Let every client read renditions without the token, and let every site embed them."
+    ),
+]
+NoPreviewsOption = Annotated[
+    bool, typer.Option("--no-previews", help="Make no previews of originals that browsers can't show.")
+]
+AccessLogOption = Annotated[
+    bool, typer.Option(help="Log a line for each request. --quiet leaves them out, too.")
+]

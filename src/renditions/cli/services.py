@@ -18,10 +18,13 @@ from renditions.cli.from_terraform import FromTerraformOption, read_deployed
 from renditions.cli.markup import escape
 from renditions.cli.opening import opened, stopping
 from renditions.cli.reaching import (
+    AccessLogOption,
     AllowedHostOption,
     AllowOriginOption,
     HostOption,
+    NoPreviewsOption,
     PortOption,
+    PublicOption,
     RootPathOption,
     TlsCertOption,
     TlsKeyOption,
@@ -117,20 +120,9 @@ def serve(  # noqa: PLR0913 - one for each option
     allow_origin: AllowOriginOption = None,
     tls_cert: TlsCertOption = None,
     tls_key: TlsKeyOption = None,
-    public: Annotated[
-        bool,
-        typer.Option(
-            "--public",
-            help="Let every client read renditions without the token, and let every site embed them.",
-        ),
-    ] = False,
-    no_previews: Annotated[
-        bool,
-        typer.Option("--no-previews", help="Make no previews of originals that browsers can't show."),
-    ] = False,
-    access_log: Annotated[
-        bool, typer.Option(help="Log a line for each request. --quiet leaves them out, too.")
-    ] = True,
+    public: PublicOption = False,
+    no_previews: NoPreviewsOption = False,
+    access_log: AccessLogOption = True,
     unattended: UnattendedOption = False,
     demo: Annotated[
         bool, typer.Option("--demo", help="Serve the demo's folder; create it first if it doesn't exist.")
