@@ -164,7 +164,7 @@ def test_invalid_pictures_are_rejected_with_a_reason_and_do_not_block_others(tmp
         "moving.webp": "done",
     }
     assert "empty" in records["empty.jpg"]["reason"]
-    assert "no known format" in records["text.jpg"]["reason"]
+    assert "not a picture in a known format" in records["text.jpg"]["reason"]
     assert "premature end" in records["half.jpg"]["reason"]
     assert "1,000,000" in records["large.png"]["reason"]
     with Image.open(tmp_path / "processed" / "thumb_moving.webp") as one:
