@@ -72,7 +72,7 @@ MADE = {
     "width_only.svg": Right((200, 150), {(100, 75): (0, 128, 0, 255), (10, 140): (0, 0, 0, 0)}),
 }
 REJECTED = {
-    "raw.dng": "found camera RAW",
+    "raw.dng": "camera RAW isn't accepted. Convert the picture to jpeg",
     "zero_area_page.pdf": "the page has no area: its size is 0 by 0 points",
 }
 

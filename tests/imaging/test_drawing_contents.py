@@ -192,7 +192,7 @@ def test_files_of_older_and_unusual_programs_are_drawn(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (compressed(b"<html/>"), "expected svg, found gzip"),
+        (compressed(b"<html/>"), "gzip isn't accepted. Convert the picture to svg"),
         (compressed(svg(CROSS))[:-9], "the compressed drawing ends too early"),
         (compressed(svg("<script/>")), "contains a script"),
         (svg("<script/>").decode().encode("utf-16"), "contains a script"),

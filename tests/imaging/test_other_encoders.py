@@ -130,7 +130,7 @@ def test_the_tiles_of_an_avif_form_one_picture() -> None:
 
 
 def test_camera_raw_of_other_programs_is_refused_by_name() -> None:
-    assert "found camera RAW" in refusal(read("tifffile_raw.tif"))
+    assert "camera RAW isn't accepted" in refusal(read("tifffile_raw.tif"))
 
 
 # Bands and pixels

@@ -167,7 +167,7 @@ RAW: dict[str, bytes] = {
 def test_camera_raw_is_refused_by_name(source: bytes) -> None:
     rendering = render(source, Accept(), {"it": PNG})
     assert rendering.made == {}
-    assert "found camera RAW" in str(rendering.rejected)
+    assert "camera RAW isn't accepted" in str(rendering.rejected)
     assert str(rendering.original.format).startswith("camera RAW")
 
 
@@ -182,7 +182,7 @@ def test_camera_raw_in_a_sub_directory_is_refused_by_name() -> None:
     entry = preview.index(b"\x4a\x01\x04\x00\x01\x00\x00\x00")
     at = len(preview) + len(padding) + 8
     source = preview[: entry + 8] + at.to_bytes(4, "little") + preview[entry + 12 :] + padding + below
-    assert "found camera RAW" in str(render(source, Accept(), {"it": PNG}).rejected)
+    assert "camera RAW isn't accepted" in str(render(source, Accept(), {"it": PNG}).rejected)
 
 
 def test_a_tiff_with_an_ordinary_picture_in_a_sub_directory_is_made() -> None:
