@@ -108,7 +108,7 @@ def test_the_list_says_what_each_message_is_about_and_why_it_is_there(
     assert count_messages(account.dead) == 4
 
 
-def test_redrive_sends_everything_that_is_understood_back_and_leaves_the_rest(
+def test_redrive_sends_back_known_messages_and_leaves_the_others(
     account: Account, dead: Queue, tmp_path: Path
 ) -> None:
     """Lambda's record of a failed call is opened: the queue gets the call's own event."""

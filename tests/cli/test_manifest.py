@@ -286,7 +286,7 @@ def test_an_unknown_width_is_refused_with_the_declared_ones(on_demand: Path) -> 
 
 
 @pytest.mark.parametrize("base_url", ["images", "ftp://x", "https://x/?a=b", 'https://x/"', "//", ""])
-def test_a_base_url_that_is_none_is_refused(tmp_path: Path, base_url: str) -> None:
+def test_an_invalid_base_url_is_refused(tmp_path: Path, base_url: str) -> None:
     write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 9")
     file = tmp_path / "renditions.toml"
     file.write_text(file.read_text().replace("[output]", f"[output]\nbase_url = {json.dumps(base_url)}"))

@@ -358,7 +358,7 @@ def test_an_unsent_notice_is_kept_replaced_or_dropped_by_its_id(catalog: Catalog
     assert names(catalog) == []
 
 
-def test_more_unsent_notices_than_a_page_has_are_listed_once(which: str, catalog: Catalog) -> None:
+def test_unsent_notices_on_several_pages_are_each_listed_once(which: str, catalog: Catalog) -> None:
     count = scaled(which, 250)
     for number in range(count):
         catalog.keep_notice(make_notice(f"{number}.jpg"))

@@ -61,13 +61,13 @@ def test_a_family_is_one_look_with_the_smallest_format_first() -> None:
     assert list(looks["photo"]) == ["avif", "jpeg"]
 
 
-def test_a_cut_never_stands_beside_the_whole_picture() -> None:
+def test_a_crop_and_the_whole_picture_are_never_in_one_look() -> None:
     square = '[renditions.square]\nwidth = 200\nheight = 200\nfit = "cover"\n'
     sizes = {"photo_480_jpeg": (480, 360), "square": (200, 200)}
     assert looks_of(FAMILY + square, **sizes) == {"photo": {"jpeg": [480]}, "square": {"jpeg": [200]}}
 
 
-def test_a_cut_of_a_square_picture_is_still_another_recipe() -> None:
+def test_a_crop_of_a_square_picture_is_in_a_look_of_its_own() -> None:
     square = '[renditions.square]\nwidth = 200\nheight = 200\nfit = "cover"\n'
     sizes = {"photo_480_jpeg": (480, 480), "square": (200, 200)}
     assert looks_of(FAMILY + square, **sizes) == {"photo": {"jpeg": [480]}, "square": {"jpeg": [200]}}
@@ -103,7 +103,7 @@ def test_a_pixel_of_rounding_does_not_divide_a_look() -> None:
     assert looks_of(family, **sizes) == {"photo": {"jpeg": [100, 333, 1000]}}
 
 
-def test_no_width_comes_twice_in_a_format() -> None:
+def test_a_look_has_each_width_once_in_each_format() -> None:
     renditions = (
         "[renditions.small]\nwidth = 500\nquality = 50\n[renditions.good]\nwidth = 500\nquality = 90\n"
         "[renditions.wide]\nwidth = 900\n"

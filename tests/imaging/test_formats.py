@@ -159,7 +159,7 @@ def test_a_pdf_rendition_has_one_page_that_shows_the_picture() -> None:
     assert difference(page, photo().resize((160, 120), Image.Resampling.LANCZOS)) < 3
 
 
-def test_a_rendition_whose_side_is_too_long_for_its_format_fails_alone() -> None:
+def test_only_the_rendition_whose_side_is_too_long_for_its_format_fails() -> None:
     """The other renditions are made."""
     source = encoded(Image.new("L", (17_000, 2)), "png")
     result = render(

@@ -216,7 +216,7 @@ def test_iptc_keeps_its_texts_but_loses_previews_and_other_resources() -> None:
 
 
 @given(st.integers(0, len(BLOCK)))
-def test_only_whole_datasets_are_kept_of_iptc_that_is_cut_off(size: int) -> None:
+def test_truncated_iptc_keeps_only_its_complete_datasets(size: int) -> None:
     for select in (iptc.rights_of, iptc.true_part_of):
         kept = select(BLOCK[:size])
         assert kept == b"" or kept in iptc.true_part_of(kept) or kept in iptc.rights_of(kept)

@@ -211,7 +211,7 @@ def find_keys(values: Any) -> list[str]:
 
 
 @needs_terraform
-def test_governed_roles_and_functions_have_what_the_company_asks(plan: Plan) -> None:
+def test_roles_and_functions_get_the_declared_boundary_network_and_tags(plan: Plan) -> None:
     planned = plan.resources("governed")
     roles = {address: values for address, values in planned.items() if address.startswith("aws_iam_role.")}
     assert len(roles) == 3
@@ -321,7 +321,7 @@ def test_cloudfront_serves_the_renditions_with_the_owner_s_domain_and_keys(plan:
 
 
 @needs_terraform
-def test_nothing_that_destroy_keeps_depends_on_what_it_destroys(plan: Plan) -> None:
+def test_no_kept_resource_depends_on_a_destroyed_one(plan: Plan) -> None:
     """Terraform destroys with a resource all that depend on it."""
     for name in CALLS:
         depends = plan.dependencies(name)

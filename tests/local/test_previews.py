@@ -12,7 +12,7 @@ def files_in(folder: Path) -> list[Path]:
     return [file for file in folder.rglob("*") if file.is_file()]
 
 
-def test_a_preview_is_kept_for_its_version_alone(tmp_path: Path) -> None:
+def test_a_preview_is_kept_only_for_its_version(tmp_path: Path) -> None:
     cache = PreviewCache(tmp_path / "previews")
     assert cache.get("a/photo.heic", "1") is None
     cache.put("a/photo.heic", "1", b"one")

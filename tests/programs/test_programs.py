@@ -30,7 +30,7 @@ TESTS = {
 }
 
 
-def test_the_wheel_is_what_runs(run: Run, installed: Path, tmp_path: Path) -> None:
+def test_programs_run_from_the_installed_wheel(run: Run, installed: Path, tmp_path: Path) -> None:
     ended = run(tmp_path, "-c", WHERE)
     assert ended.stdout.splitlines()[0] == str(installed / "renditions" / "__init__.py")
     assert run(tmp_path, "-m", "renditions", "--version").stdout.startswith("renditions ")

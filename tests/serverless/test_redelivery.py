@@ -97,7 +97,7 @@ def test_the_message_of_a_leased_picture_returns_when_the_lease_ends(sent: Sent)
     assert sorted(sent.hidden) == [(["0"], 300), (["1"], 30)]
 
 
-def test_what_had_no_time_is_sent_again_and_costs_no_delivery(sent: Sent) -> None:
+def test_a_picture_without_time_left_is_sent_as_a_new_message(sent: Sent) -> None:
     event = records(put("late.jpg"), put("done.jpg"), put("failed.jpg"))
     assert handle(sent, event) == ["2"]
     assert sent.sent == [event["Records"][0]["body"]]
@@ -116,7 +116,7 @@ def test_a_message_in_which_something_failed_counts_as_failed(sent: Sent) -> Non
     assert sent.sent == []
 
 
-def test_unknown_messages_are_redelivered_until_they_are_dead(sent: Sent) -> None:
+def test_the_queue_redelivers_unknown_messages(sent: Sent) -> None:
     assert handle(sent, records({"hello": 1})) == ["0"]
     assert sent.hidden == [(["0"], 30)]
 

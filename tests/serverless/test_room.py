@@ -72,7 +72,7 @@ def test_no_more_pictures_are_rendered_at_once_than_there_are_cores() -> None:
     assert renders.most == 2
 
 
-def test_a_picture_that_is_alone_may_take_more_than_there_is() -> None:
+def test_a_single_picture_is_tried_even_if_its_estimate_exceeds_the_memory() -> None:
     """An estimate can be too high. What surely doesn't fit is rejected before."""
     renders = Renders()
     assert run(Room(512, cores=2), renders, [5_000]) == [None]

@@ -122,7 +122,9 @@ def scroll(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", EXPECTED)
-def test_a_site_fetches_the_right_files_and_nothing_moves(site: Site, browser: Browser, width: int) -> None:
+def test_a_site_fetches_the_right_files_without_layout_shifts(
+    site: Site, browser: Browser, width: int
+) -> None:
     site.fetched.clear()
     site.gate.clear()
     page = browser.new_page(viewport={"width": width, "height": 800})

@@ -290,9 +290,7 @@ def test_the_connection_of_a_client_that_completes_no_handshake_is_closed(
 
 
 @pytest.mark.parametrize("sent", [b"", POST + b"x", LARGE], ids=["silent", "no body", "no reading"])
-def test_slow_clients_with_tls_are_closed_as_those_without(
-    certificate: tuple[Path, Path], sent: bytes
-) -> None:
+def test_slow_clients_are_disconnected_with_tls_too(certificate: tuple[Path, Path], sent: bytes) -> None:
     with serving(LIMITS, open_certificate(*certificate)) as port:
         raw = connect(port)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

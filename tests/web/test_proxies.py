@@ -164,7 +164,7 @@ def test_the_page_works_behind_nginx_below_a_path_with_tls(
         page.context.close()
 
 
-def test_wrong_tokens_through_nginx_lock_out_the_guesser_alone(folder: Path) -> None:
+def test_wrong_tokens_through_nginx_lock_out_only_the_guesser(folder: Path) -> None:
     with behind_nginx(folder, "") as behind:
         guesses = {behind.log_in("wrong", "127.0.0.2") for _ in range(MOST_WRONG_TOKENS + 1)}
         assert guesses == {401, 429}
@@ -255,7 +255,7 @@ def test_uploads_the_gallery_and_embedding_work_over_a_lan_address(browser: Brow
 
 
 @pytest.mark.parametrize("certificate_only", [True, False])
-def test_files_that_are_no_certificate_with_its_key_are_refused_with_the_reason(
+def test_an_invalid_certificate_or_key_is_refused_with_the_reason(
     folder: Path, certificate_only: bool
 ) -> None:
     certificate, key = make_certificate(folder)

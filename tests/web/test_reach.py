@@ -145,7 +145,7 @@ def test_the_last_forwarded_host_counts(forwarded_host: str) -> None:
         assert client.get("/stats", headers={"x-forwarded-host": "pictures.example"}).status_code == 200
 
 
-def test_wrong_tokens_through_a_trusted_proxy_lock_out_the_guesser_alone() -> None:
+def test_wrong_tokens_through_a_trusted_proxy_lock_out_only_the_guesser() -> None:
     with opened(Reach(trusted_proxies=(PROXY,)), peer=PROXY, token=TOKEN) as client:
 
         def log_in(address: str, token: str) -> int:
@@ -169,7 +169,7 @@ def test_a_client_that_is_no_trusted_proxy_can_not_hide_behind_forwarded_address
 
 
 @pytest.mark.parametrize("passed", ["", "/a/gallery"], ids=["removed by the proxy", "passed on"])
-def test_below_a_path_everything_that_leads_to_the_server_has_the_path(passed: str) -> None:
+def test_with_a_root_path_every_link_to_the_server_has_the_path(passed: str) -> None:
     reach = Reach(root_path="/a/gallery")
     with opened(reach, token=TOKEN) as client:
         page = client.get(f"{passed}/", headers={"accept": "text/html"})
@@ -254,7 +254,7 @@ def test_a_refusal_can_be_read_by_pages_of_an_allowed_origin() -> None:
 
 
 @pytest.mark.parametrize("origins", [(), (SHOP,)])
-def test_pages_of_all_origins_can_read_public_and_signed_pictures_alone(origins: tuple[str, ...]) -> None:
+def test_pages_of_all_origins_can_read_only_public_and_signed_pictures(origins: tuple[str, ...]) -> None:
     keys = SigningKeys.parse("one:" + "x" * 40)
     other = {"origin": "https://other.example", "sec-fetch-site": "cross-site"}
     reach = Reach(allowed_origins=origins)
