@@ -77,7 +77,7 @@ def test_a_refused_notice_is_retried_and_no_error_or_log_has_the_url(
     assert '"$TEAM_URL"' in str(raised.value)
 
 
-def test_a_mail_server_that_is_away_or_refuses_is_a_retryable_failure() -> None:
+def test_a_mail_server_that_is_unreachable_or_refuses_is_a_retryable_failure() -> None:
     with receiving_mail() as mailbox:
         mailbox.answer = "451 try again later"
         with pytest.raises(NotifyFailed):

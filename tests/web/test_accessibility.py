@@ -105,7 +105,7 @@ def test_the_accessibility_tree_names_every_part_of_the_page(page: Page) -> None
           - button "Close"
           - img "Original of bag-003.jpg"
           - img "large of bag-003.jpg"
-          - slider "Between the original and large"
+          - slider "Compare the original with large"
           - button "Process again"
           - link "Download the original"
           - button "Delete"

@@ -121,7 +121,7 @@ def test_a_person_compares_pictures_and_filters_them(browser: Browser, tmp_path:
         expect(page.locator("#gallery li")).to_have_count(3)
         keyboard.press("g", "Enter")
         expect(page.get_by_role("slider")).to_be_visible()
-        keyboard.press_until("Tab", "Between the original", 5)
+        keyboard.press_until("Tab", "Compare the original", 5)
         keyboard.press("End")
         expect(page.get_by_role("slider")).to_have_value("100")
         keyboard.press("Shift+Tab", "ArrowRight", "ArrowRight", "Escape")

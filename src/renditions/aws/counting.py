@@ -19,7 +19,7 @@ COUNTED_AT_ONCE = 1_000
 
 
 class KeptTotals:
-    """The totals that one table keeps of itself.
+    """The totals of one table, which are stored in the table itself.
 
     Args:
         client: A DynamoDB client.

@@ -67,7 +67,7 @@ class Edge:
         """Invalidate the keys that changed since the last call; return their number.
 
         Raises:
-            Failed: CloudFront didn't accept them. They stay cached until their time is over.
+            Failed: CloudFront didn't accept them. They stay cached until they expire.
 
         """
         with self._lock:

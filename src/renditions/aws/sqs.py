@@ -120,7 +120,7 @@ class Queue:
         ]
 
     def look(self, limit: int, hide_seconds: int) -> list[Received]:
-        """Take up to ``limit`` (1 to 10) messages with all that is known about them.
+        """Take up to ``limit`` (1 to 10) messages, with their attributes and times.
 
         SQS can't show a message without taking it. It hides these messages for ``hide_seconds``.
         """

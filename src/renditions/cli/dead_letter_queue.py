@@ -56,7 +56,7 @@ MOST_LOOKED = 1000
 
 @dataclass
 class DeadLetters:
-    """An opened dead-letter queue, and what the commands need beside it."""
+    """An opened dead-letter queue, with the pipeline and the queue of its messages."""
 
     parts: Parts
     queue: Queue | None
@@ -70,8 +70,8 @@ class DeadLetters:
         place = parse_store(self.parts.pipeline.source.store, Path())
         if not isinstance(place, S3Place):
             raise UsageError(
-                "dlq: the source is no bucket. Set SOURCE_BUCKET, or use --from-terraform for the function's "
-                "environment."
+                "dlq: the source isn't in a bucket. Set SOURCE_BUCKET, or use --from-terraform for the "
+                "function's environment."
             )
         for letter in look(self.dead, place, self._find_record, limit):
             self.looked.append(letter.received)

@@ -75,7 +75,10 @@ def _make_sign(parts: Parts, hours: int | None) -> Sign | None:
         return None
     server = parts.pipeline.output.on_demand_url
     if server is None:
-        raise UsageError("can't sign: the pipeline file has no on_demand_url in [output], so no URL needs it")
+        raise UsageError(
+            "can't sign: the pipeline file has no on_demand_url in [output], so no URL needs a signature. "
+            "Leave out --hours, or set on_demand_url"
+        )
     keys = find_keys(parts.pipeline, parts.directory)
     root_path, expires_at_seconds = urlsplit(server).path, expire_after(hours)
     return lambda url: keys.sign(url, expires_at_seconds=expires_at_seconds, root_path=root_path)

@@ -143,7 +143,7 @@ def hand_over(former: Record, found: StoredObject) -> Record:
 
 
 def why_renamed(former: str) -> str:
-    """Return why a renamed picture has work, with its former name."""
+    """Return why a renamed picture needs work, with its former name."""
     return f"it was renamed from {former}"
 
 

@@ -33,7 +33,7 @@ def is_owing(pipeline: Pipeline, record: Record) -> bool:
 def why_settle(
     pipeline: Pipeline, record: Record, found: StoredObject, now: datetime, ask: Ask
 ) -> str | None:
-    """Return which work without rendering a decided picture has left, or None."""
+    """Return why a decided picture needs work other than rendering, or None."""
     resting = resting_notices(record, found, ask)
     has_other_headers = record.place and record.headers != pipeline.output.headers
     reasons = (

@@ -33,7 +33,7 @@ def measuring() -> Iterator[None]:
 
 
 def measure(made: Rendered, pages: Sequence[Frames], quality: int | None) -> Rendered:
-    """Return the rendition, in a trial with what this function measures.
+    """Return the rendition; in a trial, with its measurements.
 
     Args:
         made: The finished file.

@@ -75,7 +75,7 @@ class Samples:
     def _join_doubles(self, image: Any) -> Any:
         bands, rest = divmod(image.bands, 2)
         if rest:
-            raise Undecodable("the TIFF declares another number of samples than it has")
+            raise Undecodable("the TIFF's pixels don't have as many samples as the file declares")
         if self.is_swapped:
             order = [band ^ 1 for band in range(image.bands)]
             image = image[order[0]].bandjoin([image[band] for band in order[1:]])

@@ -66,7 +66,7 @@ _Wanted = Callable[[str, str], bool]
 
 
 def rights_of(packet: bytes) -> bytes:
-    """Return the packet with only its statements on rights.
+    """Return the packet without all statements except those on rights.
 
     The result is empty if it has none or is invalid.
     """

@@ -25,7 +25,7 @@ disk is unmounted, and holds removals back.
 
 
 def write_registration(work: int, catalog_id: str, text: str) -> None:
-    """Write a catalog's file below the open working folder.
+    """Write a catalog's registration into the open working folder of a store.
 
     The caller holds the store's lock.
     """
@@ -43,7 +43,7 @@ def marker_path(folder: Path, catalog_id: str) -> Path:
 
 
 def write_marker(work: int, catalog_id: str) -> None:
-    """Write a source's marker below the open working folder.
+    """Write a source's marker into the open working folder of a store.
 
     The caller holds the store's lock.
     """

@@ -60,7 +60,7 @@ class Refused:
 
     @property
     def outcome(self) -> Outcome:
-        """The outcome of such a message."""
+        """The outcome that the caller reports for this message."""
         return Outcome("", "rejected", self.why, code=MESSAGE_REFUSED)
 
 
@@ -68,7 +68,7 @@ Task = Picture | SyncRequest | Ignored | Refused
 
 
 def read_task(content: Content, place: S3Place) -> Task:
-    """Return what one part of a message asks for.
+    """Return the task that one part of a message describes.
 
     ``place`` is where the pipeline's pictures are uploaded.
     """

@@ -41,7 +41,7 @@ Send = Callable[[Sequence[str]], None]
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """What one call of a tick did."""
+    """The result of one call of a tick."""
 
     sent: int
     """For how many pictures this call sent a message."""
@@ -137,7 +137,7 @@ class Tick:
 
 
 def hold_lost(lost: CatalogLost, since: datetime) -> Held:
-    """Return what a run with a lost catalog holds back."""
+    """Return the held work of a run whose catalog is lost."""
     return Held("catalog", lost.foreign, lost.why, since)
 
 

@@ -47,7 +47,7 @@ Placeholder = Literal["none", "thumbhash", "blurhash"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accept:
-    """The rules for pictures.
+    """The rules that a picture must keep.
 
     Renditions rejects a picture that breaks a rule, and gives the reason.
     """

@@ -44,7 +44,9 @@ class AppriseNotifier:
         except VariableUnset as error:
             raise NotifyRefused(f"{spelled}: {error}. Set it and run the command again") from None
         if services is None:
-            raise NotifyRefused(f"{spelled}: apprise doesn't know such a URL. Check it with renditions check")
+            raise NotifyRefused(
+                f"{spelled}: apprise doesn't know this form of URL. Correct the variable's value"
+            )
         kind = apprise.NotifyType.WARNING if notice.is_trouble else apprise.NotifyType.INFO
         try:
             is_sent = services.notify(
@@ -54,7 +56,10 @@ class AppriseNotifier:
                 body_format=apprise.NotifyFormat.TEXT,
             )
         except Exception as error:  # noqa: BLE001 - a service's code may raise anything, with its URL
-            raise NotifyFailed(f"{spelled}: the service failed ({type(error).__name__})") from None
+            raise NotifyFailed(
+                f"{spelled}: apprise's code for this service failed ({type(error).__name__}). Check the URL, "
+                "or install another version of apprise"
+            ) from None
         if not is_sent:
             raise NotifyFailed(
                 f"{spelled}: the service can't be reached or refused the notice. For the reason, run: "

@@ -29,6 +29,7 @@ FEWEST_BYTES = 24
 MOST_BYTES = 64
 
 _PREFIX = "whsec_"
+_HOW_TO_MAKE = f'To make one: echo "{_PREFIX}$(openssl rand -base64 32)"'
 
 
 class BadSignature(ValueError):
@@ -44,7 +45,7 @@ def parse_secrets(text: str) -> list[bytes]:
     """
     secrets = [_parse_secret(each) for each in text.split()]
     if not secrets:
-        raise ValueError("there is no secret")
+        raise ValueError(f"expected at least one secret, found none. {_HOW_TO_MAKE}")
     return secrets
 
 
@@ -55,14 +56,13 @@ def _parse_secret(text: str) -> bytes:
         secret = b""
     if not (text.startswith(_PREFIX) and FEWEST_BYTES <= len(secret) <= MOST_BYTES):
         raise ValueError(
-            f"expected {_PREFIX} and {FEWEST_BYTES} to {MOST_BYTES} bytes in Base64. To make one: "
-            f'echo "{_PREFIX}$(openssl rand -base64 32)"'
+            f"expected {_PREFIX} and {FEWEST_BYTES} to {MOST_BYTES} bytes in Base64. {_HOW_TO_MAKE}"
         ) from None
     return secret
 
 
 def sign(message_id: str, timestamp: str, body: bytes, secret: bytes) -> str:
-    """Return one signature, as it stands in the header ``webhook-signature``."""
+    """Return one signature in the form of the header ``webhook-signature``."""
     signed = b".".join((message_id.encode(), timestamp.encode(), body))
     return f"v1,{base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()}"
 
@@ -107,11 +107,20 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: str, now: float | N
         signatures = given["webhook-signature"].split()
         seconds = int(timestamp)
     except (KeyError, ValueError):
-        raise BadSignature("the message has no webhook-id, webhook-timestamp or webhook-signature") from None
+        raise BadSignature(
+            "the message lacks one of the headers webhook-id, webhook-timestamp and webhook-signature, or "
+            "its webhook-timestamp isn't a whole number"
+        ) from None
     if abs((time.time() if now is None else now) - seconds) > REPLAY_SECONDS:
-        raise BadSignature(f"the message's timestamp is more than {REPLAY_SECONDS} seconds away from now")
+        raise BadSignature(
+            f"the message's timestamp is more than {REPLAY_SECONDS} seconds away from now. If it is new, "
+            "check this machine's clock"
+        )
     expected = [sign(message_id, timestamp, body, secret).encode() for secret in parse_secrets(secrets)]
-    # Compare all of them, so that the time says nothing about which one fits.
+    # Compare all of them, so that the time says nothing about which one is valid.
     found = [hmac.compare_digest(one, each.encode()) for one in expected for each in signatures]
     if not any(found):
-        raise BadSignature("no signature of the message fits")
+        raise BadSignature(
+            "no signature of the message is valid. Check that the sender has the same secret, and that the "
+            "body is unchanged"
+        )

@@ -114,7 +114,7 @@ def _id_of(notice: Notice) -> str:
 
 
 def find_problems(place: str, notify: Notify, environ: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield the variables that aren't set, and a secret of another form."""
+    """Yield the variables that aren't set, and a secret with the wrong form."""
     try:
         fill_in(notify.to, environ)
     except VariableUnset as error:
@@ -124,7 +124,7 @@ def find_problems(place: str, notify: Notify, environ: Mapping[str, str]) -> Ite
     except VariableUnset as error:
         yield Problem(f"{place}.secret", f"a value in the environment variable {error.name}", "none")
     except ValueError as error:
-        yield Problem(f"{place}.secret", f"a valid secret in {notify.secret}", str(error))
+        yield Problem(f"{place}.secret", f"a valid secret in {notify.secret}", f"an invalid one: {error}")
 
 
 def open_notifier(notify: Notify, _shared: Shared) -> WebhookNotifier:

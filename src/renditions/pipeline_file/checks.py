@@ -153,10 +153,7 @@ def _valid_templates(pipeline: Pipeline) -> dict[str, str]:
 
 
 def can_land_in(part: str, pipeline: Pipeline) -> bool:
-    """Return whether outputs can land in one part of the output store.
-
-    The keys of this part begin with ``part``.
-    """
+    """Return whether the key of an output can begin with ``part``."""
     templates = _valid_templates(pipeline)
     return any(check_loop(pipeline, templates, dict(zip(templates, templates, strict=True)), part, ""))
 
@@ -261,7 +258,7 @@ def _check_points(rendition: Rendition, place: str) -> Iterator[Problem]:
         begin, length = (Fraction(str(getattr(rendition.crop, name))) for name in (start, extent))
         if begin + length > 100:
             found = f"{float(begin):g} and {float(length):g}"
-            yield Problem(f"{place}.crop", f"{start} and {extent} of at most 100 together", found)
+            yield Problem(f"{place}.crop", f"{start} and {extent} that add up to at most 100", found)
     if rendition.focus and rendition.fit != "cover":
         yield Problem(f"{place}.focus", 'fit = "cover" with a focus', f'fit = "{rendition.fit}"')
     if rendition.focus and rendition.gravity != "center":

@@ -39,7 +39,7 @@ class Recipes:
 
     @classmethod
     def of(cls, loaded: LoadedPipeline) -> Recipes:
-        """Return what a pipeline declares.
+        """Return the renditions, rules and limits that a pipeline declares.
 
         A watermark picture of the source is read, so the source must be readable if a recipe names one.
         """

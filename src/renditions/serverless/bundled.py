@@ -97,7 +97,7 @@ class Bundled:
             fields = {"request_id": context.aws_request_id}
             fields |= metrics({"FunctionName": context.function_name}, {"InvalidationsFailed": 1})
             log.error(  # noqa: TRY400 - the message is enough
-                "Can't invalidate outputs: %s. CloudFront may serve the old ones until their time is over.",
+                "Can't invalidate outputs: %s. CloudFront may serve old files until they expire.",
                 error,
                 extra={"fields": fields},
             )
@@ -116,7 +116,7 @@ class Bundled:
             why = "there was too little time"
         except RenditionsError as error:
             why = str(error)
-        log.warning("Can't count the records: %s. The API shows the former totals.", why)
+        log.warning("Can't count the records: %s. The API shows the previous totals.", why)
 
     def read_kept_totals(self) -> Counted | None:
         """Return the totals of the last tick; None if the records can be counted now."""
@@ -131,10 +131,7 @@ class Bundled:
         return KeptTotals(client, place.store.removeprefix("dynamodb:"), place.key)
 
     def end_run(self, held: Sequence[Held]) -> None:
-        """Store in the catalog what a whole run held back, and send notices.
-
-        A run can hold back removals and outputs.
-        """
+        """Store the held removals and outputs of a whole run, and send notices."""
         self.parts.end_run(held, seconds=NOTICE_SECONDS)
 
     @cached_property

@@ -32,7 +32,7 @@ Results = Sequence[tuple[Message, Sequence[Outcome]]]
 
 @dataclass(frozen=True, slots=True)
 class Redelivery:
-    """Puts messages of one queue back into it.
+    """Returns unfinished messages to the queue that they came from.
 
     Messages of other queues are left to their visibility timeout.
     """

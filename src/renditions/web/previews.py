@@ -77,7 +77,7 @@ class PreviewApi:
         """Answer with a picture's preview."""
         name = request.path_params["name"]
         if self.previews is None:
-            raise ApiError(HTTPStatus.NOT_FOUND, "this server makes no previews (serve --no-previews)")
+            raise ApiError(HTTPStatus.NOT_FOUND, "this server was started with --no-previews")
         with self.waiting.enter():
             # Requests that wait here need no thread, so others are answered meanwhile.
             async with self.rendering:

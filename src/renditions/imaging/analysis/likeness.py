@@ -61,7 +61,7 @@ class Likeness:
 
 
 def planes_of(image: Any) -> Any:
-    """Return what a comparison needs of an image, computed."""
+    """Return the luma and chroma planes of an image, computed, to compare it."""
     return _planes(image).copy_memory()
 
 

@@ -26,7 +26,7 @@ _Field = list[list[float]]
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a placeholder shows."""
+    """The small picture that a placeholder describes."""
 
     data_uri: str
     """A PNG of at most 16 pixels on a side."""

@@ -173,7 +173,7 @@ def _check_codestream(content: bytes, dicom: Dicom) -> None:
     found = (sides[0] - sides[2], sides[1] - sides[3], samples)
     expected = (dicom.columns, dicom.rows, dicom.samples)
     if not content.startswith(_SIZ):
-        raise Undecodable("a frame isn't a JPEG 2000, as the file declares")
+        raise Undecodable("the file declares JPEG 2000, but a frame has another format")
     if found != expected:
         raise Undecodable(
             f"expected a frame to be a JPEG 2000 of {_describe(*expected)}, found {_describe(*found)}"

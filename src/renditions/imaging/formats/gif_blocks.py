@@ -118,7 +118,7 @@ def check_end(content: bytes) -> None:
 
 
 def check_data(content: bytes, _: Header, frames: int) -> None:
-    """Raise ``Undecodable`` if one of the frames has data for too few pixels.
+    """Raise ``Undecodable`` if the data of a frame has too few pixels.
 
     This function checks the first ``frames`` frames. Most damage inside the data has this effect, since it
     changes the lengths of runs.

@@ -179,7 +179,10 @@ LAYERS = (
 
 
 def find_missing(states: Iterable[LayerState]) -> list[LayerState]:
-    """Return the missing layers that this kind of system can have, except extra ones."""
+    """Return the layers that are missing although this kind of system can have them.
+
+    Extra layers don't count.
+    """
     expected = {layer.name for layer in LAYERS if not layer.is_extra and is_known_here(layer)}
     return [state for state in states if state.state == "missing" and state.name in expected]
 

@@ -58,7 +58,7 @@ def number_of(name: str) -> int | None:
     """
     machine = platform.machine()
     if sys.platform != "linux" or machine not in _LONG or sys.maxsize < 2**32:
-        raise UnavailableError(f"not for {sys.platform} on {machine}")
+        raise UnavailableError(f"{sys.platform} on {machine} isn't supported")
     return NUMBERS[name][_LONG[machine]]
 
 
@@ -72,7 +72,7 @@ def call(name: str, *arguments: Any) -> int:
     """
     number = number_of(name)
     if number is None:
-        raise UnavailableError(f"no {name} on this machine")
+        raise UnavailableError(f"this machine lacks the system call {name}")
     library = ctypes.CDLL(None, use_errno=True)
     library.syscall.restype = ctypes.c_long
     whole = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]

@@ -46,7 +46,9 @@ def read(hint: Any, value: Any) -> Any:
     if _is_plain(base, value):
         return float(value) if base is float else value
     name = getattr(base, "__name__", str(base))
-    raise MalformedError(f"expected a valid {name} within the limits, found another {type(value).__name__}")
+    raise MalformedError(
+        f"expected a valid {name} within the limits, found an invalid {type(value).__name__}"
+    )
 
 
 def _read_dataclass(kind: type, value: Any) -> Any:

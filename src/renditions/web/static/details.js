@@ -35,7 +35,7 @@ export const original = (picture) => element('div', { class: 'compare' }, origin
 // The original and a rendition under a slider.
 export function compare(picture, rendition) {
   const over = element('img', { src: picture.links.renditions[rendition], alt: `${rendition} of ${picture.name}` });
-  const slider = element('input', { type: 'range', min: '0', max: '100', value: '50', 'aria-label': `Between the original and ${rendition}` });
+  const slider = element('input', { type: 'range', min: '0', max: '100', value: '50', 'aria-label': `Compare the original with ${rendition}` });
   const edge = element('span', { class: 'edge' });
   const cut = () => {
     over.style.clipPath = `inset(0 0 0 ${slider.value}%)`;

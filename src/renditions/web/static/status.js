@@ -52,7 +52,7 @@ export async function show(refusal = '') {
 
 function describeChange() {
   const dismiss = button('OK', () => { hasChanged = false; show(); });
-  return element('p', {}, 'The pipeline file has changed. Its new version applies, and the renditions follow. ', dismiss);
+  return element('p', {}, 'The pipeline file has changed. Its new version applies, and the server is updating the renditions. ', dismiss);
 }
 
 function describeTrouble(troubles) {
