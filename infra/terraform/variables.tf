@@ -183,9 +183,9 @@ variable "notices" {
   description = "Who gets notices of the events that the pipeline file declares: e-mail addresses and telephone numbers (+491701234567), each with the events that they get, the EventBridge buses (names or ARNs) of its `events:` targets, and the addresses that send its `ses:` targets (verified in SES). `eventbridge` adds the default bus."
   type = object({
     emails       = optional(set(string), [])
-    email_events = optional(set(string), ["rejected", "failed", "removals_held", "output_held"])
+    email_events = optional(set(string), ["rejected", "failed", "removals_held", "output_held", "digest"])
     phones       = optional(set(string), [])
-    phone_events = optional(set(string), ["failed", "removals_held", "output_held"])
+    phone_events = optional(set(string), ["failed", "removals_held", "output_held", "digest"])
     event_buses  = optional(set(string), [])
     eventbridge  = optional(bool, false)
     mail_senders = optional(set(string), [])
@@ -193,8 +193,8 @@ variable "notices" {
   default = {}
 
   validation {
-    condition     = length(setsubtract(setunion(var.notices.email_events, var.notices.phone_events), ["done", "rejected", "failed", "removed", "removals_held", "output_held"])) == 0
-    error_message = "Expected the events done, rejected, failed, removed, removals_held and output_held."
+    condition     = length(setsubtract(setunion(var.notices.email_events, var.notices.phone_events), ["done", "rejected", "failed", "removed", "removals_held", "output_held", "digest"])) == 0
+    error_message = "Expected the events done, rejected, failed, removed, removals_held, output_held and digest."
   }
 
   validation {
@@ -375,7 +375,7 @@ variable "extra_statements" {
   }
 
   validation {
-    condition     = alltrue([for sid in keys(var.extra_statements) : !contains(["ReadPictures", "ListPictures", "WriteOutputs", "ListOutputs", "Records", "ListRecords", "Notices", "NoticeEvents", "Log", "ApiLog", "Queue", "Hints", "DeadLetters", "Pictures", "Bin", "InputKey", "OutputKey", "QueueKey", "TopicKey", "TableKey", "SecretsKey", "UploadKey", "Network", "Traces", "Secrets", "Parameters", "Invalidations"], sid)])
+    condition     = alltrue([for sid in keys(var.extra_statements) : !contains(["ReadPictures", "ListPictures", "WriteOutputs", "ListOutputs", "Records", "ListRecords", "Notices", "NoticeEvents", "NoticeMails", "Log", "ApiLog", "Queue", "Hints", "DeadLetters", "Pictures", "Bin", "InputKey", "OutputKey", "QueueKey", "TopicKey", "TableKey", "SecretsKey", "UploadKey", "Network", "Traces", "Secrets", "Parameters", "Invalidations"], sid)])
     error_message = "Expected a name for the statement that the module itself doesn't use."
   }
 }

@@ -74,7 +74,12 @@ CALLS = {
     reserved_concurrency = 10
   }""",
     "noticed": """  name    = "noticed"
-  notices = { emails = ["all@example.com"], email_events = ["done"], phones = ["+491701234567"] }
+  notices = {
+    emails       = ["all@example.com"]
+    email_events = ["done"]
+    phones       = ["+491701234567"]
+    mail_senders = ["pictures@example.com"]
+  }
   alarms  = { emails = ["ops@example.com"] }""",
     "tuned": """  name     = "tuned"
   trigger  = "direct"
@@ -246,7 +251,7 @@ def test_subscribers_get_their_events_and_alarms_go_to_a_topic_of_their_own(plan
     }
     assert json.loads(kinds["emails"]["filter_policy"]) == {"event": ["done"]}
     assert json.loads(kinds["phones"]["filter_policy"]) == {
-        "event": ["failed", "output_held", "removals_held"]
+        "event": ["digest", "failed", "output_held", "removals_held"]
     }
     assert not kinds["alarm_emails"]["filter_policy"]
     subscribed = plan.references("noticed", "aws_sns_topic_subscription", "topic_arn")
