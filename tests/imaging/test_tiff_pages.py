@@ -167,7 +167,7 @@ RAW: dict[str, bytes] = {
 def test_camera_raw_is_refused_by_name(source: bytes) -> None:
     rendering = render(source, Accept(), {"it": PNG})
     assert rendering.made == {}
-    assert "camera RAW (" in str(rendering.rejected)
+    assert str(rendering.rejected).startswith("camera RAW")
     assert str(rendering.original.format).startswith("camera RAW")
 
 

@@ -48,7 +48,7 @@ def test_shared_caches_may_not_keep_answers_that_depend_on_a_token(
         client.cookies.clear()
     headers = client.get(path).headers
     assert headers["cache-control"].startswith("private, no-")
-    assert headers["vary"] == "Cookie, Authorization"
+    assert {"Cookie", "Authorization"} <= set(headers["vary"].split(", "))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_cache_header_of_the_pipeline_file_does_not_permit_shared_caches(
 
 def test_files_that_need_no_token_do_not_vary_by_authorization(client: TestClient) -> None:
     for path in ("/static/app.js", "/login", "/health"):
-        assert "vary" not in client.get(path).headers
+        assert client.get(path).headers.get("vary") in (None, "Accept-Encoding")
 
 
 def test_after_a_log_out_the_browser_must_log_in_again(client: TestClient) -> None:
