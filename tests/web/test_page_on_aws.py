@@ -167,5 +167,5 @@ def test_shared_caches_may_not_keep_answers_that_need_authorization(page: Page, 
     token = {"authorization": f"Bearer {TOKEN}"}
     answer = page.request.get(f"{site.address}/stats", headers=token)
     assert answer.headers["cache-control"] == "private, no-cache"
-    assert answer.headers["vary"] == "Cookie, Authorization"
-    assert "vary" not in page.request.get(f"{site.address}/static/app.js").headers
+    assert {"Cookie", "Authorization"} <= set(answer.headers["vary"].split(", "))
+    assert page.request.get(f"{site.address}/static/app.js").headers.get("vary") in (None, "Accept-Encoding")
