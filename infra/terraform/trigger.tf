@@ -1,5 +1,5 @@
 # From an upload to the function. No suffix is filtered here: the pipeline file's own patterns decide,
-# whatever the case, and a filter would be one more place to forget `.jpeg` or `.JPG`.
+# in any case of letters, and a filter would be one more place to forget `.jpeg` or `.JPG`.
 
 locals {
   has_queue = var.trigger != "direct"

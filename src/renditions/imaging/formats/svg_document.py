@@ -40,7 +40,7 @@ _SHOWING = ("image", "feImage")
 _COPYING = ("use", "feImage", "pattern")
 """The elements that draw what their ``href`` refers to."""
 _LANGUAGE = "en"
-"""The language of drawings, whatever the machine's is."""
+"""The language of drawings. The machine's language doesn't matter."""
 _LANGUAGES = "systemLanguage"
 """The attribute with the languages that an element is for (SVG 2, 5.9)."""
 _BLANKS = dict.fromkeys(map(ord, "\t\n\r"))
