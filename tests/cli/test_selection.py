@@ -31,10 +31,14 @@ def listed(folder: Path, *arguments: str) -> list[str]:
     return sorted(record["image_name"] for record in run(folder, "list", "--json", *arguments).data)
 
 
-def outputs(folder: Path) -> dict[str, int]:
+def outputs(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return the inode and time of each output, by key.
+
+    A file system may use an inode again, so the time is needed too.
+    """
     root = folder / "processed"
     return {
-        path.relative_to(root).as_posix(): path.stat().st_ino
+        path.relative_to(root).as_posix(): (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in root.rglob("*.jpg")
         if path.is_file()
     }

@@ -17,11 +17,13 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 from starlette.types import ASGIApp
 
 from commands import draw, write_pipeline
+from renditions.model.record import Record
 from renditions.web.app import make_app
+from renditions.web.pictures import picture_item
 from renditions.web.reach import Reach
 from web.browser import await_any, find_port, open_page, served, start_server, wait_for
 from web.test_api import open_service
@@ -236,3 +238,26 @@ def test_the_page_shows_what_happened_between_its_first_request_and_its_stream(b
         expect(page.locator("#connection")).to_have_text("live")
         expect(page.locator(".tile[data-status=done]")).to_have_count(1)
         expect(page.locator("[data-total=pictures]")).to_have_text("1")
+
+
+def test_a_list_that_was_read_before_an_event_does_not_undo_the_event(browser: Browser) -> None:
+    world = World()
+    world.upload("a.jpg", b"one")
+    world.catalog.write(Record("a.jpg", "processing", world.clock()))
+    service = open_service(world)
+    app = make_app(service, secret=b"s", reach=Reach())
+    lists: list[tuple[Route, APIResponse]] = []
+    with open_page(browser) as page, answered(app) as address:
+        page.add_init_script("delete window.SharedWorker")
+        page.route("**/pictures?history=true*", lambda route: lists.append((route, route.fetch())))
+        page.goto(address)
+        await_any(page, lists)
+        record = service.process("a.jpg").record
+        item = picture_item(service.parts.pipeline, service.links, record) if record else None
+        service.announcements.tell({"name": "a.jpg", "picture": item})
+        expect(page.locator(".tile[data-status=done]")).to_have_count(1)
+        for route, response in lists:
+            route.fulfill(response=response)
+        expect(page.locator("[data-total=pictures]")).to_have_text("1")
+        page.wait_for_timeout(300)
+        expect(page.locator(".tile[data-status=done]")).to_have_count(1)

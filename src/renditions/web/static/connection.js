@@ -11,13 +11,17 @@ const POLLED = 200;
 // 'polling' or 'lost'.
 export function connect(onPicture, onState) {
   let isLive = false;
-  const look = makeLook(onPicture);
+  const heard = new Map(); // when each picture's last event came
+  const look = makeLook(onPicture, (name) => heard.get(name) ?? -Infinity);
   const lookIfPossible = async () => {
     try { await look(); } catch { return 'lost'; }
     return 'polling';
   };
   openStream(({ state, picture }) => {
-    if (picture) onPicture(picture);
+    if (picture) {
+      heard.set(picture.name, performance.now());
+      onPicture(picture);
+    }
     // What changed since the page asked for the pictures, or since the stream was lost, is in no event.
     if (state === 'live' && !isLive) insist(look);
     if (state) isLive = state === 'live';
@@ -53,17 +57,20 @@ function openOwn(report) {
   });
 }
 
-// Returns a function that reports the changes among the newest pictures since its last call, the oldest first.
-function makeLook(onPicture) {
+// Returns a function that reports the changes among the newest pictures since its last call, the oldest first. An event
+// that comes while the list is on its way says more than the list.
+function makeLook(onPicture, heardAt) {
   let seen = new Map();
   return async () => {
+    const asked = performance.now();
     const { pictures, next } = await call('GET', `/pictures?history=true&limit=${POLLED}`);
     const now = new Map(pictures.map((picture) => [picture.name, picture]));
     const oldest = next && pictures[pictures.length - 1].timestamp;
     const gone = [...seen.values()].filter(({ name, timestamp }) => !now.has(name) && (!oldest || timestamp > oldest));
     const changed = pictures.filter((picture) => JSON.stringify(picture) !== JSON.stringify(seen.get(picture.name)));
     seen = now;
-    for (const { name } of gone) onPicture({ name, picture: null });
-    for (const picture of changed.reverse()) onPicture({ name: picture.name, picture });
+    const isCurrent = ({ name }) => heardAt(name) < asked;
+    for (const { name } of gone.filter(isCurrent)) onPicture({ name, picture: null });
+    for (const picture of changed.filter(isCurrent).reverse()) onPicture({ name: picture.name, picture });
   };
 }
