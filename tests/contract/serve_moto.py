@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from moto.dynamodb.models.table import Table
+from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.moto_server import werkzeug_app
 from moto.moto_server.utilities import RegexConverter
 from moto.sqs.models import Queue
@@ -131,6 +132,22 @@ def keep_policies_of_queues() -> None:
     queue._set_attributes = set_and_keep
 
 
+def treat_requests_as_encrypted() -> None:
+    """Let statements that deny unencrypted requests deny none.
+
+    moto reads no conditions, so such a statement would deny each request.
+    """
+    statement: Any = IAMPolicyStatement
+    is_permitted = statement.is_action_permitted
+
+    def is_permitted_or_unencrypted(self: Any, *arguments: Any, **named: Any) -> Any:
+        if self._statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}:
+            return PermissionResult.NEUTRAL
+        return is_permitted(self, *arguments, **named)
+
+    statement.is_action_permitted = is_permitted_or_unencrypted
+
+
 def copy_table(table: Table, _: object) -> Table:
     """Copy only the parts of a table that a transaction changes.
 
@@ -144,6 +161,7 @@ def copy_table(table: Table, _: object) -> Table:
 
 if __name__ == "__main__":
     keep_policies_of_queues()
+    treat_requests_as_encrypted()
     vars(werkzeug_app)["RegexConverter"] = AnyPath
     Table.__deepcopy__ = copy_table  # type: ignore[attr-defined]  # what copy.deepcopy asks for
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

@@ -394,7 +394,7 @@ def test_two_deployments_in_one_account_never_share_anything(tmp_path: Path) -> 
     # A destruction that isn't allowed stops before it makes the buckets less safe.
     ended = run_terraform(first.deployment.folder, "destroy", "-auto-approve", "-input=false")
     assert ended.returncode == 1
-    assert "deletion protection" in ended.stdout + ended.stderr
+    assert re.search("deletion ?protection", ended.stdout + ended.stderr, re.IGNORECASE)
     left = list_everything()
     bucket = first.outputs["input_bucket"]
     kept = {name for name in before if name.endswith(bucket) and "notification" not in name}
