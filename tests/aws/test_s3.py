@@ -251,7 +251,9 @@ def test_a_missing_bucket_is_an_error_and_does_not_look_empty() -> None:
         lambda: store.put("a", b"", IfAbsent(), "image/jpeg"),
         lambda: store.put("a", b"", IfMatch("0"), "image/jpeg"),
     ):
-        with pytest.raises(StoreRefused, match="NoSuchBucket") as refusal:
+        with pytest.raises(
+            StoreRefused, match=r"NoSuchBucket.*\. Check the name, the account and the region$"
+        ) as refusal:
             use()
         assert not refusal.value.retryable
 

@@ -83,6 +83,30 @@ def test_the_log_can_be_json(tmp_path: Path) -> None:
     assert datetime.fromisoformat(item["time"]).tzinfo
 
 
+def test_all_messages_are_json_objects_if_the_log_is_json(tmp_path: Path) -> None:
+    """A log collector reads stderr, so a line of text would break it."""
+    write_pipeline(tmp_path, THUMB.format(40))
+    draw(tmp_path / "inbox" / "a.jpg")
+    (tmp_path / "inbox" / "notes.txt").write_text("x")
+    items = [
+        json.loads(line)
+        for command in (("sync",), ("show", "b.jpg"), ("manifest",))
+        for line in run(tmp_path, "--log-format", "json", *command).err.splitlines()
+    ]
+    found = {(item["level"], item["message"].partition(":")[0].partition(",")[0]) for item in items}
+    assert found == {
+        ("info", "Files left out"),
+        ("error", "there is no record of 'b.jpg'. To see the names"),
+        ("warning", "The URLs are relative to the output store"),
+    }
+
+
+@pytest.mark.parametrize("command", ["plan", "sync"])
+def test_plan_and_sync_say_that_the_source_has_no_pictures(tmp_path: Path, command: str) -> None:
+    write_pipeline(tmp_path, THUMB.format(40))
+    assert run(tmp_path, command).out == "Nothing to do: found no pictures.\n"
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -188,5 +188,4 @@ def test_the_server_ends_with_a_reason_when_its_source_folder_is_moved_away(tmp_
         (tmp_path / "inbox").rename(tmp_path / "elsewhere")
         assert server.wait(60) == 1
     said_text = (tmp_path / "said").read_text()
-    # Either the watcher or the next sync detects it first.
-    assert "can't watch" in said_text or "inbox is missing" in said_text
+    assert "inbox is missing: create it, or mount its disk" in said_text

@@ -229,6 +229,30 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+_CHECK_NAME = "Check the name, the account and the region"
+_CHECK_POLICIES = "Check the policies of these credentials and of the resource"
+_CHECK_CREDENTIALS = "Check the AWS credentials, or log in again"
+_ADVICE = {
+    "NoSuchBucket": _CHECK_NAME,
+    "ResourceNotFoundException": _CHECK_NAME,
+    "NotFound": _CHECK_NAME,
+    "NotFoundException": _CHECK_NAME,
+    "AWS.SimpleQueueService.NonExistentQueue": _CHECK_NAME,
+    "PermanentRedirect": "The bucket is in another region: set AWS_REGION",
+    "AuthorizationHeaderMalformed": "The bucket is in another region: set AWS_REGION",
+    "AccessDenied": _CHECK_POLICIES,
+    "AccessDeniedException": _CHECK_POLICIES,
+    "AuthorizationError": _CHECK_POLICIES,
+    "InvalidAccessKeyId": _CHECK_CREDENTIALS,
+    "SignatureDoesNotMatch": _CHECK_CREDENTIALS,
+    "ExpiredToken": _CHECK_CREDENTIALS,
+    "ExpiredTokenException": _CHECK_CREDENTIALS,
+    "InvalidClientTokenId": _CHECK_CREDENTIALS,
+    "UnrecognizedClientException": _CHECK_CREDENTIALS,
+}
+"""What a person can do about AWS's lasting errors, by their codes."""
+
+
 @contextmanager
 def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Iterator[None]:
     """Raise the AWS errors of the ``with`` block as errors of this package.
@@ -245,6 +269,8 @@ def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Ite
         answer = error.response.get("Error", {})
         message = answer.get("Message") or f"HTTP status {error_code(error)}"
         text = f"{where}: {error.operation_name}: {error_code(error)}: {message}"
+        if advice := _ADVICE.get(error_code(error)):
+            text = f"{text.rstrip('.')}. {advice}"
         raise (passing if _can_pass(error) else lasting)(text) from error
     # ResponseParserError means that something else than the service answered: a proxy, for example.
     except (HTTPClientError, BotoConnectionError, IncompleteReadError, ResponseParserError) as error:

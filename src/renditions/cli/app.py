@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from renditions.cli import advice
-from renditions.cli.console import JsonHandler, MessageHandler, errors, messages
+from renditions.cli.console import JsonHandler, JsonLines, MessageHandler, errors, messages
 from renditions.cli.markup import escape_lines
 from renditions.errors import RenditionsError
 from renditions.model.hidden import reveal_in_json
@@ -149,13 +149,15 @@ def start(
     ] = False,
     log_format: Annotated[
         Literal["text", "json"],
-        typer.Option(help="The form of the log on stderr: text, or a JSON object per line."),
+        typer.Option(help="The form of messages and log lines on stderr: text, or a JSON object per line."),
     ] = "text",
 ) -> None:
     """Set up logging, and remember a pipeline file that is named before the command."""
     del show_version
     messages.quiet = quiet
     handler = JsonHandler() if log_format == "json" else MessageHandler()
+    if log_format == "json":
+        messages.file, errors.file = JsonLines("info"), JsonLines("error")
     level = logging.ERROR if quiet else logging.WARNING
     logging.basicConfig(level=level, format="%(message)s", handlers=[handler], force=True)
     logging.getLogger("renditions.notices").setLevel(logging.INFO)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from renditions.cli.advice import Console
@@ -36,11 +38,45 @@ class JsonHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one object, with the traceback in its message if there is one."""
-        item = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": self.format(record),
-            **getattr(record, "fields", {}),
-        }
-        sys.stderr.write(reveal_in_json(json.dumps(item, ensure_ascii=False)) + "\n")
+        _write_item(
+            datetime.fromtimestamp(record.created, UTC),
+            record.levelname.lower(),
+            record.name,
+            self.format(record),
+            getattr(record, "fields", {}),
+        )
+
+
+class JsonLines(io.StringIO):
+    """A console's file that writes each printed line as a JSON object."""
+
+    def __init__(self, level: str) -> None:
+        super().__init__()
+        self._level = level
+
+    def flush(self) -> None:
+        """Write the lines that were printed since the last call."""
+        for line in filter(None, self.getvalue().split("\n")):
+            level, words = _split_level(line, self._level)
+            _write_item(datetime.now(UTC), level, "renditions.cli", words, {})
+        self.seek(0)
+        self.truncate()
+
+
+def _split_level(line: str, otherwise: str) -> tuple[str, str]:
+    """Return a line's level and its words without it."""
+    for level in ("error", "warning"):
+        if line.startswith(f"{level}: "):
+            return level, line.removeprefix(f"{level}: ")
+    return otherwise, line
+
+
+def _write_item(time: datetime, level: str, logger: str, message: str, fields: Mapping[str, object]) -> None:
+    item = {
+        "time": time.isoformat(timespec="milliseconds"),
+        "level": level,
+        "logger": logger,
+        "message": message,
+        **fields,
+    }
+    sys.stderr.write(reveal_in_json(json.dumps(item, ensure_ascii=False)) + "\n")

@@ -42,6 +42,9 @@ PIPE_COLUMNS = 160
 MOST_LINES = 40
 """How many pictures a list for people shows. It only counts the others."""
 
+NO_PICTURES = "found no pictures"
+"""What a plan and a sync say of an empty source, or if nothing is selected."""
+
 STATUS_STYLES = {"done": "green", "rejected": "yellow", "failed": "red", "processing": "blue"}
 
 
@@ -147,9 +150,9 @@ def describe_summary(summary: Summary) -> str:
     standing = summary.standing.total()
     held = sum(each.count for each in summary.held)
     if not (summary.results or summary.waiting or summary.interrupted or held):
-        kept = count_of(standing, "picture")
-        text = f"Nothing to do: {kept} checked, " + (_list_counts(summary.standing) or "none there")
-        return "; ".join([text, *_list_troubles(summary)]) + "."
+        checked = f"{count_of(standing, 'picture')} checked, {_list_counts(summary.standing)}"
+        parts = [f"Nothing to do: {checked if standing else NO_PICTURES}", *_list_troubles(summary)]
+        return "; ".join(parts) + "."
     processed = f"{count_of(summary.results.total(), 'picture')} processed"
     parts = [": ".join(filter(None, (processed, _list_counts(summary.results))))]
     if summary.renamed:

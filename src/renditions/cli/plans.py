@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from renditions.cli.display import MOST_LINES, count_of, format_bytes, format_duration, make_data_console
+from renditions.cli.display import (
+    MOST_LINES,
+    NO_PICTURES,
+    count_of,
+    format_bytes,
+    format_duration,
+    make_data_console,
+)
 from renditions.cli.markup import escape
 from renditions.core.difference import Action, Difference
 from renditions.model.keys import is_known
@@ -157,7 +164,7 @@ class PlanReport:
 
     def _describe(self) -> str:
         todo = [f"{self.counts[action]:,} {text}" for action, text in _NOUNS.items() if self.counts[action]]
-        kept = f"{self.counts['keep']:,} unchanged"
+        kept = f"{self.counts['keep']:,} unchanged" if self.counts.total() else NO_PICTURES
         return f"Plan: {', '.join(todo)}; {kept}." if todo else f"Nothing to do: {kept}."
 
 

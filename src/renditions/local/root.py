@@ -38,9 +38,7 @@ class Root:
             return os.open(self.path, OPEN_FOLDER)
         except FileNotFoundError:
             if not self._create:
-                raise StoreFailed(
-                    f"the folder {self.path} is missing: create it, or mount its disk"
-                ) from None
+                raise StoreFailed(explain_missing(self.path)) from None
             if not make:
                 raise NotMade from None
         except NotADirectoryError:
@@ -67,6 +65,11 @@ class Root:
     def reported(self, key: str = "") -> reported:
         """Return a context that raises a folder's errors as errors of this package."""
         return reported(self.path, key)
+
+
+def explain_missing(folder: Path) -> str:
+    """Return the error of a store's folder that is missing."""
+    return f"the folder {folder} is missing: create it, or mount its disk"
 
 
 class NotMade(Exception):

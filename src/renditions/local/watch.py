@@ -13,6 +13,7 @@ from pathlib import Path
 from watchfiles import Change, watch
 
 from renditions.errors import StoreFailed
+from renditions.local.root import explain_missing
 from renditions.local.tree import WORK_FOLDER
 
 log = logging.getLogger(__name__)
@@ -81,9 +82,11 @@ class _Folders:
     def _identify(self) -> tuple[int, int]:
         try:
             status = self._root.stat()
+        except FileNotFoundError:
+            raise StoreFailed(explain_missing(self._root)) from None
         except OSError as error:
             raise StoreFailed(
-                f"can't watch {self._root}: {error.strerror}. Check the path, and mount its disk"
+                f"can't watch {self._root}: {error.strerror}. Check the path and its permissions"
             ) from error
         if not stat.S_ISDIR(status.st_mode):
             raise StoreFailed(f"can't watch {self._root}: it is not a folder. Name a folder")
