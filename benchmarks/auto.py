@@ -78,7 +78,7 @@ def main() -> int:
 
 
 def _compare(recipe: Rendition, boxes: Sequence[int], scorers: Sequence[Worker]) -> Table:
-    """Return the table's rows of one format."""
+    """Return the table's rows about one format."""
     scale = OUTPUT_FORMATS[recipe.format].quality
     fixed = Outcome(f"{recipe.format}, {scale and scale.default}", recipe)
     _make(fixed, boxes)

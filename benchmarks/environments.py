@@ -80,7 +80,7 @@ def sharp_command(script: Path) -> tuple[str, str, str]:
 def prepare() -> tuple[list[Way], dict[str, str]]:
     """Create all possible environments.
 
-    Return their ways, and the reasons why others are left out.
+    Return the ways that use them, and for each way that is left out the reason.
     """
     makers = {
         "Pillow": _pillow,

@@ -100,7 +100,8 @@ def _measure(work: Path, verify: Verify) -> dict[str, object]:
     with SqliteCatalog(work / "catalog.db") as catalog:
         output = FolderStore(work / "output", create=True)
         comparison = Comparison(_PIPELINE, catalog, output, ask=Ask(verify=verify))
-        # Nothing waits for a disk, so this is all of its time, without that of other programs.
+        # The plan waits for no disk, so its CPU time is the whole time that it needs. Other programs don't
+        # change this time.
         started = time.process_time()
         actions = Counter(
             difference.action

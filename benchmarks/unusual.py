@@ -122,7 +122,7 @@ def _change(content: bytes, after: bytes) -> bytes:
 
 
 def _find_letters(picture: Image.Image) -> str:
-    # An empty box in place of a letter has two strokes in each row of its middle. Letters differ.
+    # An empty box in place of a letter has two strokes in each of its inner rows. Letters have other numbers.
     dark = np.asarray(picture.convert("L")) < 128
     strokes = {int(np.diff(row.astype(int)).clip(0).sum()) for row in dark}
     return "" if len(strokes) > 4 else "no letters"

@@ -33,7 +33,7 @@ _Output = tuple[str, str]
 
 
 def main() -> int:
-    """Print the table; return 1 if an output differs that no revision makes again."""
+    """Print the table; return 1 if an output changed without a raised revision."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.upgrade", description=__doc__)
     parser.add_argument("old", type=Path, help="the older version's command")
     arguments = parser.parse_args()

@@ -38,7 +38,7 @@ class Job:
 
 
 def cascade(sizes: Sequence[Size]) -> list[int | None]:
-    """Return for each size the index of the smallest size at least twice as large.
+    """Return, for each size, the index of the smallest size at least twice as large.
 
     None means that the rendition is made from the picture itself.
     """
@@ -84,7 +84,7 @@ def serve(make: Callable[[bytes, Job], list[bytes]], versions: str) -> None:
 
 
 def peak_bytes() -> int:
-    """Return the most resident memory that this process has had (``VmHWM``, proc(5)).
+    """Return the peak of this process's resident memory (``VmHWM``, proc(5)).
 
     On other systems than Linux, return 0. ``ru_maxrss`` isn't used, because a process inherits its value from
     its parent.

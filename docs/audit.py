@@ -34,7 +34,7 @@ def audit(index: str = INDEX) -> int:
                 return list(read_flaws(index, *library))
             except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
                 if isinstance(error, HTTPError):
-                    error.close()  # it holds the connection
+                    error.close()  # The error keeps the connection open.
                 if attempt == ATTEMPTS - 1:
                     return error
         raise AssertionError("unreachable")

@@ -58,7 +58,7 @@ def add_toctrees(_app: Sphinx, name: str, source: list[str]) -> None:
 
 
 def lead_to_the_index(app: Sphinx, error: Exception | None) -> None:
-    """Write a first page that leads to ``docs/index.html``."""
+    """Write a first page that redirects to ``docs/index.html``."""
     if error is None:
         target = "docs/index.html"
         refresh = f'<meta http-equiv="refresh" content="0; url={target}">'

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 COVERED = ("*.md", "Makefile", "benchmarks", "docs", "examples", "infra", "src", "tests")
 SUFFIXES = {"", ".css", ".hcl", ".html", ".js", ".md", ".py", ".tf", ".toml"}
-QUOTING = {"CONTRIBUTING.md", "docs/glossary.py"}  # They name the words.
+QUOTING = {"CONTRIBUTING.md", "docs/glossary.py"}  # These files list the words, so they aren't checked.
 FIRST_LINE = 80
 """The most characters of a docstring's first line."""
 

@@ -1,4 +1,4 @@
-"""Writes the tables of fields into ``docs/record.md`` and ``docs/manifest.md``.
+"""Write the tables of fields into ``docs/record.md`` and ``docs/manifest.md``.
 
 They come from the JSON Schemas. Run ``python docs/json_tables.py`` after a change of ``model/shapes.py``.
 """

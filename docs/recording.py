@@ -55,7 +55,7 @@ def run_in_terminal(command: str, home: Path) -> str:
         while True:
             try:
                 part = os.read(main, 4096)
-            except OSError:  # Linux says so at the end of a terminal
+            except OSError:  # Linux reports the end of a terminal's output as an error
                 break
             if not part:
                 break
@@ -67,7 +67,7 @@ def run_in_terminal(command: str, home: Path) -> str:
 
 
 def last_state(printed: str) -> str:
-    """Return the lines without those that a progress display wrote over."""
+    """Return the lines without those that a progress display overwrote."""
     lines = []
     for line in re.sub(r"\x1b\[\?25[lh]", "", printed).replace("\r\n", "\n").split("\n"):
         kept = line.rpartition("\x1b[2K")[2].rpartition("\r")[2]
@@ -110,7 +110,8 @@ def animate(svg: str, delays: list[float]) -> str:
         seconds = delays[min(int(match[1]), len(delays) - 1)]
         return f'{match[0]} style="animation-delay: {seconds:.1f}s"'
 
-    alone = re.sub(r"@font-face \{.*?\n    \}", "", svg, flags=re.DOTALL)  # they load fonts from a server
+    # Without these rules, the picture loads no fonts from a server.
+    alone = re.sub(r"@font-face \{.*?\n    \}", "", svg, flags=re.DOTALL)
     moving = re.sub(r'clip-path="url\(#[\w-]+-line-(\d+)\)"', delay, alone)
     return moving.replace("</style>", f"{STYLE}    </style>", 1)
 

@@ -105,7 +105,7 @@ def open_page(browser: Browser, address: str, size: tuple[int, int], scheme: Sch
 
 def take(page: Page, name: str) -> None:
     """Write a screenshot as a small picture, once the page has loaded its pictures."""
-    for _ in range(50):  # the page's policy forbids to evaluate there, so it is asked from here
+    for _ in range(50):  # The page's policy forbids ``wait_for_function``, so this loop polls.
         page.wait_for_timeout(200)
         if page.evaluate("[...document.images].every((image) => image.complete)"):
             break

@@ -12,7 +12,7 @@ from hypothesis import settings
 import skips
 from contract.cloud import environment_of, run_moto
 
-# The examples are the same on any machine. HYPOTHESIS_PROFILE=exploring draws new ones.
+# Hypothesis draws the same examples on any machine. With HYPOTHESIS_PROFILE=exploring it draws new ones.
 settings.register_profile("repeatable", derandomize=True)
 settings.register_profile("exploring", derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))

@@ -1,4 +1,4 @@
-"""Renditions itself, through the function that all of its parts call."""
+"""Renditions itself, called through the same function that its commands call."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def pipeline_of(_process: int) -> renditions.OpenPipeline:
 def process(self, name: str) -> str:
     """Bring one picture's renditions up to date.
 
-    Call this task after a picture was saved, replaced or deleted. Calls that come twice or late do no harm:
+    Call this task after a picture was saved, replaced or deleted. Repeated and late calls do no harm, because
     Renditions compares the picture with its record.
     """
     outcome = pipeline_of(os.getpid()).process(name)
@@ -33,5 +33,5 @@ def process(self, name: str) -> str:
 
 @app.task
 def sync() -> dict[str, int]:
-    """Find what no task was sent for. Schedule this once an hour."""
+    """Process the pictures that no task was sent for. Schedule this once an hour."""
     return dict(pipeline_of(os.getpid()).sync().results)

@@ -40,8 +40,8 @@ def wait_for(condition: Callable[[], object]) -> None:
     raise AssertionError("the task didn't end")
 
 
-def test_a_task_makes_the_renditions_and_removes_them() -> None:
-    """The file is a moment old, so the task is tried again after a second."""
+def test_tasks_make_renditions_and_remove_those_of_a_deleted_picture() -> None:
+    """The file was just written, so Celery tries the task again after a second."""
     path, thumb = draw("boat.jpg"), HERE / "images" / "boat.jpg" / "thumb.jpg"
     process.delay("boat.jpg")
     wait_for(thumb.exists)
@@ -50,16 +50,16 @@ def test_a_task_makes_the_renditions_and_removes_them() -> None:
     wait_for(lambda: not thumb.exists())
 
 
-def test_sync_finds_what_no_task_was_sent_for() -> None:
-    """It makes the renditions of all pictures that lack them."""
+def test_sync_makes_the_renditions_of_a_picture_that_no_task_was_sent_for() -> None:
+    """The test starts ``sync`` itself. In production, Celery's beat starts it."""
     draw("forgotten.jpg")
     time.sleep(1.1)  # [source] settle
     sync.delay()
     wait_for((HERE / "images" / "forgotten.jpg" / "photo-640.jpg").exists)
 
 
-def test_a_damaged_picture_is_recorded_and_not_tried_again() -> None:
-    """Its record has the reason."""
+def test_a_task_records_a_damaged_picture_as_rejected() -> None:
+    """The file contains no picture, so the task isn't tried again."""
     (HERE / "originals" / "bad.jpg").write_bytes(b"text")
     process.delay("bad.jpg")
     pipeline = pipeline_of(os.getpid())

@@ -60,7 +60,7 @@ def save(name: str, file: UploadFile, tasks: BackgroundTasks) -> dict[str, str]:
 
 
 def process(name: str) -> None:
-    """Make a picture's renditions, and call again as long as the outcome says so."""
+    """Make a picture's renditions. If the outcome says when to try again, do so."""
     pipeline: renditions.OpenPipeline = app.state.pipeline
     while (outcome := pipeline.process(name)).again_after:
         time.sleep(outcome.again_after.total_seconds())

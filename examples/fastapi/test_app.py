@@ -46,7 +46,7 @@ def test_a_picture_is_processed_in_the_background(client: TestClient) -> None:
     assert Image.open(io.BytesIO(served.content)).size == (900, 600)
 
 
-def test_a_rejected_picture_says_why(client: TestClient) -> None:
+def test_the_record_of_a_rejected_picture_has_the_reason(client: TestClient) -> None:
     """The record has the reason."""
     client.put("/pictures/text.jpg", files={"file": b"text"})
     answer = client.get("/pictures/text.jpg").json()

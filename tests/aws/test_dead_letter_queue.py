@@ -63,7 +63,7 @@ def dead(account: Account) -> Queue:
 
 
 def dlq(folder: Path, account: Account, *arguments: str) -> Ended:
-    """Run a command; it finds the dead-letter queue by the queue."""
+    """Run a command, which gets the queue's URL and finds its dead-letter queue."""
     ended = subprocess.run(
         [RENDITIONS, "dlq", *arguments],
         cwd=folder,
@@ -111,7 +111,7 @@ def test_the_list_says_what_each_message_is_about_and_why_it_is_there(
 def test_redrive_sends_back_known_messages_and_leaves_the_others(
     account: Account, dead: Queue, tmp_path: Path
 ) -> None:
-    """Lambda's record of a failed call is opened: the queue gets the call's own event."""
+    """From Lambda's record of a failed call, the queue gets only the call's event."""
     ended = dlq(tmp_path, account, "redrive", "--all")
     assert ended.code == 0, ended.err
     assert "sent back to the queue: 3" in ended.err
@@ -156,7 +156,7 @@ def test_a_redriven_picture_that_was_given_up_is_tried_again(account: Account, t
     assert "attempts" not in item or item["attempts"] == {"N": "0"}
 
 
-def test_drop_deletes_only_what_is_named(account: Account, dead: Queue, tmp_path: Path) -> None:
+def test_drop_deletes_only_the_named_message(account: Account, dead: Queue, tmp_path: Path) -> None:
     found = listed(tmp_path, account)
     unknown = found["nothing of this pipeline"]["id"]
     assert dlq(tmp_path, account, "drop", unknown).code == 1, "without a yes nothing is deleted"
@@ -173,7 +173,7 @@ def test_drop_deletes_only_what_is_named(account: Account, dead: Queue, tmp_path
         (("drop", "no-such-id"), "there is no message 'no-such-id'"),
     ],
 )
-def test_a_message_must_be_named_and_be_there(
+def test_redrive_and_drop_refuse_missing_and_unknown_message_ids(
     account: Account, dead: Queue, tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     ended = dlq(tmp_path, account, *arguments)

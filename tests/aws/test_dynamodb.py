@@ -76,7 +76,7 @@ def test_a_table_refuses_an_output_folder_that_treats_different_keys_as_one(
         open_over(folding, read_only=False)
 
 
-def test_a_table_accepts_a_folder_that_ignores_case_only_if_it_is_opened_read_only() -> None:
+def test_a_table_that_is_opened_read_only_accepts_a_folder_that_ignores_case() -> None:
     open_over(EXACT, read_only=False)
     open_over(Folding(ignores_case=True), read_only=True)
 
@@ -144,7 +144,7 @@ def test_a_record_keeps_the_order_of_its_outputs_in_a_dynamodb_map() -> None:
     assert item_to_record(item, KEY) == record
 
 
-def test_the_tables_key_can_not_have_the_name_of_another_attribute() -> None:
+def test_the_names_that_the_tables_key_can_not_have_are_those_of_all_attributes() -> None:
     full = replace(FULL, original=replace(FULL.original, frames=2) if FULL.original else None, revision=1)
     assert record_to_item(full, KEY).keys() - {KEY} == ATTRIBUTES | (
         DYNAMODB.own_attributes - {"owner", "output_key", "kept", "notice"}

@@ -138,5 +138,5 @@ def test_a_picture_costs_what_the_document_says(tmp_path: Path) -> None:
         name: [cost.reads, cost.writes, without[name].writes, cost.claims]
         for name, cost in with_topic.items()
     } == {name: numbers[:-1] for name, numbers in said.items()}
-    # A record near a kilobyte can have more or less than that.
+    # A record of about a kilobyte can take a unit more or less.
     assert all(abs(cost.units - said[name][-1]) <= UNITS_OFF for name, cost in with_topic.items())

@@ -83,7 +83,7 @@ def test_a_key_that_s3_can_not_hold_is_refused(store: S3Store, key: str) -> None
 
 def test_objects_outside_the_prefix_are_neither_listed_nor_found(bucket: str) -> None:
     whole, below = S3Store(CLIENTS.s3, S3Place(bucket, "")), S3Store(CLIENTS.s3, S3Place(bucket, "in/"))
-    put(whole, "in/")  # what a console makes when it makes a folder
+    put(whole, "in/")  # AWS's console creates such an object for a folder
     put(whole, "in/a.jpg")
     put(whole, "inner/b.jpg")
     assert keys(below) == ["a.jpg"]
@@ -152,7 +152,9 @@ def test_objects_in_an_encrypted_bucket_are_read_listed_and_deleted_as_in_any_ot
     store.delete("a", IfMatch(put(store, "a", b"two").etag))
 
 
-def test_a_multipart_upload_has_a_plain_etag(store: S3Store, bucket: str) -> None:
+def test_the_etag_of_a_multipart_upload_is_read_without_quotes_and_can_be_a_condition(
+    store: S3Store, bucket: str
+) -> None:
     target = {"Bucket": bucket, "Key": "a"}
     upload = CLIENTS.s3.create_multipart_upload(**target)["UploadId"]
     parts = [b"x" * 5 * 2**20, b"y"]

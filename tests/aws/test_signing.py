@@ -70,7 +70,7 @@ def test_a_signed_url_has_its_expiry_and_file_name(
         signer.sign_download("../../a.jpg", 60)
 
 
-def test_a_form_allows_one_key_one_type_and_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signed_form_allows_only_one_key_one_type_and_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
     _, fields = open_signer(monkeypatch).sign_upload("a b.jpg", "image/jpeg", 9, 60)
     conditions = json.loads(base64.b64decode(fields["policy"]))["conditions"]
     free = [each for each in conditions if isinstance(each, list)]

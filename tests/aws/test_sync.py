@@ -57,7 +57,7 @@ def read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
 def test_a_pipeline_file_gives_the_same_bytes_in_a_folder_and_on_aws(folder: Path, account: Account) -> None:
     for name in SOUND:
         account.upload(name, (folder / "inbox" / name).read_bytes())
-    account.upload("2026/", b"")  # what a console makes when it makes a folder
+    account.upload("2026/", b"")  # AWS's console creates such an object for a folder
     ended = run(folder, "sync")
     assert ended.code == 0, ended.err
     assert account.read_outputs() == dict(read_folder(folder))

@@ -275,7 +275,7 @@ def test_retry_reports_a_rendition_that_no_client_requested(folder: Path) -> Non
     assert "on demand" not in run(folder, "retry", NAME, "--rendition", "thumb").err
 
 
-def test_the_history_says_the_reason_for_what_follows_a_partial_retry(folder: Path) -> None:
+def test_the_history_gives_the_reason_for_the_run_after_a_partial_retry(folder: Path) -> None:
     write_pipeline(folder, THUMB, '[renditions.large]\nwidth = 90\nkey = "large/{key}"')
     assert run(folder, "sync").code == 0
     for name in (NAME, f"large/{NAME}"):

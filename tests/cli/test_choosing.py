@@ -89,7 +89,9 @@ def test_commands_do_not_mention_left_out_files_if_there_are_none(tmp_path: Path
     assert run(tmp_path, "list", "--unmatched", "--json").data == []
 
 
-def test_a_new_exclude_pattern_removes_its_pictures_and_plan_gives_the_reason(tmp_path: Path) -> None:
+def test_a_new_exclude_pattern_removes_the_outputs_of_matching_pictures_with_the_reason(
+    tmp_path: Path,
+) -> None:
     write_source(tmp_path)
     draw(tmp_path / "inbox" / "a.jpg")
     for number in range(30):

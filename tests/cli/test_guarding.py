@@ -91,7 +91,7 @@ def test_sync_holds_all_removals_after_a_typo_in_match_and_then_finds_nothing_to
     assert (corrected.code, corrected.data["processed"]) == (0, {})
 
 
-def test_a_refusal_decides_the_exit_code_before_held_removals_and_rejections(tmp_path: Path) -> None:
+def test_the_exit_code_for_a_refusal_overrides_those_for_held_removals_and_rejections(tmp_path: Path) -> None:
     fill(tmp_path)
     empty_source(tmp_path)
     for number in range(2):

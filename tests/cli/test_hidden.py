@@ -47,7 +47,7 @@ def test_no_command_prints_hidden_characters_of_names(project: Path) -> None:
     assert r"\x1b[31m" in run(project, "list").out
 
 
-def test_a_name_with_a_line_feed_stays_on_its_line(project: Path) -> None:
+def test_list_prints_a_name_with_a_line_feed_on_one_line(project: Path) -> None:
     run(project, "sync")
     assert not re.search("^failed: c.jpg", run(project, "list").out, re.MULTILINE)
 

@@ -96,7 +96,7 @@ def test_forget_without_an_answer_changes_nothing(folder: Path) -> None:
     assert (folder / "inbox" / "one.jpg").exists()
 
 
-def test_forget_removes_outputs_in_former_stores_even_if_the_source_is_missing(folder: Path) -> None:
+def test_forget_removes_outputs_in_former_stores_even_if_the_picture_is_gone(folder: Path) -> None:
     file = folder / "renditions.toml"
     file.write_text(file.read_text().replace("./processed", "./public"))
     assert run(folder, "sync").code == 0
@@ -129,7 +129,7 @@ def test_sync_stops_before_it_writes_when_the_catalog_was_lost(folder: Path) -> 
     assert run(folder, "list", "--json").data == []
 
 
-def test_plan_and_runs_without_a_person_stop_too_when_the_catalog_was_lost(folder: Path) -> None:
+def test_plan_and_unattended_runs_also_stop_when_the_catalog_was_lost(folder: Path) -> None:
     lose_catalog(folder)
     for command in ("plan", "sync --unattended", "watch"):
         ended = run(folder, *command.split())

@@ -15,7 +15,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def difference(number: int, *make: str, seconds: float | None) -> Difference:
-    """Return the difference of a picture whose rendition ``photo`` took so long."""
+    """Return the difference of a picture whose rendition ``photo`` took ``seconds``."""
     name = f"{number:02}.jpg"
     output = Output("photo", f"{name}/photo.avif", "e", "s", "f", "avif", 1000, seconds=seconds)
     record = Record(name, "done", NOW, outputs=(output,))
@@ -31,7 +31,7 @@ def report(*make: str, seconds: float | None, capsys: pytest.CaptureFixture[str]
     return " ".join(capsys.readouterr().out.split())
 
 
-def test_a_long_plan_says_how_long_it_takes_by_the_times_of_present_outputs(
+def test_a_long_plan_estimates_its_duration_from_the_times_of_present_outputs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = report("photo", seconds=24, capsys=capsys)
@@ -40,7 +40,7 @@ def test_a_long_plan_says_how_long_it_takes_by_the_times_of_present_outputs(
 
 
 @pytest.mark.parametrize(("make", "seconds"), [(("photo", "new"), 24), (("photo",), None)])
-def test_a_plan_says_no_time_if_a_rendition_has_none_yet(
+def test_a_plan_estimates_no_duration_if_a_rendition_has_no_measured_time(
     make: tuple[str, ...], seconds: float | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = report(*make, seconds=seconds, capsys=capsys)

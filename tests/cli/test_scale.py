@@ -52,7 +52,7 @@ def test_list_is_complete_in_a_pipe_and_obeys_its_limit(project: Path) -> None:
     assert len(run(project, "list", "--limit", "3", "--json").data) == 3
 
 
-def test_an_error_is_json_if_the_other_output_is(project: Path, tmp_path: Path) -> None:
+def test_with_the_option_json_an_error_is_json_too(project: Path, tmp_path: Path) -> None:
     unknown = run(project, "show", "none.jpg", "--json")
     assert unknown.code == 2
     assert unknown.data["error"]["code"] == "invalid-usage"

@@ -104,7 +104,7 @@ def test_the_option_status_selects_pictures_by_their_recorded_status(synced: Pat
     assert len(run(synced, "plan", "--json", "--status", "done").data) == len(NAMES)
 
 
-def test_sync_removes_a_missing_picture_that_is_named_without_asking(synced: Path) -> None:
+def test_sync_removes_a_named_missing_picture_without_asking(synced: Path) -> None:
     (synced / "inbox" / "e.jpg").unlink()
     (synced / "inbox" / "dogs" / "c.jpg").unlink()
     assert run(synced, "sync", "e.jpg", "--json").data["processed"] == {"removed": 1}

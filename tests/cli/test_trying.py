@@ -1,4 +1,4 @@
-"""``renditions try``: recipes on one picture, and nothing else."""
+"""``renditions try`` makes renditions of one picture, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_try_changes_nothing_on_disk(site: Path) -> None:
 
 
 def test_try_needs_no_source_and_no_catalog(site: Path) -> None:
-    """Neither the folder of the source nor that of the catalog is there."""
+    """Neither the source's folder nor the catalog's folder exists."""
     picture = site / "a.jpg"
     (site / "inbox" / "a.jpg").rename(picture)
     (site / "inbox").rmdir()
@@ -82,7 +82,7 @@ def test_try_needs_no_source_and_no_catalog(site: Path) -> None:
     assert not (site / "inbox").exists()
 
 
-def test_the_table_shows_what_was_measured(site: Path) -> None:
+def test_try_prints_the_size_quality_score_and_time_of_each_rendition(site: Path) -> None:
     items = run(site, "try", "inbox/a.jpg", "--json").data
     by_name = {item["rendition"]: item for item in items}
     assert list(by_name) == [
@@ -101,7 +101,7 @@ def test_the_table_shows_what_was_measured(site: Path) -> None:
     assert "200×150" in table
 
 
-def test_the_score_is_the_one_of_the_search(site: Path) -> None:
+def test_try_prints_the_score_that_the_search_for_a_quality_uses(site: Path) -> None:
     """The search ends at the lowest quality with a score of at least the target."""
     tried = run(site, "try", "inbox/a.jpg", "--rendition", "best", "--set", "target=90", "--json").data[0]
     lower = f"quality={tried['quality'] - 4}"
@@ -109,7 +109,7 @@ def test_the_score_is_the_one_of_the_search(site: Path) -> None:
     assert tried["score"] >= 90 > below["score"]
 
 
-def test_a_comparison_has_a_table_and_one_picture(site: Path) -> None:
+def test_a_comparison_prints_a_table_and_writes_one_picture_of_all_values(site: Path) -> None:
     ended = run(
         site, "try", "inbox/a.jpg", "--rendition", "thumb", "--compare", "quality=10,50,90", "-o", "tried"
     )
@@ -130,7 +130,7 @@ def test_a_comparison_has_a_table_and_one_picture(site: Path) -> None:
 
 
 @pytest.mark.parametrize("comparison", ["format=webp,avif,png", "width=100,2000", "effort=0,6"])
-def test_any_field_can_be_compared(site: Path, comparison: str) -> None:
+def test_formats_widths_and_efforts_can_be_compared(site: Path, comparison: str) -> None:
     rendition = "best" if "effort" in comparison else "thumb"
     ended = run(
         site, "try", "inbox/a.jpg", "--rendition", rendition, "--compare", comparison, "-o", "tried", "--json"
@@ -152,13 +152,13 @@ def test_any_field_can_be_compared(site: Path, comparison: str) -> None:
         (["--rendition", "big"], "there is no rendition 'big'"),
     ],
 )
-def test_wrong_usage_says_what_is_wrong(site: Path, arguments: list[str], message: str) -> None:
+def test_try_names_the_invalid_option_or_value(site: Path, arguments: list[str], message: str) -> None:
     ended = run(site, "try", "inbox/a.jpg", *arguments)
     assert ended.code == 2
     assert message in " ".join(ended.err.split())
 
 
-def test_two_pictures_of_one_name_cannot_share_a_folder(site: Path) -> None:
+def test_try_refuses_to_write_two_pictures_of_the_same_name_into_one_folder(site: Path) -> None:
     draw(site / "inbox" / "more" / "a.jpg")
     assert run(site, "try", "inbox/a.jpg", "inbox/more/a.jpg").code == 0
     ended = run(site, "try", "inbox/a.jpg", "inbox/more/a.jpg", "-o", "tried")
@@ -166,7 +166,7 @@ def test_two_pictures_of_one_name_cannot_share_a_folder(site: Path) -> None:
     assert "two pictures are named 'a.jpg'" in ended.err
 
 
-def test_a_rejected_picture_is_reported_beside_the_others(site: Path) -> None:
+def test_try_reports_a_rejected_picture_and_makes_the_renditions_of_the_others(site: Path) -> None:
     (site / "bad.jpg").write_bytes(b"no picture")
     ended = run(site, "try", "bad.jpg", "inbox/a.jpg", "--rendition", "thumb", "--json")
     assert ended.code == 1
@@ -176,13 +176,13 @@ def test_a_rejected_picture_is_reported_beside_the_others(site: Path) -> None:
     assert "rejected bad.jpg: not a picture" in run(site, "try", "bad.jpg").err
 
 
-def test_a_missing_file_is_wrong_usage(site: Path) -> None:
+def test_try_reports_a_missing_file_as_a_usage_error(site: Path) -> None:
     ended = run(site, "try", "none.jpg")
     assert ended.code == 2
     assert "can't read 'none.jpg': No such file or directory" in ended.err
 
 
-def test_a_rendition_that_cannot_be_made_has_its_reason(site: Path) -> None:
+def test_try_gives_the_reason_why_a_rendition_cannot_be_made(site: Path) -> None:
     ended = run(site, "try", "inbox/a.jpg", "--rendition", "thumb", "--set", "max_bytes=100", "--json")
     assert ended.code == 1
     assert "max_bytes" in ended.data[0]["reason"]

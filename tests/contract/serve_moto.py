@@ -126,7 +126,7 @@ def keep_policies_of_queues() -> None:
         set_attributes(self, attributes, now)
         if "Policy" not in attributes:
             self.policy = before
-        if not self.redrive_allow_policy:  # an empty one takes it away
+        if not self.redrive_allow_policy:  # an empty policy removes it
             self.redrive_allow_policy = None
 
     queue._set_attributes = set_and_keep

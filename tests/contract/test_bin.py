@@ -130,7 +130,7 @@ def test_a_restoration_never_replaces_another_object(site: Site) -> None:
     assert list(site.bin.deletions()) == [binned.deletion]
 
 
-def test_many_restorations_at_once_bring_one_object_back(site: Site) -> None:
+def test_many_restorations_of_one_object_at_once_restore_it_exactly_once(site: Site) -> None:
     before = put(site.store, KEY, b"one")
     binned = site.delete()
     results: list[StoredObject | Exception | None] = []
@@ -161,7 +161,7 @@ def test_the_bin_gives_an_object_back_only_under_its_own_key(site: Site) -> None
     assert list(site.bin.deletions()) == [binned.deletion]
 
 
-def test_emptying_deletes_only_what_is_older_than_the_time_and_its_margin(site: Site) -> None:
+def test_emptying_the_bin_deletes_only_objects_deleted_before_the_time_minus_a_margin(site: Site) -> None:
     for content in (b"one", b"two", b"three"):
         put(site.store, KEY, content)
         site.now += timedelta(days=1)
@@ -188,7 +188,7 @@ def test_a_bucket_without_versions_has_no_bin(tmp_path: Path) -> None:
     assert not S3Bin(CLIENTS.s3, place).is_available()
 
 
-def test_emptying_a_bucket_leaves_no_version_and_no_marker(tmp_path: Path) -> None:
+def test_dropping_an_object_from_the_bin_of_a_bucket_leaves_no_version_and_no_marker(tmp_path: Path) -> None:
     site = open_s3(tmp_path)
     put(site.store, KEY, b"one")
     site.bin.drop(site.delete().deletion)
@@ -211,10 +211,10 @@ def test_a_restored_original_stays_when_its_entry_is_emptied(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM])
-def test_a_file_moves_where_it_can_have_no_second_name(
+def test_a_file_is_moved_to_the_bin_and_back_where_hard_links_are_impossible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """The folder is on a disk of its own, or its file system has no hard links."""
+    """The bin is on another disk than the source, or the disk has no hard links."""
     site = open_folder(tmp_path)
     put(site.store, KEY, b"one")
     os.utime(tmp_path / "in" / KEY, ns=(10**18, 10**18))
@@ -245,7 +245,7 @@ def test_a_move_that_was_interrupted_between_its_two_steps_ends_with_the_next_re
     assert not site.bin.deletions()
 
 
-def test_something_in_the_way_of_a_restored_file_is_named(tmp_path: Path) -> None:
+def test_a_refused_restoration_names_the_file_that_is_in_the_way(tmp_path: Path) -> None:
     site = open_folder(tmp_path)
     put(site.store, KEY, b"one")
     binned = site.delete()

@@ -96,7 +96,7 @@ def test_obstacle_returns_none_for_an_existing_object_and_for_a_free_key(store: 
     assert (store.obstacle("a/b"), store.obstacle("a/c"), store.obstacle("d/e")) == (None, None, None)
 
 
-def test_an_etag_is_plain_and_differs_with_the_content(store: Store) -> None:
+def test_an_etag_has_only_letters_digits_and_dashes_and_depends_on_the_content(store: Store) -> None:
     first = put(store, "a", b"one")
     second = put(store, "a", b"two")
     assert first.etag != second.etag

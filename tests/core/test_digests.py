@@ -142,7 +142,7 @@ def test_a_digest_is_given_up_and_listed_and_sent_again_on_request(world: World)
     assert [digest.pictures[0].name for digest in digests(world)] == ["b.jpg", "a.jpg"]
 
 
-def test_a_digest_reports_each_picture_as_its_record_is_then(world: World) -> None:
+def test_a_digest_reports_the_present_status_of_each_picture(world: World) -> None:
     """Found by the simulator.
 
     The clocks of two workers differed, so the older notice had the newer time.
@@ -207,7 +207,7 @@ def make_reported(number: int, reason: str, code: str = "") -> Reported:
     return Reported("failed", f"{number}.jpg", World().now + timedelta(seconds=number), reason, code)
 
 
-def test_the_most_frequent_causes_are_shown_and_the_others_added_up() -> None:
+def test_a_digest_lists_the_most_frequent_causes_and_adds_up_the_others() -> None:
     rare = [make_reported(number, f"cause {number}") for number in range(100)]
     often = [make_reported(1_000 + number, f"broken {number}", "damaged") for number in range(50)]
     digest = Digest.of([*rare, *often])
@@ -221,7 +221,7 @@ def test_the_most_frequent_causes_are_shown_and_the_others_added_up() -> None:
     assert (item["event"], item["count"]) == ("digest", 150)
 
 
-def test_ten_thousand_failures_while_the_receiver_is_down_are_one_message_afterwards() -> None:
+def test_ten_thousand_failures_while_the_receiver_is_down_become_one_message() -> None:
     """The receiver is a real HTTP server. The failures come within a minute."""
     with receiving() as receiver:
         world, outbox = fail_with_webhook(receiver, 10_000)
@@ -263,9 +263,9 @@ def test_collected_notices_in_a_file_outlive_the_process(tmp_path: Path) -> None
 def fail_with_webhook(
     receiver: Receiver, pictures: int, catalog: SqliteCatalog | None = None
 ) -> tuple[World, Outbox]:
-    """Collect the notices of so many pictures, as processing does in a minute.
+    """Collect notices about this many pictures, as in a minute of processing.
 
-    Every tenth was given up as failed, and the others were rejected.
+    Every tenth picture has failed, and the others are rejected.
     """
     reference = "${HOOK}"
     hook = Notify(on=("failed", "rejected"), to=f"webhook:{receiver.url}", secret=reference, digest=3600.0)

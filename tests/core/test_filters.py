@@ -59,7 +59,7 @@ def test_two_entries_of_one_target_send_one_notice() -> None:
 def test_a_target_gets_the_notices_about_its_renditions(
     content: bytes, thumb: list[str], large: list[str]
 ) -> None:
-    """A picture that is rejected as a whole has none of them."""
+    """If a picture is rejected as a whole, both targets get the notice."""
     world = World()
     of_thumb = Notify(on=EVENTS, to=LOG, renditions=("thumb",))
     of_large = Notify(on=EVENTS, to=EVENT_BUS, renditions=("large",))

@@ -72,7 +72,7 @@ def test_forget_drops_the_unsent_notices_about_the_picture(world: World) -> None
     assert [unsent.name for unsent in world.catalog.unsent_notices()] == ["other.jpg"]
 
 
-def test_forget_needs_no_source_ignores_on_delete_keep_and_can_be_repeated(world: World) -> None:
+def test_forget_removes_a_kept_picture_that_is_gone_from_the_source_and_can_be_repeated(world: World) -> None:
     world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, on_delete="keep"))
     world.remove(NAME)
     processor(world).process(NAME, ALLOWED)

@@ -91,13 +91,13 @@ def test_renditions_that_differ_in_size_and_encoding_are_one_look(field: str) ->
     assert looks_of(renditions, **sizes) == {"small": {"jpeg": [100, 200]}}
 
 
-def test_members_of_other_proportions_are_looks_of_their_own() -> None:
+def test_family_members_of_different_proportions_are_separate_looks() -> None:
     banner = '[renditions.banner]\nwidths = [400, 800]\nheight = 200\nfit = "cover"\n'
     sizes = {"banner_400": (400, 200), "banner_800": (800, 200)}
     assert looks_of(banner, **sizes) == {"banner": {"jpeg": [400]}, "banner-800": {"jpeg": [800]}}
 
 
-def test_a_pixel_of_rounding_does_not_divide_a_look() -> None:
+def test_a_rounding_difference_of_one_pixel_does_not_divide_a_look() -> None:
     family = "[renditions.photo]\nwidths = [100, 333, 1000]\n"
     sizes = {"photo_100": (100, 67), "photo_333": (333, 222), "photo_1000": (1000, 667)}
     assert looks_of(family, **sizes) == {"photo": {"jpeg": [100, 333, 1000]}}

@@ -91,7 +91,7 @@ def test_after_a_failure_a_run_keeps_the_other_notices_of_the_target_without_try
     assert (len(events(world)), unsent(world)) == (7, [])
 
 
-def test_a_receiver_that_does_not_answer_costs_a_run_one_wait(
+def test_a_run_waits_only_once_for_a_receiver_that_does_not_answer(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook, "TIMEOUT_SECONDS", 0.5)

@@ -76,12 +76,12 @@ class TestHeaders:
         assert world.plan() == []
         world.check_promise()
 
-    def test_a_worker_that_lost_its_lease_rewrites_no_headers_and_has_them_written_again(
+    def test_headers_that_a_worker_without_its_lease_may_have_changed_are_written_again(
         self, world: World
     ) -> None:
         """Found by the simulator.
 
-        Headers don't change an ETag, so the condition of the request can't notice the other worker.
+        Headers don't change an ETag, so the condition of the late worker's request doesn't stop it.
         """
         output = self.change(world, "max-age=60")
         late = world.processor("late")._leases

@@ -271,7 +271,7 @@ class TestFollow:
         assert self.full == 1, "everything is checked once, at the start"
         world.check_promise()
 
-    def test_a_picture_that_lands_before_the_watch_starts_is_processed(self, world: World) -> None:
+    def test_a_picture_that_arrives_before_the_watch_starts_is_processed(self, world: World) -> None:
         """The first full sync starts after the watch, not before."""
 
         def late() -> Iterator[frozenset[str] | None]:

@@ -177,7 +177,7 @@ def test_deploy_keeps_main_tf_and_rewrites_all_other_files(folder: Path) -> None
         ("sthree-x", "renditions"),
     ],
 )
-def test_a_deployment_s_name_follows_its_folder(folder: str, name: str) -> None:
+def test_the_default_name_of_a_deployment_is_made_from_its_folders_name(folder: str, name: str) -> None:
     assert name_after(Path("/projects") / folder / "renditions.toml") == name
 
 
@@ -224,7 +224,7 @@ def test_an_older_deployment_keeps_its_name_and_its_table(folder: Path) -> None:
     assert "sets the name itself. Change it there." in ended.err.replace("\n", " ")
 
 
-def test_a_folder_has_the_deployment_of_one_pipeline_file(folder: Path) -> None:
+def test_deploy_refuses_a_folder_with_the_deployment_of_another_pipeline_file(folder: Path) -> None:
     assert run(folder, "deploy", "--yes").code == 0
     (folder / "second.toml").write_text(read_preset("base64"))
     ended = run(folder, "deploy", "--yes", "-p", "second.toml")

@@ -50,7 +50,10 @@ def load(text: str, folder: Path) -> Pipeline:
 
 @pytest.fixture(params=["node", "njs"])
 def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, str | None], str]:
-    """Return what calls the function; it takes and returns a path."""
+    """Return a function that sends a path to CloudFront's function.
+
+    It returns the path that CloudFront's function answers.
+    """
     program = shutil.which(request.param)
     if program is None:
         pytest.skip(f"NOT TESTED: {request.param} isn't installed")
@@ -111,7 +114,7 @@ def test_a_function_that_cloudfront_would_refuse_is_not_written(tmp_path: Path) 
     assert not file.exists()
 
 
-def test_package_writes_the_function_on_request(tmp_path: Path) -> None:
+def test_package_refuses_to_write_the_function_if_there_is_no_format_to_choose(tmp_path: Path) -> None:
     text = """
     source.store  = "./inbox"
     output.store  = "./processed"

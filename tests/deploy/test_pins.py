@@ -156,9 +156,9 @@ def test_the_bill_of_materials_of_the_package_has_every_locked_library_and_hash(
 
 @contextmanager
 def serve(pages: Mapping[str, object]) -> Iterator[str]:
-    """Serve an index whose libraries have no flaws, except on these pages.
+    """Serve an index that knows no flaws, except those on ``pages``.
 
-    A number in place of a page is the status of an error.
+    ``pages`` has an answer for a library's name. A number is the status of an error.
     """
 
     class Handler(BaseHTTPRequestHandler):

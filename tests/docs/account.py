@@ -1,7 +1,8 @@
 """``python -m docs.account NAME``: prepare a deployment on moto for pictures.
 
-moto takes the messages of the queue without running the function, and doesn't know the conditions in the
-buckets' policies. So this switches both off.
+moto takes the messages of the queue without running the function. It also ignores the conditions in the
+buckets' policies, and would deny every request. So this program switches off the trigger and deletes the
+policies.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from infra.applied import open_lambda
 
 
 def main(name: str) -> None:
-    """Switch the trigger of the function off, and delete the buckets' policies."""
+    """Switch off the trigger of the function, and delete the buckets' policies."""
     client = open_lambda()
     for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
         if mapping["FunctionArn"].endswith(f":{name}"):

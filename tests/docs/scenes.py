@@ -1,7 +1,7 @@
-"""What the folder of a page's session has at its start.
+"""Scenes: each prepares the folder in which a page's snippets run.
 
-``<!-- scene: NAME -->`` in a page names one of these. A scene returns variables of the environment. What
-isn't a variable's name is a text of the page, and what stands for it in the test.
+``<!-- scene: NAME -->`` in a page names one of these. A scene returns variables of the environment. It can
+also return a text of the page, such as a path. The test then replaces this text by its value.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _example(home: Path, stack: ExitStack) -> Mapping[str, str]:
 def _repository(home: Path, _stack: ExitStack) -> Mapping[str, str]:
     """Begin in a copy of the package's sources.
 
-    What stands for ``/opt`` is in the home folder.
+    A folder below the home folder stands for ``/opt/renditions``.
     """
     copied = home / "repository"
     copied.mkdir()

@@ -30,7 +30,7 @@ def test_the_page_names_a_test_for_each_attacker() -> None:
         assert re.fullmatch(r"(`[\w/]+\.py::\w+` ?)+", shown), row
 
 
-def test_the_page_of_promises_names_a_test_for_each() -> None:
+def test_the_page_of_promises_names_a_test_for_each_promise() -> None:
     rows = PROMISES.partition("| promise |")[2].partition("\n\n")[0].splitlines()[2:]
     assert len(rows) > 10
     for row in rows:

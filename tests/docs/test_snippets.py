@@ -1,6 +1,6 @@
 """Every command and every program of every page works as the page says.
 
-`make docs-test` also runs what takes long, and prints the numbers.
+`make docs-test` also runs the blocks that take long, and prints how many blocks it ran.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def test_each_snippet_of_a_page_works(page: Page, runs: dict[str, Future[list[st
 @pytest.mark.parametrize(
     "page", [page for page in EVERY_PAGE if page not in RUN_HERE], ids=lambda page: page.name
 )
-def test_another_file_of_tests_reads_the_page(page: Page) -> None:
+def test_the_test_file_that_a_page_names_mentions_this_page(page: Page) -> None:
     file = ROOT / page.marks["tested by"]
     assert Path(page.name).name in file.read_text("utf-8") or Path(page.name).parent.name in file.read_text(
         "utf-8"

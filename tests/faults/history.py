@@ -243,8 +243,9 @@ class History(Site):
         if draw < weather.vanish:
             outsiders.change_source(self.names)
         elif self.in_progress:
-            # A worker that has just seen a free key can't see what an outsider puts there before it is
-            # claimed, if the worker then dies. That is stated, and left out here.
+            # An outsider could put a file under a key that a worker has just seen as free. If the worker then
+            # claims the key and dies, it never sees the file. The documents state this exception, so no
+            # history contains it.
             return False
         elif draw < weather.vanish + weather.outsider:
             if self.random.random() < 0.6:

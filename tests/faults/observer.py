@@ -280,7 +280,7 @@ class Observer:
             self._check_output(record, place.name, key)
 
     def see_notice(self, notice: Notice) -> None:
-        """Check that what a notice reports, a state or a removal, happened."""
+        """Check that a notice reports a recorded state or a removal that happened."""
         if isinstance(notice.subject, Digest):
             for each in notice.subject.pictures:
                 decided = self._find_decided(each)

@@ -52,7 +52,7 @@ class Site:
         self.weather = weather = Weather.draw(self.random)
         self.names = weather.names(self.random)
         self.notify: tuple[Notify, ...] = self.random.choice(NOTIFY)
-        # Digests have draws of their own, so that they don't change the histories without them.
+        # Digests have a random generator of their own. So histories without digests stay as they were.
         self.digest_random = Random(~number)  # noqa: S311 - repeatable, not secret
         self.slow_seconds = self.away_seconds = 0.0
         if self.digest_random.random() < DIGESTS:

@@ -116,7 +116,7 @@ RECIPES = (
     },
     {
         "plain": Rendition(width=40, format="png"),
-        # No picture has these.
+        # These renditions can't be made of any picture.
         "huge": Rendition(width=16_000, height=16_000, fit="contain", format="webp"),
         "late page": Rendition(width=40, format="tiff", pages="70-71"),
         "no font": Rendition(

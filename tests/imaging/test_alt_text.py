@@ -57,23 +57,23 @@ def find(content: bytes) -> str | None:
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
-def test_the_alternative_text_comes_before_the_caption(kind: str) -> None:
+def test_an_alternative_text_is_preferred_to_the_caption(kind: str) -> None:
     assert find(picture(CAPTION + ALT, kind=kind)) == "A boat"
     assert find(picture(CAPTION, kind=kind)) == "The harbour in May"
     assert find(picture(kind=kind)) is None
 
 
-def test_the_first_language_counts_if_none_is_the_default() -> None:
+def test_the_text_in_the_first_language_is_used_if_none_is_the_default() -> None:
     xmp = alternatives("core:AltTextAccessibility", ("de", "Ein Boot"), ("fr", "Un bateau"))
     assert find(picture(xmp)) == "Ein Boot"
 
 
-def test_an_empty_alternative_text_counts_as_none() -> None:
+def test_an_empty_alternative_text_is_ignored() -> None:
     empty = alternatives("core:AltTextAccessibility", ("x-default", "  "))
     assert find(picture(empty + CAPTION)) == "The harbour in May"
 
 
-def test_iptc_has_the_caption_in_any_encoding() -> None:
+def test_a_caption_in_iptc_is_read_in_any_encoding() -> None:
     assert (
         find(picture(iptc=dataset(90, b"\x1b%G", 1) + dataset(120, "山田 am Hafen".encode())))
         == "山田 am Hafen"
@@ -82,7 +82,7 @@ def test_iptc_has_the_caption_in_any_encoding() -> None:
     assert find(picture(CAPTION, dataset(120, b"older"))) == "The harbour in May"
 
 
-def test_the_text_is_one_line_without_hidden_characters_and_has_a_limit() -> None:
+def test_an_alternative_text_is_one_line_of_limited_length_without_hidden_characters() -> None:
     xmp = alternatives("dc:description", ("x-default", "two\nlines \u202eand\u200b 👩\u200d🚀"))
     assert find(picture(xmp)) == "two lines and 👩\u200d🚀"
     assert find(picture(alternatives("dc:description", ("x-default", "x" * 900)))) == "x" * 500
@@ -93,11 +93,11 @@ def test_the_text_is_one_line_without_hidden_characters_and_has_a_limit() -> Non
     ["<broken>", "<a>" * 500, '<!DOCTYPE a [<!ENTITY e "x">]><a>&e;</a>'],
     ids=["open", "deep", "entity"],
 )
-def test_xmp_that_is_invalid_gives_no_text(xmp: str) -> None:
+def test_invalid_xmp_gives_no_alternative_text(xmp: str) -> None:
     assert find(picture(xmp)) is None
 
 
-def test_it_is_only_read_if_it_is_declared() -> None:
+def test_the_alternative_text_is_read_only_if_declared() -> None:
     rendering = render(picture(ALT), Accept(), {}, Analyze(transparency=True))
     assert rendering.original.analysis is not None
     assert rendering.original.analysis.alt_text is None

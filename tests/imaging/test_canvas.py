@@ -41,7 +41,7 @@ def test_a_file_of_a_canvas_shows_the_colours_that_were_painted(
 ) -> None:
     source = canvas.saved(OPAQUE, SIDE, space, depth, media_type)
     if space == "display-p3":
-        # The file's own numbers are those of Display P3, so they are other ones than the colours in sRGB.
+        # The file has the numbers of Display P3, so they differ from those of sRGB.
         numbers = found(opened(source))
         assert np.abs(numbers - 255 * coded("p3")[0, ::SIDE]).max() <= 4
         assert np.abs(numbers - COLOURS).max() > 10

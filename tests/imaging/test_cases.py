@@ -132,13 +132,13 @@ def test_the_suffix_of_each_file_belongs_to_its_format(name: str) -> None:
 
 
 def test_the_text_of_a_drawing_is_drawn_as_letters_and_not_as_empty_boxes() -> None:
-    """Chromium 156 draws it in Open Sans in rows 30 to 60 and columns 14 to 273."""
+    """Chromium 156 draws the text in rows 30 to 60 and columns 14 to 273."""
     picture, _ = made_of("svg_text.svg", PNG)
     dark = np.asarray(picture.convert("L")) < 128
     rows, columns = np.flatnonzero(dark.any(1)), np.flatnonzero(dark.any(0))
     assert (rows[0], rows[-1] + 1) == pytest.approx((30, 60), abs=1)
     assert (columns[0], columns[-1] + 1) == pytest.approx((14, 273), abs=1)
-    # An empty box has two strokes in each row of its middle. Letters differ.
+    # An empty box has two strokes in each of its inner rows. Letters have other numbers of strokes.
     assert len({int(np.diff(row.astype(int)).clip(0).sum()) for row in dark[rows[0] : rows[-1]]}) > 4
 
 

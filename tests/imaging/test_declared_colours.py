@@ -124,7 +124,7 @@ def avif(values: Any, primaries: int, transfer: int, bits: int) -> bytes:
     whole = np.rint(values * 65_535).astype("u2")
     image = pyvips.Image.new_from_memory(whole.tobytes(), whole.shape[1], whole.shape[0], 3, "ushort")
     image = image.copy(interpretation="rgb16")
-    # libvips writes no nclx, so that takes the place of a profile, and leaves the rest of the box unused.
+    # libvips writes no nclx. So this function writes the nclx over the start of a profile's box.
     image.set_type(pyvips.GValue.blob_type, "icc-profile-data", SRGB)
     made = bytes(
         image.heifsave_buffer(compression="av1", bitdepth=bits, Q=100, subsample_mode="off", keep="icc")

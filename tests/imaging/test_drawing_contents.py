@@ -340,7 +340,7 @@ def test_the_time_to_read_an_unclosed_style_grows_linearly_with_its_length() -> 
         "url(" + " " * 400_000,
         "a{" * 200_000,
     ):
-        assert warnings_of(svg(f"<style>{text}</style>{CROSS}"))[:0] == []
+        warnings_of(svg(f"<style>{text}</style>{CROSS}"))
     assert time.process_time() - begin < 10
 
 
@@ -353,5 +353,5 @@ def test_the_time_to_read_namespaces_grows_linearly_with_their_number() -> None:
     assert time.process_time() - begin < 10
 
 
-def test_the_default_patterns_match_the_suffix_of_compressed_drawings() -> None:
+def test_drawings_have_the_suffixes_svg_and_svgz() -> None:
     assert SOURCE_FORMATS["svg"].suffixes == ("svg", "svgz")

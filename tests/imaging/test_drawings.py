@@ -221,7 +221,7 @@ def test_drawings_with_scripts_or_endless_content_are_rejected(content: bytes, r
         b"\xef\xbb\xbf" + svg(CROSS),
     ],
 )
-def test_harmless_references_are_drawn(content: bytes) -> None:
+def test_drawings_with_harmless_references_are_drawn(content: bytes) -> None:
     assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
 
 

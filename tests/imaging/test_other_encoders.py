@@ -56,7 +56,7 @@ def warnings_of(content: bytes, recipe: Rendition) -> list[str]:
     return [warning.code for warning in render(content, EVERY, {"it": recipe}).warnings]
 
 
-# What colours mean
+# Declared colours
 
 
 @needs_avifenc
@@ -95,7 +95,7 @@ def test_a_cut_off_wide_gamut_avif_is_rejected(missing: int) -> None:
     assert refusal(by_avifenc(encoded(photo(), "png"), cicp="12/13/6")[:-missing])
 
 
-# Which picture is the picture
+# Which of a file's pictures is shown
 
 
 @pytest.mark.parametrize("name", ["tifffile_preview_first.tif", "tifffile_pyramid.tif"])
@@ -292,7 +292,7 @@ def test_a_jpeg_of_97_scans_is_made_and_one_of_more_than_100_is_rejected() -> No
     assert "at most 100 scans" in refusal(source[:-2] + 4 * last + b"\xff\xd9")
 
 
-# What is reported, and pages
+# Warnings, and the size of pages
 
 
 def test_a_warning_is_given_if_frames_of_an_animation_are_left_out() -> None:

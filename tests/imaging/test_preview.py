@@ -57,7 +57,7 @@ def test_a_blurhash_shows_what_another_decoder_shows(width: int, height: int, se
     assert np.abs(pixels[..., :3] - expected.reshape(pixels[..., :3].shape)).max() <= 1
 
 
-def test_a_preview_has_the_proportions_of_the_picture_and_few_bytes() -> None:
+def test_the_picture_of_a_placeholder_has_the_proportions_of_the_original_and_few_bytes() -> None:
     shown = read_thumbhash(make_thumbhash(draw(32, 24, 3, 1)), 4000, 3000)
     assert shown is not None
     assert pixels_of(shown.data_uri).shape == (12, 16, 4)
@@ -67,7 +67,7 @@ def test_a_preview_has_the_proportions_of_the_picture_and_few_bytes() -> None:
     assert pixels_of(tall.data_uri).shape == (16, 1, 4)
 
 
-def test_the_colour_is_the_average() -> None:
+def test_the_colour_of_a_placeholder_is_the_average_of_its_picture() -> None:
     grey = SmallPicture(32, 32, bytes((200, 100, 50, 255)) * 1024)
     for shown in (read_thumbhash(make_thumbhash(grey), 1, 1), read_blurhash(make_blurhash(grey), 1, 1)):
         assert shown is not None
@@ -76,6 +76,6 @@ def test_the_colour_is_the_average() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "!", "AAAA", "AAAAAAA=", "LEHV6nWB2yk8pyo0adR*.7kCMdn", "ü" * 30])
-def test_an_invalid_placeholder_shows_nothing(text: str) -> None:
+def test_an_invalid_placeholder_gives_no_picture(text: str) -> None:
     assert read_thumbhash(text, 4, 3) is None
     assert read_blurhash(text, 4, 3) is None

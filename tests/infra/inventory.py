@@ -1,4 +1,4 @@
-"""Lists everything that an account has, so that tests can compare the account."""
+"""List everything that an account has. Tests compare the lists of two moments."""
 
 from __future__ import annotations
 

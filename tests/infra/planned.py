@@ -1,4 +1,4 @@
-"""Plans Terraform roots with the real provider, and reads the plans."""
+"""Plan Terraform roots with the real provider, and read the plans."""
 
 from __future__ import annotations
 

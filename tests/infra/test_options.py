@@ -336,7 +336,7 @@ def test_no_kept_resource_depends_on_a_destroyed_one(plan: Plan) -> None:
 
 
 @needs_terraform
-def test_the_example_of_several_pipelines_deploys_each_apart(aws: None, tmp_path: Path) -> None:
+def test_the_example_of_several_pipelines_plans_a_separate_table_for_each(aws: None, tmp_path: Path) -> None:
     """The root of the example is planned as it is, with empty bundles."""
     names = ("archive", "medical", "shop", "social")
     root = tmp_path / "examples" / "platform" / "several"
@@ -353,7 +353,7 @@ def test_the_example_of_several_pipelines_deploys_each_apart(aws: None, tmp_path
     assert tables == {f"pictures-{name}" for name in names}
 
 
-def test_the_module_knows_every_event() -> None:
+def test_the_module_accepts_exactly_the_events_of_notices() -> None:
     text = (MODULE / "variables.tf").read_text()
     (known,) = re.findall(r"setsubtract\(.*?, \[(.*?)\]\)", text)
     assert set(re.findall(r"\w+", known)) == NOTICE_EVENTS.keys()

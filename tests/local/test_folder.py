@@ -109,7 +109,7 @@ def test_reading_a_store_creates_no_file_in_its_folder(root: Path) -> None:
     assert names_in(root) == ["a"]
 
 
-# ETags, rest, reading
+# ETags, complete files, reading
 
 
 def test_an_etag_changes_with_the_size_the_time_or_the_inode_of_the_file(root: Path) -> None:

@@ -28,14 +28,14 @@ def test_a_preview_is_kept_only_for_its_version(tmp_path: Path) -> None:
     assert cache.get("b.heic", "1") == b"other"
 
 
-def test_only_the_owner_reads_previews(tmp_path: Path) -> None:
+def test_only_their_owner_can_read_the_files_of_previews(tmp_path: Path) -> None:
     PreviewCache(tmp_path / "previews").put("a.heic", "1", b"one")
     (file,) = files_in(tmp_path)
     assert file.stat().st_mode & 0o077 == 0
     assert file.parent.stat().st_mode & 0o077 == 0
 
 
-def test_the_oldest_previews_go_when_all_have_too_many_bytes(tmp_path: Path) -> None:
+def test_the_oldest_previews_are_deleted_when_all_together_have_too_many_bytes(tmp_path: Path) -> None:
     cache = PreviewCache(tmp_path / "previews", most_bytes=1_000)
     for number in range(30):
         cache.put(f"{number}.heic", "1", bytes(100))

@@ -164,7 +164,7 @@ def test_a_catalog_that_this_user_may_not_read_or_write_is_reported_by_its_path(
     assert run(tmp_path, "sync").code == 0
 
 
-def test_an_unreadable_folder_of_outputs_or_a_named_picture_in_one_stops_no_other_picture(
+def test_sync_skips_pictures_in_unreadable_folders_and_processes_the_others(
     tmp_path: Path,
 ) -> None:
     write_pipeline(tmp_path, '[renditions.thumb]\nwidth = 40\nkey = "{key}"')

@@ -51,7 +51,7 @@ def test_people_get_an_email_through_smtp() -> None:
     assert "&lt;b&gt;" in body.get_content() or "<b>" in body.get_content()
 
 
-def test_one_variable_can_have_several_urls() -> None:
+def test_each_of_several_urls_in_one_variable_gets_the_notice() -> None:
     with receiving_mail() as mailbox, receiving() as receiver:
         receiver.status = 200
         make_notifier(f"{mailbox.url} {receiver.url.replace('http', 'json')}").send(DONE)
@@ -113,13 +113,13 @@ def test_check_finds_a_missing_variable_and_an_unknown_url(
 @pytest.mark.parametrize(
     "to", ["mailto://ann:pw@example.org", "apprise:mailto://ann:pw@example.org", "apprise:"]
 )
-def test_a_url_in_the_file_is_refused(tmp_path: Path, to: str) -> None:
+def test_check_refuses_an_apprise_url_in_the_pipeline_file(tmp_path: Path, to: str) -> None:
     write_pipeline(tmp_path, THUMB, f'[[notify]]\non = ["done"]\nto = "{to}"\n')
     assert 'notify[0].to: expected "log:"' in run(tmp_path, "check").err
 
 
 @pytest.mark.parametrize("command", ["check", "sync"])
-def test_one_message_names_the_missing_extra(tmp_path: Path, command: str) -> None:
+def test_a_command_without_apprise_names_the_missing_extra_once(tmp_path: Path, command: str) -> None:
     write_pipeline(tmp_path, THUMB, f'[[notify]]\non = ["done"]\nto = "apprise:{REFERENCE}"\n')
     code = (
         "import sys; sys.modules['apprise'] = None\n"
@@ -133,7 +133,7 @@ def test_one_message_names_the_missing_extra(tmp_path: Path, command: str) -> No
     assert ended.stderr.count("pip install 'renditions[notify]'") == 1
 
 
-def test_a_thousand_failures_are_one_email_with_their_causes(
+def test_a_thousand_rejected_pictures_give_one_email_with_their_causes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_pipeline(

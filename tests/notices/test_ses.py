@@ -28,7 +28,7 @@ ENTRY = Notify(
 )
 
 
-def test_each_recipient_gets_the_text() -> None:
+def test_an_email_through_ses_has_its_recipients_its_subject_and_its_text() -> None:
     CLIENTS.ses.create_email_identity(EmailIdentity="pictures@example.org")
     client = Clients().ses
     sent: list[dict[str, Any]] = []
@@ -45,7 +45,7 @@ def test_each_recipient_gets_the_text() -> None:
     assert rejected["Subject"]["Data"] == f"[Läden] {REJECTED.name} is rejected"
 
 
-def test_a_sender_that_is_not_verified_is_a_lasting_refusal() -> None:
+def test_a_sender_that_is_not_verified_is_refused() -> None:
     entry = Notify(on=("done",), to="ses:ann@example.org", sender="pictures@other.example")
     with pytest.raises(NotifyRefused, match="SendEmail"):
         open_notifier(entry, Shared()).send(DONE)
@@ -67,7 +67,9 @@ def test_an_unreachable_service_is_a_retryable_failure(monkeypatch: pytest.Monke
         ('to = "log:"\nsender = "b@example.org"', 'notify[0].sender: expected no sender with "log:"'),
     ],
 )
-def test_addresses_that_can_not_work_are_refused(tmp_path: Path, fields: str, problem: str) -> None:
+def test_check_refuses_invalid_senders_and_recipients_of_emails(
+    tmp_path: Path, fields: str, problem: str
+) -> None:
     write_pipeline(tmp_path, THUMB, f'[[notify]]\non = ["done"]\n{fields}\n')
     ended = run(tmp_path, "check")
     assert ended.code == 2

@@ -52,7 +52,7 @@ def test_a_receiver_can_verify_a_notice_and_read_it() -> None:
 
 
 def test_a_notice_names_the_bucket_and_the_whole_key() -> None:
-    """One about held work names no picture."""
+    """A notice about held work names no picture."""
     with receiving() as receiver:
         notifier = Placed(make_notifier(receiver.url), "s3://photos-in/uploads/")
         notifier.send(DONE)
@@ -96,7 +96,7 @@ def test_while_a_secret_is_replaced_receivers_with_either_secret_accept_the_noti
         verify(headers, body, secret)
 
 
-def test_a_notice_has_the_same_id_each_time_and_others_have_other_ids() -> None:
+def test_a_notice_keeps_its_id_when_it_is_sent_again_and_other_notices_have_other_ids() -> None:
     with receiving() as receiver:
         for notice in (DONE, DONE, REJECTED, HELD):
             make_notifier(receiver.url).send(notice)
@@ -111,7 +111,7 @@ def test_a_notice_has_the_same_id_each_time_and_others_have_other_ids() -> None:
      (400, NotifyRefused), (404, NotifyRefused), (410, NotifyRefused), (408, NotifyFailed),
      (429, NotifyFailed), (500, NotifyFailed), (503, NotifyFailed)],
 )  # fmt: skip
-def test_an_answer_decides_whether_the_notice_is_sent_and_whether_trying_again_helps(
+def test_the_status_of_the_answer_decides_whether_a_notice_is_sent_retried_or_refused(
     status: int, error: type[NotifyFailed] | None
 ) -> None:
     with receiving() as receiver:
@@ -166,7 +166,7 @@ def test_a_receiver_that_answers_no_http_is_a_retryable_failure() -> None:
         thread.join()
 
 
-def test_parts_of_the_url_can_be_in_the_environment() -> None:
+def test_environment_variables_can_be_parts_of_a_webhooks_url() -> None:
     with receiving() as receiver:
         url = receiver.url.replace("/hook", "/${HOOK_PATH}")
         make_notifier(url, HOOK_PATH="hook").send(DONE)
@@ -175,14 +175,14 @@ def test_parts_of_the_url_can_be_in_the_environment() -> None:
     assert len(receiver.got) == 1
 
 
-def test_a_refused_secret_is_not_in_the_error() -> None:
+def test_the_error_about_an_invalid_secret_does_not_contain_the_secret() -> None:
     for secret in ("canary", "whsec_canary", "whsec_" + base64.b64encode(b"short").decode()):
         with pytest.raises(NotifyRefused, match="openssl rand") as raised:
             make_notifier("http://127.0.0.1:9/", secret).send(DONE)
         assert secret not in str(raised.value)
 
 
-def test_the_url_is_shown_without_what_may_be_secret() -> None:
+def test_a_webhooks_url_is_shown_without_its_path_and_query() -> None:
     notify = Notify(on=("done",), to="webhook:https://hooks.example/T0/token?key=1", secret=REFERENCE)
     assert notify.spelled == "webhook:https://hooks.example/…"
     assert replace(notify, to="webhook:https://hooks.example").spelled == "webhook:https://hooks.example"
@@ -243,7 +243,7 @@ def test_check_names_an_unset_variable_and_sync_works_without_it(
         (TWO_SECRETS, "notify[1].secret: expected one secret for each target, found '${OTHER}'"),
     ],
 )
-def test_an_entry_that_can_not_work_is_refused(tmp_path: Path, entry: str, problem: str) -> None:
+def test_check_refuses_an_invalid_entry_for_a_webhook(tmp_path: Path, entry: str, problem: str) -> None:
     write_pipeline(tmp_path, THUMB, f'[[notify]]\non = ["done"]\n{entry}\n')
     ended = run(tmp_path, "check")
     assert ended.code == 2

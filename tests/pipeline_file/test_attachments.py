@@ -111,7 +111,7 @@ def test_the_problem_with_a_file_that_a_recipe_names_has_the_place_of_its_field(
     assert problem.found.startswith(found)
 
 
-def test_characters_that_no_font_has_are_a_warning_of_the_file(tmp_path: Path) -> None:
+def test_the_loader_warns_about_characters_that_no_font_has(tmp_path: Path) -> None:
     (tmp_path / "two.ttc").write_bytes(make_collection(make_font({"a": (9, 9)}), make_font({"日": (9, 9)})))
     expected = {
         '{text = "a日"}': "Open Sans lacks '日' (U+65E5)",

@@ -25,7 +25,7 @@ def check(folder: Path, fields: str) -> tuple[int, str]:
         f'{SNS}subject = "[shop] {{summary}}"\ntext = """\n{{message}}\n\n{{details}} {{count}}\n"""',
     ],
 )
-def test_filters_and_templates_are_accepted(tmp_path: Path, fields: str) -> None:
+def test_check_accepts_valid_filters_and_templates_of_notices(tmp_path: Path, fields: str) -> None:
     assert check(tmp_path, fields) == (0, "renditions.toml is valid.\n")
 
 
@@ -48,7 +48,7 @@ def test_filters_and_templates_are_accepted(tmp_path: Path, fields: str) -> None
         ),
     ],
 )
-def test_filters_and_templates_that_can_not_work_are_refused(
+def test_check_refuses_invalid_filters_and_templates_of_notices(
     tmp_path: Path, fields: str, problem: str
 ) -> None:
     code, text = check(tmp_path, fields)

@@ -87,7 +87,7 @@ def test_a_line_break_at_the_end_of_a_text_is_refused(fields: str) -> None:
 @pytest.mark.parametrize(
     ("size", "count"), [("0.001 kB", 1), ("0.001 KiB", 1), ("4 KiB", 4096), ("4.029 kB", 4029)]
 )
-def test_a_size_of_zero_is_refused(size: str, count: int) -> None:
+def test_a_size_with_a_fraction_is_accepted_if_it_is_a_whole_number_of_bytes(size: str, count: int) -> None:
     text = f'{ONE}[accept]\nmax_bytes = "{size}"'
     assert parse(text, "p.toml", DIRECTORY, {}).pipeline.accept.max_bytes == count
     assert schema_accepts(text)
@@ -97,7 +97,7 @@ def test_a_size_of_zero_is_refused(size: str, count: int) -> None:
     "size",
     ['"0.0001 kB"', '"1.5 B"', '"0.0 MB"', '"50 mb"', '"50"', '"5 MB\\n"', '"5 KB"', "true", "1.5", "0"],
 )
-def test_a_size_with_fractions_or_other_units_is_refused(size: str) -> None:
+def test_a_size_of_no_whole_number_of_bytes_or_with_an_unknown_unit_is_refused(size: str) -> None:
     text = f"{ONE}[accept]\nmax_bytes = {size}"
     assert [problem.place for problem in find_problems(text)] == ["accept.max_bytes"]
     assert not schema_accepts(text)
@@ -162,7 +162,7 @@ def test_the_loader_refuses_values_that_the_schema_can_not_check(text: str, plac
         ONE.replace('"in"', '"s3://one/a"').replace('"out"', '"s3://one/ab"'),
     ],
 )
-def test_stores_and_keys_that_are_similar_and_distinct_are_accepted(text: str) -> None:
+def test_stores_and_keys_that_are_similar_but_distinct_are_accepted(text: str) -> None:
     assert find_problems(text) == ()
 
 

@@ -58,7 +58,7 @@ for cell in notebook.cells:
 """
 
 
-def test_the_notebook_runs(run: Run, tmp_path: Path) -> None:
+def test_the_example_notebook_runs_and_shows_its_renditions(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "notebook"
     shutil.copytree(PROJECT / "examples" / "notebook", folder)
     draw(folder / "photo.jpg", 960, 640)
@@ -70,7 +70,7 @@ def test_the_notebook_runs(run: Run, tmp_path: Path) -> None:
     assert "{'done': 1}" in ended.stdout
 
 
-def test_the_snippets_of_the_page_run(run: Run, tmp_path: Path) -> None:
+def test_the_snippets_of_the_python_page_run_and_print_their_results(run: Run, tmp_path: Path) -> None:
     text = (PROJECT / "docs" / "python.md").read_text("utf-8")
     snippets = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     assert len(snippets) >= 5

@@ -12,7 +12,7 @@ from commands import draw, run, write_pipeline
 from renditions import errors
 
 
-def test_sync_makes_what_the_command_makes(site: Path) -> None:
+def test_after_a_sync_from_python_the_command_finds_nothing_to_do(site: Path) -> None:
     seen: list[renditions.Outcome] = []
     with renditions.open(site / "renditions.toml") as pipeline:
         assert [each.action for each in pipeline.plan()] == ["create", "create"]
@@ -33,7 +33,7 @@ def test_plan_and_records_create_no_catalog(site: Path) -> None:
     assert sorted(site.rglob("*")) == before
 
 
-def test_records_are_there_after_a_sync_of_the_same_object(site: Path) -> None:
+def test_an_open_pipeline_reads_the_records_that_its_own_sync_wrote(site: Path) -> None:
     with renditions.open(site / "renditions.toml") as pipeline:
         assert pipeline.record("a.jpg") is None
         pipeline.sync()
@@ -94,7 +94,7 @@ def test_process_reports_a_rejected_picture(site: Path) -> None:
     assert outcome.code == "source-unreadable"
 
 
-def test_an_unattended_program_only_follows_the_version_in_force(site: Path) -> None:
+def test_an_unattended_program_can_not_apply_a_changed_pipeline_file(site: Path) -> None:
     file = site / "renditions.toml"
     with renditions.open(file) as pipeline:
         pipeline.sync()
@@ -107,7 +107,7 @@ def test_an_unattended_program_only_follows_the_version_in_force(site: Path) -> 
         assert pipeline.process("a.jpg").result == "unchanged"
 
 
-def test_a_mapping_is_a_pipeline_too(site: Path) -> None:
+def test_load_accepts_a_mapping_in_place_of_a_pipeline_file(site: Path) -> None:
     tables = {
         "source": {"store": "inbox", "settle": "0.001 s"},
         "output": {"store": "other"},
@@ -122,7 +122,7 @@ def test_a_mapping_is_a_pipeline_too(site: Path) -> None:
         renditions.load(site / "renditions.toml", directory=site)
 
 
-def test_watch_processes_what_lands_until_it_is_stopped(site: Path) -> None:
+def test_watch_processes_new_files_until_it_is_stopped(site: Path) -> None:
     stop, names = threading.Event(), []
 
     def note(outcome: renditions.Outcome) -> None:
@@ -139,7 +139,7 @@ def test_watch_processes_what_lands_until_it_is_stopped(site: Path) -> None:
     assert record.status == "done"
 
 
-def test_a_set_stop_begins_no_picture(site: Path) -> None:
+def test_a_sync_whose_stop_event_is_set_begins_no_picture(site: Path) -> None:
     stop = threading.Event()
     stop.set()
     with renditions.open(site / "renditions.toml") as pipeline:

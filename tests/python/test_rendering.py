@@ -31,7 +31,7 @@ def test_render_changes_nothing_on_disk(site: Path) -> None:
     assert sorted(site.rglob("*")) == before
 
 
-def test_render_takes_bytes_and_recipes(site: Path) -> None:
+def test_render_accepts_bytes_and_recipes(site: Path) -> None:
     rendered = renditions.render((site / "inbox" / "a.jpg").read_bytes(), THUMB)
     thumb = rendered["thumb"]
     assert (thumb.width, thumb.height, thumb.format) == (100, 56, "jpeg")
@@ -39,7 +39,7 @@ def test_render_takes_bytes_and_recipes(site: Path) -> None:
     assert thumb.content.startswith(b"\xff\xd8")
 
 
-def test_a_width_that_the_picture_lacks_has_the_file_of_a_narrower_one(site: Path) -> None:
+def test_a_width_larger_than_the_picture_has_the_file_of_a_smaller_width(site: Path) -> None:
     recipes = {"photo": {"widths": [100, 640, 1280]}}
     outputs = renditions.render(site / "inbox" / "a.jpg", recipes).outputs
     assert [output.width for output in outputs.values()] == [100, 320, 320]
@@ -84,7 +84,7 @@ def test_a_picture_that_breaks_a_rule_raises_not_accepted(site: Path) -> None:
         renditions.render(site / "inbox" / "a.jpg", site / "renditions.toml")
 
 
-def test_a_file_above_the_limit_is_not_read(site: Path) -> None:
+def test_a_file_above_the_byte_limit_raises_not_accepted(site: Path) -> None:
     write_pipeline(site, "[renditions.thumb]\nwidth = 100", "[accept]\nmax_bytes = 100")
     with pytest.raises(errors.NotAccepted, match="expected at most 100 bytes"):
         renditions.render(site / "inbox" / "a.jpg", site / "renditions.toml")
@@ -101,7 +101,7 @@ def test_a_rendition_that_cannot_be_made_is_reported_beside_the_others(site: Pat
         _ = rendered["unknown"]
 
 
-def test_warnings_are_reported(site: Path) -> None:
+def test_render_returns_the_warnings_about_a_picture(site: Path) -> None:
     content = (
         b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="http://x/y.png"/></svg>'
     )
@@ -127,7 +127,7 @@ def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
         renditions.render(tmp_path / "none.jpg", THUMB)
 
 
-def test_a_watermark_of_the_source_is_read(site: Path) -> None:
+def test_render_reads_a_watermark_from_the_source(site: Path) -> None:
     draw(site / "inbox" / "logo.png", 40, 40, 3)
     mark = '[renditions.thumb]\nwidth = 100\nwatermark = {image = "source:logo.png", opacity = 100}'
     write_pipeline(site, mark)

@@ -48,7 +48,7 @@ def environ(aws: None, tmp_path: Path) -> Mapping[str, str]:
 
 
 def open_handler(folder: Path, environ: Mapping[str, str]) -> Callable[[bytes | None], Any]:
-    """Return what stores or deletes the picture, and processes the event."""
+    """Return a function that stores or deletes the picture, and handles the event."""
     pipeline = folder / "pipeline.json"
     pipeline.write_text(json.dumps(to_plain(parse(PIPELINE, "test", folder, {}).pipeline)))
     function = open_function(pipeline, environ)

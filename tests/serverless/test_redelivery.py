@@ -1,4 +1,4 @@
-"""A call puts back into the queue what failed, and what it had no time for."""
+"""A call returns failed and unprocessed messages to the queue."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ def test_a_failed_message_is_redelivered_soon(sent: Sent) -> None:
 
 
 @pytest.mark.parametrize(("deliveries", "seconds"), [(1, 30), (2, 60), (4, 240), (9, 900)])
-def test_the_pause_grows_with_each_delivery(sent: Sent, deliveries: int, seconds: int) -> None:
+def test_the_pause_before_a_redelivery_grows_with_each_delivery(
+    sent: Sent, deliveries: int, seconds: int
+) -> None:
     handle(sent, records(put("failed.jpg"), deliveries=deliveries))
     assert sent.hidden == [(["0"], seconds)]
 
@@ -121,7 +123,7 @@ def test_the_queue_redelivers_unknown_messages(sent: Sent) -> None:
     assert sent.hidden == [(["0"], 30)]
 
 
-def test_an_unreachable_queue_loses_nothing(sent: Sent) -> None:
+def test_no_message_is_lost_while_the_queue_is_unreachable(sent: Sent) -> None:
     sent.error = QueueFailed("the queue doesn't answer")
     assert handle(sent, records(put("late.jpg"), put("failed.jpg"))) == ["1", "0"]
 

@@ -30,7 +30,7 @@ def test_the_api_shows_the_totals_of_the_last_tick_for_many_pictures(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It counts few pictures itself."""
+    """If there are few pictures, the API counts them itself."""
     file = tmp_path / "pipeline.json"
     file.write_text(json.dumps(to_plain(parse(PIPELINE, "test", tmp_path, {}).pipeline)))
     draw(tmp_path / "photo.jpg", 64, 48)

@@ -168,7 +168,7 @@ def test_three_hundred_uploads_have_one_live_region_with_a_summary(page: Page, t
     assert read_focus(page) == "Pictures"
 
 
-def test_arrow_keys_lead_from_tile_to_tile_and_the_keyboard_list_is_one_key_away(page: Page) -> None:
+def test_arrow_keys_move_between_tiles_and_a_question_mark_opens_the_list_of_keys(page: Page) -> None:
     page.keyboard.press("g")
     names = [str(each.get_attribute("aria-label")) for each in page.locator("#gallery a").all()]
     assert read_focus(page) == names[0]

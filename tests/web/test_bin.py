@@ -92,7 +92,7 @@ def test_a_deleted_picture_comes_back_with_its_renditions_and_its_focus(site: Si
     site.world.check_promise()
 
 
-def test_a_second_restoration_finds_the_picture_restored(site: Site) -> None:
+def test_a_picture_can_be_restored_twice_but_not_after_another_deletion(site: Site) -> None:
     binned = site.delete()
     assert (site.restore(binned), site.restore(binned)) == (200, 200)
     site.delete()
@@ -101,7 +101,7 @@ def test_a_second_restoration_finds_the_picture_restored(site: Site) -> None:
     assert site.restore(binned | {"deletion": "none"}) == 404
 
 
-def test_a_picture_that_has_the_name_by_now_is_never_replaced(site: Site) -> None:
+def test_a_restoration_never_replaces_a_newer_picture_of_the_same_name(site: Site) -> None:
     first = site.delete()
     site.add(b"two")
     answer = site.client.post(f"/bin/{first['deletion']}/{NAME}")

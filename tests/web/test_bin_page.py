@@ -94,7 +94,7 @@ def test_a_person_deletes_a_picture_and_undoes_it_by_keyboard_alone(page: Page, 
     assert len(keyboard.pressed) <= 12, keyboard.pressed
 
 
-def test_the_bin_shows_what_was_deleted_and_restores_it_in_two_tabs(
+def test_a_deleted_picture_can_be_restored_from_the_bin_in_two_tabs(
     browser: Browser, page: Page, address: str
 ) -> None:
     binned = send(f"{address}/pictures/{NAMES[3]}", "DELETE")
@@ -114,7 +114,9 @@ def test_the_bin_shows_what_was_deleted_and_restores_it_in_two_tabs(
     tabs[1].close()
 
 
-def test_a_read_only_source_shows_no_delete_and_no_bin(browser: Browser, tmp_path: Path) -> None:
+def test_the_page_of_a_read_only_source_has_no_delete_button_and_no_bin(
+    browser: Browser, tmp_path: Path
+) -> None:
     write_pipeline(tmp_path, RENDITIONS)
     file = tmp_path / "renditions.toml"
     file.write_text(file.read_text().replace("[source]", "[source]\nread_only = true"))

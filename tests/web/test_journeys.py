@@ -46,7 +46,7 @@ class Keyboard:
         return name
 
 
-def test_a_person_uploads_finds_a_failure_retries_it_and_copies_a_snippet(
+def test_a_person_can_upload_retry_a_failure_and_copy_a_snippet_by_keyboard_alone(
     browser: Browser, tmp_path: Path
 ) -> None:
     write_pipeline(tmp_path, RENDITIONS)
@@ -61,7 +61,7 @@ def test_a_person_uploads_finds_a_failure_retries_it_and_copies_a_snippet(
     with served(tmp_path) as address:
         context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
         page = context.new_page()
-        # The listener comes early: a chooser that opens before Playwright has told the browser of it is lost.
+        # Playwright misses a chooser that opens before the browser knows of a listener.
         choosers: list[FileChooser] = []
         page.on("filechooser", lambda chooser: choosers.append(chooser))  # noqa: PLW0108 - it wants no builtin
         page.goto(address)
@@ -104,7 +104,7 @@ def test_a_person_uploads_finds_a_failure_retries_it_and_copies_a_snippet(
         context.close()
 
 
-def test_a_person_compares_pictures_and_filters_them(browser: Browser, tmp_path: Path) -> None:
+def test_a_person_can_compare_and_filter_pictures_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
     write_pipeline(tmp_path, RENDITIONS)
     (tmp_path / "inbox" / "broken.jpg").write_text("not a picture")
     with served(tmp_path) as address:

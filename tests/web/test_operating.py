@@ -107,7 +107,7 @@ def test_cancelled_uploads_and_cut_downloads_leave_no_traceback(tmp_path: Path) 
 
 
 def fill(disk: Path) -> None:
-    """Leave no byte free."""
+    """Fill the disk, so that no byte is free."""
     with (disk / FILLER).open("wb", buffering=0) as file:
         try:
             while True:

@@ -72,7 +72,7 @@ def test_back_closes_the_picture_and_leaves_the_filter_but_not_the_page(page: Pa
     expect(page.get_by_role("dialog", name="a.jpg")).to_be_visible()
 
 
-def test_previous_and_next_follow_the_gallery_and_back_closes_them_at_once(page: Page) -> None:
+def test_previous_and_next_follow_the_gallery_and_back_closes_the_dialog_at_once(page: Page) -> None:
     names = [str(each.get_attribute("title")) for each in page.locator(".tile [title]").all()]
     page.locator(".tile").first.click()
     dialog = page.get_by_role("dialog")

@@ -66,7 +66,7 @@ def upload(client: TestClient, below: str = "", headers: dict[str, str] | None =
         (Reach("192.168.1.5"), "192.168.1.6", False),
     ],
 )
-def test_a_server_answers_under_its_own_names_and_on_every_address_under_literal_addresses(
+def test_a_server_answers_only_requests_for_its_own_names_and_addresses(
     reach: Reach, host: str, is_own: bool
 ) -> None:
     with opened(reach) as client:
@@ -121,7 +121,7 @@ def test_a_server_that_other_machines_reach_directly_or_through_a_proxy_needs_a_
     assert reach.is_for_others is is_for_others
 
 
-def test_only_of_a_trusted_proxy_the_address_scheme_and_host_are_believed() -> None:
+def test_forwarded_addresses_schemes_and_hosts_are_used_only_from_a_trusted_proxy() -> None:
     reach = Reach(allowed_hosts=("pictures.example",), trusted_proxies=("10.0.0.0/24",))
     forwarded = {
         "host": "127.0.0.1",
@@ -138,7 +138,7 @@ def test_only_of_a_trusted_proxy_the_address_scheme_and_host_are_believed() -> N
 
 
 @pytest.mark.parametrize("forwarded_host", ["other.example", "pictures.example, other.example"])
-def test_the_last_forwarded_host_counts(forwarded_host: str) -> None:
+def test_the_server_uses_the_last_of_several_forwarded_hosts(forwarded_host: str) -> None:
     reach = Reach(allowed_hosts=("pictures.example",), trusted_proxies=(PROXY,))
     with opened(reach, peer=PROXY) as client:
         assert client.get("/stats", headers={"x-forwarded-host": forwarded_host}).status_code == 421

@@ -43,7 +43,7 @@ def upload(page: Page, folder: Path, *names: str) -> list[Path]:
     return files
 
 
-def test_corrected_pictures_replace_the_others_after_one_question(page: Page, tmp_path: Path) -> None:
+def test_corrected_pictures_replace_the_existing_ones_after_one_question(page: Page, tmp_path: Path) -> None:
     files = upload(page, tmp_path, *BAGS, "new.jpg")
     # Three files are sent side by side. The page names the one whose answer came first.
     question = page.get_by_role("dialog", name=re.compile(r"^bag-00[123]\.jpg already exists$"))
@@ -60,7 +60,7 @@ def test_corrected_pictures_replace_the_others_after_one_question(page: Page, tm
     expect(page.locator("#uploads li.good")).to_have_count(5, timeout=60_000)
 
 
-def test_both_pictures_are_kept_under_two_names_if_the_person_wants(page: Page, tmp_path: Path) -> None:
+def test_keep_both_stores_the_upload_under_a_second_name(page: Page, tmp_path: Path) -> None:
     before = (tmp_path / "inbox" / BAGS[0]).read_bytes()
     (file,) = upload(page, tmp_path, BAGS[0])
     page.get_by_role("button", name="Keep both").press("Enter")
@@ -79,7 +79,7 @@ def test_escape_skips_existing_pictures_and_uploads_the_others(page: Page, tmp_p
     assert sorted(each.name for each in (tmp_path / "inbox").glob("*.jpg")) == [*BAGS, "new.jpg"]
 
 
-def test_two_files_of_one_name_in_a_batch_are_not_lost(page: Page, tmp_path: Path) -> None:
+def test_two_files_of_the_same_name_in_one_upload_can_both_be_kept(page: Page, tmp_path: Path) -> None:
     draw(tmp_path / "one" / "same.jpg", 60, 40, seed=1)
     draw(tmp_path / "two" / "same.jpg", 60, 40, seed=2)
     page.set_input_files("#choose", [tmp_path / "one" / "same.jpg", tmp_path / "two" / "same.jpg"])

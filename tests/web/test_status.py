@@ -61,7 +61,7 @@ def clock() -> list[float]:
     return [0.0]
 
 
-def test_the_api_returns_what_the_command_line_prints(world: World) -> None:
+def test_the_api_returns_the_same_status_as_the_command_line(world: World) -> None:
     world.upload("good.jpg", b"one")
     world.upload("bad.jpg", b"bad")
     for name in ("good.jpg", "bad.jpg"):

@@ -1,4 +1,4 @@
-"""Clients that vanish without a word, as a machine does that is switched off.
+"""Clients that vanish without a word, like a machine that is switched off.
 
 They run in a network namespace of their own, whose only link goes down. This needs Linux, ``ip`` and
 ``unshare``, and the rights of root over the network. An ordinary user has them within

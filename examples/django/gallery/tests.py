@@ -33,7 +33,7 @@ class GalleryTest(TestCase):
         assert (settings.MEDIA_ROOT / url.removeprefix("/media/")).is_file()
         photo.delete()
 
-    def test_an_upload_that_is_rejected_says_why(self):
+    def test_the_form_gives_the_reason_for_a_rejected_upload(self):
         """The form has the reason, and nothing is saved."""
         answer = self.client.post("/", {"title": "Small", "image": upload(50, 50)})
         self.assertContains(answer, "expected a width of at least 100")
@@ -41,7 +41,7 @@ class GalleryTest(TestCase):
         self.assertContains(answer, "not a picture")
         assert not Photo.objects.exists()
 
-    def test_a_deleted_photo_takes_its_renditions_with_it(self):
+    def test_deleting_a_photo_deletes_its_renditions_and_its_record(self):
         """The original, the renditions and the record are gone."""
         self.client.post("/", {"title": "A boat", "image": upload()})
         photo = Photo.objects.get()

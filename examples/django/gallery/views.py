@@ -10,7 +10,7 @@ class PhotoForm(forms.ModelForm):
     """The form for a new photo."""
 
     class Meta:
-        """Its fields."""
+        """The fields of the form."""
 
         model = Photo
         fields = ["title", "image"]

@@ -180,7 +180,7 @@ def _processes(scene: Scene) -> None:
 
 
 def _signal(scene: Scene) -> None:
-    call("kill", scene.victim, signal.SIGURG)  # which processes ignore
+    call("kill", scene.victim, signal.SIGURG)  # Processes ignore this signal by default.
 
 
 def _signal_thread(scene: Scene) -> None:

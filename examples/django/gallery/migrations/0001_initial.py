@@ -7,7 +7,7 @@ import gallery.storage
 
 
 class Migration(migrations.Migration):
-    """Create it."""
+    """Create the table of photos."""
 
     initial = True
     dependencies = []
