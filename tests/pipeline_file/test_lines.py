@@ -110,3 +110,13 @@ def test_warnings_and_problems_of_this_machine_name_their_lines(tmp_path: Path) 
     assert parse(text, "renditions.toml", tmp_path, {}).warnings[0].startswith("line 3: source.match[0]: ")
     ended = run(tmp_path, "check")
     assert "renditions.toml: line 11: notify[0].secret: expected a value" in " ".join(ended.err.split())
+
+
+def test_missing_tables_are_named_with_their_required_fields(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError) as caught:
+        parse("", "renditions.toml", tmp_path, {})
+    assert [(each.place, each.expected) for each in caught.value.problems] == [
+        ("source", "a table [source] with store"),
+        ("output", "a table [output] with store"),
+        ("renditions", "a table [renditions.NAME]"),
+    ]

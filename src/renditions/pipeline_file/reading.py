@@ -194,11 +194,8 @@ class _Reader:
                 self._wrong(at, f"one of {choices}{_suggest(name, known)}", name)
         for name, spec in known.items():
             if name not in data and is_required(spec):
-                base, marks = unwrap(hints[name])
-                is_table = is_dataclass(base) or get_origin(base) is Mapping
-                kind = "a table" if is_table else "an array" if get_origin(base) is tuple else ""
-                expected = kind or describe(base, marks)
-                self.problems.append(Problem(f"{place}.{name}".lstrip("."), expected, "nothing"))
+                path = f"{place}.{name}".lstrip(".")
+                self.problems.append(Problem(path, _describe_missing(path, hints[name]), "nothing"))
         return {name: value for name, value in values.items() if value is not None}
 
     def read(self, hint: Any, value: Any, place: str) -> Any:
@@ -315,6 +312,17 @@ def read_preset(name: str) -> str:
     if name not in names:
         raise UsageError(f"expected one of {', '.join(names)}, found {name!r}{_suggest(name, names)}")
     return (resources.files("renditions.pipeline_file") / "presets" / f"{name}.toml").read_text("utf-8")
+
+
+def _describe_missing(path: str, hint: Any) -> str:
+    """Return what a person must add for a required field or table."""
+    base, marks = unwrap(hint)
+    if is_dataclass(base):
+        needed = [spec.name for spec in fields(base) if is_required(spec)]
+        return f"a table [{path}]" + (f" with {' and '.join(needed)}" if needed else "")
+    if get_origin(base) is Mapping:
+        return f"a table [{path}.NAME]"
+    return "an array" if get_origin(base) is tuple else describe(base, marks)
 
 
 def _suggest(name: str, choices: Any) -> str:
