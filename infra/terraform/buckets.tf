@@ -145,6 +145,30 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   depends_on = [aws_s3_bucket_versioning.this]
 }
 
+# What scripts of pages of other origins may send and read, as `renditions serve` lets them.
+locals {
+  cors = {
+    allowed_methods = ["GET", "HEAD"]
+    allowed_headers = ["If-None-Match", "Range"]
+    expose_headers  = ["Content-Range", "ETag"]
+    max_age_seconds = 600
+  }
+}
+
+resource "aws_s3_bucket_cors_configuration" "renditions" {
+  for_each = { for key, bucket in aws_s3_bucket.this : key => bucket if key == "output" && length(var.output.cors_origins) > 0 }
+
+  bucket = each.value.id
+
+  cors_rule {
+    allowed_origins = var.output.cors_origins
+    allowed_methods = local.cors.allowed_methods
+    allowed_headers = local.cors.allowed_headers
+    expose_headers  = local.cors.expose_headers
+    max_age_seconds = local.cors.max_age_seconds
+  }
+}
+
 resource "aws_s3_bucket_versioning" "this" {
   for_each = { for key, bucket in aws_s3_bucket.this : key => bucket if local.places[key].versioning }
 

@@ -63,22 +63,27 @@ resource "aws_cloudfront_response_headers_policy" "this" {
   }
 
   dynamic "cors_config" {
-    for_each = length(var.serving.cors_origins) == 0 ? [] : [1]
+    for_each = length(var.output.cors_origins) == 0 ? [] : [1]
 
     content {
       access_control_allow_credentials = false
+      access_control_max_age_sec       = local.cors.max_age_seconds
       origin_override                  = true
 
       access_control_allow_headers {
-        items = ["Range", "If-None-Match"]
+        items = local.cors.allowed_headers
       }
 
       access_control_allow_methods {
-        items = ["GET", "HEAD"]
+        items = local.cors.allowed_methods
       }
 
       access_control_allow_origins {
-        items = var.serving.cors_origins
+        items = var.output.cors_origins
+      }
+
+      access_control_expose_headers {
+        items = local.cors.expose_headers
       }
     }
   }
@@ -147,8 +152,11 @@ resource "aws_cloudfront_distribution" "this" {
     cached_methods             = ["GET", "HEAD"]
     cache_policy_id            = "658327ea-f89d-4fab-a63d-7e88639e58f6" # CachingOptimized
     response_headers_policy_id = aws_cloudfront_response_headers_policy.this[0].id
-    trusted_key_groups         = aws_cloudfront_key_group.this[*].id
-    compress                   = false # pictures are compressed
+    # The bucket answers preflight requests by its CORS rule, for which it needs their origin.
+    # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-origin-request-policies.html
+    origin_request_policy_id = length(var.output.cors_origins) == 0 ? null : "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf" # CORS-S3Origin
+    trusted_key_groups       = aws_cloudfront_key_group.this[*].id
+    compress                 = false # pictures are compressed
 
     dynamic "function_association" {
       for_each = values(aws_cloudfront_function.accept)

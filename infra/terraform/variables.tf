@@ -112,10 +112,11 @@ variable "input" {
 }
 
 variable "output" {
-  description = "The bucket and prefix that renditions go to. Without a bucket name the module creates a bucket, with the same choices as for `input`."
+  description = "The bucket and prefix that renditions go to. Without a bucket name the module creates a bucket, with the same choices as for `input`. `cors_origins`: those of [output] in the pipeline file, whose pages' scripts may read renditions from CloudFront and from a bucket that the module creates."
   type = object({
     bucket          = optional(string)
     prefix          = optional(string, "processed/")
+    cors_origins    = optional(set(string), [])
     versioning      = optional(bool, false)
     noncurrent_days = optional(number, 30)
     transition      = optional(object({ days = number, storage_class = string }))
@@ -263,12 +264,12 @@ variable "api" {
 }
 
 variable "serving" {
-  description = "Serves the renditions from CloudFront: below these domains of yours, with this certificate (of ACM in us-east-1), in these regions (`price_class`), for pages of these origins (`cors_origins`; `*` for all), and only by URLs or cookies that are signed with one of these keys (`public_keys`: PEM by name). `invalidate`: whether the functions have CloudFront fetch replaced and deleted renditions again whose keys have no version, which costs for each path. `accept_function`: the path of the function that `renditions package --accept-function` wrote, which chooses formats by the header Accept. null for no CloudFront."
+  description = "Serves the renditions from CloudFront: below these domains of yours, with this certificate (of ACM in us-east-1), in these regions (`price_class`), and only by URLs or cookies that are signed with one of these keys (`public_keys`: PEM by name). `invalidate`: whether the functions have CloudFront fetch replaced and deleted renditions again whose keys have no version, which costs for each path. `accept_function`: the path of the function that `renditions package --accept-function` wrote, which chooses formats by the header Accept. null for no CloudFront."
   type = object({
     domains         = optional(set(string), [])
     certificate_arn = optional(string)
     price_class     = optional(string, "PriceClass_All")
-    cors_origins    = optional(set(string), [])
+    cors_origins    = optional(set(string))
     public_keys     = optional(map(string), {})
     invalidate      = optional(bool, false)
     accept_function = optional(string)
@@ -278,6 +279,12 @@ variable "serving" {
   validation {
     condition     = (length(try(var.serving.domains, [])) == 0) == (try(var.serving.certificate_arn, null) == null)
     error_message = "Expected domains and certificate_arn together: CloudFront serves a domain of yours only with its certificate."
+  }
+
+  # Terraform would ignore a field that isn't declared, and pages would lose their access.
+  validation {
+    condition     = try(var.serving.cors_origins, null) == null
+    error_message = "Expected no cors_origins here: declare them as cors_origins of [output] in the pipeline file. main.tf passes them on: output = { …, cors_origins = var.pipeline.cors_origins }."
   }
 
   # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html

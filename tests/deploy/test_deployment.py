@@ -304,12 +304,14 @@ def test_the_terraform_module_gets_the_values_of_the_pipeline(
     source, output, catalog = stores
     text = (
         f'[source]\nstore = "{source}"\n[output]\nstore = "{output}"\n'
+        'cors_origins = ["https://shop.example"]\n'
         f'[catalog]\nstore = "{catalog}"\nkey = "image_id"\n[renditions.thumb]\n'
     )
     text += '[[notify]]\non = ["done"]\nto = "events:pictures"\n'
     text += '[[notify]]\non = ["done"]\nto = "ses:ann@example.org"\nsender = "shop@example.org"\n'
     told = describe_pipeline(parse(text, "test", tmp_path, {}).pipeline, TARGET, "shop", "shop")
     assert (told["event_buses"], told["mail_senders"]) == (["pictures"], ["shop@example.org"])
+    assert told["cors_origins"] == ["https://shop.example"]
     buckets = ("inn", "out") if source.startswith("s3") else (None, None)
     assert (told["input_bucket"], told["output_bucket"]) == buckets
     assert (told["input_prefix"], told["output_prefix"], told["table"]) == settings

@@ -15,6 +15,7 @@ from infra.planned import PROVIDER, Plan, plan_calls, plan_root
 from infra.terraform import MODULE, copy_module, needs_terraform
 from renditions.deploy.terraform import KEPT
 from renditions.model.notice_events import NOTICE_EVENTS
+from renditions.web.cors import PICTURE_METHODS, PICTURE_READ, PICTURE_SENT, PREFLIGHT_SECONDS
 from systems.places import EXAMPLES
 
 KEYS = {
@@ -26,6 +27,9 @@ KEYS = {
 WEBHOOK = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook-AbCdEf"
 PARAMETER = "arn:aws:ssm:eu-west-1:123456789012:parameter/shop/token"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1234"
+CORS_S3_ORIGIN = "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"
+"""CloudFront's managed policy that passes a request's origin to the bucket.
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-origin-request-policies.html"""
 BOUNDARY = "arn:aws:iam::123456789012:policy/Boundary"
 API = '  api = { bundle = "${path.module}/module/tests/empty.zip" }'
 POLICY = """jsonencode({
@@ -52,11 +56,11 @@ CALLS = {
   serving = {{
     domains         = ["img.example.com"]
     certificate_arn = "{CERTIFICATE}"
-    cors_origins    = ["https://shop.example.com"]
     public_keys     = {{ first = "-----BEGIN PUBLIC KEY-----\\nMIIB\\n-----END PUBLIC KEY-----\\n" }}
     invalidate      = true
     accept_function = "${{path.module}}/module/tests/accept.js"
-  }}""",
+  }}
+  output = {{ cors_origins = ["https://shop.example.com"] }}""",
     "scoped": """  name = "scoped"
   api = {
     bundle = "${path.module}/module/tests/empty.zip"
@@ -320,9 +324,42 @@ def test_cloudfront_serves_the_renditions_with_the_owner_s_domain_and_keys(plan:
         "referrer_policy",
         "strict_transport_security",
     }
-    (cors,) = planned["aws_cloudfront_response_headers_policy.this[0]"]["cors_config"]
-    assert cors["access_control_allow_origins"] == [{"items": ["https://shop.example.com"]}]
     assert not any("cloudfront" in address for address in plan.resources("plain"))
+
+
+@needs_terraform
+def test_cloudfront_and_the_bucket_let_scripts_of_the_declared_origins_read(plan: Plan) -> None:
+    """They say the same as the server on one machine."""
+    planned = plan.resources("served")
+    (headers,) = planned["aws_cloudfront_response_headers_policy.this[0]"]["cors_config"]
+    assert {name.removeprefix("access_control_"): value for name, value in headers.items()} == {
+        "allow_credentials": False,
+        "allow_origins": [{"items": ["https://shop.example.com"]}],
+        "allow_methods": [{"items": sorted(PICTURE_METHODS)}],
+        "allow_headers": [{"items": sorted(PICTURE_SENT)}],
+        "expose_headers": [{"items": sorted(PICTURE_READ)}],
+        "max_age_sec": PREFLIGHT_SECONDS,
+        "origin_override": True,
+    }
+    (rule,) = planned['aws_s3_bucket_cors_configuration.renditions["output"]']["cors_rule"]
+    assert {name: value for name, value in rule.items() if value} == {
+        "allowed_origins": ["https://shop.example.com"],
+        "allowed_methods": sorted(PICTURE_METHODS),
+        "allowed_headers": sorted(PICTURE_SENT),
+        "expose_headers": sorted(PICTURE_READ),
+        "max_age_seconds": PREFLIGHT_SECONDS,
+    }
+    (behavior,) = planned["aws_cloudfront_distribution.this[0]"]["default_cache_behavior"]
+    assert behavior["origin_request_policy_id"] == CORS_S3_ORIGIN
+
+
+@needs_terraform
+def test_without_declared_origins_no_script_of_another_page_may_read(plan: Plan) -> None:
+    planned = plan.resources("tuned")
+    assert planned["aws_cloudfront_response_headers_policy.this[0]"]["cors_config"] == []
+    (behavior,) = planned["aws_cloudfront_distribution.this[0]"]["default_cache_behavior"]
+    assert not behavior["origin_request_policy_id"]
+    assert not any("cors_configuration" in address for address in planned)
 
 
 @needs_terraform

@@ -97,7 +97,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "accept": ("formats", "max_bytes", "max_pixels", "min_aspect_ratio", "animation"),
     "analyze": ("colours", "exif", "placeholder"),
     "limits": ("seconds", "memory", "pages"),
-    "output": ("store", "cache_control", "engine"),
+    "output": ("store", "cache_control", "cors_origins", "engine"),
     "catalog": ("store", "key"),
     "rendition": ("key", "width", "fit", "gravity", "crop", "format", "quality", "watermark", "pages", "tint",
                   "focus", "corners", "background", "pixel_ratio", "profile"),

@@ -213,6 +213,7 @@ BAD_FILES = {
         pipeline_text('pages = "all"\nformat = "auto"\nkey = "{key}"'), "renditions.one.pages",
     ),
     "outputs kept for no time": (pipeline_text(more='keep_replaced = "0 s"'), "output.keep_replaced"),
+    "origins as a text": (pipeline_text(more='cors_origins = "*"'), "output.cors_origins"),
     "page 0": (pipeline_text('pages = "0"'), "renditions.one.pages"),
     "no end to the pages": (pipeline_text('pages = "3-"\nformat = "pdf"'), "renditions.one.pages"),
     "memory as pixels": (pipeline_text(more='[limits]\nmemory = "1 GP"'), "limits.memory"),
@@ -330,6 +331,9 @@ BEYOND_A_SCHEMA = {
     "too high with its padding": (
         pipeline_text('format = "webp"\nheight = 16380\npadding = 2'), "renditions.one.padding",
     ),
+    "all origins and one": (
+        pipeline_text(more='cors_origins = ["*", "https://shop.example"]'), "output.cors_origins",
+    ),
     "output is the source": (pipeline_text(output="./inbox"), "output.store"),
     "output in the source": (pipeline_text(output="inbox/made"), "output.store"),
     "source in the output": (pipeline_text(output="."), "output.store"),
@@ -366,6 +370,40 @@ def test_loader_and_schema_refuse_invalid_files(text: str, place: str) -> None:
 def test_the_loader_refuses_mistakes_that_the_schema_can_not_find(text: str, place: str) -> None:
     assert place in problems(text)
     assert schema_accepts(text)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "https://shop.example",
+        "http://localhost:3000",
+        "https://[::1]:8443",
+        "https://xn--bcher-kva.example",
+    ],
+)
+def test_an_origin_as_browsers_send_it_is_accepted(origin: str) -> None:
+    text = pipeline_text(more=f'cors_origins = ["{origin}"]')
+    assert read(text).pipeline.output.cors_origins == (origin,)
+    assert schema_accepts(text)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://shop.example/", "https://shop.example/path", "shop.example", "https://Shop.example",
+        "https://shop.example:443", "http://shop.example:80", "https://*.shop.example", "null", "",
+        "ftp://shop.example", "https://shop.example:0", "https://ann@shop.example",
+    ],
+)  # fmt: skip
+def test_an_origin_that_no_browser_sends_is_refused_with_its_line(origin: str) -> None:
+    text = pipeline_text(more=f'cors_origins = [\n"{origin}"]')
+    expected, found = problems(text)["output.cors_origins[0]"]
+    assert expected.startswith('an origin as browsers send it, such as "https://shop.example"')
+    assert found == repr(origin)
+    with pytest.raises(PipelineError, match=r"line 6: output\.cors_origins\[0\]"):
+        read(text)
+    assert not schema_accepts(text)
 
 
 def test_the_problems_of_a_family_are_reported_once_with_the_table_s_fields() -> None:

@@ -33,7 +33,11 @@ PIPELINES = st.builds(
     Pipeline,
     source=st.builds(Source, store=st.text(), match=st.lists(st.text(), max_size=3).map(tuple)),
     output=st.builds(
-        OutputPlace, store=st.text(), cache_control=st.none() | st.text(), engine=st.none() | st.just(1)
+        OutputPlace,
+        store=st.text(),
+        cache_control=st.none() | st.text(),
+        cors_origins=st.lists(st.text(), max_size=2).map(tuple),
+        engine=st.none() | st.just(1),
     ),
     renditions=st.dictionaries(st.text(), RENDITIONS, max_size=3),
     accept=st.builds(Accept, formats=st.lists(st.text()).map(tuple), min_width=st.none() | st.integers(1, 9)),

@@ -253,25 +253,6 @@ def test_a_refusal_can_be_read_by_pages_of_an_allowed_origin() -> None:
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (401, SHOP)
 
 
-@pytest.mark.parametrize("origins", [(), (SHOP,)])
-def test_pages_of_all_origins_can_read_only_public_and_signed_pictures(origins: tuple[str, ...]) -> None:
-    keys = SigningKeys.parse("one:" + "x" * 40)
-    other = {"origin": "https://other.example", "sec-fetch-site": "cross-site"}
-    reach = Reach(allowed_origins=origins)
-    with opened(reach, token=TOKEN, keys=keys, is_public=True) as client:
-        upload(client, headers=BEARER)
-        signed = keys.sign("/originals/a/photo.jpg", expires_at_seconds=10**11)
-        for url in ("/renditions/thumb/a/photo.jpg", "/i/thumb/a/photo.jpg", signed):
-            headers = client.get(url, headers=other).headers
-            assert headers["access-control-allow-origin"] == "*"
-            assert headers["cross-origin-resource-policy"] == "cross-origin"
-        for url in ("/pictures", "/originals/a/photo.jpg"):
-            answer = client.get(url, headers=other | BEARER)
-            assert answer.status_code == 403
-            assert "access-control-allow-origin" not in answer.headers
-            assert answer.headers["cross-origin-resource-policy"] == "same-origin"
-
-
 @pytest.mark.parametrize(
     ("host", "origin", "is_own"),
     [

@@ -440,3 +440,30 @@ run "bad_values_for_serving_are_refused" {
 
   expect_failures = [var.serving]
 }
+
+run "origins_in_serving_are_refused_with_the_place_where_they_belong" {
+  command = plan
+
+  variables {
+    serving = { cors_origins = ["https://shop.example"] }
+  }
+
+  expect_failures = [var.serving]
+}
+
+run "an_existing_output_bucket_keeps_its_cors_rules" {
+  variables {
+    serving = {}
+    output  = { bucket = "renditions-of-others", cors_origins = ["https://shop.example"] }
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_cors_configuration.renditions) == 0
+    error_message = "Nothing of an existing bucket may be changed."
+  }
+
+  assert {
+    condition     = toset(one(one(aws_cloudfront_response_headers_policy.this[0].cors_config).access_control_allow_origins).items) == toset(["https://shop.example"])
+    error_message = "CloudFront should let scripts of these pages read."
+  }
+}

@@ -8,7 +8,7 @@ module "renditions" {
   bundle        = "${path.module}/bundle.zip"
   function      = { architecture = var.pipeline.architecture, python = var.pipeline.python }
   input         = { bucket = var.pipeline.input_bucket, prefix = var.pipeline.input_prefix }
-  output        = { bucket = var.pipeline.output_bucket, prefix = var.pipeline.output_prefix }
+  output        = { bucket = var.pipeline.output_bucket, prefix = var.pipeline.output_prefix, cors_origins = var.pipeline.cors_origins }
   trigger       = var.pipeline.input_bucket == null ? "sqs" : "eventbridge"
   table         = { name = var.pipeline.table, key = var.pipeline.table_key }
   keep_pictures = var.keep_pictures
@@ -30,6 +30,7 @@ variable "pipeline" {
     input_prefix  = string
     output_bucket = optional(string)
     output_prefix = string
+    cors_origins  = set(string)
     table         = string
     table_key     = string
     event_buses   = set(string)

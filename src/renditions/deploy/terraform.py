@@ -231,10 +231,11 @@ class Deployment:
     def find_unused(self, pipeline: Pipeline, target: Target) -> list[str]:
         """Return the values of a pipeline that ``main.tf`` should use and doesn't.
 
-        The ``main.tf`` of an older version creates buckets, and doesn't allow the buses of notices.
+        The ``main.tf`` of an older version creates buckets, and doesn't allow the buses of notices or the
+        origins of other pages.
         """
         described = describe_pipeline(pipeline, target, "", "")
-        values = ("input_bucket", "output_bucket", "event_buses", "mail_senders")
+        values = ("input_bucket", "output_bucket", "cors_origins", "event_buses", "mail_senders")
         return [value for value in values if described[value] and not self.takes(value)]
 
     def find_unset(self, pipeline: Pipeline) -> list[str]:
@@ -314,6 +315,7 @@ def describe_pipeline(pipeline: Pipeline, target: Target, name: str, former_tabl
         "input_prefix": source.prefix if isinstance(source, S3Place) else "",
         "output_bucket": output.bucket if isinstance(output, S3Place) else None,
         "output_prefix": output.prefix if isinstance(output, S3Place) else "processed/",
+        "cors_origins": list(pipeline.output.cors_origins),
         "table": table if kind == "dynamodb" else former_table,
         "table_key": pipeline.catalog.key,
         "event_buses": sorted(

@@ -203,6 +203,14 @@ BaseUrl = Annotated[
         'a URL without a query, such as "https://images.example.com/", or a path such as "/images/"',
     ),
 ]
+Origin = Annotated[
+    str,
+    Pattern(
+        r"^(\*|(?!https:.*:443$|http:.*:80$)https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?)(?!\n)$",
+        'an origin as browsers send it, such as "https://shop.example" or "http://localhost:3000", or "*"',
+    ),
+]
+"""Browsers send an origin in lower case, without a path and without its scheme's own port (RFC 6454, 6.2)."""
 Colour = Annotated[
     str,
     Pattern(

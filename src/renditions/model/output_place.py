@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from renditions.model.fields import BaseUrl, Range, Seconds, StoreUrl
+from renditions.model.fields import BaseUrl, Origin, Range, Seconds, StoreUrl
 from renditions.model.revisions import FIRST_ENGINE, newest_engine
 from renditions.model.source import STORE_FORMS
 
 Verify = Literal["always", "schedule", "never"]
-NOT_OF_THE_OUTPUTS = ("store", "base_url", "on_demand_url")
+NOT_OF_THE_OUTPUTS = ("store", "base_url", "on_demand_url", "cors_origins")
 """The fields that change neither an output nor its key."""
 
 
@@ -27,6 +27,11 @@ class OutputPlace:
         "The URL of a server that makes renditions with on_demand, for the manifest and the page.",
     ] = None
     cache_control: Annotated[str | None, "The Cache-Control header that outputs are served with."] = None
+    cors_origins: Annotated[
+        tuple[Origin, ...],
+        "The origins whose pages' scripts may read the outputs where all or signed requests may (CORS), such "
+        'as "https://shop.example". "*": all origins.',
+    ] = ()
     overwrite: Annotated[
         bool, "Whether an output may replace a file that Renditions didn't write. If not, the file stays."
     ] = False

@@ -163,6 +163,11 @@ def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Prob
 
     Relative paths start at ``directory``.
     """
+    origins = pipeline.output.cors_origins
+    if "*" in origins and len(origins) > 1:
+        yield Problem(
+            "output.cors_origins", '"*" alone, because it means all origins', f"{len(origins)} origins"
+        )
     templates = _valid_templates(pipeline)
     if unusable := list(find_unusable_paths(pipeline, directory)):
         yield from unusable

@@ -24,8 +24,9 @@ from renditions.web import pictures, state
 from renditions.web.answers import answer_file, answer_json
 from renditions.web.batch import run_batch
 from renditions.web.bin import BinApi
+from renditions.web.cors import share
 from renditions.web.formats import describe_formats
-from renditions.web.guard import COOKIE, Guard, is_token
+from renditions.web.guard import COOKIE, Guard, is_signed_url, is_token
 from renditions.web.headers import Labelled, restrict
 from renditions.web.limits import Gate
 from renditions.web.openapi import describe_api
@@ -102,7 +103,13 @@ def make_app(
     reach.check_paths(route.path for route in routes if isinstance(route, Route | Mount))
     keys = keys or SigningKeys.derive(secret)
     guarded = Guard(make_application(routes), reach, token, keys, is_public)
-    return Labelled(reach.share(guarded), restrict())
+    shared = share(
+        guarded,
+        guarded.is_open,
+        picture_origins=service.parts.pipeline.output.cors_origins,
+        api_origins=reach.allowed_origins,
+    )
+    return Labelled(shared, restrict())
 
 
 def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> ASGIApp:
@@ -116,7 +123,9 @@ def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> ASGI
         origins: The other origins to which the page uploads pictures, and from which it reads them.
     """
     log_in = Route("/login", show("token.html"))
-    return Labelled(make_application([*_routes(_Api(service, uploads)), log_in]), restrict(origins))
+    application = make_application([*_routes(_Api(service, uploads)), log_in])
+    shared = share(application, is_signed_url, picture_origins=service.parts.pipeline.output.cors_origins)
+    return Labelled(shared, restrict(origins))
 
 
 def _routes(api: _Api) -> list[BaseRoute]:

@@ -132,11 +132,19 @@ class Guard:
             return self._check_token(scope, headers, address)
         return None
 
+    def is_open(self, scope: Scope) -> bool:
+        """Return whether the URL is that of a public or signed picture.
+
+        The signature can be invalid.
+        """
+        return self._is_public_url(scope) or is_signed_url(scope)
+
+    def _is_public_url(self, scope: Scope) -> bool:
+        return self.is_public and scope["path"].startswith(RENDITION_PATHS)
+
     def _is_published(self, scope: Scope) -> bool:
         """Return whether the request reads a rendition of a public server."""
-        return (
-            self.is_public and scope["method"] in READ_METHODS and scope["path"].startswith(RENDITION_PATHS)
-        )
+        return scope["method"] in READ_METHODS and self._is_public_url(scope)
 
     def _is_known(self, headers: Headers) -> bool:
         return any(is_token(text, self.token) for text in _given_tokens(headers))
@@ -174,8 +182,12 @@ def _log_in_from(scope: Scope) -> str:
 
 def _is_signed(scope: Scope) -> bool:
     """Return whether the request reads a signed URL, with a valid signature or not."""
-    is_read = scope["method"] in READ_METHODS and scope["path"].startswith(SIGNED_PATHS)
-    return is_read and is_signed(scope["query_string"].decode("latin-1"))
+    return scope["method"] in READ_METHODS and is_signed_url(scope)
+
+
+def is_signed_url(scope: Scope) -> bool:
+    """Return whether the URL of a picture has a signature, valid or not."""
+    return scope["path"].startswith(SIGNED_PATHS) and is_signed(scope["query_string"].decode("latin-1"))
 
 
 def _given_tokens(headers: Headers) -> list[str]:

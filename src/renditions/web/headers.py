@@ -79,28 +79,23 @@ def keep_private(headers: MutableHeaders) -> None:
 
 
 def let_embed(headers: MutableHeaders) -> None:
-    """Allow pages of other sites to embed and read the picture.
+    """Allow pages of other sites to embed the picture.
 
     Only the client's own cache may keep it.
     """
-    _open(headers)
+    headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     headers["Cache-Control"] = _for_one_client(headers.get("Cache-Control", "no-cache"))
 
 
 def publish(headers: MutableHeaders) -> None:
-    """Allow other sites to embed and read the picture, and all caches to keep it."""
-    _open(headers)
+    """Allow other sites to embed the picture, and all caches to keep it."""
+    headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     lifetime = headers.get("Cache-Control", "no-cache")
     if lifetime == "no-cache":
         lifetime = f"max-age={PUBLIC_SECONDS}"
     if not _names(lifetime) & {"public", "private", "no-store"}:
         lifetime = f"public, {lifetime}"
     headers["Cache-Control"] = lifetime
-
-
-def _open(headers: MutableHeaders) -> None:
-    headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    headers["Access-Control-Allow-Origin"] = "*"
 
 
 def _for_one_client(cache_control: str) -> str:

@@ -12,19 +12,10 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
-from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp
-
 from renditions.errors import UsageError
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
-
-CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
-CORS_SENT = ("Authorization", "If-None-Match", "If-Range", "Last-Event-ID", "Range")
-"""The headers that pages of other origins may send."""
-CORS_READ = ("Content-Disposition", "Content-Range", "ETag", "Location", "Retry-After")
-"""The headers that pages of other origins may read, in addition to those that every page may read."""
 
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _ROOT_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
@@ -116,15 +107,6 @@ class Reach:
             return False
         parsed = ipaddress.ip_address(address)
         return any(parsed in ipaddress.ip_network(proxy) for proxy in self.trusted_proxies)
-
-    def share(self, app: ASGIApp) -> ASGIApp:
-        """Return the application that pages of ``allowed_origins`` can use (CORS).
-
-        Their requests have no cookie: they send the token as ``Authorization: Bearer …``.
-        """
-        if not self.allowed_origins:
-            return app
-        return CORSMiddleware(app, self.allowed_origins, CORS_METHODS, CORS_SENT, expose_headers=CORS_READ)
 
     def check_paths(self, paths: Iterable[str]) -> None:
         """Raise UsageError if ``root_path`` looks like one of the application's own paths.
