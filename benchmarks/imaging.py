@@ -99,7 +99,7 @@ def _write(
     ways: Sequence[Way],
     left_out: Mapping[str, str],
 ) -> None:
-    """Write the results into the document, and draw the picture of the main ones."""
+    """Write the results into the document, and draw the main results as a picture."""
     machine = describe_machine()
     picture = DOCUMENT.with_name("performance.svg")
     picture.write_text(draw(results[0], ways, machine))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any, Never
 
 from renditions.model.families import widths_of
 from renditions.model.original import Analysis, Original
@@ -38,6 +39,11 @@ def hash_render(
     }
     made = {name: made[name] for name in made if name not in errors}
     return Rendering(original, made, errors, stand_ins=stand_ins)
+
+
+def never_render(*_: Any) -> Never:
+    """Fail the test, because the core must keep or copy the outputs."""
+    raise AssertionError("rendered a picture whose outputs could be kept or copied")
 
 
 def is_too_wide(content: bytes, recipe: Rendition) -> bool:

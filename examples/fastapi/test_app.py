@@ -31,7 +31,7 @@ def test_a_thumbnail_is_returned_at_once(client: TestClient) -> None:
 
 
 def test_a_file_that_is_no_picture_gets_the_reason(client: TestClient) -> None:
-    """The error brings its HTTP status with it."""
+    """The answer has the error's own HTTP status and code."""
     answer = client.post("/thumbnail", files={"file": b"text"})
     assert (answer.status_code, answer.json()["code"]) == (422, "source-unreadable")
 

@@ -123,9 +123,9 @@ def test_redrive_sends_back_known_messages_and_leaves_the_others(
 
 
 def test_a_redriven_picture_that_was_given_up_is_tried_again(account: Account, tmp_path: Path) -> None:
-    """Otherwise the worker would leave the picture as it is.
+    """The worker processes a given-up picture only after its attempts are reset.
 
-    The message would then return to the dead-letter queue.
+    Without this reset, the message would return to the dead-letter queue.
     """
     draw(tmp_path / "photo.jpg")
     account.upload("photo.jpg", (tmp_path / "photo.jpg").read_bytes())

@@ -156,7 +156,7 @@ def test_a_pipeline_allows_as_many_renditions_as_one_transaction_can_claim() -> 
 
 
 def test_a_picture_in_progress_is_listed_and_counted(catalog: DynamoCatalog) -> None:
-    """So ``processing`` is in the index, although each update writes it twice."""
+    """The index contains pictures in progress, although this costs more writes."""
     done = catalog.write(make_record("a.jpg", status="done"))
     catalog.write(replace(done, status="processing"))
     catalog.write(make_record("stuck.jpg", status="processing"))

@@ -141,7 +141,7 @@ def test_a_key_that_the_store_uses_for_its_own_files_is_refused(store: S3Store) 
 
 
 @pytest.mark.parametrize("algorithm", ["AES256", "aws:kms"])
-def test_objects_in_an_encrypted_bucket_are_read_listed_and_deleted_as_in_any_other(
+def test_objects_in_an_encrypted_bucket_can_be_read_listed_replaced_and_deleted(
     store: S3Store, bucket: str, algorithm: str
 ) -> None:
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}

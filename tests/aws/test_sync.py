@@ -25,7 +25,7 @@ SOUND = ["photo.jpg", "2026/ü b+c.jpg", "2026/x.png"]
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
     """Create an account, and set the variables that name its resources.
 
-    They replace the folders and the catalog of the pipeline file.
+    The variables replace the folders and the catalog of the pipeline file.
     """
     made = Account(name_of(tmp_path))
     for variable, value in made.environ().items():

@@ -1,4 +1,4 @@
-"""A catalog whose pipeline a deployment set, and commands from elsewhere."""
+"""Commands from another machine on a catalog whose pipeline a deployment set."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Upgraded:
         return {each.name: each.why for each in self.world.differences() if each.action != "keep"}
 
     def sync(self) -> None:
-        """Process every picture that needs it."""
+        """Process every picture that needs processing."""
         for name in self.whys:
             self._name = name
             self.world.processor(render=self._render).process(name)

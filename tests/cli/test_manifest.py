@@ -158,7 +158,9 @@ def elements_of(text: str) -> list[tuple[str, dict[str, str | None]]]:
     return parser.found
 
 
-def test_the_html_has_the_values_of_the_json(site: Path, manifest: dict[str, Any]) -> None:
+def test_the_manifest_in_html_has_the_values_of_the_manifest_in_json(
+    site: Path, manifest: dict[str, Any]
+) -> None:
     ended = run(site, "manifest", "big.jpg", "--format", "html", "--look", "photo")
     assert ended.out.startswith("<!-- big.jpg: photo -->\n<picture>")
     (_, _), (_, source), (_, image) = elements_of(ended.out)

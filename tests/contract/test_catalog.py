@@ -276,7 +276,7 @@ def test_a_record_keeps_the_claims_of_its_own_keys_when_it_is_written_again(cata
     assert catalog.get("a.jpg") == third
 
 
-def test_a_record_may_have_the_same_key_as_an_output_and_as_pending(catalog: Catalog) -> None:
+def test_the_key_of_an_output_may_also_be_a_pending_key_of_the_same_record(catalog: Catalog) -> None:
     first = catalog.write(make_record(outputs=("k",), pending_keys=("k",)))
     catalog.delete(first)
     catalog.write(make_record("b.jpg", outputs=("k",)))

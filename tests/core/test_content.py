@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from hashing import never_render
 from renditions.core.content import Reader
 from renditions.core.difference import TOUCHED
 from renditions.core.outcome import Outcome
@@ -14,10 +15,6 @@ from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
 from renditions.model.record import Record
 from world import NAME, Steps, World, hash_render, make_pipeline
-
-
-def never_render(*_: Any) -> Any:
-    raise AssertionError("rendered a picture whose content is unchanged")
 
 
 class Counting:
@@ -106,7 +103,7 @@ def test_one_call_reads_a_changed_picture_once(world: World) -> None:
     assert source.reads == 1
 
 
-def test_a_picture_of_another_size_is_not_read_to_compare_it(world: World) -> None:
+def test_a_picture_whose_size_changed_is_not_read_to_compare_its_content(world: World) -> None:
     world.upload(NAME, b"longer")
     source = Counting(world)
     found = world.source.head(NAME)

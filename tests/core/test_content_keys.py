@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hashing import never_render
 from renditions.core.reconcile import sync
 from renditions.errors import StoreFailed
 from renditions.model import revisions
@@ -162,10 +163,6 @@ def test_a_renamed_picture_with_a_versioned_key_is_copied() -> None:
     world.settle()
     world.remove(NAME)
     world.upload("new/name.jpg", b"one")
-
-    def never_render(*_: Any) -> Any:
-        raise AssertionError("rendered a picture that was only renamed")
-
     assert world.processor(render=never_render).process("new/name.jpg").result == "done"
     world.check_promise()
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hashing import never_render
 from renditions.core.ask import ALLOWED, Ask
 from renditions.core.leases import wish
 from renditions.model.families import expand
@@ -27,10 +28,6 @@ class FamilyWorld(World):
     def files(self) -> list[str]:
         """The names of the files of the picture."""
         return sorted(found.key.removeprefix(f"{NAME}/") for found in self.output.list())
-
-
-def never_render(*_: Any) -> Any:
-    raise AssertionError("rendered a picture whose renditions were only renamed")
 
 
 def pipeline_of(**tables: Rendition) -> Pipeline:
@@ -118,7 +115,9 @@ def test_a_rendition_that_leaves_its_family_keeps_its_file_under_its_new_name(wo
     world.check_promise()
 
 
-def test_a_larger_picture_gets_a_file_for_each_width_and_a_smaller_one_loses_them(world: FamilyWorld) -> None:
+def test_a_larger_picture_gets_a_file_for_each_width_and_a_smaller_picture_gets_fewer(
+    world: FamilyWorld,
+) -> None:
     world.settle()
     world.upload(NAME, b"2000 pixels")
     world.settle()

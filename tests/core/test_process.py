@@ -79,7 +79,7 @@ def test_measurements_are_kept_when_later_processing_needs_no_pixels(world: Worl
     assert world.catalog.get(NAME).original == Original(3, "png")  # type: ignore[union-attr]
 
 
-def test_a_picture_is_cropped_around_its_focus_and_keeps_it_when_replaced(world: World) -> None:
+def test_a_picture_is_cropped_around_its_focus_and_keeps_the_focus_when_replaced(world: World) -> None:
     square = Rendition(width=9, height=9, fit="cover", gravity="focus")
     world.pipeline = replace(world.pipeline, renditions={"square": square, "large": Rendition()})
     world.upload(NAME, b"one")
@@ -199,7 +199,7 @@ def test_only_the_rendition_whose_recipe_changed_is_made_again(world: World) -> 
     world.check_promise()
 
 
-def test_removing_a_rendition_deletes_it_without_reading_the_picture(world: World) -> None:
+def test_removing_a_rendition_deletes_its_output_without_reading_the_picture(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle()
     world.pipeline = make_pipeline(thumb=Rendition(width=200))
@@ -516,7 +516,7 @@ def test_processing_raises_the_error_of_a_failing_catalog_and_leaves_no_output_u
 def test_a_picture_with_an_invalid_output_key_is_rejected_and_can_be_deleted(
     world: World, tmp_path: Path
 ) -> None:
-    """Its output can't exist, so there is nothing to delete."""
+    """The picture's output can't exist, so there is nothing to delete."""
     world.output = FolderStore(tmp_path / "out", create=True)
     world.upload("a//b.jpg", b"one")
     world.settle()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hashing import never_render
 from renditions.core.ask import ALLOWED, Ask
 from renditions.core.ports import IfMatch
 from renditions.core.reconcile import Order, sync
@@ -46,10 +47,6 @@ def rename(world: World, former: str, name: str, content: bytes = b"one") -> Non
     world.upload(name, content)
 
 
-def never_render(*_: Any) -> Any:
-    raise AssertionError("rendered a picture that was only renamed")
-
-
 def test_a_renamed_picture_keeps_its_focus_and_is_not_rendered(world: World) -> None:
     before = world.content("a.jpg/thumb.jpg")
     rename(world, "a.jpg", "b.jpg")
@@ -77,7 +74,7 @@ def test_a_renamed_picture_whose_output_key_stays_keeps_its_output() -> None:
 
 
 def test_renaming_a_whole_folder_does_not_count_as_removals() -> None:
-    """Otherwise the guard would hold back all of these removals.
+    """If renames counted as removals, the guard would hold back all of them.
 
     The pictures under the new names would then wait for the old keys.
     """

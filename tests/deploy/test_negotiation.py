@@ -91,7 +91,7 @@ def test_a_browser_gets_the_best_format_that_it_shows(
 
 
 def test_only_keys_of_the_most_common_format_are_changed(ask: Callable[[str, str | None], str]) -> None:
-    """A page that links to another format itself gets that format."""
+    """A page can link to the key of another format. This key is left unchanged."""
     for path in (
         PHOTO.format("400-webp", "webp"),
         PHOTO.format("600-jpeg", "jpg"),

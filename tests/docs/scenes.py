@@ -136,7 +136,7 @@ def _stand_for_aws(home: Path, root: Path, stack: ExitStack) -> Mapping[str, str
 def _buckets(home: Path, stack: ExitStack) -> Mapping[str, str]:
     """Start a server that speaks S3's API, with two photos in one of its two buckets.
 
-    It is moto's, or that of the variable ``DOCS_S3``.
+    The server is moto's, or the one at the URL in the variable ``DOCS_S3``.
     """
     endpoint = os.environ.get("DOCS_S3")
     environment = environment_of(endpoint) if endpoint else stack.enter_context(run_moto())

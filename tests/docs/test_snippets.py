@@ -47,7 +47,7 @@ def missing_programs(page: Page) -> list[str]:
 
 
 def problems_of(page: Page, folder: Path) -> list[str]:
-    """Run a page until something is wrong."""
+    """Run a page; return what is wrong with the first snippet that fails."""
     for snippet, problem, _ in run_page(page, folder, with_long=WITH_LONG):
         if problem:
             return [f"{snippet.place}: {problem}"]

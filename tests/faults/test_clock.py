@@ -209,7 +209,7 @@ SKEWED: dict[str, tuple[Callable[[Clients], object], Answer, type[Failed]]] = {
 
 @pytest.mark.parametrize("service", SKEWED)
 def test_a_request_that_aws_refuses_because_of_the_clock_is_a_retryable_failure(service: str) -> None:
-    """So a worker repeats its request to the queue."""
+    """A worker repeats such a request to the queue."""
     call, answer, error = SKEWED[service]
     with answering([answer]) as (clients, _), pytest.raises(error) as raised:
         call(clients)

@@ -184,7 +184,7 @@ DOCTYPE = (
         ).encode(),
     ],
 )  # fmt: skip
-def test_files_of_older_and_unusual_programs_are_drawn(content: bytes) -> None:
+def test_drawings_of_older_and_unusual_programs_are_drawn(content: bytes) -> None:
     assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
     assert warnings_of(content) == []
 

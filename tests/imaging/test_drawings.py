@@ -65,7 +65,7 @@ def refusal(content: bytes) -> str:
     ],
 )
 def test_a_drawing_is_drawn_in_the_needed_size(recipe: Rendition, size: tuple[int, int]) -> None:
-    """It is sharp at any size. It is never drawn small and then enlarged."""
+    """The drawing is sharp at any size: it is never drawn small and then enlarged."""
     made = shown(svg(CROSS), recipe)
     assert made.size == size
     if recipe.fit != "fill":

@@ -71,7 +71,7 @@ def test_a_declared_face_of_a_collection_is_used() -> None:
     assert len({Rendition(watermark=watermark).fingerprint() for watermark in watermarks}) == 3
 
 
-def test_each_face_of_a_collection_knows_its_own_characters() -> None:
+def test_missing_characters_are_found_for_each_face_of_a_collection() -> None:
     faces = read_faces(make_collection(WIDE, NARROW))
     assert [face.find_missing("A日本") for face in faces] == ["本", "A"]
     assert find_missing(make_collection(WIDE, NARROW), "本") == ""
@@ -83,7 +83,7 @@ def test_a_damaged_collection_is_refused(cut: int) -> None:
         find_missing(make_collection(WIDE, NARROW)[:cut], "日")
 
 
-def test_a_collection_without_the_face_is_refused_by_name() -> None:
+def test_a_face_that_the_collection_lacks_is_refused() -> None:
     with pytest.raises(Undecodable, match="its 2 faces are numbered from 0"):
         choose_face(make_collection(WIDE, NARROW), "日", 2)
     with pytest.raises(Undecodable, match="the collection has no fonts"):
@@ -116,7 +116,7 @@ def test_a_font_of_more_than_65535_characters_is_searched() -> None:
         ("\u0301日", WIDE, ["<\u0301>", "日"]),
     ],
 )
-def test_each_character_has_the_first_font_that_has_it(
+def test_each_character_is_drawn_in_the_first_font_that_has_it(
     text: str, font: bytes | None, pieces: list[str]
 ) -> None:
     assert split(text, font) == pieces
@@ -151,7 +151,7 @@ def test_emoji_keep_their_own_colours_and_letters_get_the_declared_colour() -> N
 
 
 def test_emoji_stored_as_pictures_are_scaled_to_the_size_of_the_text() -> None:
-    """Such a font has its pictures in few sizes, here in one of 100 pixels."""
+    """A font can store its pictures in few sizes. This font has only 100 pixels."""
     square = encoded(Image.new("RGBA", (100, 100), (0, 200, 0, 255)), "png")
     letters = choose_fonts("A📷A", attached(make_bitmap_font("📷", square, 100)))
     for font_pixels in (50, 100, 400):

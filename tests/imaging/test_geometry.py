@@ -76,7 +76,7 @@ sides = st.integers(1, 120)
 def test_a_plan_keeps_to_its_box_and_enlarges_only_if_declared(
     width: int, height: int, recipe: Rendition
 ) -> None:
-    """This holds for any numbers.
+    """Hypothesis draws the picture's size and the recipe.
 
     A crop lies within the picture, and padding surrounds it.
     """

@@ -50,10 +50,7 @@ def _split_gif(gif: bytes) -> tuple[bytes, bytes]:
     ids=["half", "none", "undefined codes", "other codes", "a hole"],
 )
 def test_a_gif_whose_frame_has_too_few_pixels_is_rejected(spoil: Callable[[bytes], bytes]) -> None:
-    """All of its blocks are valid.
-
-    Their codes give fewer pixels than the frame has.
-    """
+    """All blocks of the GIF are valid, but their codes give too few pixels."""
     start, data = _split_gif(encoded(photo(), "gif"))
 
     def joined(data: bytes) -> bytes:

@@ -90,7 +90,7 @@ def test_a_picture_of_any_size_has_a_score(size: tuple[int, int], mode: str) -> 
 def test_the_quality_search_reaches_its_target_in_few_trials(
     slope: float, strength: float, target: float, usual: int
 ) -> None:
-    """The errors here fall by a constant factor with each step of quality."""
+    """In this test, the error falls by a constant factor with each step of quality."""
     size = 48
     original = VipsImage.new_from_array(np.full((size, size, 3), 128, np.uint8))
     pattern = VipsImage.new_from_array(NOISE[:size, :size].astype(np.float32))

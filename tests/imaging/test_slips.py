@@ -124,9 +124,10 @@ def test_a_progressive_jpeg_with_stray_bytes_and_damage_is_rejected(kind: str) -
 
 @pytest.mark.parametrize("kind", ["progressive", "progressive by libvips"])
 def test_a_progressive_jpeg_that_ends_between_two_scans_is_rejected(kind: str) -> None:
-    """Each of its scans is whole. The missing scans would have made it sharp."""
+    """Each scan in the file is whole. The missing scans would sharpen the picture."""
     source = JPEGS[kind]
     starts = scans(source)
+    assert len(starts) > 2
     for following in starts[1:]:
         end = (
             source.rindex(b"\xff\xc4", 0, following)
@@ -222,7 +223,7 @@ def test_a_gif_that_ends_inside_the_header_of_another_frame_is_rejected(end: byt
 
 
 def test_a_gif_without_a_trailer_and_without_its_last_pixels_is_rejected() -> None:
-    """Its blocks are whole, but the last one has too little data."""
+    """All blocks of the GIF are whole, but the last one has too little data."""
     source = gif()
     block = source.index(b"\xff", source.index(b",")) if b"\xff" in source[source.index(b",") :] else 0
     cut = source[: block + 256] + b"\0"

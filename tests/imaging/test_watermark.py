@@ -228,7 +228,7 @@ sys.stdout.buffer.write(made.made["it"].content)
 
 
 def test_a_text_watermark_is_the_same_without_any_font_of_the_machine(tmp_path: Path) -> None:
-    """This holds for any HOME and fontconfig variables. stderr stays empty."""
+    """HOME and fontconfig's variables make no difference. stderr stays empty."""
     source = encoded(photo(400, 200), "png")
     config = tmp_path / "config" / "fontconfig"
     config.mkdir(parents=True)

@@ -180,9 +180,9 @@ def test_an_animated_picture_is_rejected_if_animations_are_not_accepted() -> Non
     ids=["gain map", "larger picture", "video"],
 )
 def test_a_jpeg_with_another_picture_or_a_video_after_it_gives_its_own_pixels(after: bytes) -> None:
-    """Such files are Ultra HDR pictures and motion photos.
+    """Ultra HDR pictures and motion photos are such JPEGs.
 
-    The own pixels of an Ultra HDR picture are its base in SDR.
+    The first JPEG in an Ultra HDR file is the picture in SDR.
     """
     base = encoded(photo(), "jpeg", quality=95)
     statement = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'>%s</x:xmpmeta>" % (

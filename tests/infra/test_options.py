@@ -121,7 +121,7 @@ def plan(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Plan:
 
 
 def test_every_option_of_the_module_is_planned() -> None:
-    """The provider then checks its value, and the module that a resource takes it."""
+    """In a plan, the provider checks the options that resources get."""
     text = (MODULE / "variables.tf").read_text()
     options = set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
     for block in re.findall(r"^  type = (.*?)^  (?:default|validation|\})", text, re.MULTILINE | re.DOTALL):
@@ -175,7 +175,7 @@ def test_the_shortest_and_the_longest_names_can_be_planned(plan: Plan) -> None:
 
 @needs_terraform
 def test_no_two_deployments_have_a_resource_of_the_same_name(plan: Plan) -> None:
-    """A fixed name has the deployment's name in it. Terraform makes the others unique."""
+    """A fixed name contains the deployment's name. Terraform makes all others unique."""
     names = ("name", "function_name", "alarm_name", "dashboard_name", "bucket")
     for name in CALLS:
         for address, values in plan.resources(name).items():
@@ -364,7 +364,7 @@ def test_without_declared_origins_no_script_of_another_page_may_read(plan: Plan)
 
 @needs_terraform
 def test_no_kept_resource_depends_on_a_destroyed_one(plan: Plan) -> None:
-    """Terraform destroys with a resource all that depend on it."""
+    """When Terraform destroys a resource, it also destroys all that depend on it."""
     for name in CALLS:
         depends = plan.dependencies(name)
         assert ("aws_lambda_function", "aws_iam_role_policy") in depends
@@ -398,7 +398,7 @@ def test_the_module_accepts_exactly_the_events_of_notices() -> None:
 
 @needs_terraform
 def test_bundles_go_to_lambda_through_a_bucket(plan: Plan) -> None:
-    """Lambda accepts larger bundles only from there."""
+    """Lambda accepts bundles of more than 50 MiB only from a bucket."""
     for function in ("aws_lambda_function.this", "aws_lambda_function.api[0]"):
         planned = plan.resources("plain")[function]
         assert planned["filename"] is None

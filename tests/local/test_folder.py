@@ -24,22 +24,6 @@ from renditions.errors import Conflict, ForeignOutput, StoreFailed
 from renditions.local.folder import FolderStore
 from renditions.local.work import written
 
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "root"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def outside(tmp_path: Path) -> Path:
-    folder = tmp_path / "outside"
-    folder.mkdir()
-    (folder / "secret.jpg").write_bytes(b"secret")
-    return folder
-
-
 each_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
 

@@ -71,7 +71,7 @@ def test_is_gone_can_be_called_before_the_owner_is_entered_and_creates_no_folder
 
 
 def test_an_owner_is_gone_once_its_process_is_killed(tmp_path: Path) -> None:
-    """It is gone even while a program that the process started still runs."""
+    """The owner is gone even while a program that its process started still runs."""
     with holder(tmp_path) as (process, owner_id):
         assert not Owner(tmp_path).is_gone(owner_id)
         process.kill()
@@ -130,9 +130,9 @@ def test_many_threads_can_enter_check_and_remove_owners_at_the_same_time(tmp_pat
 def test_a_lock_file_stays_locked_until_it_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise a new owner could lock the file just before the old owner removes it.
+    """A new owner could lock an unlocked file just before the old owner removes it.
 
-    Then the new owner would hold the lock of a deleted file.
+    The new owner would then hold the lock of a deleted file.
     """
     (tmp_path / "made-but-not-locked-yet.lock").touch()
     seen = []

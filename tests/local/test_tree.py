@@ -24,21 +24,6 @@ from renditions.local.folder import FolderStore
 each_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "root"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def outside(tmp_path: Path) -> Path:
-    folder = tmp_path / "outside"
-    folder.mkdir()
-    (folder / "secret.jpg").write_bytes(b"secret")
-    return folder
-
-
 REFUSED = {
     "up": "../a",
     "up in the middle": "a/../../b",

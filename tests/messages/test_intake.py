@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -29,7 +30,7 @@ PLACE = S3Place("photos", "in/")
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1)
 
 
-def read(bodies: list[str]) -> list[Content]:
+def read(bodies: Sequence[str]) -> list[Content]:
     """Return the tasks that the function reads from these messages."""
     messages = decode(
         {"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": body} for body in bodies]}

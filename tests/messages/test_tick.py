@@ -10,12 +10,13 @@ from functools import partial
 
 import pytest
 
+from messages.test_intake import read
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Claimant, Start, bind, hold
 from renditions.core.guard import Guard
 from renditions.core.ports import IfMatch
 from renditions.errors import StoreFailed
-from renditions.messages.events import Content, SyncRequest, decode
+from renditions.messages.events import SyncRequest
 from renditions.messages.intake import Picture, read_task
 from renditions.messages.tick import Tick, Ticked
 from renditions.model.places import S3Place
@@ -25,14 +26,6 @@ PLACE = S3Place("photos", "in/")
 NAMES = [f"{number:02}.jpg" for number in range(25)]
 CHECKED = Ask(verify="quick")
 EACH = [1, 2, 9, 10, 11, 25, 26]
-
-
-def read(bodies: Sequence[str]) -> list[Content]:
-    """Return what the function reads from these messages."""
-    messages = decode(
-        {"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": body} for body in bodies]}
-    ).messages
-    return [content for message in messages for content in message.contents]
 
 
 def make_world(count: int = 25) -> World:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
-import jsonschema
 import pytest
 
+from pipeline_file.test_pipeline_file import schema_accepts
 from renditions.errors import PipelineError, Problem
 from renditions.pipeline_file.reading import load, parse
 from renditions.pipeline_file.schema import json_schema
@@ -28,10 +27,6 @@ def find_problems(
     except PipelineError as error:
         return error.problems
     return ()
-
-
-def schema_accepts(text: str) -> bool:
-    return bool(jsonschema.Draft202012Validator(json_schema()).is_valid(tomllib.loads(text)))
 
 
 @pytest.mark.parametrize(

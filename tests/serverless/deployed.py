@@ -1,18 +1,21 @@
 """Helpers for a deployed bundle.
 
-They make a cloud on moto, and a folder with the libraries of Lambda's runtime.
+They build the bundle, make a cloud on moto, and fill a folder with the libraries of Lambda's runtime.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import zipfile
 from contextlib import AbstractContextManager
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
 from contract.cloud import CLIENTS, REGION, make_table
+from deploy.test_bundle import HERE, build_from_index
+from renditions.pipeline_file.reading import parse
 from serverless.runtime_api import Lambda, start_function
 
 IN_LAMBDA = (
@@ -31,6 +34,14 @@ def link_runtime(folder: Path) -> Path:
             if top != ".." and not target.exists():
                 target.symlink_to(Path(str(distribution(name).locate_file(top))))
     return folder
+
+
+def unpack(pipeline: str, folder: Path) -> Path:
+    """Build the pipeline's bundle, and return the folder where it is unpacked."""
+    bundle = build_from_index(parse(pipeline, "test", folder, {}).pipeline, folder / "bundle.zip", HERE)
+    with zipfile.ZipFile(bundle.file) as archive:
+        archive.extractall(folder / "task")
+    return folder / "task"
 
 
 def make_cloud(name: str, key_name: str = "image_name") -> dict[str, str]:

@@ -11,18 +11,16 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from commands import draw
 from contract.cloud import CLIENTS, name_of
-from deploy.test_bundle import HERE, build_from_index
 from renditions.imaging.render import render
 from renditions.model.pipeline import Accept
 from renditions.pipeline_file.reading import parse
-from serverless.deployed import link_runtime, make_cloud, read, start, upload
+from serverless.deployed import link_runtime, make_cloud, read, start, unpack, upload
 
 PIPELINE = """
 [source]
@@ -42,13 +40,6 @@ def lambda_runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def environ(aws: None, lambda_runtime: Path, tmp_path: Path) -> dict[str, str]:
     return make_cloud(name_of(tmp_path)) | {"PYTHONPATH": str(lambda_runtime)}
-
-
-def unpack(pipeline: str, folder: Path) -> Path:
-    bundle = build_from_index(parse(pipeline, "test", folder, {}).pipeline, folder / "bundle.zip", HERE)
-    with zipfile.ZipFile(bundle.file) as archive:
-        archive.extractall(folder / "task")
-    return folder / "task"
 
 
 def test_a_bundle_for_base64_needs_only_the_libraries_of_lambdas_runtime(

@@ -157,7 +157,7 @@ def test_only_the_page_s_files_need_no_authorizer(
     environ: dict[str, str],  # noqa: F811 - a fixture
     version: str,
 ) -> None:
-    """Besides its own server, the page's security policy allows only the buckets."""
+    """The page's security policy allows only the page's own server and the buckets."""
 
     def ask(path: str, method: str = "GET") -> Any:
         return function.call(make_call(version, method, path, authorizer=None)).value
@@ -190,7 +190,7 @@ def test_a_signed_url_makes_a_rendition_and_leads_to_its_file(
     environ: dict[str, str],  # noqa: F811 - a fixture
     tmp_path: Path,
 ) -> None:
-    """It needs no token.
+    """A signed URL needs no token.
 
     The file comes from CloudFront if there is one, else from the bucket.
     """

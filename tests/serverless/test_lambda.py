@@ -281,9 +281,9 @@ def test_a_picture_is_started_only_if_the_time_of_the_slowest_one_is_left(world:
 def test_a_call_starts_a_picture_even_after_a_very_slow_one(
     world: World,
 ) -> None:
-    """Otherwise this function would never start a picture again.
+    """A very slow picture must not keep later calls from starting their first one.
 
-    All messages would fail.
+    If they waited for as much time, this function would process no picture again.
     """
     function = make(world)
     world.upload("first.jpg", b"1")
@@ -322,7 +322,7 @@ def test_a_sync_stops_before_the_call_ends_and_the_next_one_continues(
 def test_a_tick_with_a_queue_sends_messages_for_differing_pictures_and_the_next_call(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The function then handles these messages like any others.
+    """Later calls of the function handle these messages like any others.
 
     The tick sends no message for unchanged pictures.
     """

@@ -80,7 +80,7 @@ def handle(sent: Sent, event: Any, left_seconds: float = 60.0) -> list[str]:
 
 
 def test_a_failed_message_is_redelivered_soon(sent: Sent) -> None:
-    """It doesn't wait for the queue's whole visibility timeout."""
+    """The message doesn't wait for the queue's whole visibility timeout."""
     assert handle(sent, records(put("failed.jpg"), put("done.jpg"))) == ["0"]
     assert sent.hidden == [(["0"], 30)]
     assert sent.sent == []
@@ -112,7 +112,7 @@ def test_pictures_that_a_call_does_not_begin_are_sent_again(sent: Sent) -> None:
     assert sent.sent == [record["body"] for record in event["Records"]]
 
 
-def test_a_message_in_which_something_failed_counts_as_failed(sent: Sent) -> None:
+def test_a_message_about_several_pictures_counts_as_failed_if_one_of_them_failed(sent: Sent) -> None:
     both = {"Records": [put(name)["Records"][0] for name in ("late.jpg", "failed.jpg")]}
     assert handle(sent, records(both)) == ["0"]
     assert sent.sent == []
@@ -128,7 +128,7 @@ def test_no_message_is_lost_while_the_queue_is_unreachable(sent: Sent) -> None:
     assert handle(sent, records(put("late.jpg"), put("failed.jpg"))) == ["1", "0"]
 
 
-def test_messages_of_another_queue_are_left_to_its_own_timeout(sent: Sent) -> None:
+def test_messages_of_another_queue_are_neither_hidden_nor_sent_again(sent: Sent) -> None:
     """``QUEUE_URL`` names one queue, and a function can have several."""
     assert handle(sent, records(put("late.jpg"), put("failed.jpg"), queue="others")) == ["0", "1"]
     assert (sent.hidden, sent.sent) == ([], [])

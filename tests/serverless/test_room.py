@@ -59,7 +59,7 @@ def run(room: Room, renders: Renders, needs_mb: Sequence[int]) -> list[BaseExcep
 
 
 def test_pictures_run_side_by_side_only_where_their_memory_fits() -> None:
-    """The function has 1,024 MiB, and its process itself has 200 MB of them."""
+    """The function's process takes 200 MB of the function's 1,024 MiB."""
     renders = Renders()
     assert run(Room(1024, cores=4), renders, [600, 600, 600, 100, 100, 100]) == [None] * 6
     assert renders.most_bytes <= 874 * MB

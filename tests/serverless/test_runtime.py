@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from serverless.runtime_api import start_function
+from serverless.test_lambda import put, queue
 
 TESTS = Path(__file__).parent.parent
-PUT = json.loads((TESTS / "messages" / "events" / "s3-put.json").read_text())
-
-
-def put(key: str) -> Any:
-    return json.loads(json.dumps(PUT).replace("2026/red+flower+%281%29.jpg", key))
-
-
-def queue(*bodies: Any) -> Any:
-    return {
-        "Records": [
-            {"eventSource": "aws:sqs", "messageId": str(number), "body": json.dumps(body)}
-            for number, body in enumerate(bodies)
-        ]
-    }
 
 
 def test_the_lambda_runtime_receives_answers_exceptions_and_json_log_lines(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,8 @@ from PIL import Image
 
 from commands import draw
 from contract.cloud import CLIENTS, name_of
-from deploy.test_bundle import HERE, build_from_index
 from renditions.aws.dynamodb import DynamoCatalog
-from renditions.pipeline_file.reading import parse
-from serverless.deployed import link_runtime, make_cloud
+from serverless.deployed import link_runtime, make_cloud, unpack
 from servers.emulator import start_emulated
 
 HEAD = '[source]\nstore = "./inbox"\n[output]\nstore = "./processed"\n'
@@ -35,13 +32,6 @@ def program(request: pytest.FixtureRequest) -> str:
 def environ(aws: None, tmp_path: Path) -> dict[str, str]:
     (tmp_path / "runtime").mkdir()
     return make_cloud(name_of(tmp_path)) | {"PYTHONPATH": str(link_runtime(tmp_path / "runtime"))}
-
-
-def unpack(renditions: str, folder: Path) -> Path:
-    pipeline = parse(HEAD + renditions, "test", folder, {}).pipeline
-    with zipfile.ZipFile(build_from_index(pipeline, folder / "bundle.zip", HERE).file) as archive:
-        archive.extractall(folder / "task")
-    return folder / "task"
 
 
 def upload(environ: dict[str, str], *files: Path) -> None:
@@ -66,7 +56,7 @@ def test_a_call_ends_at_its_time_limit_and_the_next_call_succeeds(
 
     Its message is redelivered.
     """
-    code = unpack('[renditions.slow]\nformat = "avif"\neffort = 9\nlossless = true\n', tmp_path)
+    code = unpack(f'{HEAD}[renditions.slow]\nformat = "avif"\neffort = 9\nlossless = true\n', tmp_path)
     noise = np.random.default_rng(1).integers(0, 256, (2000, 3000, 3), "uint8")
     Image.fromarray(noise).save(tmp_path / "slow.png")
     draw(tmp_path / "quick.png", 16, 16)
@@ -88,7 +78,7 @@ def test_a_call_gives_back_messages_that_it_has_no_time_for(
     program: str, tmp_path: Path, environ: dict[str, str]
 ) -> None:
     """No call reaches its limit. In the end every picture is done."""
-    code = unpack('[renditions.large]\nformat = "webp"\neffort = 6\n', tmp_path)
+    code = unpack(f'{HEAD}[renditions.large]\nformat = "webp"\neffort = 6\n', tmp_path)
     names = [f"{number}.jpg" for number in range(40 * (os.cpu_count() or 1))]
     for seed, name in enumerate(names):
         draw(tmp_path / name, 800, 600, seed=seed)

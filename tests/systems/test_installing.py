@@ -68,7 +68,7 @@ def test_the_container_runs_serve_without_rights_and_asks_for_its_health(tmp_pat
 
 
 def test_the_server_needs_no_rights_and_writes_nowhere_but_in_its_folder(tmp_path: Path) -> None:
-    """It runs as in the container: without capabilities, on a read-only root."""
+    """The server runs as in the container: on a read-only root, without capabilities."""
     command = ["unshare", "-rm", "mount", "-t", "tmpfs", "x", "/mnt"]
     if (
         shutil.which("unshare") is None

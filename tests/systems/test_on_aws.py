@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,11 @@ import pytest
 from PIL import Image
 
 from contract.cloud import CLIENTS, name_of
-from deploy.test_bundle import HERE, build_from_index
 from imaging.dicoms import SECRET
 from infra.terraform import MODULE
 from renditions.pipeline_file.plain import to_plain
-from renditions.pipeline_file.reading import load, parse
-from serverless.deployed import link_runtime, make_cloud, read, start, upload
+from renditions.pipeline_file.reading import load
+from serverless.deployed import link_runtime, make_cloud, read, start, unpack, upload
 from systems.places import EXAMPLES, NAMES, commands_of, draw_photographs, read_module_call
 
 EVERYTHING = """
@@ -81,13 +79,6 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return link_runtime(tmp_path_factory.mktemp("runtime"))
-
-
-def unpack(pipeline: str, folder: Path) -> Path:
-    bundle = build_from_index(parse(pipeline, "test", folder, {}).pipeline, folder / "bundle.zip", HERE)
-    with zipfile.ZipFile(bundle.file) as archive:
-        archive.extractall(folder / "task")
-    return folder / "task"
 
 
 def put_pipeline(file: Path, engine: Path, target: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -138,6 +139,12 @@ def wait_for(address: str, tls: ssl.SSLContext | None = None) -> None:
         except OSError:
             time.sleep(0.1)
     raise AssertionError(f"nothing answers at {address}")
+
+
+def read(url: str) -> Any:
+    """Return the JSON at a URL."""
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - our own
+        return json.load(answer)
 
 
 def find_violations(page: Page, selector: str | None = None) -> list[tuple[str, list[str]]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
-from web.browser import CHROMIUM, open_browser
+from web.browser import CHROMIUM, open_browser, open_page, served
 
 
 @pytest.fixture(scope="module")
@@ -17,3 +18,18 @@ def browser() -> Iterator[Browser]:
         pytest.skip("NOT TESTED: there is no chromium")
     with open_browser() as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    """Serve the folder that the test file's own fixture ``folder`` prepares."""
+    with served(folder) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """Open the served page. A test file extends this fixture to wait for pictures."""
+    with open_page(browser) as page:
+        page.goto(address)
+        yield page

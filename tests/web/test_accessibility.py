@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from commands import draw, write_pipeline
-from web.browser import find_violations, open_page, served
+from web.browser import find_violations, served
 
 RENDITIONS = "[renditions.thumb]\nwidth = 200\n[renditions.large]\nwidth = 300\nformat = 'webp'\n"
 PICTURES = 12
@@ -38,11 +38,9 @@ def address(browser: Browser, folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    with open_page(browser) as page:
-        page.goto(address)
-        expect(page.locator("#gallery li")).to_have_count(PICTURES + 1)
-        yield page
+def page(page: Page) -> Page:
+    expect(page.locator("#gallery li")).to_have_count(PICTURES + 1)
+    return page
 
 
 def read_focus(page: Page) -> str:

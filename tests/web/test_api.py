@@ -89,7 +89,7 @@ def test_an_upload_becomes_a_picture_with_its_renditions(world: World, client: T
     world.check_promise()
 
 
-def test_a_second_upload_with_the_same_name_gets_a_number_unless_it_replaces(
+def test_a_second_upload_with_the_same_name_gets_a_number_unless_it_replaces_the_first(
     world: World, client: TestClient
 ) -> None:
     upload(client)
@@ -249,7 +249,7 @@ def test_json_and_the_pages_files_are_compressed_and_pictures_are_not(client: Te
     assert client.get("/static/app.js", headers={"if-none-match": tag}).status_code == 304
 
 
-def test_a_batch_answers_for_each_name(world: World) -> None:
+def test_the_answer_to_a_batch_request_has_a_result_for_each_name(world: World) -> None:
     zoom = Rendition(width=9, on_demand=True)
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), "zoom": zoom})
     with open_client(world) as client:
@@ -608,7 +608,7 @@ def test_an_original_that_may_contain_script_is_only_downloaded(world: World, cl
 
 
 def test_a_request_for_another_host_is_refused(client: TestClient) -> None:
-    """Otherwise the page of another site could reach this server.
+    """A page of another site could reach a server that accepts any host name.
 
     The other site would use a host name that resolves to this machine.
     """

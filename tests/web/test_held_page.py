@@ -5,24 +5,16 @@ It runs in a real browser.
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 from playwright.sync_api import Browser, expect
 
 from commands import draw, run, write_pipeline
-from web.browser import served
+from web.browser import read, served
 
 THUMB = "[renditions.thumb]\nwidth = 20\n"
 KNOWN = 60
-
-
-def read(address: str) -> Any:
-    with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - our own
-        return json.load(answer)
 
 
 def test_a_person_allows_held_removals_on_the_page(browser: Browser, tmp_path: Path) -> None:

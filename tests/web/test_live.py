@@ -63,7 +63,7 @@ def test_closing_the_announcements_ends_every_listener() -> None:
 
 
 def test_a_listener_from_an_earlier_run_of_the_server_gets_a_reset() -> None:
-    """The numbers of a new run would otherwise repeat those of the earlier run."""
+    """Each run numbers its announcements from 1, so equal numbers prove nothing."""
 
     async def listen() -> list[str]:
         earlier = Announcements()

@@ -179,7 +179,7 @@ def test_many_simultaneous_uploads_all_become_pictures_with_renditions(
 
 
 def test_the_server_ends_with_a_reason_when_its_source_folder_is_moved_away(tmp_path: Path) -> None:
-    """Otherwise the server would accept pictures that it never processes."""
+    """A server without its source would accept pictures that it never processes."""
     write_pipeline(tmp_path, "[renditions.a]\nwidth = 200\n")
     port = find_port()
     with (tmp_path / "said").open("wb") as said:

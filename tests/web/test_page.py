@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from renditions.imaging.analysis.placeholder import SmallPicture, make_blurhash,
 from renditions.model.record import Record
 from renditions.web.app import make_app
 from renditions.web.reach import Reach
-from web.browser import find_port, open_page, served, wait_for
+from web.browser import find_port, wait_for
 from web.test_api import open_service
 from world import World
 
@@ -41,18 +40,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("served")
     write_pipeline(folder, RENDITIONS)
-    with served(folder) as address:
-        yield address
-
-
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    with open_page(browser) as page:
-        page.goto(address)
-        yield page
+    return folder
 
 
 def test_the_page_shows_the_results_of_chosen_pictures_and_why_a_text_file_is_rejected(

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from commands import draw, write_pipeline
-from web.browser import open_page, served
+from web.browser import served
 
 THUMB = "[renditions.thumb]\nwidth = 20\n"
 NAMES = ("2026/c & d.jpg", "a.jpg", "b.jpg")
@@ -32,14 +32,14 @@ def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    with open_page(browser) as page:
-        page.goto(address)
-        expect(page.locator("#gallery li")).to_have_count(len(NAMES) + 1)
-        yield page
+def page(page: Page) -> Page:
+    expect(page.locator("#gallery li")).to_have_count(len(NAMES) + 1)
+    return page
 
 
-def test_an_open_picture_has_a_url_that_opens_it_elsewhere(page: Page, browser: Browser) -> None:
+def test_the_url_of_an_open_picture_opens_the_same_picture_in_another_tab(
+    page: Page, browser: Browser
+) -> None:
     page.locator(".tile", has_text="c & d.jpg").click()
     expect(page.get_by_role("dialog", name=NAMES[0])).to_be_visible()
     assert page.url.endswith("?picture=2026%2Fc+%26+d.jpg")

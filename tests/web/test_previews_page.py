@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from commands import draw, write_pipeline
 from imaging.pictures import heic
-from web.browser import CHROMIUM, find_violations, open_page, served
+from web.browser import CHROMIUM, find_violations
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
 
@@ -35,18 +34,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def address(folder: Path) -> Iterator[str]:
-    with served(folder) as address:
-        yield address
-
-
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    with open_page(browser) as page:
-        page.goto(address)
-        expect(page.locator(".tile[data-status=done]")).to_have_count(len(SHOWN), timeout=60_000)
-        yield page
+def page(page: Page) -> Page:
+    expect(page.locator(".tile[data-status=done]")).to_have_count(len(SHOWN), timeout=60_000)
+    return page
 
 
 def is_loaded(image: Any) -> bool:

@@ -1,6 +1,6 @@
 """The real server as other machines reach it.
 
-That is with TLS, by a literal address, and behind nginx.
+The tests use TLS, a literal address, and nginx as a proxy.
 """
 
 from __future__ import annotations

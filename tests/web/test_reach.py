@@ -211,7 +211,7 @@ def test_a_signed_url_below_a_path_is_signed_without_the_path() -> None:
             assert client.get(url.removeprefix("/gallery")).status_code == 200
 
 
-def test_pages_link_to_nothing_by_an_absolute_path() -> None:
+def test_the_links_in_the_servers_pages_have_no_absolute_paths() -> None:
     """An absolute path leads out of the path below which a proxy serves the page."""
     for file in STATIC.iterdir():
         if file.name.endswith((".html", ".css")):
@@ -223,7 +223,7 @@ def test_pages_link_to_nothing_by_an_absolute_path() -> None:
             assert not re.search(calls, file.read_text("utf-8")), file.name
 
 
-def test_pages_of_an_allowed_origin_can_use_the_api_and_those_of_others_can_not() -> None:
+def test_pages_of_an_allowed_origin_can_use_the_api_and_pages_of_other_origins_can_not() -> None:
     with opened(Reach(allowed_origins=(SHOP,)), token=TOKEN) as client:
         cross = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"}
         for origin, is_allowed in ((SHOP, True), ("https://other.example", False)):
@@ -263,7 +263,7 @@ def test_a_refusal_can_be_read_by_pages_of_an_allowed_origin() -> None:
         ("127.0.0.1:8080", "null", False),
     ],
 )
-def test_behind_a_proxy_that_changes_the_host_the_allowed_hosts_are_own_origins(
+def test_the_server_accepts_uploads_from_pages_of_its_allowed_hosts_although_a_proxy_changes_the_host(
     host: str, origin: str, is_own: bool
 ) -> None:
     with opened(Reach(allowed_hosts=("pictures.example", "localhost:8443"))) as client:

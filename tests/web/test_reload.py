@@ -5,18 +5,14 @@ Both also follow a file that another process applies.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from commands import RENDITIONS, draw, run, write_pipeline
-from web.browser import served
+from web.browser import read, served
 
 SMALL = "[renditions.thumb]\nwidth = 20\n"
 LARGE = "[renditions.thumb]\nwidth = 30\n"
@@ -46,11 +42,6 @@ def width(directory: Path, name: str = "photo.jpg") -> int | None:
     made = ended.data.get("renditions", {}).get("thumb", {}) if ended.code == 0 else {}
     found: int | None = made.get("width")
     return found
-
-
-def read(address: str) -> Any:
-    with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - our own
-        return json.load(answer)
 
 
 def test_watch_applies_a_changed_file_and_keeps_the_last_valid_one(tmp_path: Path) -> None:

@@ -16,13 +16,12 @@ from starlette.testclient import TestClient
 from commands import RENDITIONS as COMMAND
 from commands import write_pipeline
 from renditions.errors import UsageError
-from renditions.model.recipe import Rendition
 from renditions.web.app import make_app
 from renditions.web.guard import Guard
 from renditions.web.headers import Labelled
 from renditions.web.signing import SIGNING_KEYS, SigningKeys
 from web.test_api import REACH, open_service, upload
-from web.test_sites import IMAGE
+from web.test_sites import IMAGE, make_world
 from world import World
 
 NEW, OLD = "new:" + "n" * 32, "old:" + "o" * 32
@@ -36,10 +35,7 @@ PATHS = [f"/{kind}/{quote(NAME)}" for kind in ("i/zoom", "renditions/thumb", "or
 
 @pytest.fixture
 def world() -> World:
-    world = World()
-    zoom = Rendition(width=9, on_demand=True)
-    world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), "zoom": zoom})
-    return world
+    return make_world()
 
 
 def open_client(world: World, *, is_public: bool = False) -> TestClient:

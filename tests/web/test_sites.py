@@ -29,12 +29,17 @@ LINK = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch
 ZOOM = "/i/zoom/a/photo.jpg"
 
 
-@pytest.fixture
-def world() -> World:
+def make_world() -> World:
+    """Return a world with a rendition that is made on demand."""
     world = World()
     zoom = Rendition(width=9, on_demand=True)
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), "zoom": zoom})
     return world
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from renditions.model.record import Record
 from renditions.web.app import make_app
 from renditions.web.pictures import picture_item
 from renditions.web.reach import Reach
-from web.browser import await_any, find_port, open_page, served, start_server, wait_for
+from web.browser import await_any, find_port, open_page, start_server, wait_for
 from web.test_api import open_service
 from world import World
 
@@ -54,12 +54,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("served")
     write_pipeline(folder, RENDITIONS)
     return folder
-
-
-@pytest.fixture(scope="module")
-def address(folder: Path) -> Iterator[str]:
-    with served(folder) as address:
-        yield address
 
 
 @pytest.fixture

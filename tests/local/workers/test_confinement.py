@@ -124,7 +124,7 @@ def possible(outcomes: Outcomes) -> list[tuple[str, str]]:
 def test_each_attack_succeeds_without_confinement(
     runs: tuple[int, Runs],
 ) -> None:
-    """Otherwise the other tests would show nothing."""
+    """An attack that fails without any layer would prove nothing about the layers."""
     user, outcomes = runs
     everything = {(kind, name) for kind, attacks in ATTACKS.items() for name in attacks}
     only_root = {("mounting, other rights of root", "mount"), ("mounting, other rights of root", "bpf")}
