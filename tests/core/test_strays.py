@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -81,8 +83,61 @@ def test_a_stray_that_was_replaced_before_its_deletion_stays(world: World) -> No
     stray = strays(world)["a/ours.jpg"]
     world.output.delete("a/ours.jpg", IfMatch(stray.found.etag))
     world.output.put("a/ours.jpg", b"other", IfAbsent(), "image/jpeg")
-    assert "wrote it meanwhile" in (delete_stray(stray, leases(world), world.clock) or "")
+    assert "wrote or deleted it meanwhile" in (delete_stray(stray, leases(world), world.clock) or "")
     assert world.content("a/ours.jpg") == b"other"
+    assert not list(world.catalog.list())
+
+
+def delete_stopped(world: World, at: int, meanwhile: Callable[[], None], **store: Any) -> str | None:
+    """Delete the stray ``photo.jpg/thumb.jpg``, and stop before one of the calls."""
+    (stray,) = strays(world, Selection.of(["photo.jpg/thumb.jpg"])).values()
+    steps = Steps(at=at, before=meanwhile)
+    ports: Any = {"catalog": Stepped(world.catalog, steps), "output": Stepped(world.output, steps)}
+    why = delete_stray(stray, replace(leases(world), **ports), world.clock, **store)
+    assert steps.count > at, "it was stopped"
+    return why
+
+
+def test_an_equal_output_that_another_process_wrote_after_the_lease_stays(world: World) -> None:
+    """The deletion's condition can't distinguish the two objects.
+
+    Their ETags are equal.
+    """
+    world.upload("photo.jpg", b"one")
+    world.settle()
+    output = world.content("photo.jpg/thumb.jpg")
+    world.catalog.delete(world.record("photo.jpg"))
+    world.lose_outputs(["photo.jpg/large.jpg", "photo.jpg/thumb.jpg"])
+    world.output.put("photo.jpg/thumb.jpg", output, IfAbsent(), "image/jpeg", "us")
+
+    def meanwhile() -> None:
+        world.now += timedelta(hours=1)
+        world.settle()
+
+    why = delete_stopped(world, 1, meanwhile)
+    assert "wrote or deleted it meanwhile" in (why or "")
+    assert world.content("photo.jpg/thumb.jpg") == output
+    world.settle()
+    assert [record.name for record in world.catalog.list()] == ["photo.jpg"]
+
+
+def test_no_stray_is_deleted_in_a_former_store_that_is_the_output_store_again(world: World) -> None:
+    """No record claims such a stray.
+
+    So a sync may have written an equal output there meanwhile.
+    """
+    world.output.put("photo.jpg/thumb.jpg", b"one", IfAbsent(), "image/jpeg", "us")
+    former = world.pipeline.output.store
+    world.use_output(store="elsewhere")
+    world.bind()
+
+    def meanwhile() -> None:
+        world.use_output(store=former)
+        world.bind()
+
+    why = delete_stopped(world, 1, meanwhile, place=former, claims=False)
+    assert why == "this is the output store again; run strays without --store"
+    assert world.output.head("photo.jpg/thumb.jpg")
     assert not list(world.catalog.list())
 
 
@@ -95,13 +150,13 @@ def test_after_a_crash_while_deleting_a_stray_sync_leaves_neither_file_nor_recor
         raise Crash
 
     steps.before = crash
-    steps.at = 1  # the claim is the first step, the deletion the second
+    steps.at = 2  # the claim is the first step, its confirmation the second, the deletion the third
     ports = {
         name: Stepped(port, steps) for name, port in (("catalog", world.catalog), ("output", world.output))
     }
     with pytest.raises(Crash):
         delete_stray(stray, replace(leases(world), **ports), world.clock)  # type: ignore[arg-type]
-    assert steps.names == ["MemoryCatalog.write", "MemoryStore.delete"]
+    assert steps.names == ["MemoryCatalog.write", "MemoryCatalog.get", "MemoryStore.delete"]
     world.now += timedelta(hours=1)
     world.settle()
     assert not world.output.head("a/ours.jpg")

@@ -152,7 +152,7 @@ class Leases:
                 return self.output.put(key, content, condition, content_type, self.writer)
             except Conflict:
                 there = self.output.head(key)
-                self._confirm(leased)
+                self.confirm(leased)
                 if there and not may_replace and not self.is_own(key):
                     raise ForeignOutput(key) from None
                 condition = IfMatch(there.etag) if there else IfAbsent()
@@ -179,7 +179,7 @@ class Leases:
         if any(made.key != key and folding(made.key) == folding(key) for made in leased.outputs):
             return
         while there := find(self.output, key):
-            self._confirm(leased)
+            self.confirm(leased)
             try:
                 self.output.delete(key, IfMatch(there.etag))
             except Conflict:
@@ -247,9 +247,9 @@ class Leases:
     def _confirm_if_late(self, leased: Record) -> None:
         """Raise Conflict if the lease may have run out, and another worker took it over."""
         if leased.lease and self.clock() + CLOCKS_DIFFER_AT_MOST > leased.lease.until:
-            self._confirm(leased)
+            self.confirm(leased)
 
-    def _confirm(self, held: Record) -> None:
+    def confirm(self, held: Record) -> None:
         """Raise Conflict if another worker took the lease over.
 
         Call this after reading an output and before the write that depends on it. A worker that takes the

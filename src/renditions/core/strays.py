@@ -10,6 +10,7 @@ a mark, such as a page of a website.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -123,8 +124,12 @@ def delete_stray(
         strays   no record claims k                                 delete k if e1 → deletes sync's output
         sync                          claim k, put e1 (same bytes)
 
-    If a crash leaves the temporary record, a sync removes it and the object, as for any missing picture. In a
-    store that was used before, no claim is needed, because nothing writes there.
+    If this process is stopped past its lease, it loses the claim: another process may then delete the stray,
+    and write an equal output under the key, which has the same ETag in a bucket. So this function confirms
+    its lease right before the deletion. In a store that was used before, no claim is needed, because nothing
+    writes there, unless a person has made it the output store again meanwhile.
+
+    If a crash leaves the temporary record, a sync removes it and the object, as for any missing picture.
     """
     if stray.whose != "ours":
         return "nothing proves that this catalog wrote it"
@@ -137,8 +142,18 @@ def delete_stray(
         return f"it is now an output of {taken.owner}"
     why_not = None
     try:
-        leases.output.delete(key, IfMatch(stray.found.etag))
+        if not claims and _is_in_use(leases.catalog, place):
+            why_not = "this is the output store again; run strays without --store"
+        else:
+            leases.confirm(leased)
+            leases.output.delete(key, IfMatch(stray.found.etag))
     except Conflict:
-        why_not = "another process wrote it meanwhile; run strays again"
-    leases.catalog.delete(leased)
+        why_not = "another process wrote or deleted it meanwhile; run strays again"
+    with suppress(Conflict):  # another process removed the record after our lease had ended
+        leases.catalog.delete(leased)
     return why_not
+
+
+def _is_in_use(catalog: Catalog, place: str) -> bool:
+    binding = catalog.read_binding()
+    return binding is not None and binding.output == place
