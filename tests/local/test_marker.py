@@ -107,21 +107,30 @@ def test_sync_processes_another_folder_in_place_of_the_source_and_removes_nothin
     (tmp_path / "inbox").rename(tmp_path / "away")
     draw(tmp_path / "inbox/other.jpg")
     draw(tmp_path / "inbox/0.jpg", 64, 48)
-    assert run(tmp_path, "sync").code == 3
-    assert count_outputs(tmp_path) == FEW + 1
+    for number in range(FEW):
+        draw(tmp_path / f"inbox/other-{number}.jpg", 64, 48, seed=50 + number)
+    for _ in range(2):
+        assert run(tmp_path, "sync").code == 3
+        assert count_outputs(tmp_path) == 2 * FEW + 1
+    assert find_markers(tmp_path) == []
 
 
-@pytest.mark.parametrize("left", [FEW, FEW // 2])
-def test_sync_writes_the_marker_again_if_at_least_half_of_the_pictures_are_there(
-    tmp_path: Path, left: int
-) -> None:
+def test_sync_writes_the_marker_again_if_all_pictures_are_there(tmp_path: Path) -> None:
     fill(tmp_path)
     assert run(tmp_path, "sync").code == 0
     shutil.rmtree(tmp_path / "inbox/.renditions")
-    for number in range(left, FEW):
-        (tmp_path / "inbox" / f"{number}.jpg").unlink()
     assert run(tmp_path, "sync").code == 0
-    assert count_outputs(tmp_path) == left
+    assert len(find_markers(tmp_path)) == 1
+
+
+def test_sync_writes_the_marker_again_once_a_person_has_allowed_the_removals(tmp_path: Path) -> None:
+    fill(tmp_path)
+    assert run(tmp_path, "sync").code == 0
+    shutil.rmtree(tmp_path / "inbox/.renditions")
+    (tmp_path / "inbox/0.jpg").unlink()
+    assert run(tmp_path, "sync").code == 3
+    assert run(tmp_path, "sync", "--allow-removals").code == 0
+    assert count_outputs(tmp_path) == FEW - 1
     assert len(find_markers(tmp_path)) == 1
 
 

@@ -165,11 +165,14 @@ class Guard:
     def trust(self, census: Census) -> None:
         """Write the source's marker if a full run found at least half the known pictures.
 
-        The run must have found at least one picture. A clone or a restored backup of the source may lack the
-        marker, and version 0.1 wrote none.
+        The run must have found at least one picture. Version 0.1 wrote no marker, and a clone or a restored
+        backup of the source may lack it. A source that lost its marker gets it again only if no removal is
+        left to decide about. Otherwise the pictures that another disk has would soon be half of the known
+        ones.
         """
         is_whole = self.catalog_size is None
-        if is_whole and census.found and 2 * census.known_found >= census.known:
+        is_found = census.found and 2 * census.known_found >= census.known
+        if is_whole and is_found and not (census.missing and self.is_marker_missing()):
             self.renew_marker()
 
     def judge_removals(self, census: Census) -> str | None:
@@ -182,7 +185,7 @@ class Guard:
             return f"the source has no matching picture, but the catalog has {known:,} records"
         if census.emptied is not None:
             return f"the folder {census.emptied} exists, but all of its pictures are gone"
-        if self.is_marker_missing() and 2 * census.known_found < census.known:
+        if self.is_marker_missing():
             return "the source lacks this catalog's marker: it may be another folder, or an unmounted disk"
         lately = self.window.count()
         if self.is_too_many(missing + lately, known + lately):

@@ -2,7 +2,7 @@
 
 The marker distinguishes a catalog's source folder from an empty folder with the same path, such as the mount
 point of an unmounted disk. Once Renditions has written the marker, the catalog expects it. While the marker
-is missing, the guard holds removals back, unless at least half of the known pictures are there.
+is missing, the guard holds removals back.
 """
 
 from __future__ import annotations
@@ -36,10 +36,15 @@ class Marker:
         """Write a missing marker, and note in the binding that the source has it.
 
         The marker is written first. After a crash between the two writes, the source has a marker that the
-        binding doesn't mention. That does no harm.
+        binding doesn't mention. That does no harm. A read-only source can't get its marker back, so the
+        catalog no longer expects it there.
         """
-        binding = None if self.is_read_only else self.catalog.read_binding()
+        binding = self.catalog.read_binding()
         if binding is None:
+            return
+        if self.is_read_only:
+            if self.is_missing():
+                amend(self.catalog, lambda known: replace(known, is_source_marked=False))
             return
         try:
             if self.source.mark(binding.catalog_id):
