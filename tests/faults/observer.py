@@ -45,6 +45,8 @@ class Observer:
     asks: dict[Task, Ask] = field(default_factory=dict)
     """What each task was asked for."""
     _asked_at: dict[Task, int] = field(default_factory=dict)
+    _asked_time: dict[Task, datetime] = field(default_factory=dict)
+    """When each task was asked, by the clock of its process."""
     sent: list[Notice] = field(default_factory=list)
     removed: set[str] = field(default_factory=set)
     """The pictures that were removed at least once."""
@@ -101,18 +103,21 @@ class Observer:
     def see_ask(self, task: Task, ask: Ask) -> None:
         """Remember what a task must do from now on."""
         self.asks[task], self._asked_at[task] = ask, self._step
+        self._asked_time[task] = self.clock(task.process)
 
     def see_before_write(self, task: Task, record: Record) -> None:
         """Check that a worker takes over a lease only after its end.
 
-        The end is measured by the worker's own clock.
+        The end is measured by the worker's own clock. So is the beginning, which matters if the lease was
+        taken by a clock that is ahead: then it must have been valid when the worker got its task, because the
+        worker may have compared the picture before the lease became valid.
         """
         stored = self.catalog.get(record.name)
         self._check_generation(task, stored, record)
         if not (stored and stored.lease and record.lease and stored.revision == record.revision):
             return
         lease, taker, now = stored.lease, record.lease.owner, self.clock(task.process)
-        is_held = lease.until - LONGEST_LEASE <= now < lease.until
+        is_held = lease.until - LONGEST_LEASE <= self._asked_time.get(task, now) and now < lease.until
         may = lease.owner == taker or self.knows_dead(lease.owner) or not is_held
         must(may, "it took a lease that held", taker, stored)
 
