@@ -87,7 +87,7 @@ class Behind:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 90\n")
+    write_pipeline(tmp_path, 'cors_origins = ["*"]\n[renditions.thumb]\nwidth = 90\n')
     draw(tmp_path / "inbox" / "a b" / "c+d%2F.jpg")
     return tmp_path
 
