@@ -27,6 +27,7 @@ from renditions.deploy.bundle import API
 from renditions.pipeline_file.plain import to_plain
 from renditions.pipeline_file.reading import parse
 from renditions.serverless.gateway import MOST_ANSWERED_BYTES, limit, open_gateway
+from renditions.web.pages import FILES
 from renditions.web.signing import SIGNING_KEYS, SigningKeys
 from serverless.deployed import start
 from serverless.runtime_api import Lambda
@@ -162,7 +163,12 @@ def test_only_the_page_s_files_need_no_authorizer(
     def ask(path: str, method: str = "GET") -> Any:
         return function.call(make_call(version, method, path, authorizer=None)).value
 
-    for path in ("/", "/docs", "/login", "/static/app.js", "/static/style.css", "/static/icon.svg"):
+    for path in (
+        "/",
+        "/docs",
+        "/login",
+        *(f"/{FILES}{name}" for name in ("app.js", "style.css", "icon.svg")),
+    ):
         answer = ask(path)
         assert answer["statusCode"] == 200
         policy = answer["headers"]["content-security-policy"]
@@ -174,7 +180,7 @@ def test_only_the_page_s_files_need_no_authorizer(
     ):  # fmt: skip
         assert ask(path)["statusCode"] in (401, 404)
         assert "pictures" not in read(ask(path))
-    for path in ("/", "/login", "/static/app.js"):
+    for path in ("/", "/login", f"/{FILES}app.js"):
         assert ask(path, "POST")["statusCode"] == 405
 
 

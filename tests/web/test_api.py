@@ -29,6 +29,7 @@ from renditions.web.headers import Labelled
 from renditions.web.limits import Gate, Rate
 from renditions.web.links import LocalLinks
 from renditions.web.live import Announcements
+from renditions.web.pages import FILES
 from renditions.web.pictures import MOST_RETRIED
 from renditions.web.problems import ApiError, answer_error
 from renditions.web.reach import Reach
@@ -238,15 +239,15 @@ def test_lists_have_the_history_of_pictures_only_if_the_client_asks_for_it(clien
 def test_json_and_the_pages_files_are_compressed_and_pictures_are_not(client: TestClient) -> None:
     upload(client)
     for path, is_compressed in (
-        ("/openapi.json", True), ("/static/app.js", True), ("/", True), ("/health", False),
-        ("/originals/a/photo.jpg", False), ("/static/icon.svg", False),
+        ("/openapi.json", True), (f"/{FILES}app.js", True), ("/", True), ("/health", False),
+        ("/originals/a/photo.jpg", False), (f"/{FILES}icon.svg", False),
     ):  # fmt: skip
         headers = client.get(path, headers={"accept-encoding": "gzip"}).headers
         assert (headers.get("content-encoding") == "gzip") == is_compressed, path
         assert "content-encoding" not in client.get(path, headers={"accept-encoding": "identity"}).headers
-    tag = client.get("/static/app.js", headers={"accept-encoding": "gzip"}).headers["etag"]
+    tag = client.get(f"/{FILES}app.js", headers={"accept-encoding": "gzip"}).headers["etag"]
     assert tag.startswith('W/"')
-    assert client.get("/static/app.js", headers={"if-none-match": tag}).status_code == 304
+    assert client.get(f"/{FILES}app.js", headers={"if-none-match": tag}).status_code == 304
 
 
 def test_the_answer_to_a_batch_request_has_a_result_for_each_name(world: World) -> None:
@@ -520,7 +521,7 @@ def test_a_request_with_an_extreme_header_gets_a_proper_status(
 def test_the_answer_to_a_method_that_is_not_allowed_names_the_allowed_ones(client: TestClient) -> None:
     for path, allowed in (
         ("/pictures/a.jpg", "DELETE, GET, HEAD"), ("/pictures/a.jpg/focus", "DELETE, PUT"),
-        ("/retry", "POST"), ("/static/app.js", "GET, HEAD"),
+        ("/retry", "POST"), (f"/{FILES}app.js", "GET, HEAD"),
     ):  # fmt: skip
         answer = client.request("PATCH", path)
         assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
@@ -531,7 +532,8 @@ def test_the_answer_to_a_method_that_is_not_allowed_names_the_allowed_ones(clien
     [
         "/pictures/nothing.jpg", "/renditions/thumb/nothing.jpg", "/renditions/nothing/a/photo.jpg",
         "/originals/nothing.jpg", "/originals/..%2f..%2fetc%2fpasswd", "/originals/%2e%2e/renditions.toml",
-        "/originals/a%00.jpg", "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/nothing",
+        "/originals/a%00.jpg", f"/{FILES}..%2fapp.py", f"/{FILES}%2e%2e/app.py", "/static",
+        "/nothing",
     ],
 )  # fmt: skip
 def test_a_request_for_a_missing_resource_gets_status_404(client: TestClient, path: str) -> None:
@@ -583,7 +585,7 @@ def test_the_failure_of_a_store_is_explained_without_the_servers_paths(
 
 def test_every_answer_has_the_security_headers(client: TestClient) -> None:
     upload(client)
-    for path in ("/", "/pictures", "/originals/a/photo.jpg", "/static/app.js", "/nothing"):
+    for path in ("/", "/pictures", "/originals/a/photo.jpg", f"/{FILES}app.js", "/nothing"):
         headers = client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]

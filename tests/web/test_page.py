@@ -16,6 +16,7 @@ from commands import draw, write_pipeline
 from renditions.imaging.analysis.placeholder import SmallPicture, make_blurhash, make_thumbhash
 from renditions.model.record import Record
 from renditions.web.app import make_app
+from renditions.web.pages import FILES
 from renditions.web.reach import Reach
 from web.browser import find_port, wait_for
 from web.test_api import open_service
@@ -125,7 +126,8 @@ def test_a_tile_has_its_picture_s_colour_before_the_picture_loads(
     plain = SmallPicture(9, 9, bytes((*colour, 255)) * 81)
     for analysis in ({"thumbhash": make_thumbhash(plain)}, {"blurhash": make_blurhash(plain)}):
         found = page.evaluate(
-            "(analysis) => import('/static/placeholder.js').then((loaded) => loaded.averageColour(analysis))",
+            f"(analysis) => import('/{FILES}placeholder.js')"
+            ".then((loaded) => loaded.averageColour(analysis))",
             analysis,
         )
         shown = [int(part) for part in re.findall(r"\d+", found)]

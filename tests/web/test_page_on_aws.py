@@ -24,6 +24,7 @@ from renditions.pipeline_file.reading import parse
 from renditions.serverless import bundled
 from renditions.serverless.function import open_function
 from renditions.serverless.gateway import open_gateway
+from renditions.web.pages import FILES
 from serverless.deployed import make_cloud
 from web.browser import open_page
 from web.gateway_server import TOKEN, run_gateway
@@ -168,4 +169,4 @@ def test_shared_caches_may_not_keep_answers_that_need_authorization(page: Page, 
     answer = page.request.get(f"{site.address}/stats", headers=token)
     assert answer.headers["cache-control"] == "private, no-cache"
     assert {"Cookie", "Authorization"} <= set(answer.headers["vary"].split(", "))
-    assert page.request.get(f"{site.address}/static/app.js").headers.get("vary") in (None, "Accept-Encoding")
+    assert page.request.get(f"{site.address}/{FILES}app.js").headers.get("vary") in (None, "Accept-Encoding")

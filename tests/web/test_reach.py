@@ -16,7 +16,7 @@ from renditions.model.recipe import Rendition
 from renditions.web.app import make_app
 from renditions.web.guard import MOST_WRONG_TOKENS
 from renditions.web.links import LocalLinks
-from renditions.web.pages import STATIC
+from renditions.web.pages import FILES, STATIC
 from renditions.web.placing import place
 from renditions.web.reach import Reach
 from renditions.web.signing import SigningKeys
@@ -191,7 +191,7 @@ def test_with_a_root_path_every_link_to_the_server_has_the_path(passed: str) -> 
         logged_out = client.post(f"{passed}/logout")
         assert logged_out.headers["location"] == "/a/gallery/login"
         assert "Path=/a/gallery/" in logged_out.headers["set-cookie"]
-        assert client.get(f"{passed}/static/app.js").status_code == 200
+        assert client.get(f"{passed}/{FILES}app.js").status_code == 200
 
 
 def test_the_path_without_its_last_slash_leads_to_the_page() -> None:

@@ -12,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from renditions.web.app import make_app
+from renditions.web.pages import FILES
 from web.test_api import REACH, open_client, open_service, upload
 from world import World
 
@@ -71,7 +72,7 @@ def test_the_cache_header_of_the_pipeline_file_does_not_permit_shared_caches(
 
 
 def test_files_that_need_no_token_do_not_vary_by_authorization(client: TestClient) -> None:
-    for path in ("/static/app.js", "/login", "/health"):
+    for path in (f"/{FILES}app.js", "/login", "/health"):
         assert client.get(path).headers.get("vary") in (None, "Accept-Encoding")
 
 

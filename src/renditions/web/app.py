@@ -14,7 +14,6 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from renditions.core.ports import StoredObject
@@ -30,7 +29,7 @@ from renditions.web.guard import COOKIE, Guard, is_signed_url, is_token
 from renditions.web.headers import Labelled, restrict
 from renditions.web.limits import Gate
 from renditions.web.openapi import describe_api
-from renditions.web.pages import LOG_OUT, answer_page, read_page, show
+from renditions.web.pages import FILES, LOG_OUT, PageFiles, Pages, answer_page
 from renditions.web.previews import PreviewApi, Previews
 from renditions.web.problems import ApiError, problem
 from renditions.web.reach import Reach
@@ -122,7 +121,7 @@ def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> ASGI
         uploads: Makes the upload forms.
         origins: The other origins to which the page uploads pictures, and from which it reads them.
     """
-    log_in = Route("/login", show("token.html"))
+    log_in = Route("/login", Pages().show("token.html"))
     application = make_application([*_routes(_Api(service, uploads)), log_in])
     shared = share(application, is_signed_url, picture_origins=service.parts.pipeline.output.cors_origins)
     return Labelled(shared, restrict(origins))
@@ -135,8 +134,8 @@ def _routes(api: _Api) -> list[BaseRoute]:
     """
     return [
         Route("/", api.show_page),
-        Route("/docs", show("docs.html")),
-        Mount("/static", StaticFiles(packages=[("renditions.web", "static")])),
+        Route("/docs", Pages().show("docs.html")),
+        Mount(f"/{FILES}".rstrip("/"), PageFiles()),
         Route("/openapi.json", api.describe),
         Route("/uploads", api.make_upload, methods=["POST"]),
         Route("/pictures", api.list_pictures),
@@ -177,7 +176,7 @@ class _Api:
         self._waiting = Gate(MOST_PROCESSED, "pictures for waiting clients")
 
     def show_page(self, _: Request) -> Response:
-        return answer_page(read_page("index.html"))
+        return answer_page(Pages().read("index.html"))
 
     def describe(self, request: Request) -> Response:
         paths = {spell(route) for route in request.app.routes if isinstance(route, Route)}
@@ -308,18 +307,18 @@ class _LocalApi(_Api):
         self._in_memory = asyncio.Semaphore(MOST_IN_MEMORY)
 
     def show_page(self, _: Request) -> Response:
-        text = read_page("index.html")
+        text = Pages().read("index.html")
         return answer_page(text.replace("<!-- log out -->", LOG_OUT) if self._token else text)
 
     async def log_in(self, request: Request) -> Response:
         if request.method == "GET":
-            return HTMLResponse(read_page("login.html"))
+            return HTMLResponse(Pages().read("login.html"))
         limited = Request(request.scope, limit_body(request, MOST_BODY_BYTES))
         async with limited.form(max_files=0, max_fields=2) as form:
             given = str(form.get("token", ""))
         if not is_token(given, self._token):
             wrong = "<p class=reason role=alert>Wrong token: try again.</p>"
-            text = read_page("login.html").replace("<!-- problem -->", wrong)
+            text = Pages().read("login.html").replace("<!-- problem -->", wrong)
             return HTMLResponse(text, HTTPStatus.UNAUTHORIZED)
         place = request.query_params.get("to")
         response = RedirectResponse(f"/?{place}" if place else "/", HTTPStatus.SEE_OTHER)

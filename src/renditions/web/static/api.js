@@ -9,8 +9,8 @@ export const isPassing = (status) => status === 429 || (status >= 500 && status 
 // If the server sets no cookie, the page keeps the token until the tab is closed.
 export const TOKEN = 'token';
 
-// The URL of a path of the API. The server may be below a path of another one.
-export const urlOf = (path) => new URL(`..${path}`, import.meta.url);
+// The URL of a path of the API, which is beside the page. The server may be below a path of another one.
+export const urlOf = (path) => new URL(`.${path}`, document.baseURI);
 
 let isLeaving = false;
 addEventListener('pageshow', () => { isLeaving = false; }); // Back may show this page as it was

@@ -13,7 +13,7 @@ export class Stream {
   }
 
   open() {
-    this.events = new EventSource(new URL('../events', import.meta.url));
+    this.events = new EventSource(new URL('../../events', import.meta.url));
     this.events.addEventListener('hello', () => { this.hasHeard = true; this.turn('live'); });
     this.events.addEventListener('picture', ({ data }) => this.report({ picture: JSON.parse(data) }));
     this.events.onerror = () => {
