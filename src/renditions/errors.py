@@ -15,6 +15,7 @@ Each has an exit code, an HTTP status and a code for programs.
     │   └── ForeignOutput       something that Renditions didn't write holds or blocks its output's key
     ├── Failed                something other than the picture failed
     │   ├── RenderTimedOut      a picture took longer than its time limit
+    │   ├── NoTimeLeft          a call of a function on Lambda had too little time left
     │   ├── WorkerDied          a worker process ended while it processed a picture
     │   ├── Unconfined          the system can't confine worker processes as the pipeline demands
     │   ├── StoreFailed         a call to a store failed
@@ -30,14 +31,19 @@ Each has an exit code, an HTTP status and a code for programs.
     │   └── NotifyFailed        a notice couldn't be delivered
     │       └── NotifyRefused     it can't be delivered until a person changes something
     ├── BindingRefused        the catalog belongs to another pipeline file, source or deployment
-    ├── CatalogLost           the catalog is empty, but the outputs exist: adopt them first
-    ├── Superseded            the catalog uses a newer pipeline file: this process must not write any more
+    ├── CatalogLost           the catalog has few or no records, but the outputs exist: adopt them first
+    ├── Superseded            the catalog uses another version of the file: this process must not write
     └── Conflict              another process changed the record or object meanwhile: read it again
 
-Each class carries five facts: ``code``, a short name for programs that never changes; ``exit_code``
-for a terminal; ``http_status`` for the API; ``retryable``: whether the same call can succeed later
-although no person changes anything; and ``is_try``: whether the error counts as a try of the picture. After
-some tries, Renditions gives the picture up. Missing space or a lost connection doesn't count.
+Each class has five attributes:
+
+    code         a short name for programs, which never changes
+    exit_code    the exit code of a command that ends with the error
+    http_status  the status of the API's answer
+    retryable    whether the same call can succeed later although no person changes anything
+    is_try       whether the error counts as one of the picture's three attempts. Renditions gives a picture
+                 up after these. Missing space or a lost connection doesn't count.
+
 ``docs/errors.md`` lists the first four, with the first line of each docstring.
 """
 
@@ -72,9 +78,11 @@ class Problem:
     place: str
     """The field's dotted path, such as ``renditions.thumb.width``; empty if the whole file is wrong."""
     expected: str
+    """A description of the values that the field may have."""
     found: str
+    """The value in the file, or a description of it."""
     line: int | None = field(default=None, compare=False)
-    """The line of the field, or of the table that lacks it; None if it isn't from a file."""
+    """The line of the field, or of the table that lacks it; None if the problem isn't in a file."""
 
     def __str__(self) -> str:
         """Return ``line 3: place: expected …, found …``."""
@@ -303,7 +311,7 @@ class BindingRefused(RenditionsError):
 
 
 class CatalogLost(RenditionsError):
-    """The catalog is empty, but most of the wanted output keys already hold files."""
+    """The catalog has few or no records, but most wanted output keys hold files."""
 
     code = "catalog-lost"
     exit_code = 3

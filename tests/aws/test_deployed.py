@@ -35,12 +35,12 @@ def test_a_bucket_that_sends_no_events_is_refused_with_the_setting_to_change(buc
 
 @pytest.mark.usefixtures("aws")
 def test_a_missing_bucket_is_refused() -> None:
-    with pytest.raises(UsageError, match="can't deploy onto s3://no-such-bucket: HeadBucket: 404"):
+    with pytest.raises(UsageError, match=r"s3://no-such-bucket: HeadBucket failed: Not Found \(404\)"):
         check_bucket("no-such-bucket", sends_events=False)
 
 
 @pytest.mark.usefixtures("aws")
 def test_a_missing_function_is_reported_with_its_arn() -> None:
     arn = f"arn:aws:lambda:{REGION}:123456789012:function:nowhere"
-    with pytest.raises(Failed, match=f"^{arn}: Invoke: ResourceNotFoundException"):
+    with pytest.raises(Failed, match=rf"^{arn}: Invoke failed: .* \(ResourceNotFoundException\)"):
         start_function(arn, {"source": "renditions"})

@@ -30,12 +30,12 @@ log = logging.getLogger(__name__)
 
 _BIN = f"{OWN}bin/"
 _VERSIONING_SECONDS = 60.0
-"""How long the bucket's answer about its versions counts."""
+"""How long to remember whether the bucket keeps versions."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What the bin keeps about a deletion."""
+    """The bin's facts about one deletion."""
 
     key: str
     etag: str
@@ -130,8 +130,9 @@ class S3Bin:
         """See :meth:`~renditions.core.bin.Bin.restore`.
 
         If the deletion's marker is still the newest version, this method removes the marker. Otherwise the
-        key was used again since, and it writes the original again, on the condition that there is no object.
-        An upload between the request for the versions and the removal of the marker stays the newest version.
+        key was used again since, and this method writes the original again, on the condition that the key has
+        no object. An upload between the request for the versions and the removal of the marker stays the
+        newest version.
         """
         entry = self._read(deletion)
         if entry is None or entry.key != key:
@@ -174,7 +175,7 @@ class S3Bin:
         self._drop_entry(deletion)
 
     def _check_same(self, newest: dict[str, Any], entry: _Entry) -> StoredObject:
-        """Return the present object; raise Conflict if it isn't the original."""
+        """Return the key's object; raise Conflict if it isn't the original."""
         if newest["VersionId"] != entry.version and etag_of(newest) != entry.etag:
             raise make_name_conflict(entry.key)
         return StoredObject(entry.key, etag_of(newest), newest["Size"])

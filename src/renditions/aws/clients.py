@@ -64,9 +64,10 @@ PASSING = frozenset(
 """Error codes after which the same call can succeed later; most of them come with status 400. The call was
 throttled, incomplete, or signed while the clock was wrong."""
 _WRONG_CLOCK = ("Signature expired", "Signature not yet current")
-"""How services other than S3 begin the message that blames the clock, and not the key.
+"""The beginnings of error messages that blame the clock.
 
-A Lambda function that was frozen between signing and sending gets such messages too.
+S3 has an error code for this. Other services use a code that can also mean a wrong key. A Lambda function
+that was frozen between signing and sending gets such messages, too.
 """
 
 
@@ -82,13 +83,13 @@ class Clients:
 
     @cached_property
     def s3(self) -> Any:
-        """Amazon S3, or a compatible server."""
+        """The client of Amazon S3, or of a compatible server."""
         # Without this version, botocore signs URLs in the old way for every endpoint that isn't AWS's own.
         return self._make("s3", signature_version="s3v4")
 
     @cached_property
     def signing_s3(self) -> Any:
-        """The S3 client that signs URLs.
+        """The client of S3 that signs URLs.
 
         On AWS it signs URLs that name the region. By default botocore signs global URLs. For a new bucket,
         these redirect to the region, and browsers don't follow a redirect when they upload.
@@ -101,44 +102,44 @@ class Clients:
 
     @cached_property
     def dynamodb(self) -> Any:
-        """Amazon DynamoDB."""
+        """The client of Amazon DynamoDB."""
         return self._make("dynamodb")
 
     @cached_property
     def sns(self) -> Any:
-        """Amazon SNS."""
+        """The client of Amazon SNS."""
         return self._make("sns")
 
     @cached_property
     def events(self) -> Any:
-        """Amazon EventBridge."""
+        """The client of Amazon EventBridge."""
         return self._make("events")
 
     @cached_property
     def ses(self) -> Any:
-        """Amazon SES, version 2."""
+        """The client of Amazon SES, version 2."""
         return self._make("sesv2")
 
     @cached_property
     def sqs(self) -> Any:
-        """Amazon SQS."""
+        """The client of Amazon SQS."""
         return self._make("sqs")
 
     @cached_property
     def secretsmanager(self) -> Any:
-        """AWS Secrets Manager."""
+        """The client of AWS Secrets Manager."""
         return self._make("secretsmanager")
 
     @cached_property
     def ssm(self) -> Any:
-        """AWS Systems Manager, for its parameters."""
+        """The client of AWS Systems Manager, which stores parameters."""
         return self._make("ssm")
 
     @cached_property
     def cloudfront(self) -> Any:
-        """Amazon CloudFront.
+        """The client of Amazon CloudFront.
 
-        A function calls it after its pictures, so it may not wait for long.
+        A function calls CloudFront after its pictures, so this client doesn't wait for long.
         """
         return self._make(
             "cloudfront",
@@ -194,12 +195,10 @@ def _refuse_cut(http_response: Any, model: Any, **_: Any) -> None:
 
 
 def _refuse_foreign(operation_model: Any, response_dict: Any, **_: Any) -> None:
-    """Raise ResponseParserError for an answer that isn't the service's.
+    """Raise ResponseParserError for an answer of another server, such as a proxy.
 
-    For example, a proxy may answer with a page of its own, and status 200.
-
-    botocore reads most such answers as empty, so the call seems to succeed. For others it raises obscure
-    errors.
+    A proxy may answer with a page of its own, and status 200. botocore reads most such answers as empty, so
+    the call seems to succeed. For others it raises obscure errors.
     """
     model, body = operation_model, response_dict["body"]
     if model.has_streaming_output or model.http["method"] == "HEAD":
@@ -267,10 +266,10 @@ def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Ite
         yield
     except ClientError as error:
         answer = error.response.get("Error", {})
-        message = answer.get("Message") or f"HTTP status {error_code(error)}"
-        text = f"{where}: {error.operation_name}: {error_code(error)}: {message}"
+        message = answer.get("Message") or "no reason given"
+        text = f"{where}: {error.operation_name} failed: {message.rstrip('.')} ({error_code(error)})"
         if advice := _ADVICE.get(error_code(error)):
-            text = f"{text.rstrip('.')}. {advice}"
+            text = f"{text}. {advice}"
         raise (passing if _can_pass(error) else lasting)(text) from error
     # ResponseParserError means that something else than the service answered: a proxy, for example.
     except (HTTPClientError, BotoConnectionError, IncompleteReadError, ResponseParserError) as error:

@@ -47,9 +47,10 @@ def only_with(revision: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def may_claim(name: str, former: str | None = None) -> dict[str, Any]:
-    """Return the condition that a key is free, or that ``former`` claims it.
+    """Return the condition under which the record ``name`` may claim a key.
 
-    A damaged record may lack a key that its picture still claims.
+    The key must be free, or already claimed by this record: a damaged record may lack a key that it still
+    claims. With ``former``, the record of this former name must claim the key.
     """
     free = "attribute_not_exists(#owner) OR #owner = :own"
     return {
@@ -63,9 +64,9 @@ def may_claim(name: str, former: str | None = None) -> dict[str, Any]:
 def refuse(
     name: str, codes: Sequence[str], reasons: Sequence[dict[str, Any]], added: Sequence[str]
 ) -> NoReturn:
-    """Raise the error of the failed condition.
+    """Raise the error of a transaction's failed condition: Conflict or KeyTaken.
 
-    If several failed, the record's own condition comes first.
+    If several conditions failed, the record's own condition decides.
     """
     if codes[0] != "ConditionalCheckFailed":
         for key, code, reason in zip(added, codes[1:], reasons[1:], strict=False):
@@ -75,7 +76,7 @@ def refuse(
 
 
 def changed(name: str) -> Conflict:
-    """Return the error of a record that another worker wrote."""
+    """Return the error for a record that another worker wrote meanwhile."""
     return Conflict(f"the record of {name!r} changed since it was read. Try again")
 
 

@@ -1,4 +1,4 @@
-"""Checks existing buckets for a deployment, and starts its function."""
+"""Check existing buckets for a deployment, and start its function."""
 
 from __future__ import annotations
 

@@ -340,7 +340,7 @@ class DynamoCatalog:
         return {"TableName": self._table, "Item": item} | only_at(revision)
 
     def _claim(self, key: str, name: str, former: str | None = None) -> dict[str, Any]:
-        """Return the operation that claims a key that is free or that ``former`` claims."""
+        """Return the operation that claims a key; see :func:`may_claim`."""
         item = self._reader.key(claim_key(key)) | {"owner": {"S": name}, "output_key": {"S": key}}
         return {"Put": {"TableName": self._table, "Item": item} | may_claim(name, former)}
 

@@ -27,7 +27,7 @@ VERSIONS: Mapping[str, str] = {
     "version": rf"[0-9a-f]{{{DIGITS}}}",
     "etag": r"[0-9a-f]{32}(?:-[0-9]+)?",
 }
-"""The fields of a key template that change with the content, and what they look like in a bucket's keys."""
+"""The fields of a key template that change with the content, and a pattern for the value of each."""
 
 
 class Edge:
@@ -50,14 +50,13 @@ class Edge:
         self._lock = threading.Lock()
 
     def watch(self, store: Store) -> Store:
-        """Return the store with its replaced and deleted keys remembered here."""
+        """Return the store, wrapped so that this object learns which keys change."""
         return _Watched(store, self._note)
 
     def _note(self, key: str, *, is_deleted: bool) -> None:
-        """Remember a key.
+        """Remember a changed key, unless it has a version and its object was deleted.
 
-        The deleted object of a key with a version was replaced by one under another key, so pages no longer
-        link to it.
+        The new version is under another key, so pages no longer link to the deleted object.
         """
         if not (is_deleted and any(form.fullmatch(key) for form in self._versioned)):
             with self._lock:
@@ -67,7 +66,7 @@ class Edge:
         """Invalidate the keys that changed since the last call; return their number.
 
         Raises:
-            Failed: CloudFront didn't accept them. They stay cached until they expire.
+            Failed: CloudFront didn't accept the request. The old objects stay cached until they expire.
 
         """
         with self._lock:
@@ -88,8 +87,8 @@ class Edge:
 class _Watched:
     """Passes every call on to another store, and reports replaced and deleted keys.
 
-    An object under a new key isn't reported, because CloudFront can't have it yet. Neither are changed
-    headers: after such a change every object would have to be invalidated.
+    It doesn't report an object under a new key, because CloudFront can't have it yet. It doesn't report
+    changed headers either: otherwise such a change would invalidate every object.
     """
 
     def __init__(self, store: Store, note: Callable[..., None]) -> None:

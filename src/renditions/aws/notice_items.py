@@ -1,4 +1,4 @@
-"""The unsent notices in a table: one item for each."""
+"""The unsent notices in a table. Each is one item."""
 
 from __future__ import annotations
 

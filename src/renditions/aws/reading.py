@@ -141,7 +141,10 @@ class TableReader:
         return found
 
     def find_all(self, keys_of_items: Sequence[str]) -> Iterator[Item]:
-        """Yield the items of up to ``READ_AT_ONCE`` keys that exist, in any order."""
+        """Yield the items of these keys, without missing ones, in any order.
+
+        There may be up to ``READ_AT_ONCE`` keys.
+        """
         keys = [self.key(each) for each in keys_of_items]
         for attempt in range(ATTEMPTS):
             with self.reported():

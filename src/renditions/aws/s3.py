@@ -334,7 +334,7 @@ def etag_of(answer: dict[str, Any]) -> str:
 
 
 def _in_archive(answer: dict[str, Any]) -> bool | None:
-    """Return whether an object is in an archive, so that it must be restored first.
+    """Return whether an object must be restored from an archive before it can be read.
 
     ``answer`` is the object's metadata or its entry in a listing. The result is None if the answer doesn't
     say enough. Sources: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html and

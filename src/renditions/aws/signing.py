@@ -1,7 +1,4 @@
-"""Signed URLs of a bucket.
-
-Each allows one action for a limited time, without credentials.
-"""
+"""Signed URLs of a bucket. Each allows one action for a limited time."""
 
 from __future__ import annotations
 
@@ -29,17 +26,17 @@ class Signer:
 
     @property
     def origin(self) -> str:
-        """Return the scheme and host of the signed URLs.
+        """The scheme and host of the signed URLs.
 
-        Raise StoreRefused if there are no credentials.
+        Raises StoreRefused if there are no credentials.
         """
         address = urlsplit(self.sign_download("x", 1))
         return f"{address.scheme}://{address.netloc}"
 
     def sign_download(self, key: str, seconds: int, file_name: str | None = None) -> str:
-        """Return a URL that allows reading one object.
+        """Return a URL that allows reading one object for this many seconds.
 
-        If the URL has a file name, browsers save the object.
+        With a ``file_name``, browsers save the object under this name instead of showing it.
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         """
         disposition = (
@@ -56,9 +53,9 @@ class Signer:
     def sign_upload(
         self, key: str, content_type: str, size_bytes: int, seconds: int
     ) -> tuple[str, dict[str, str]]:
-        """Return the URL and form fields that allow one upload of this type and size.
+        """Return the URL and form fields that allow uploads of this type and size.
 
-        The key must not contain ``${filename}``, which S3 replaces.
+        They are valid for this many seconds. The key must not contain ``${filename}``, which S3 replaces.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
         """

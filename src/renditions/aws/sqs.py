@@ -34,9 +34,9 @@ class Received:
     deliveries: int
     """Which delivery attempt this is, starting at 1."""
     sent_at: datetime | None = None
-    """When the message was sent into its first queue; None if that wasn't asked for."""
+    """When the message was sent into its first queue; None if the receiver didn't ask for this time."""
     attributes: Mapping[str, str] = field(default_factory=dict)
-    """The texts that the sender attached; empty if they weren't asked for."""
+    """The texts that the sender attached; empty if the receiver didn't ask for them."""
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> Received | None:
@@ -150,7 +150,7 @@ class Queue:
         ]
 
     def find_dead_letter_queue(self) -> str | None:
-        """Return the URL of this queue's dead-letter queue; None without one."""
+        """Return the URL of this queue's dead-letter queue; None if it has none."""
         with self._reported():
             found = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["RedrivePolicy"])
             policy = found.get("Attributes", {}).get("RedrivePolicy")
@@ -187,8 +187,9 @@ class Queue:
         failed = answer.get("Failed", ())
         for entry in failed:
             can_pass = not entry["SenderFault"] or entry["Code"] in PASSING
-            why = f"{entry['Code']}: {entry.get('Message', '')}"
-            text = f"{self._url}: the queue refused {len(failed)} messages: {why}"
+            some = "a message" if len(failed) == 1 else f"{len(failed)} messages"
+            why = f"{entry.get('Message', '')} ({entry['Code']})".strip()
+            text = f"{self._url}: the queue refused {some}: {why}"
             raise (QueueFailed if can_pass else QueueRefused)(text)
 
     def _reported(self) -> AbstractContextManager[None]:

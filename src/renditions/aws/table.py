@@ -81,7 +81,7 @@ SHOWN = (
     "rendition_bytes",
     "processing_microseconds",
 )
-"""The further attributes in :data:`BY_STATUS`. People's own queries and the totals use them."""
+"""The attributes that :data:`BY_STATUS` has besides its keys, for people's queries and for the totals."""
 
 Item = dict[str, dict[str, Any]]
 """Attribute values in DynamoDB's own form: ``{"image_name": {"S": "a.jpg"}, …}``."""
@@ -143,7 +143,10 @@ def wishes_key(name: str) -> str:
 
 
 def notice_key(name: str, *rest: str) -> str:
-    """Return an unsent notice's partition key, or its start for a picture's notices."""
+    """Return the partition key of an unsent notice.
+
+    Without ``rest``, return only the start, which all notices about the picture share.
+    """
     parts = ([name], rest) if rest else ([name],)
     return NOTICE + " ".join(hashlib.sha256("\0".join(part).encode()).hexdigest() for part in parts)
 

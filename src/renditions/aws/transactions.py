@@ -24,9 +24,13 @@ def transact(
     Args:
         client: A DynamoDB client.
         reader: The reader of the table.
-        name: The name of what is written, for errors.
+        name: The record's name, or another word for the items, for error messages.
         operations: The operations. If keys are claimed, the first operation is on the record.
         added: The keys that are claimed, in the order of the operations after the first one.
+
+    Raises:
+        Conflict, KeyTaken: A condition doesn't hold. Nothing was written.
+        CatalogFailed: Other transactions were in the way at every attempt.
 
     """
     with reader.reported():

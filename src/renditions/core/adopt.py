@@ -1,4 +1,4 @@
-"""The adoption of outputs that a catalog wrote before its records were lost.
+"""Adopt the outputs that a catalog wrote before its records were lost.
 
 Renditions overwrites the object under a claimed key, and deletes the object with its picture. So before it
 claims the key of an existing object, it must prove that an earlier catalog of these pictures wrote the
@@ -30,7 +30,7 @@ SAMPLE_OF_TICK = 100
 """``SAMPLE`` for a schedule's tick, which has little time. Each key without a record costs a request."""
 
 FEW = 100
-"""A catalog with fewer records than this may be lost: events may have added them since."""
+"""A catalog with fewer records than this may be a lost one, to which events added records since."""
 
 
 def check_not_lost(
@@ -75,8 +75,8 @@ def _find_foreign(
 ) -> tuple[list[Difference], int, int]:
     """Take differences until they have ``most`` wanted keys.
 
-    Return them, the number of their keys that hold a file which the catalog didn't write, and the number of
-    all their keys.
+    Return the differences, how many of their keys hold a file that this catalog didn't write, and how many
+    keys they have. Keys of pictures with a record count as written by this catalog.
     """
     seen: list[Difference] = []
     checked = foreign = 0

@@ -1,4 +1,4 @@
-"""What a caller asks for one picture, beyond making the declared renditions."""
+"""Requests for one picture, beyond making the declared renditions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Ask:
     is_forced: bool = False
     """Whether to make every output again."""
     renditions: frozenset[str] | None = None
-    """The renditions to touch; None for all."""
+    """The renditions to make or delete; None for all."""
     ignores_source: bool = False
     """Whether to treat the picture as gone even if the source still has it.
 

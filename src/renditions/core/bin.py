@@ -1,7 +1,8 @@
 """The bin of a source: deleted originals that people can restore for a while.
 
-The page and the API delete into the bin. A deletion has an id, so the bin can hold several originals that had
-the same key. The id begins with the time, so ids in their order are the deletions in theirs.
+The page and the API move deleted originals into the bin. Each deletion has an id, so the bin can hold several
+originals that had the same key. An id begins with the time of the deletion, so sorting the ids sorts the
+deletions by time.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ DELETION_PATTERN = r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{8}"
 _TIME = "%Y%m%dT%H%M%S.%fZ"
 
 EMPTY_MARGIN = timedelta(hours=1)
-"""How long a deleted original stays in the bin after its last moment to be restored.
+"""How long the bin keeps a deleted original after people can no longer restore it.
 
-So no process deletes it while another one still restores it, even if their clocks differ.
+So no process deletes the original while another process restores it, even if their clocks differ.
 """
 
 
@@ -67,14 +68,14 @@ class Bin(Protocol):
         ...
 
     def read(self, deletion: str) -> Binned | None:
-        """Return what was deleted; None if the bin doesn't have it."""
+        """Return the original of this deletion; None if the bin doesn't have it."""
         ...
 
     def restore(self, deletion: str, key: str) -> StoredObject | None:
         """Move the original back to its key; never replace another object.
 
-        Return None if the bin doesn't have it. If it is back already, return it again. Raises ``Conflict``
-        if another object has the key by now, or if something blocks the key.
+        Return None if the bin doesn't have the original. If the original is back already, return it again.
+        Raises ``Conflict`` if another object has the key now, or if something blocks the key.
         """
         ...
 
@@ -89,9 +90,9 @@ def make_deletion(now: datetime) -> str:
 
 
 def parse_deletion(deletion: str) -> datetime:
-    """Return the time of a deletion.
+    """Return the time of the deletion with this id.
 
-    Raises ValueError if the text isn't the id of one.
+    Raises ValueError if the text isn't the id of a deletion.
     """
     if not re.fullmatch(DELETION_PATTERN, deletion):
         raise ValueError(f"expected the id of a deletion, found {deletion!r}")
@@ -99,10 +100,10 @@ def parse_deletion(deletion: str) -> datetime:
 
 
 def make_name_conflict(key: str) -> Conflict:
-    """Return the error of a restoration to a key that another object has by now."""
+    """Return the error for a restoration whose key another object has now."""
     return Conflict(
-        f"{key!r} was not restored, because another picture has this name now. Rename or delete that one "
-        "first"
+        f"{key!r} was not restored, because another picture has this name now. Rename or delete that "
+        "picture first"
     )
 
 
@@ -115,9 +116,10 @@ def find_binned(bin_: Bin, key: str) -> Iterator[Binned]:
 
 
 def empty(bin_: Bin, before: datetime, most: int | None = None) -> int:
-    """Drop the originals that were deleted before this time; return how many.
+    """Drop old originals from the bin, and return how many.
 
-    They stay for another ``EMPTY_MARGIN``. With ``most``, delete only so many, the oldest first.
+    An original is old if it was deleted more than ``EMPTY_MARGIN`` before ``before``. With ``most``, drop at
+    most so many, the oldest first.
     """
     due = [each for each in bin_.deletions() if parse_deletion(each) < before - EMPTY_MARGIN][:most]
     for deletion in due:

@@ -57,8 +57,9 @@ class Claimant:
     pipeline_file: str
     """The file's name, without its folder; empty if unknown."""
     source: str
+    """The source store as the file spells it, or as the environment variable that overrides the file."""
     output: str
-    """Both stores as the file spells them, or as the environment variables that override the file."""
+    """The output store, spelled like ``source``."""
     generation: str
     """See ``Pipeline.generation``."""
     start: Start = FOLLOWS
@@ -99,8 +100,8 @@ class Standing:
     def keeps_undeclared(self) -> bool:
         """Whether outputs of undeclared renditions must stay.
 
-        These outputs stay while the binding holds their deletion, which a reload of the pipeline file held
-        back.
+        They must stay if a reload of the pipeline file held their deletion back, and no person has allowed
+        the deletion since.
         """
         return bool(self.held_renditions)
 

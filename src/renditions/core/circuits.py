@@ -15,7 +15,7 @@ from renditions.model.notices import FIRST_PAUSE
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Why a target gets no notice now."""
+    """The time during which a target gets no notice, because an attempt failed."""
 
     until: datetime
     reason: str
@@ -42,7 +42,7 @@ class Circuits:
             return pause
 
     def note(self, target: str, now: datetime, failure: str | None) -> None:
-        """Remember the result of an attempt: why it failed, or None."""
+        """Remember the result of an attempt; ``failure`` is None if it succeeded."""
         with self._lock:
             if failure is None:
                 self._paused.pop(target, None)

@@ -46,7 +46,10 @@ class Comparison:
     def compare(
         self, name: str, found: StoredObject | None, record: Record | None, now: datetime
     ) -> Difference:
-        """Return the difference of the picture ``name``."""
+        """Return the difference between the picture's wanted and actual state.
+
+        ``found`` is the source object, and ``record`` the picture's record. Either can be None.
+        """
         pipeline = self.pipeline
         touched = self._recognise(found, record, now) if found and record else None
         record = touched or record
@@ -121,7 +124,7 @@ class Comparison:
         return self.pipeline.output_keys(record.name, record.etag, record.wishes, record.sha256)
 
     def _may_be_free(self, name: str, key: str) -> bool:
-        """Return whether a refused key can be claimed now, or has another owner."""
+        """Return whether a refused key can be claimed now, or another record claims it."""
         if find_obstacle(self.output, key):
             return False
         if self.ask.adopts or self.pipeline.output.overwrite or find(self.output, key) is None:

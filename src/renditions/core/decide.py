@@ -46,7 +46,7 @@ def owe(pipeline: Pipeline, record: Record) -> tuple[OwedNotice, ...]:
 
 
 def _affected_by(record: Record) -> Collection[str] | None:
-    """Return the renditions that a record's status is about; None: all of them."""
+    """Return the renditions that the record's status concerns; None means all."""
     if record.status == "done":
         return {made.rendition for made in record.outputs} | dict(record.stand_ins).keys()
     return dict(record.errors).keys() or None

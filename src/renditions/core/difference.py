@@ -34,7 +34,7 @@ TOUCHED = "its content is unchanged"
 REFRESHED = "its outputs have other ETags, but the same content"
 
 RECHECK = timedelta(seconds=1)
-"""How long to wait before checking a picture again that another process holds or writes."""
+"""How long to wait before checking a picture again, if another process holds or writes it."""
 
 Action = Literal["create", "update", "remove", "rename", "hold", "settle", "wait", "unreadable", "keep"]
 """The action for one picture.
@@ -149,7 +149,8 @@ class Seen:
     is_key_free: bool = False
     """Whether one of ``record.refused_keys`` can be tried again.
 
-    The key no longer holds an object, its object may now be overwritten, or another picture now has the key.
+    That is so if the key no longer holds an object, if its object may now be overwritten, or if another
+    picture now has the key.
     """
     sha256: str = ""
     """The SHA-256 of the source object's content; empty if it isn't known."""
@@ -304,10 +305,11 @@ def _is_asked_for(rendition: str, ask: Ask, record: Record | None = None) -> boo
 def _split_drift(
     record: Record, keys: Mapping[str, str], verification: Verification, ask: Ask
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Divide changed outputs into those to repair and those repaired before.
+    """Separate the changed outputs to repair from outputs that were repaired before.
 
-    Renditions doesn't repair an output twice, unless the caller asks for a retry. It only reports that the
-    output changed again.
+    Return two mappings from a rendition to how its output changed: first the outputs to repair, then the
+    others. Renditions doesn't repair an output twice, unless the caller asks for a retry. It only reports
+    that the output changed again.
     """
     mended: dict[str, str] = {}
     lasting: dict[str, str] = {}
@@ -329,7 +331,7 @@ def _settle_or_keep(
 
 
 def _why_decided(seen: Seen, record: Record) -> str | None:
-    """Return why a record with the right goal needs no work; None if it needs work."""
+    """Return why a record with the current goal needs no work; None if it needs work."""
     match record.status:
         case "done":
             return "it is up to date"

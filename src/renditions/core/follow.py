@@ -74,16 +74,16 @@ class Following:
     monotonic_seconds: Callable[[], float]
     """A clock that never goes back."""
     on_outcome: Callable[[Outcome], None]
-    """Receives each outcome, in the thread that follows."""
+    """Receives each outcome, in the thread that calls ``follow``."""
     removal_pause: timedelta = timedelta()
-    """How long the removal of a missing picture waits, so that a renamed picture is complete before it."""
+    """How long the removal of a missing picture waits. Meanwhile, its file may appear under a new name."""
 
 
 def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None:
     """Sync at the first hint, then process each picture that a hint names.
 
     This function returns when the hints end. Each hint is a set of the names of pictures that may have
-    changed. None means that any picture may have changed, an empty set that none has.
+    changed. A hint of None means that any picture may have changed. An empty set means that none has.
     """
     # Only the first hint proves that the watcher has begun. An earlier sync would miss pictures that arrive
     # between the sync and that moment.

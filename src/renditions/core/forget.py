@@ -35,7 +35,9 @@ class Trace:
     """One object or one record of a picture, either removed or left."""
 
     what: str
+    """The kind of object or record, such as ``picture`` or ``older versions``."""
     where: str
+    """The object's store and key, or the place of the record."""
     why: str = ""
     """Why the object or record is left; empty if it was removed."""
 
@@ -95,7 +97,7 @@ def forget(name: str, reach: Reach) -> Report:
 
 
 def _find_keys(name: str, record: Record | None, reach: Reach) -> set[str]:
-    """Return every output key that the picture has, and every former key that we know."""
+    """Return the picture's output keys, and every former key that its record names."""
     etag = record.etag if record else ""
     if not etag and (found := find(reach.source, name)):
         etag = found.etag
@@ -146,7 +148,7 @@ def _forget_source(name: str, reach: Reach, report: Report) -> None:
 
 
 def _forget_binned(name: str, reach: Reach, report: Report) -> None:
-    """Delete the picture from the bin, each time that it was deleted."""
+    """Delete every deleted original of this picture from the bin."""
     if reach.bin:
         for binned in find_binned(reach.bin, name):
             reach.bin.drop(binned.deletion)

@@ -1,7 +1,5 @@
 """The removal guard: it keeps a run from removing too many pictures.
 
-The guard protects pictures that are only missing from a listing.
-
 If an event or a person names a deleted picture, its removal is intended. If pictures are only missing from a
 listing, the cause may also be an unmounted disk, or a typo in a prefix. So the guard counts a whole run
 before anything is removed, and holds removals back if they exceed a declared share. In unattended runs it
@@ -23,7 +21,7 @@ MANY = 20
 """The loss of all pictures, or of all outputs, is suspicious if there were at least this many."""
 
 WINDOW_SECONDS = 3600.0
-"""The guard counts the removals of one process within this period together."""
+"""The guard adds up the removals of one process within this period."""
 
 
 COUNTED = ("known", "found", "known_found", "missing", "left_out", "outputs", "outputs_lost", "restores")
@@ -41,7 +39,7 @@ class Folder:
 
 @dataclass(slots=True)
 class Census:
-    """The counts of one run.
+    """The counts of one run, from which the guard decides.
 
     ``see`` must get the differences in the order of their names.
     """
@@ -49,21 +47,21 @@ class Census:
     has_folder: Callable[[str], bool]
     """Returns whether the source has a folder, even an empty one."""
     known: int = 0
-    """Pictures with a record."""
+    """How many pictures have a record."""
     found: int = 0
-    """Pictures in the source that have a record or get one."""
+    """How many pictures the source has. Each has a record or gets one."""
     known_found: int = 0
-    """Pictures in the source that have a record."""
+    """How many pictures are in the source and have a record."""
     missing: int = 0
-    """Records whose picture is gone, and whose removal isn't allowed yet."""
+    """How many records have no picture any more, and must not be removed yet."""
     left_out: int = 0
-    """The records of ``missing`` whose names the patterns of ``[source]`` no longer match."""
+    """How many of ``missing`` have a name that the patterns of ``[source]`` no longer match."""
     outputs: int = 0
-    """Outputs that records name."""
+    """How many outputs the records name."""
     outputs_lost: int = 0
-    """Outputs that aren't in the output store as the record describes them."""
+    """How many outputs are missing from the output store, or differ from their record."""
     restores: int = 0
-    """Unchanged pictures whose outputs must be made again."""
+    """How many unchanged pictures need outputs made again."""
     emptied: str | None = None
     """The first folder that still exists, but lost all of its known pictures (``MANY`` or more)."""
     _trail: list[Folder] = field(default_factory=list)

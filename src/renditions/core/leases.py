@@ -1,6 +1,4 @@
-"""The writes of a worker that holds a picture's lease.
-
-This module also says what happens if the worker loses the lease.
+"""The writes of a worker that holds a picture's lease, and the loss of a lease.
 
 A worker takes a lease by a conditional write of the record. If another worker takes the lease over, it raises
 the record's revision. But the first worker may pause past the end of its lease without noticing, and continue
@@ -284,7 +282,7 @@ def wish(catalog: Catalog, record: Record, wishes: Wishes) -> bool:
 def permit_removal(catalog: Catalog, record: Record, until: datetime) -> bool:
     """Store a person's permission to remove a missing picture.
 
-    Return False if its record changed.
+    Return False if its record changed meanwhile.
     """
     return _change(catalog, replace(record, removable_until=until))
 

@@ -24,7 +24,7 @@ class LeftOut:
     excluded: int = 0
     """How many objects match a pattern of ``exclude``, or have a name that starts with a dot."""
     links: int = 0
-    """How many links and special files a folder has that aren't excluded."""
+    """How many links and special files the source has, without the excluded ones."""
 
     def set(self, counted: LeftOut) -> None:
         """Replace these numbers by the numbers of another count."""

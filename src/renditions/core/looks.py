@@ -40,11 +40,14 @@ class Look:
     name: str
     """The name of the family, or of the first rendition."""
     files: Mapping[str, tuple[File, ...]]
-    """By format, the format with the smallest files first; the narrowest file first. No width comes twice."""
+    """The files of each format, from narrow to wide, one for each width.
+
+    The format with the smallest files comes first.
+    """
 
     @property
     def last(self) -> str:
-        """The format that every browser shows, or the nearest to that."""
+        """The last format: the one that most browsers show."""
         return list(self.files)[-1]
 
     @property
@@ -103,7 +106,7 @@ def _is_shown(pipeline: Pipeline, file: File) -> bool:
 
 @cache
 def _key_of(recipe: Rendition) -> str:
-    """Return a hash over all that renditions of one look share."""
+    """Return a hash over the fields in which the renditions of one look agree."""
     plain = Rendition()
     return replace(recipe, **{field: getattr(plain, field) for field in _NOT_OF_THE_LOOK}).fingerprint()
 

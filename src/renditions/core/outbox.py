@@ -144,7 +144,10 @@ class Outbox:
             self._send_digest(target, notices, last)
 
     def _send_single(self, target: str, notices: Sequence[UnsentNotice], deadline: float) -> None:
-        """Send a target's due notices until one fails; the others wait as long."""
+        """Send a target's due notices until one fails; then postpone the others.
+
+        They wait as long as the failed notice.
+        """
         if pause := self.circuits.find_pause(target, self.clock()):
             self._postpone(notices, pause.until)
             return
@@ -203,7 +206,7 @@ class Outbox:
     def _is_due(self, notices: Sequence[UnsentNotice], last: Mapping[str, str] | None) -> bool:
         """Return whether a target's digest is due.
 
-        ``last`` says when each target got its last digest; None: a digest isn't sent early.
+        ``last`` says when each target got its last digest. If it is None, no digest is sent early.
         """
         now = self.clock()
         waiting = [each for each in notices if each.again_at and each.again_at > now]

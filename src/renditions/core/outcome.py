@@ -19,7 +19,7 @@ LONGEST_RETRY_PAUSE = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of processing one picture."""
+    """The result for one picture, the reason, and when to process the picture again."""
 
     name: str
     result: Result
@@ -42,7 +42,7 @@ class Outcome:
 
     @classmethod
     def failed(cls, name: str, error: RenditionsError, record: Record | None = None) -> Outcome:
-        """Return the outcome of a picture that this error stopped."""
+        """Return the outcome of a picture whose processing this error ended."""
         pause = retry_pause(1) if error.retryable else None
         return cls(name, "failed", str(error), pause, record, error.code)
 

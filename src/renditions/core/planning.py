@@ -31,11 +31,12 @@ def plan(
     selection: Selection = EVERYTHING,
     left_out: LeftOut | None = None,
 ) -> Iterator[Difference]:
-    """Yield what each picture and record after ``after`` needs, ordered by name.
+    """Yield the difference of each picture and record, ordered by name.
 
-    A picture that needs no work has the action ``keep``. A missing picture has ``hold`` until its removal is
-    allowed. A part of the source that can't be read has ``unreadable``. The plan changes nothing. When the
-    plan ends, ``left_out`` gets the numbers of objects that aren't pictures.
+    The plan begins after the name ``after``. A picture that needs no work has the action ``keep``. A missing
+    picture has ``hold`` until its removal is allowed. A part of the source that can't be read has
+    ``unreadable``. The plan changes nothing. When the plan ends, ``left_out`` gets the numbers of objects
+    that aren't pictures.
     """
     counted = LeftOut()
     prefixes = ("",) if selection.is_all else selection.prefixes

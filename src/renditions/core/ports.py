@@ -33,11 +33,11 @@ class StoredObject:
     """It differs whenever the content may differ. It has only hexadecimal or base64url digits and dashes."""
     size_bytes: int
     complete: bool = True
-    """False while another program may still be writing it."""
+    """False while another program may still be writing the object."""
     unchanged_seconds: float = field(default=math.inf, compare=False)
-    """How long ago it last changed; infinite if the store only shows complete objects."""
+    """How long ago the object last changed; infinite if the store shows only complete objects."""
     is_archived: bool | None = field(default=None, compare=False)
-    """Whether it must be restored from an archive before it can be read; None if the store doesn't say."""
+    """Whether the object must be restored from an archive before it can be read; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,10 @@ class Catalog(Protocol):
         ...
 
     def get_all(self, names: Sequence[str], on_unreadable: OnUnreadable) -> Mapping[str, Record]:
-        """Return the records of these names by name; call ``on_unreadable`` as ``list``."""
+        """Return the records of these names, by name.
+
+        The catalog calls ``on_unreadable`` as in ``list``.
+        """
         ...
 
     def repair(self, name: str) -> Record | None:

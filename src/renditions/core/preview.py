@@ -20,8 +20,8 @@ from renditions.model.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
-    """Shows what a sync would do."""
+class SyncPreview:
+    """The preview of a sync: its plan, with the guard's decisions and the renames."""
 
     differences: Callable[[Ask], Iterator[Difference]]
     """Makes a fresh plan."""
@@ -126,7 +126,7 @@ def warn_of_foreign(difference: Difference, pipeline: Pipeline, ownership: Owner
 
 
 def _is_missing(difference: Difference) -> bool:
-    """Return whether the picture of a record is gone, and a rename may explain that."""
+    """Return whether a record's picture is gone, perhaps because of a rename."""
     is_gone = difference.found is None and difference.record is not None
     return is_gone and difference.action in ("hold", "settle", "keep")
 

@@ -1,4 +1,4 @@
-"""Processing one picture: from its source object to outputs, record and notices.
+"""Process one picture: from its source object to outputs, record and notices.
 
 A caller names a picture because the picture may have changed. Only the store and the catalog show whether it
 did. Each step leaves a state from which the next call continues, in any process and after any crash:
@@ -57,7 +57,7 @@ MAX_ROUNDS = 8
 
 
 class Process(Protocol):
-    """Processes one picture: :meth:`Processor.process`, or a wrapper.
+    """Processes one picture: :meth:`Processor.process`, or a wrapper around it.
 
     Safe to call from many threads.
     """

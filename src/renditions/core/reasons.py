@@ -1,4 +1,4 @@
-"""Counts of why pictures wait, failed or were rejected, in bounded memory."""
+"""Count the reasons why pictures wait, failed or were rejected, in bounded memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 STATES = ("waiting", "failed", "rejected", "unreadable")
-"""The states that need a reason."""
+"""The states whose reasons are counted, in the order of lists."""
 
 MOST_GROUPS = 50
 """How many reasons have a count of their own. All further reasons of a state share one count."""

@@ -1,6 +1,7 @@
 """Sync a whole source: pass each difference of its plan to a processor.
 
-``sync`` plans again until no picture needs it. Its memory doesn't grow with the number of pictures.
+``sync`` makes several passes, as long as pictures need work. Its memory doesn't grow with the number of
+pictures.
 """
 
 from __future__ import annotations
@@ -59,13 +60,13 @@ class Order:
 
     @property
     def is_full(self) -> bool:
-        """Return whether the run compares every picture."""
+        """Whether the run compares every picture."""
         return self.selection == EVERYTHING
 
     def limit(self, guard: Guard, catalog: Catalog) -> Guard:
         """Return the guard for this order.
 
-        It counts all records even if the run sees only some.
+        The guard counts all records of the catalog, even if the run compares only some pictures.
         """
         return guard if self.is_full else replace(guard, catalog_size=lambda: count_pictures(catalog))
 
@@ -85,7 +86,7 @@ class Run:
     threads: int
     """How many pictures to process at once."""
     stop: threading.Event
-    """If it is set, the run begins no further picture, but finishes those in progress."""
+    """If this is set, the run begins no further picture, but finishes the pictures in progress."""
     on_outcome: Callable[[Outcome], None]
     """Receives each outcome, in the thread that syncs."""
     clock: Callable[[], datetime]
@@ -275,7 +276,10 @@ class Places:
         return cls(known, frozenset(key[:at] for key, at in ends))
 
     def are_apart_from(self, other: Places) -> bool:
-        """Return whether none of these keys is a key or a folder of the other picture."""
+        """Return whether one output folder can hold the keys of both pictures.
+
+        They must have no key in common, and no key of one picture may be a folder of the other.
+        """
         return self.keys.isdisjoint(other.keys | other.folders) and self.folders.isdisjoint(other.keys)
 
 
@@ -283,7 +287,7 @@ def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Itera
     """Process the pictures that differ, several at a time.
 
     Two pictures are never in progress together if they want the same output key, or if a folder couldn't hold
-    both of their outputs. So Renditions always refuses the picture whose name comes later.
+    both of their outputs. So of two such pictures, Renditions always refuses the one whose name comes later.
     """
     folding = run.folding()
     running: dict[Future[Outcome], Places] = {}

@@ -29,7 +29,7 @@ class Resting:
     """The pictures whose notices wait. The run counts them when it ends."""
 
     on_wait: Wait | None
-    """None if the run doesn't wait, because its caller repeats it."""
+    """Called before the run waits; None if the run doesn't wait, because its caller repeats the run."""
     _pauses: dict[str, timedelta] = field(default_factory=dict)
     _before: dict[str, Outcome | Difference] = field(default_factory=dict)
 

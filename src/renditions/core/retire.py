@@ -1,4 +1,4 @@
-"""What happens to former outputs: deletion now, deletion later, or keeping them."""
+"""Decide about former outputs: delete them now, delete them later, or keep them."""
 
 from __future__ import annotations
 

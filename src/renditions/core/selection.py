@@ -16,7 +16,7 @@ class Selection:
     prefixes: tuple[str, ...] = ()
     """The selected folders. Each prefix ends with a slash; an empty one selects everything."""
     status: Status | None = None
-    """Only pictures whose record has this status."""
+    """Select only pictures whose record has this status; None selects any status."""
 
     @classmethod
     def of(cls, names: Iterable[str], status: Status | None = None) -> Selection:
@@ -31,7 +31,7 @@ class Selection:
 
     @property
     def is_all(self) -> bool:
-        """Return whether the selection has no names and no prefixes. It may have a status."""
+        """Whether the selection has no names and no prefixes. It may have a status."""
         return not (self.names or self.prefixes)
 
     def has(self, record: Record | None) -> bool:

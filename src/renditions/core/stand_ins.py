@@ -1,4 +1,4 @@
-"""Stand-ins: the renditions of a family whose file other widths use, too.
+"""Stand-ins: renditions whose file other widths of their family use, too.
 
 If a picture is too small for two widths of a family, both files would be equal. So Renditions makes only the
 file of the narrower width, and the wider one uses it.
@@ -40,5 +40,5 @@ def merge(record: Record, rendering: Rendering, order: Sequence[str]) -> StandIn
 
 
 def keys_of_served(record: Record, difference: Difference) -> list[str]:
-    """Return the keys of renditions that need no own file: they have a stand-in."""
+    """Return the keys of renditions that need no file, because they have a stand-in."""
     return [key for rendition, key in (difference.keys or {}).items() if rendition in dict(record.stand_ins)]

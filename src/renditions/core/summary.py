@@ -13,12 +13,12 @@ from renditions.model.record import Status
 
 @dataclass(slots=True)
 class Summary:
-    """The result of a sync."""
+    """The numbers and reasons that a sync reports at its end."""
 
     results: Counter[str] = field(default_factory=Counter)
     """How many pictures had each ``Outcome.result``; a picture counts once, by its last result."""
     renamed: int = 0
-    """How many of the pictures were recognised under a new name."""
+    """How many of the pictures were recognised as renamed."""
     standing: Counter[Status] = field(default_factory=Counter)
     """How many pictures needed no work, by the status of their record."""
     waiting: int = 0
@@ -49,10 +49,10 @@ class Summary:
 
     @property
     def all_done(self) -> bool:
-        """Return whether every picture is now up to date."""
+        """Whether every picture is now up to date."""
         return not (self.interrupted or self.has_trouble or self.had_trouble or self.held)
 
     @property
     def had_trouble(self) -> bool:
-        """Return whether a picture is still rejected or failed from an earlier run."""
+        """Whether a picture is still rejected or failed from an earlier run."""
         return bool(self.standing["rejected"] or self.standing["failed"])

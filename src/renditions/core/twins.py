@@ -1,6 +1,4 @@
-"""Find the records of pictures with the same content.
-
-So a renamed picture keeps its record.
+"""Find records of pictures with the same content, so that renames keep records.
 
 A picture was renamed if its name is gone and a new name has its content. The new picture takes the record
 over, with its outputs, its claims and the wishes of people. Only equal content proves a rename: an ETag may
@@ -46,9 +44,9 @@ class Twins:
         return reader.identify(found) if found.size_bytes <= self.pipeline.accept.max_bytes else ""
 
     def find(self, name: str, sha256: str) -> tuple[list[Record], tuple[KeptWishes, ...]]:
-        """Return other pictures' records with this content, and its kept wishes.
+        """Return the records of other pictures with this content, and its kept wishes.
 
-        Records with wishes come first.
+        Records with wishes come first. The kept wishes are those that the catalog keeps for this content.
         """
         if not sha256:
             return [], ()
@@ -114,7 +112,7 @@ class Twins:
         return None
 
     def _is_free(self, record: Record) -> bool:
-        """Return whether no other worker may be processing the record."""
+        """Return whether the record has no lease whose worker may still be working."""
         held = record.lease is not None and record.leased_at(self.clock())
         return not held or bool(record.lease and self.is_gone and self.is_gone(record.lease.owner))
 

@@ -255,7 +255,7 @@ class Updater:
         return not is_there and self.pipeline.source.on_delete == "remove"
 
     def _freshen(self, old: Record, difference: Difference, found: StoredObject, now: datetime) -> Record:
-        """Return the record in progress for the current picture, with outputs that stay."""
+        """Return the record as processing begins, with the outputs that stay."""
         keys = difference.keys or {}
         same_picture = old.etag == found.etag
         source_format = old.source_format if same_picture else None

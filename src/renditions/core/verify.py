@@ -19,7 +19,7 @@ MISSING = "is missing from the output store"
 REPLACED = "was changed or replaced"
 
 Look = Callable[[str], StoredObject | None]
-"""Returns the object under an output key: the store's own ``head``, or an earlier listing."""
+"""A function that finds the object under an output key, in the store or in an earlier listing of it."""
 
 
 @dataclass(frozen=True, slots=True)

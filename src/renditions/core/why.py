@@ -1,4 +1,4 @@
-"""Why a picture with a record needs work, in words."""
+"""Say in words why a picture with a record needs work."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The messages of a dead-letter queue: what each is about, and why it is there.
+"""Read the messages of a dead-letter queue, and find out why they are there.
 
 A message gets there when it was delivered too often, when a call failed after all of Lambda's retries, or
-when EventBridge couldn't deliver an event. A person reads it, and has it delivered again or deletes it.
+when EventBridge couldn't deliver an event. A person reads the message, and then sends it again or deletes it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from renditions.aws.sqs import Queue, Received
 
 LOOK_SECONDS = 120
-"""How long a message stays hidden while a command reads the queue. Afterwards it is shown again."""
+"""How long SQS hides a message while a command reads the queue. Then other receivers can get it again."""
 READ_AT_ONCE = 10
 
 _EVENTBRIDGE_ERROR = ("ERROR_CODE", "ERROR_MESSAGE")
@@ -38,13 +38,13 @@ class DeadLetter:
     about: str
     """What the message is about, for a person."""
     why: str
-    """Why the message is there, as far as it or the catalog says."""
+    """Why the message is in this queue, as far as the message or the catalog says."""
     is_understood: bool
     """Whether this pipeline can process the message. If not, another program may need it."""
 
     @property
     def body(self) -> str:
-        """The message for the queue: for a failed call, the call's own event."""
+        """The text to send to the queue again: the body, or a failed call's own event."""
         record = _read_failed_call(self.received.body)
         return json.dumps(record["requestPayload"]) if record else self.received.body
 
@@ -64,9 +64,9 @@ class DeadLetter:
 def look(
     queue: Queue, place: S3Place, find_record: Callable[[str], Record | None], limit: int
 ) -> Iterator[DeadLetter]:
-    """Yield up to ``limit`` messages.
+    """Yield up to ``limit`` messages of a dead-letter queue.
 
-    They stay hidden until the caller shows or deletes them.
+    SQS hides them from other receivers for ``LOOK_SECONDS``, unless the caller ends that earlier.
     """
     seen: set[str] = set()
     while len(seen) < limit:
@@ -110,7 +110,7 @@ def _read_errors(message: Received) -> Iterator[str]:
 
 
 def _find_reasons(names: tuple[str, ...], find_record: Callable[[str], Record | None]) -> Iterator[str]:
-    """Yield what the catalog says about the pictures."""
+    """Yield the state of each picture in the catalog, and its reason."""
     for name in names:
         record = find_record(name)
         own = "" if len(names) == 1 else f"{name}: "

@@ -67,7 +67,7 @@ _NOTICES = frozenset(event.title for event in NOTICE_EVENTS.values())
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of an object."""
+    """The content of a message: an object in a bucket changed."""
 
     bucket: str
     key: str
@@ -99,7 +99,7 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An unknown message; ``found`` describes it, shortened."""
+    """A message that isn't understood; ``found`` is its short text or a description."""
 
     found: str
 

@@ -25,7 +25,7 @@ _MOST_DOUBLINGS = 10
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A change of a picture of this pipeline."""
+    """A task: one picture of this pipeline may have changed."""
 
     name: str
     event: str
@@ -41,7 +41,7 @@ class Picture:
         return Ask("allowed" if self.is_removal else "no", "quick" if self.has_drifted else "no")
 
     def joined(self, other: Picture) -> Picture:
-        """Return this picture, with the requests of another message about it too."""
+        """Return this picture with the requests of this message and of another one."""
         return replace(
             self,
             is_removal=self.is_removal or other.is_removal,
@@ -70,7 +70,7 @@ Task = Picture | SyncRequest | Ignored | Refused
 def read_task(content: Content, place: S3Place) -> Task:
     """Return the task that one part of a message describes.
 
-    ``place`` is where the pipeline's pictures are uploaded.
+    ``place`` is the pipeline's source: the bucket and prefix of its pictures.
     """
     match content:
         case Change(_, text) | SyncRequest(text) if not _is_unicode(text):

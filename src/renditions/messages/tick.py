@@ -8,7 +8,7 @@ the run, so each call's message passes the counts on:
              removals, and outputs to make again although their picture stayed the same.
     judge    When every picture has been counted, let the guard decide. The catalog keeps the removals and
              outputs that the guard holds back, so that a person can allow them.
-    finish   Go over the plan again, and send a message for each postponed picture that the guard allowed.
+    finish   Plan again, and send a message for each postponed picture that the guard allowed.
 
 The finish sends at most as many messages as the guard allowed. If more pictures disappear in the meantime, or
 if the message arrives a week later, the other pictures wait for the next tick.
@@ -59,7 +59,7 @@ class Tick:
     """Plans the pictures whose names come after the given name."""
     guard: Guard
     place: S3Place
-    """Where the pictures are uploaded."""
+    """The bucket and prefix of the source."""
     send: Send
     end_run: Callable[[Sequence[Held]], object]
     """Stores in the catalog the removals and outputs that a whole run held back, and sends notices."""
@@ -102,7 +102,7 @@ class Tick:
         return self._judge(census, batch) if is_whole else batch.end()
 
     def _judge(self, census: Census, batch: _Batch) -> Ticked:
-        """Let the guard judge the postponed pictures, and send the allowed numbers."""
+        """Let the guard decide, and send the numbers that it allowed to the next call."""
         held: list[Held] = []
         allowed: dict[str, int] = {}
         for what, count, why_held in (
@@ -137,7 +137,7 @@ class Tick:
 
 
 def hold_lost(lost: CatalogLost, since: datetime) -> Held:
-    """Return the held work of a run whose catalog is lost."""
+    """Return all work of a run as held work, because the catalog is lost."""
     return Held("catalog", lost.foreign, lost.why, since)
 
 

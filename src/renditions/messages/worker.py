@@ -124,7 +124,7 @@ class Worker:
 
     queue: Queue
     place: S3Place
-    """Where the pictures are uploaded."""
+    """The bucket and prefix of the source."""
     process: Process
     """Processes the picture of one name. Several threads call it."""
     tick: Tick
@@ -240,7 +240,7 @@ class Worker:
             log.error("%s", error)  # noqa: TRY400 - the message says enough without a traceback
         except Exception:
             # Catch any error, because the other messages must still be processed.
-            log.exception("%s failed unexpectedly", task)
+            log.exception("Can't process %s: unexpected error. The queue will redeliver its message.", task)
         else:
             return Outcome("", "unchanged")
         return Outcome("", "failed", again_after=retry_pause(1))

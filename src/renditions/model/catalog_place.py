@@ -1,4 +1,4 @@
-"""The ``[catalog]`` of a pipeline file."""
+"""The table ``[catalog]`` of a pipeline file."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 from renditions.model.items import format_time, without_empty
 
 MOST_GROUPS = 20
-"""How many causes a digest has. It adds the further ones of an event up."""
+"""How many causes a digest lists. For each event, it counts the pictures of all other causes together."""
 
 MOST_NAMES = 5
 """How many pictures a digest names for each cause."""
@@ -21,7 +21,7 @@ MOST_REASON_LENGTH = 300
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What a digest keeps of one picture's notice, so that memory stays small."""
+    """The part of a picture's notice that a digest keeps, so that memory stays small."""
 
     event: str
     name: str
@@ -47,7 +47,7 @@ class DigestGroup:
     """The first pictures of the group."""
 
     def describe(self) -> str:
-        """Return a line for people."""
+        """Return a line for people: the count, the event, the reason and some names."""
         more = ", …" if self.count > len(self.names) else ""
         why = f": {self.reason}" if self.reason else ""
         return f"{self.count:,} {self.event}{why.rstrip('.')} ({', '.join(self.names)}{more})"
@@ -96,13 +96,13 @@ class Digest:
         return len(self.pictures)
 
     def describe(self) -> str:
-        """Return a sentence for people."""
+        """Return the headline and all groups as one line for people."""
         groups = "; ".join(group.describe() for group in self.groups)
         return f"{self.headline}. {groups}."
 
     @property
     def headline(self) -> str:
-        """How many pictures the digest is about, by event."""
+        """A line that says how many pictures the digest is about, in total and by event."""
         counts: dict[str, int] = {}
         for group in self.groups:
             counts[group.event] = counts.get(group.event, 0) + group.count

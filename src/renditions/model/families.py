@@ -36,7 +36,7 @@ def find_members(renditions: Mapping[str, Rendition], names: Iterable[str]) -> f
     A family's name stands for all of its members.
 
     Raises:
-        UsageError: A name is neither a rendition's nor a family's.
+        UsageError: A name belongs to neither a rendition nor a family.
 
     """
     families = {name: family_of(name, recipe) for name, recipe in renditions.items()}
@@ -50,7 +50,8 @@ def find_rendition(renditions: Mapping[str, Rendition], name: str) -> Rendition:
     """Return the recipe of a rendition.
 
     Raises:
-        UsageError: There is no such rendition. The message names the declared ones, of a family only its own.
+        UsageError: There is no such rendition. The message lists the declared renditions, or only a family's
+            members if the name begins like theirs.
 
     """
     if name in renditions:
@@ -79,7 +80,7 @@ def formats_of(name: str, recipe: Rendition) -> Mapping[str, Rendition]:
 
 
 def among(name: str, recipe: Rendition, names: Container[str]) -> Rendition:
-    """Return the recipe with only the widths whose renditions have these names."""
+    """Return the recipe with only those widths whose renditions are in ``names``."""
     if not recipe.widths:
         return recipe
     members = widths_of(name, recipe).items()
@@ -88,10 +89,16 @@ def among(name: str, recipe: Rendition, names: Container[str]) -> Rendition:
 
 
 def find_renamed_member(former: str, former_other: str, other: str, recipe: Rendition) -> str | None:
-    """Return the new name of a member, if another member of its family was renamed.
+    """Return the name that a member of a renamed family has now.
 
-    ``former_other`` is now named ``other``, and has this recipe. Return None if the new family has no such
-    member.
+    Return None if the renamed family has no such member.
+
+    Args:
+        former: The member's former name.
+        former_other: The former name of another member of the family.
+        other: The present name of that other member.
+        recipe: The present recipe of that other member.
+
     """
     family = family_of(other, recipe)
     former_family = former_other.removesuffix(other.removeprefix(family))

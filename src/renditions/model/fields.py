@@ -48,7 +48,7 @@ class Pattern:
     """An annotation: a regular expression for a text, and its description for people."""
 
     regex: str
-    """It ends in ``(?!\\n)$``, because Python's ``$`` alone also matches before a final line break."""
+    """The expression ends in ``(?!\\n)$``, because Python's ``$`` also matches before a final line break."""
     expected: str
 
 
@@ -167,7 +167,7 @@ class Attachment:
     content: bytes | None = field(default=None, repr=False)
     """The file's bytes; None for an object of the source that hasn't been read yet."""
     whole: str = ""
-    """The digest of the file if ``content`` is only the part of it that the outputs need."""
+    """The digest of the whole file, if ``content`` is only the part that the outputs need; else empty."""
 
     @property
     def source_key(self) -> str | None:
@@ -236,7 +236,7 @@ PictureFile = Annotated[
     ),
 ]
 FontFile = Annotated[Attachment, MostBytes(50_000_000), Pattern(r"^[^\x00-\x1f\x7f]+(?!\n)$", "a font file")]
-"""Fonts for Chinese, Japanese and Korean have 10 to 30 MB."""
+"""A font file. Its limit leaves room for Chinese, Japanese and Korean fonts, which have 10 to 30 MB."""
 Line = Annotated[
     str,
     Pattern(r"^(?=.*[^ ])[^\x00-\x1f\x7f]{1,200}(?!\n)$", "a line of 1 to 200 characters, not all blank"),
@@ -258,7 +258,10 @@ _NEVER = (
     ),
     (r".*\*\.\w+\s*[,;|\s]\s*\*\.", 'one pattern in each text, such as ["*.jpg", "*.png"]'),
 )
-"""The forms that match no key in either list: paths of Windows, URLs, blanks and lists of patterns."""
+"""Forms that match no key: Windows paths, URLs, blanks at an end, and several patterns in one text.
+
+They are invalid in ``match`` and in ``exclude``.
+"""
 
 MatchPattern = Annotated[
     str,
@@ -344,7 +347,7 @@ def matches(pattern: Pattern, text: str) -> bool:
 
 
 def parse_template(template: str) -> Iterator[tuple[str, str | None]]:
-    """Yield a key template's (literal text, field name or None) pairs.
+    """Yield the parts of a key template: a literal text, and a field's name or None.
 
     Raises:
         ValueError: A brace has no partner, or a field has a format or a conversion.

@@ -16,9 +16,9 @@ class Folding:
     """
 
     ignores_case: bool = False
-    """``IMG_1.jpg`` and ``img_1.jpg`` are one file, as on exFAT, and on most disks of macOS and Windows."""
+    """Whether ``IMG_1.jpg`` and ``img_1.jpg`` are one file, as on most disks of macOS and Windows."""
     ignores_form: bool = False
-    """``é`` as one code point and as ``e`` with an accent are one file, as on macOS."""
+    """Whether ``é`` as one code point, and as ``e`` with an accent, are the same in names, as on macOS."""
 
     def __call__(self, key: str) -> str:
         """Return the key's folded form."""

@@ -65,7 +65,7 @@ class SourceFormat:
     None: it is animated if the format ``has_animation`` and the file has several frames.
     """
     arrange: str | None = None
-    """f(content): returns the file with its parts as libvips' loader needs them: in order, and closed."""
+    """f(content): returns the file as libvips' loader needs it: with its parts in order, and its end."""
     tidy: str | None = None
     """f(content): returns the file with a header that follows the standard, for a second try to decode it."""
     shrink_on_load: ShrinkOnLoad = "none"
@@ -76,7 +76,7 @@ class SourceFormat:
     has_animation: bool = False
     """Whether the decoder can decode every frame of an animation."""
     is_private: bool = False
-    """Whether its files identify a person: no rendition may hold such a file unchanged."""
+    """Whether its files identify a person. No rendition may then hold such a file unchanged."""
     is_scriptable: bool = False
     """Whether its files may contain code that a browser runs.
 
@@ -157,7 +157,7 @@ class OutputFormat:
     quality: Scale | None = None
     """The range of ``quality``; None if the format has no quality."""
     searched: str | None = None
-    """The format that the encoder writes. ``quality = "auto"`` searches the quality of that format."""
+    """The format whose quality ``quality = "auto"`` searches; for PDF, the format of its pages."""
     effort: Scale | None = None
     """The range of ``effort``; None if the encoder has no such option."""
     has_lossless_choice: bool = False

@@ -10,7 +10,8 @@ import re
 HIDDEN = r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
 """Control characters (C0, DEL, C1), line separators, and Unicode's controls of direction (annex 9).
 
-They are ranges in a set of a regular expression. Emoji and some scripts need other invisible characters.
+These are ranges for a character set in a regular expression. Other invisible characters aren't among them,
+because emoji and some scripts need them.
 """
 
 _PATTERN = re.compile(f"[{HIDDEN}]")
@@ -18,7 +19,7 @@ _IN_LINES = re.compile(f"(?!\n)[{HIDDEN}]")
 
 
 def reveal(text: str, *, keep_lines: bool = False) -> str:
-    r"""Return the text with ``\x1b`` or ``\u202e`` in place of such a character.
+    r"""Return the text with hidden characters escaped: ``\x1b``, ``\u202e``.
 
     ``keep_lines`` keeps line feeds, for a text that isn't only a name.
     """
@@ -27,8 +28,8 @@ def reveal(text: str, *, keep_lines: bool = False) -> str:
 
 
 def reveal_in_json(text: str) -> str:
-    r"""Return JSON with ``\u202e`` in place of such a character.
+    r"""Return JSON with its hidden characters escaped, such as ``\u202e``.
 
-    Programs read the same values from it. JSON's own writer replaces only some of these characters.
+    Programs read the same values from the result. Python's ``json`` escapes only some of these characters.
     """
     return _IN_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

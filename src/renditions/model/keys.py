@@ -11,7 +11,10 @@ DIGITS = 16
 """How many hexadecimal digits ``{hash}`` and ``{version}`` have: 64 bits."""
 
 UNKNOWN = "\ud800"
-"""Stands in a key for a value that is known after reading. No key has it, because it has no UTF-8 form."""
+"""Stands in a key for a value that isn't known until the picture is read.
+
+No real key contains it, because it has no UTF-8 form.
+"""
 
 
 def template_values(name: str, etag: str, sha256: str = "") -> dict[str, str]:
@@ -33,7 +36,7 @@ def version_of(fingerprint: str, sha256: str) -> str:
 
 
 def find_sharing_names(template: str) -> tuple[str, str] | None:
-    """Return two different names whose pictures can get one key from a template.
+    """Return two different names whose pictures can get the same key from a template.
 
     Return None if each picture has its own key. If the template has a field of :data:`OF_CONTENT` or
     ``{etag}``, the two pictures get one key only if they have the same value in this field.

@@ -51,7 +51,7 @@ class Notice:
     subject: Record | Removal | Held | Digest
     """The picture, the held work, or the collected notices."""
     source: str = ""
-    """Where the source object is or was, with its store. A receiver of several pipelines needs it."""
+    """The URL or path of the source object, even if it is gone. It distinguishes several pipelines."""
 
     @property
     def name(self) -> str:
@@ -74,7 +74,7 @@ class Notice:
     def timestamp(self) -> datetime:
         """When the status was decided, the record removed, or the work first held back.
 
-        For a digest: when the last of its notices was.
+        For a digest, this is the latest time of its notices.
         """
         match self.subject:
             case Held(since=since):
@@ -152,7 +152,7 @@ class UnsentNotice:
         return min(pause, LONGEST_PAUSE)
 
     def collected(self, again_at: datetime) -> UnsentNotice:
-        """Return the notice as it waits for a digest, which is due then."""
+        """Return the notice, marked as waiting for a digest that is due at ``again_at``."""
         return replace(self, is_collected=True, again_at=again_at)
 
     def failed(self, reason: str, now: datetime) -> UnsentNotice:

@@ -1,4 +1,4 @@
-"""The ``[[notify]]`` entries of a pipeline file: who gets which notices."""
+"""The ``[[notify]]`` entries of a pipeline file: which target gets which notices."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Notify:
     def wants(self, event: str, name: str | None = None) -> bool:
         """Return whether the target gets notices of this event about this picture.
 
-        With a name of None: about any picture.
+        A ``name`` of None stands for any picture.
         """
         is_named = name is None or name.startswith(self.prefix or "")
         return (event in self.on and is_named) or NOTICE_EVENTS[event].is_for_all

@@ -1,4 +1,4 @@
-"""The ``[output]`` of a pipeline file."""
+"""The table ``[output]`` of a pipeline file."""
 
 from __future__ import annotations
 

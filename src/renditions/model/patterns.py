@@ -37,7 +37,7 @@ DEFAULT_EXCLUDE = (
 
 
 ALT_TEXT = ".alt.txt"
-"""What a picture's name and this ending are together: the file with the picture's alternative text."""
+"""The ending of the file with a picture's alternative text, such as ``photo.jpg.alt.txt``."""
 
 UNMATCHED = "it matches no pattern in [source] match"
 

@@ -101,7 +101,7 @@ class Accept:
 
     @property
     def needs_header(self) -> bool:
-        """Return whether a rule needs more than the file's format, bytes and pixel count."""
+        """Whether a rule needs more than the file's format, bytes and pixel count."""
         about_the_file = {"formats", "max_bytes", "max_pixels", "damaged", "fonts"}
         return not declared_in(self).keys() <= about_the_file
 
@@ -138,7 +138,7 @@ class Analyze:
 
     @property
     def is_wanted(self) -> bool:
-        """Return whether any analysis is declared."""
+        """Whether any analysis is declared."""
         return bool(declared_in(self))
 
 
@@ -193,9 +193,9 @@ class Pipeline:
     def generation(self) -> str:
         """A fingerprint of the whole file, without its places.
 
-        The places are stores, their URL, the catalog and notice targets. Two files with the same generation
-        make the same outputs from every picture. The fingerprint depends on the contents of ``source:KEY``
-        attachments, so read those contents first.
+        The places are the stores, their URLs, the catalog and the notice targets. Two files with the same
+        generation make the same outputs from every picture. The fingerprint depends on the contents of
+        ``source:KEY`` attachments, so read those contents first.
         """
         source, output = declared_in(self.source), declared_in(self.output)
         declared = {
@@ -255,12 +255,12 @@ class Pipeline:
     def fingerprints(
         self, wishes: Wishes = NO_WISHES, source_format: str | None = None, engine: int | None = None
     ) -> Mapping[str, str]:
-        """Return the fingerprint of each of :meth:`recipes`, for a picture of this format.
+        """Return the fingerprint of each recipe of :meth:`recipes`, by rendition.
 
         Args:
             wishes: The clients' wishes for the picture.
             source_format: The picture's format; None if it wasn't read yet.
-            engine: The last revision that counts; None: all count.
+            engine: The number of the last revision that counts; None if all count.
 
         """
         known = self._fingerprints if wishes == NO_WISHES else {}

@@ -1,6 +1,6 @@
-"""Plain data for JSON from the model's values, and back without a validator.
+"""Convert the model's values to plain data for JSON, and back without a check.
 
-Fields at their default are left out. Callers choose the form of bytes: JSON has none.
+Fields at their default are left out. JSON has no form for bytes, so callers choose one.
 """
 
 from __future__ import annotations

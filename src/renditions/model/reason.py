@@ -30,7 +30,7 @@ class Reason:
 
 
 REJECTIONS = {kind.code: kind for kind in (Rejected, NotAccepted, Undecodable, Unrenderable)}
-"""The errors that a renderer gives reasons for, by their codes. Others are about stores or other pictures."""
+"""The errors that a renderer can report, by their codes. All others concern stores or other pictures."""
 
 
 def to_rejection(reason: Reason) -> Rejected:

@@ -56,7 +56,7 @@ OF_THE_ENCODER = (
     "quality", "target", "effort", "lossless", "metadata", "progressive", "chroma", "palette", "dpi",
     "page_size", "data_uri", "max_bytes", "skip_if_larger",
 )  # fmt: skip
-"""The fields that change how the finished pixels are written, and not the pixels."""
+"""The fields that change how the finished pixels are encoded, but not the pixels before that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,7 +312,7 @@ class Rendition:
 
     @property
     def needs_pixels(self) -> bool:
-        """Return whether the picture must be decoded for this rendition."""
+        """Whether the picture must be decoded for this rendition."""
         return self.format == AUTO or not OUTPUT_FORMATS[self.format].holds_file
 
     def focused_on(self, point: Focus | None) -> Rendition:

@@ -184,9 +184,9 @@ class Record:
     headers: str = ""
     """The headers of the outputs when the worker wrote them: see ``OutputPlace.headers``."""
     generation: int = 0
-    """The pipeline's generation that decided the status.
+    """The number of the pipeline's generation that decided the status.
 
-    A process with an older generation must not write.
+    A process with a lower number must not write the record.
     """
     retired: tuple[Retired, ...] = ()
     missing_since: datetime | None = None
@@ -200,10 +200,7 @@ class Record:
 
     @property
     def is_decided(self) -> bool:
-        """Return whether the status is a result.
-
-        Otherwise, processing goes on or was interrupted.
-        """
+        """Whether the status is a result. If not, processing goes on or was interrupted."""
         return self.status != "processing"
 
     @property
@@ -252,7 +249,7 @@ class Record:
         return () if self.status in ("failed", "processing") else self.pending_keys
 
     def find_output(self, rendition: str) -> Output | None:
-        """Return the rendition's own output."""
+        """Return the rendition's own output; None if it has none."""
         return next((output for output in self.outputs if output.rendition == rendition), None)
 
     def serving_output(self, rendition: str) -> Output | None:

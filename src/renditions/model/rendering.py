@@ -23,12 +23,12 @@ class Rendered:
     seconds: float | None = field(default=None, compare=False)
     """How long resizing and encoding took. The first rendition of a picture includes decoding it."""
     measured: Measured | None = None
-    """What a trial measured; None in a run that only makes files."""
+    """The measurements of a trial; None if the rendition wasn't made in a trial."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a trial measures of a finished rendition."""
+    """The measurements of one finished rendition in a trial."""
 
     quality: int | None = None
     """The quality of the encoder; None for a format or a recipe without one."""

@@ -21,13 +21,13 @@ class Revision:
     number: int
     kind: Literal["source", "output", "operation", "metadata", "text"]
     name: str
-    """What changed: the name of the format or the operation, the choice of metadata, or texts' fonts."""
+    """What changed: the format, the operation, the choice of ``metadata``, or the kind of fonts."""
     why: str
     """A sentence that says how outputs differ from earlier ones."""
 
 
 MACHINE_FONTS = 0
-"""Stands among the numbers of a fingerprint if drawings have their text in the machine's fonts."""
+"""The number in a fingerprint that stands for ``fonts = "system"``: the fonts of the machine."""
 FIRST_ENGINE = 1
 """The engine of version 0.1."""
 

@@ -22,7 +22,7 @@ def text(description: str, **more: Any) -> Schema:
 
 
 def time(description: str) -> Schema:
-    """Return the schema of a moment."""
+    """Return the schema of a point in time."""
     return text(f"{description}, in UTC (ISO 8601).", format="date-time")
 
 
@@ -197,7 +197,10 @@ _INTERNAL = {
     "goal": text("Internal: a fingerprint over everything that must be made."),
     "rules": text("Internal: the fingerprint of the rules that the picture passed."),
     "attempts": count("How often processing has failed since something last changed."),
-    "setbacks": count("How often it failed for lack of space or a connection. They are no attempts."),
+    "setbacks": count(
+        "How often processing failed because of a full disk or a lost connection. These don't count as "
+        "attempts."
+    ),
     "blocked_by": text("The picture that has an output key which this one needs."),
     "pending_keys": listing(text("A key."), "Internal: keys that may hold an object that isn't listed."),
     "owed": listing(
@@ -207,7 +210,7 @@ _INTERNAL = {
     "lease": table(
         {"owner": text("The process that has the lease."), "until": time("When the lease ends")},
         ("owner", "until"),
-        "Which process works on the picture.",
+        "Which process is processing the picture.",
     ),
     "place": text("The output store that holds the outputs, as the pipeline file spells it."),
     "headers": text("Internal: the headers with which the outputs were written."),
@@ -256,8 +259,8 @@ def describe_manifest() -> Schema:
             "width": count("The original's width as displayed, in pixels."),
             "height": count("The original's height as displayed, in pixels."),
             "alt": text(
-                "The text for people who can't see the picture: of the file NAME.alt.txt beside it, or else "
-                "of the record. An empty text means that the picture is only decoration."
+                "The text for people who can't see the picture: from the file NAME.alt.txt beside it, or "
+                "else from the record. An empty text means that the picture is only decoration."
             ),
             "colour": text("The dominant colour, or else the placeholder's average, as #rrggbb."),
             "placeholder": text("A data URI of a blurred preview. Missing for transparent pictures."),
@@ -265,7 +268,7 @@ def describe_manifest() -> Schema:
                 _describe_look(),
                 "Files that look alike and may stand in one srcset, by family or rendition.",
             ),
-            "renditions": mapping(output, "Each rendition alone, also those that browsers don't show."),
+            "renditions": mapping(output, "Every rendition, including those that browsers don't show."),
         },
         ("name", "renditions"),
     )

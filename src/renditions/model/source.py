@@ -1,4 +1,4 @@
-"""The ``[source]`` of a pipeline file."""
+"""The table ``[source]`` of a pipeline file."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Counted:
 
     by_status: Mapping[Status, Totals]
     at: datetime | None = None
-    """When they were counted; None for just now."""
+    """When they were counted; None if they were counted just now."""
 
 
 def _processing_time(record: Record) -> timedelta:

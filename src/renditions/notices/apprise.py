@@ -74,7 +74,7 @@ def _open_services(urls: str) -> apprise.Apprise | None:
 
 
 def find_problems(place: str, notify: Notify, environ: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield a variable that isn't set, and one whose value isn't a URL of apprise."""
+    """Yield a problem if the variable isn't set, or if apprise doesn't know its URL."""
     try:
         urls = fill_in(notify.to, environ).removeprefix("apprise:")
     except VariableUnset as error:

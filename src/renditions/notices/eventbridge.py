@@ -54,7 +54,8 @@ class EventBridgeNotifier:
         # The call as a whole succeeds even if EventBridge refuses its only entry.
         if code := result.get("ErrorCode"):
             can_pass = code in PASSING or code in ("InternalFailure", "InternalException")
-            message = f"events:{self._bus}: {code}: {result.get('ErrorMessage', '')}"
+            why = f"{result.get('ErrorMessage', '')} ({code})".strip()
+            message = f"events:{self._bus}: EventBridge refused the event: {why}"
             raise (NotifyFailed if can_pass else NotifyRefused)(message)
 
 

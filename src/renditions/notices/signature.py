@@ -37,7 +37,7 @@ class BadSignature(ValueError):
 
 
 def parse_secrets(text: str) -> list[bytes]:
-    """Return the secrets in a text, which separates them by spaces.
+    """Return the secrets in a text. Spaces separate them.
 
     Raises:
         ValueError: A secret doesn't have the right form. The error doesn't contain it.
@@ -68,9 +68,9 @@ def sign(message_id: str, timestamp: str, body: bytes, secret: bytes) -> str:
 
 
 def make_headers(message_id: str, body: bytes, secrets: str, now: float) -> dict[str, str]:
-    """Return the headers of a message.
+    """Return the headers of a message, signed with each secret.
 
-    Each secret signs it, so that a receiver may know any of them.
+    So a receiver needs to know only one of the secrets, for example while they are replaced.
 
     Raises:
         ValueError: A secret doesn't have the right form.
@@ -88,13 +88,14 @@ def make_headers(message_id: str, body: bytes, secrets: str, now: float) -> dict
 def verify(headers: Mapping[str, str], body: bytes, secrets: str, now: float | None = None) -> None:
     """Check that a message is recent, and that its sender knows one of the secrets.
 
-    A message can arrive twice within that time. Both times its ``webhook-id`` is the same.
+    A message is recent for ``REPLAY_SECONDS``. Within this time it can arrive twice, with the same
+    ``webhook-id``.
 
     Args:
         headers: The request's headers.
         body: The request's body, before anything parses it.
         secrets: The secret, or several secrets with spaces between them.
-        now: The time in seconds since 1970; None: the clock's.
+        now: The time in seconds since 1970; None to read the clock.
 
     Raises:
         BadSignature: A header is missing, the message is too old, or no signature fits.

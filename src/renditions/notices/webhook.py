@@ -90,7 +90,8 @@ class WebhookNotifier:
                 "URL in the pipeline file"
             )
         can_pass = answer.code >= 500 or answer.code in PASSING
-        return (NotifyFailed if can_pass else NotifyRefused)(f"{self._notify.spelled}: {status}")
+        error = NotifyFailed if can_pass else NotifyRefused
+        return error(f"{self._notify.spelled}: {status}. Check the URL, and the receiver's log")
 
     def _failed(self, why: str) -> NotifyFailed:
         return NotifyFailed(f"{self._notify.spelled}: can't reach the receiver ({why})")
@@ -108,13 +109,13 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def _id_of(notice: Notice) -> str:
-    """Return the same id each time that a notice is sent."""
+    """Return a notice's message id, which is the same at each attempt to send it."""
     told = notice.subject.pictures if isinstance(notice.subject, Digest) else (notice,)
     return f"msg_{hash_of([[each.event, each.name, format_time(each.timestamp)] for each in told])}"
 
 
 def find_problems(place: str, notify: Notify, environ: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield the variables that aren't set, and a secret with the wrong form."""
+    """Yield a problem for each variable that isn't set, and for an invalid secret."""
     try:
         fill_in(notify.to, environ)
     except VariableUnset as error:

@@ -30,7 +30,7 @@ from renditions.runtime.stores import open_source
 
 @dataclass(frozen=True, slots=True)
 class Recipes:
-    """What to make of a picture, and the rules that it must pass."""
+    """The renditions to make from a picture, and the rules that it must pass."""
 
     renditions: Mapping[str, Rendition]
     accept: Accept = field(default_factory=Accept)
@@ -41,7 +41,7 @@ class Recipes:
     def of(cls, loaded: LoadedPipeline) -> Recipes:
         """Return the renditions, rules and limits that a pipeline declares.
 
-        A watermark picture of the source is read, so the source must be readable if a recipe names one.
+        If a recipe names a watermark picture in the source, this method reads that picture.
         """
         pipeline = loaded.pipeline
         if _needs_source(pipeline.renditions):
@@ -91,7 +91,7 @@ class RenderedPicture:
     original: Original
     """The facts about the picture: its format, dimensions and analysis."""
     outputs: Mapping[str, Rendered]
-    """The finished renditions by name, also those that share the file of a narrower one."""
+    """The finished renditions by name, including those that share the file of a narrower one."""
     errors: Mapping[str, Reason]
     """Why the other renditions can't be made from this picture, by name."""
     warnings: tuple[PictureWarning, ...]

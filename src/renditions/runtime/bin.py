@@ -1,4 +1,4 @@
-"""The bin of a pipeline's source, for the time that the pipeline file declares."""
+"""Keep deleted originals in the source's bin for ``[source] keep_deleted``."""
 
 from __future__ import annotations
 

@@ -99,13 +99,19 @@ def open_pool(parts: Parts, workers: int) -> RenderPool:
 
 
 def find_preview_cache(pipeline: Pipeline, directory: Path) -> PreviewCache | None:
-    """Return the page's previews beside the catalog; None if the catalog isn't a file."""
+    """Return the page's cache of previews, which is beside the catalog's file.
+
+    Return None if the catalog isn't a file.
+    """
     file = parse_catalog(pipeline.catalog.store, directory)
     return PreviewCache(file.with_name(".renditions") / f"previews-{file.name}") if file else None
 
 
 def _find_gone(outcome: Outcome) -> str | None:
-    """Return the name under which a picture is gone; None if it isn't."""
+    """Return the name of a removed picture, or the former name of a renamed one.
+
+    Return None if the picture is still under its name.
+    """
     return outcome.name if outcome.result == "removed" else outcome.renamed_from
 
 
@@ -159,7 +165,7 @@ def insist_not_lost(parts: Parts, order: Order) -> None:
 def allow_removals(parts: Parts, selection: Selection) -> int:
     """Store a person's permission to remove the missing pictures.
 
-    Return how many pictures it covers. The permission lasts a day. It holds for every process, also for a
+    Return how many pictures the permission covers. It lasts a day. It is valid for every process, including a
     function on Lambda. It doesn't cover pictures that disappear later.
     """
     until = now() + PERMISSION_LASTS
@@ -281,7 +287,10 @@ def _take_hints(
 
 
 def find_secret(pipeline: Pipeline, directory: Path) -> bytes | None:
-    """Return the secret beside the catalog; None if the catalog isn't a file."""
+    """Return the server's secret, which is in a file beside the catalog.
+
+    Return None if the catalog isn't a file.
+    """
     file = parse_catalog(pipeline.catalog.store, directory)
     return keep_secret(file.with_name(f"{file.name}-secret")) if file else None
 

@@ -1,7 +1,7 @@
-"""What a web page needs to show pictures.
+"""Describe pictures for web pages: their URLs, dimensions, placeholders and texts.
 
-:func:`describe` makes the entry of one picture for ``renditions manifest``, the API and the page, and
-:func:`make_html` makes a ``<picture>`` of it. ``docs/manifest.md`` describes every field.
+:func:`describe` makes the entry of one picture for ``renditions manifest``, the API and the page.
+:func:`make_html` turns an entry into a ``<picture>`` element. ``docs/manifest.md`` describes every field.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ def find_alt_text(source: Store, name: str) -> str | None:
 
 
 def make_html(entry: dict[str, Any], look: str) -> str:
-    """Return a ``<picture>`` of one look of an entry that :func:`describe` made."""
+    """Return a ``<picture>`` element for one look of an entry from :func:`describe`."""
     described = entry["looks"][look]
     image, sources = described["img"], described["sources"]
     attributes = {
@@ -253,9 +253,9 @@ def make_html(entry: dict[str, Any], look: str) -> str:
 
 
 def make_snippet(pipeline: Pipeline, record: Record) -> str | None:
-    """Return a ``<picture>`` of the look with the widest file.
+    """Return a ``<picture>`` element for the look with the widest file.
 
-    Return None if there is no look.
+    Return None if the picture has no look.
     """
     entry = describe(pipeline, record)
     looks = entry.get("looks")
@@ -265,7 +265,7 @@ def make_snippet(pipeline: Pipeline, record: Record) -> str | None:
 
 
 def _style(entry: dict[str, Any]) -> str | None:
-    """Return the background that shows until the picture is there."""
+    """Return the style with the placeholder, which shows until the picture has loaded."""
     if "placeholder" not in entry:
         return None
     return f"background: {entry['colour']} url({entry['placeholder']}) center / cover no-repeat"

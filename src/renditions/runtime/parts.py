@@ -35,7 +35,7 @@ from renditions.core.notify import Notifier, Placed
 from renditions.core.outbox import Outbox
 from renditions.core.pages import Pages
 from renditions.core.ports import Catalog, Renderer, Store, StoredObject, Unreadable
-from renditions.core.preview import Preview, warn_of_foreign
+from renditions.core.preview import SyncPreview, warn_of_foreign
 from renditions.core.process import Processor
 from renditions.core.readable import get_readable
 from renditions.core.reconcile import EVERYTHING_ONCE, Order
@@ -122,7 +122,7 @@ class Parts:
         selection: Selection = EVERYTHING,
         left_out: LeftOut | None = None,
     ) -> Iterator[Difference]:
-        """Yield what each picture needs; see :func:`renditions.core.planning.plan`.
+        """Yield the difference of each picture; see :func:`renditions.core.planning.plan`.
 
         To verify all outputs in a bucket, this method lists them: one request for each thousand outputs.
         """
@@ -138,7 +138,7 @@ class Parts:
     def preview(
         self, order: Order = EVERYTHING_ONCE, left_out: LeftOut | None = None
     ) -> Iterator[Difference]:
-        """Yield what a sync with this order would do; see :class:`Preview`."""
+        """Yield what a sync with this order would do; see :class:`SyncPreview`."""
         comparison = self._compare(order.ask)
 
         def rename(found: StoredObject, former: str) -> Difference | None:
@@ -152,7 +152,7 @@ class Parts:
             return self.plan(ask=ask, selection=order.selection, left_out=left_out)
 
         ownership = self.ownership
-        shown = Preview(
+        shown = SyncPreview(
             differences=plan,
             ask=order.ask,
             guard=order.limit(self.preview_guard(), self.catalog),
@@ -162,7 +162,7 @@ class Parts:
         return (warn_of_foreign(difference, self.pipeline, ownership) for difference in shown)
 
     def plan_tick(self, after: str) -> Iterator[Difference]:
-        """Yield what the pictures after a name need, for one call of a schedule's tick.
+        """Yield the differences of the pictures after a name, for one call of a tick.
 
         With ``[output] verify`` this method checks the outputs too. In a bucket it reads only the pages of
         the listing that contain these outputs, because one call lacks the time and memory for all pages.
@@ -208,7 +208,7 @@ class Parts:
         return Ownership(self.catalog, self.output, binding.catalog_id if binding else "")
 
     def describe(self) -> Registration:
-        """Return the description of this catalog that goes into its output store."""
+        """Return the description of this catalog for its registration in the output store."""
         pipeline = self.pipeline
         database = parse_catalog(pipeline.catalog.store, self.directory)
         source = parse_store(pipeline.source.store, self.directory)
@@ -320,7 +320,7 @@ class Parts:
         return open_output(former, self.directory, self.shared)
 
     def make_processor(self, render: Renderer, owner: str, standing: Standing) -> Processor:
-        """Return a processor with these parts; ``owner`` is the name of its leases."""
+        """Return a processor with these parts; ``owner`` owns the leases that it takes."""
         return Processor(
             pipeline=self.attached,
             source=self.source,

@@ -1,4 +1,4 @@
-"""One run over the pictures of a source: a sync, and what must follow it."""
+"""Run a sync, and the work that must follow it: send notices, empty the bin."""
 
 from __future__ import annotations
 
@@ -53,7 +53,11 @@ class Running:
 
 
 def fit(order: Order, pipeline: Pipeline, standing: Standing) -> Order:
-    """Return the order with what the catalog's binding and notice targets decide."""
+    """Return the order, adapted to the catalog's binding and to the notice targets.
+
+    The binding may hold back the deletion of undeclared outputs. Without a target other than this process's
+    log, notices of rejections don't wait.
+    """
     ask = replace(order.ask, keeps_undeclared=standing.keeps_undeclared, rests=_has_receivers(pipeline))
     return replace(order, ask=ask)
 

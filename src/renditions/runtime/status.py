@@ -22,7 +22,7 @@ from renditions.model.totals import Totals
 from renditions.runtime.parts import Parts
 
 MOST_READ = 100
-"""How many records of each status, and how many unsent notices, a status reads for their reasons."""
+"""How many records of each status, and how many unsent notices, :func:`read_status` reads at most."""
 
 MOST_WAITING = 1_000
 """How many waiting pictures a process remembers."""
@@ -31,16 +31,16 @@ SHOWN_AFTER_SECONDS = 5.0
 """How long a picture must wait before a status shows it. Every new file waits for ``[source] settle``."""
 
 FORGOTTEN_AFTER_SECONDS = 600.0
-"""When a process forgets that a picture waits. Each full comparison, every five minutes, reports it again."""
+"""How long a process remembers that a picture waits. A full comparison, every five minutes, renews this."""
 
 _UNDONE: tuple[Decided, ...] = ("failed", "rejected")
 
 
 class Waiting:
-    """The pictures that wait at the moment, as this process has seen.
+    """The pictures that wait at the moment, as far as this process knows.
 
-    Any thread may use it. Many have no record yet: files that are still being written, and pictures whose
-    output key belongs to another picture.
+    Many of them have no record yet: files that are still being written, and pictures whose output key belongs
+    to another picture. Any thread may use this object.
     """
 
     def __init__(self, monotonic_seconds: Callable[[], float] = time.monotonic) -> None:
@@ -102,7 +102,7 @@ class UnsentGroup:
 
 @dataclass(frozen=True, slots=True)
 class CatalogStatus:
-    """The status of a catalog."""
+    """A catalog's counts, reasons, unsent notices and held work."""
 
     pictures: Mapping[Status, int]
     """How many pictures have each status."""
@@ -121,7 +121,7 @@ class CatalogStatus:
         return self.binding.held if self.binding else ()
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form, without the facts about the catalog's binding."""
+        """Return the JSON form. Of the binding, it has only the held work."""
         return {
             "by_status": dict(self.pictures),
             "reasons": [group.to_item() for group in self.reasons.groups()],

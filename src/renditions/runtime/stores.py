@@ -16,7 +16,7 @@ from renditions.pipeline_file.backend_checks import Declared, describe_missing, 
 
 
 def open_source(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
-    """Open the pipeline's source alone."""
+    """Open only the pipeline's source."""
     source, *_ = find_declared(pipeline)
     store: Store = load_opener(source)(parse_store(source.url, directory), pipeline.source, shared)
     return ReadOnlyStore(store) if pipeline.source.read_only else store
@@ -33,7 +33,7 @@ def open_bin(pipeline: Pipeline, directory: Path, shared: Shared) -> Bin | None:
 
 
 def open_output(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
-    """Open the output store alone."""
+    """Open only the pipeline's output store."""
     _, output, *_ = find_declared(pipeline)
     store: Store = load_opener(output)(parse_store(output.url, directory), pipeline.output, shared)
     return store

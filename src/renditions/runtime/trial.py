@@ -31,21 +31,21 @@ SIDE = 320
 """The longest side of a detail, in pixels."""
 _GAP, _LINE = 12, 20
 _ACROSS = 4
-"""How many details stand side by side."""
+"""How many details one row has."""
 
 
 @contextmanager
 def open_trial(limits: Limits) -> Iterator[Renderer]:
-    """Yield a renderer that measures.
+    """Yield a renderer that also measures each rendition.
 
-    It has twice the time, because scoring takes some.
+    Its time limit is twice ``limits.seconds``, because measuring takes time.
     """
     with RenderPool(1, 2 * limits.seconds, RENDER_MEASURED, limits) as render:
         yield render
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """Return the field and the value of ``quality=60``.
+    """Return the field and the value of a setting such as ``quality=60``.
 
     A value is spelled as in the pipeline file. A text needs no quotes.
 
@@ -58,7 +58,9 @@ def parse_setting(text: str) -> tuple[str, Any]:
 
 
 def parse_comparison(text: str) -> tuple[str, Mapping[str, Any]]:
-    """Return the field and the values of ``quality=50,60,70``, by their spelling.
+    """Return the field and the values of a text such as ``quality=50,60,70``.
+
+    The keys of the mapping are the values as texts.
 
     Raises:
         UsageError: The text isn't a field with at least two values.
@@ -77,7 +79,9 @@ def _split(text: str, example: str) -> tuple[str, str]:
     if not (found and field.strip() and value.strip()):
         raise UsageError(f"expected a field and its value, such as {example}, found {text!r}")
     if (field := field.strip()) in NOT_OF_THE_BYTES:
-        raise UsageError(f"{field} changes no byte of a rendition, so there is nothing to try")
+        raise UsageError(
+            f"{field} changes no byte of a rendition, so there is nothing to try. Choose another field"
+        )
     return field, value.strip()
 
 
@@ -172,7 +176,7 @@ def try_picture(
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One of the files that a picture of details compares."""
+    """One file in the picture that :func:`draw_details` draws, and its label."""
 
     label: str
     made: Rendered
@@ -203,7 +207,10 @@ def _is_shown(made: Rendered) -> bool:
 def _find_reference(
     render: Renderer, content: bytes, recipe: Rendition, panels: Sequence[Panel]
 ) -> list[Panel]:
-    """Return the pixels before encoding, if all files have their dimensions."""
+    """Return a panel with the pixels before encoding.
+
+    Return no panel if a file has other dimensions.
+    """
     plain = Rendition()
     lossless = replace(
         recipe, format="png", **{field: getattr(plain, field) for field in (*OF_THE_ENCODER, "animation")}

@@ -1,7 +1,7 @@
-"""Keep many outputs whose renditions a changed pipeline file no longer declares.
+"""Keep outputs that a changed pipeline file no longer declares, if they are many.
 
 Otherwise a mistake in the file would delete these outputs at once, because watch and serve apply the file
-unattended. The binding keeps this decision, so that every process follows it until a person syncs.
+unattended. The binding records this decision, so that every process follows it until a person syncs.
 """
 
 from __future__ import annotations

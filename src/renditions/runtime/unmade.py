@@ -22,14 +22,13 @@ class Unmade:
     rendition: str
     format: str
     size: Size | None
-    """The size that it will have; None if that depends on the picture's pixels."""
+    """The size that the rendition will have; None if the size depends on the picture's pixels."""
 
 
 def find_unmade(pipeline: Pipeline, record: Record) -> Iterator[Unmade]:
     """Yield the renditions that a client can request and that have no file yet.
 
-    Without ``[output] on_demand_url``, no server is known where they can be requested. A picture that isn't
-    done has none either.
+    Yield none if the pipeline file has no ``[output] on_demand_url``, or if the picture isn't done.
     """
     original = record.original
     source = SOURCE_FORMATS.get(original.format or "") if original else None

@@ -1,7 +1,4 @@
-"""The time of a call on Lambda.
-
-This module says how much is left, and whether it is enough for one more picture.
-"""
+"""The time that a call on Lambda has left, and whether one more picture fits in."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Bundled:
     redelivery: Redelivery | None
     """Puts messages that aren't done back into the function's queue; None without a queue."""
     edge: Edge | None
-    """Knows the keys that CloudFront must fetch again; None if none are invalidated."""
+    """Invalidates CloudFront's copies of changed outputs; None without CloudFront."""
 
     def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
         """Process one picture.
@@ -85,9 +85,9 @@ class Bundled:
         return self.parts.make_guard(self._standing, is_attended=False)
 
     def invalidate(self, context: Context) -> None:
-        """Have CloudFront fetch the outputs again that this call replaced or deleted.
+        """Invalidate CloudFront's copies of outputs that this call replaced or deleted.
 
-        A failure is logged. It changes nothing about the pictures, which are done.
+        This method only logs a failure, because the pictures are done.
         """
         if self.edge is None:
             return
@@ -108,7 +108,7 @@ class Bundled:
     def renew_totals(self, has_time: Callable[[], bool]) -> None:
         """Count the records for the API, if there is time for it.
 
-        A failure is logged, because the tick itself is done.
+        This method only logs a failure, because the tick itself is done.
         """
         try:
             if self._totals.renew(has_time, now()):
@@ -138,8 +138,8 @@ class Bundled:
     def _standing(self) -> Standing:
         """The right to write to the catalog.
 
-        The function gets it on the first call, not on start: if the catalog refuses, the function must still
-        run to answer with the reason. It then tries again at each call.
+        The function gets this right at the first call, not at the start: if the catalog refuses, the function
+        must still run to answer with the reason. It then tries again at each call.
         """
         return self.parts.bind(self.start)
 
@@ -158,8 +158,8 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
         file: The checked pipeline in its bundle, see ``renditions.pipeline_file.plain``.
         environ: The environment's variables. Some override the pipeline's own stores, see
             ``renditions.pipeline_file.environment``. ``QUEUE_URL`` is the queue that triggers the function,
-            if there is one. ``DISTRIBUTION_ID`` is CloudFront's distribution whose copies of changed outputs
-            are invalidated, if any. Lambda sets ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``.
+            if there is one. ``DISTRIBUTION_ID`` is the CloudFront distribution that serves the outputs, if
+            there is one. Lambda sets ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``.
 
     Raises:
         PipelineError: A variable is invalid or doesn't fit the pipeline, or a function can't use a store,
@@ -209,7 +209,7 @@ def find_bucket(url: str) -> S3Place:
 
 
 def _make_redelivery(parts: Parts, url: str) -> Redelivery:
-    """Return what puts messages back into the queue.
+    """Return the object that puts unfinished messages back into the queue.
 
     The client is created on first use, because most calls don't need it.
     """

@@ -72,7 +72,7 @@ class Function:
     """The objects that one cold start creates and every call uses."""
 
     place: S3Place
-    """Where the pictures are uploaded."""
+    """The bucket and prefix of the source."""
     process: Process
     """Processes the picture of one name. Several threads call it."""
     plan: Callable[[str], Iterator[Difference]]
@@ -97,7 +97,7 @@ class Function:
     renew_totals: Callable[[Callable[[], bool]], object] = lambda _: None
     """Counts the records after a tick, as long as the time allows."""
     invalidate: Callable[[Context], object] = lambda _: None
-    """Has CloudFront fetch the changed outputs of a call again."""
+    """Invalidates CloudFront's copies of the outputs that a call changed."""
 
     def handle(self, event: Any, context: Context) -> Any:
         """Process the event's pictures, and return the answer that its origin waits for.

@@ -1,4 +1,4 @@
-"""What happens to the messages of a call that aren't done.
+"""Put the unfinished messages of a call back into their queue.
 
 Without this module, a queue would redeliver such a message after its visibility timeout, which must be long
 enough for the slowest call. And each delivery counts: after a few, the message ends in the dead-letter queue.
@@ -47,7 +47,10 @@ class Redelivery:
     """Returns the received message of a record of Lambda's event; None if the record lacks something."""
 
     def settle(self, event: Mapping[str, Any], results: Results) -> list[str]:
-        """Put back what isn't done; return the identifiers that the queue must redeliver."""
+        """Put unfinished messages back; return the ids of those that failed.
+
+        The queue must redeliver the failed messages.
+        """
         records = {
             record["messageId"]: record
             for record in event["Records"]

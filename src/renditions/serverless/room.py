@@ -1,6 +1,4 @@
-"""Share the memory and the cores of a function on Lambda.
-
-The pictures of one call share them.
+"""Share a function's memory and cores on Lambda among the pictures of one call.
 
 Lambda kills a function that takes more memory than it has, with all pictures in progress. So a picture waits
 until the bytes that it may take are free. The first picture never waits: it may have all the memory.
@@ -25,12 +23,11 @@ from renditions.model.rendering import Rendering
 
 _MIB = 2**20
 _PROCESS_BYTES = 200_000_000
-"""What Python, its libraries and the clients of AWS take, and what the C library keeps of freed memory."""
+"""The memory of Python, its libraries and the AWS clients, and freed memory that the C library keeps."""
 _LEAST_SHARE = 0.3
-"""The share of a very small function's memory that pictures have at least."""
+"""The smallest share of the function's memory that the pictures get, even if the memory is small."""
 _SURE_SHARE = 0.95
-"""The share of the memory for pictures that one of them may take for sure. The rest is for what can only be
-estimated."""
+"""The share of the pictures' memory that one picture may take. The rest is a reserve for wrong estimates."""
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 """The numbers of two settings of glibc (malloc.h)."""
 _LARGE_BLOCK_BYTES = 2**20
@@ -71,7 +68,7 @@ class Room:
         self._has_time = has_time
 
     def waited_seconds(self) -> float:
-        """Return how long this thread has waited since it was last asked."""
+        """Return how long this thread has waited since it last called this method."""
         waited: float = getattr(self._own, "waited", 0.0)
         self._own.waited = 0.0
         return waited
@@ -105,7 +102,7 @@ class Room:
 
     @contextmanager
     def _holding(self, file_bytes: int) -> Iterator[None]:
-        """Count a file that was read, also while its picture waits."""
+        """Count the bytes of a file during the block, while its picture waits or renders."""
         with self._changed:
             self._file_bytes += file_bytes
         try:
@@ -120,7 +117,7 @@ class Room:
         """Wait until this many bytes and a core are free, and take them during the block.
 
         Raises:
-            NoTimeLeft: They didn't become free while there was time to render the picture.
+            NoTimeLeft: There is no longer time to render the picture.
 
         """
         need = min(float(need_bytes), self._total_bytes)

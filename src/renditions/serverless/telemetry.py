@@ -21,7 +21,7 @@ NAMESPACE = "Renditions"
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What CloudWatch is given to count or to add up."""
+    """A number that the function reports to CloudWatch."""
 
     unit: Unit
     dimensions: str
@@ -80,7 +80,7 @@ def log_to_stdout() -> None:
 def metrics(dimensions: Mapping[str, str], values: Mapping[str, float]) -> dict[str, Any]:
     """Return the log fields from which CloudWatch makes metrics.
 
-    They have the values by the names of ``METRICS``, and their dimensions.
+    ``values`` has a number for each metric, by the names in ``METRICS``.
     """
     return {
         "_aws": {
