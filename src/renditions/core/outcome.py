@@ -12,7 +12,7 @@ from renditions.model.record import Record
 Result = Literal["done", "rejected", "failed", "removed", "held", "unreadable", "unchanged", "waiting"]
 
 MAX_ATTEMPTS = 3
-"""How many attempts a picture gets before Renditions gives it up as failed."""
+"""After how many failed attempts Renditions gives a picture up."""
 
 LONGEST_RETRY_PAUSE = timedelta(minutes=15)
 

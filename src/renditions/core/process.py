@@ -50,7 +50,7 @@ from renditions.model.record import Decided, OwedNotice, Record
 from renditions.model.retired import Retired
 
 LEASE_MARGIN = timedelta(minutes=5)
-"""The time that a lease lasts beyond the time limit for rendering, for calls to the stores and the queue."""
+"""How much longer than the limit for rendering a lease lasts, for calls to the stores and the queue."""
 
 MAX_ROUNDS = 8
 """How many rounds one call makes at most. A change of the picture or its record costs another round."""

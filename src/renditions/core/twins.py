@@ -112,7 +112,7 @@ class Twins:
         return None
 
     def _is_free(self, record: Record) -> bool:
-        """Return whether the record has no lease whose worker may still be working."""
+        """Return whether the record has no lease, an expired one, or an ended worker's."""
         held = record.lease is not None and record.leased_at(self.clock())
         return not held or bool(record.lease and self.is_gone and self.is_gone(record.lease.owner))
 

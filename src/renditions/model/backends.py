@@ -84,9 +84,9 @@ STORES = (
         bin_opener="renditions.local.bin:open_bin",
     ),
 )
-"""``opener(place, output, shared) -> Store``
+"""The kinds of stores: ``opener(place, declared, shared) -> Store``
 
-``output`` declares how outputs are written to the store. It is None for a source.
+``declared`` is the pipeline's ``Source`` or ``OutputPlace``.
 
 ``bin_opener(place, shared) -> Bin``
 """
@@ -122,7 +122,9 @@ CATALOGS = (
         most_renditions=99,  # a transaction has at most 100 items: the record, and one for each output key
     ),
 )
-"""``opener(declared, directory, shared, *, read_only, folding) -> AbstractContextManager[Catalog]``
+"""The kinds of catalogs. ``opener`` returns a context manager that opens a ``Catalog``:
+
+``opener(declared, directory, shared, *, read_only, folding) -> AbstractContextManager[Catalog]``
 
 With ``read_only``, the opener doesn't create a missing catalog, but returns an empty one that isn't stored.
 ``folding()`` returns how the output store compares keys.
@@ -179,7 +181,7 @@ NOTIFIERS = (
         checker="renditions.notices.apprise:find_problems",
     ),
 )
-"""``opener(notify, shared) -> Notifier``
+"""The kinds of notice targets: ``opener(notify, shared) -> Notifier``
 
 ``notify`` is the target's ``[[notify]]`` entry.
 """
@@ -187,7 +189,7 @@ NOTIFIERS = (
 QUEUE = Backend(
     "https://", "an SQS queue", "", "renditions.aws.sqs:open_queue", extra="aws", modules=("botocore",)
 )
-"""``opener(url, shared) -> Queue``"""
+"""The queue that triggers the work: ``opener(url, shared) -> Queue``"""
 
 
 OWNER = "renditions.local.owners:Owner"
@@ -222,7 +224,7 @@ def conceal(url: str) -> str:
 
 
 def spell_forms(table: Sequence[Backend]) -> str:
-    """Return a list for people of the URLs in a table.
+    """Return the forms of a table's URLs, as a list for people.
 
     For example: ``"log:", "sns:ARN" or "events:BUS"``.
     """

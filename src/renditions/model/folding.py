@@ -49,4 +49,4 @@ class Folding:
 
 
 EXACT = Folding()
-"""Every difference counts, as on S3 and on most disks of Linux."""
+"""The folding of a store that ignores no difference, such as S3 or most disks of Linux."""

@@ -51,7 +51,7 @@ class Notice:
     subject: Record | Removal | Held | Digest
     """The picture, the held work, or the collected notices."""
     source: str = ""
-    """The URL or path of the source object, even if it is gone. It distinguishes several pipelines."""
+    """The URL or path of the source object, even if it is gone. Receivers distinguish pipelines by it."""
 
     @property
     def name(self) -> str:

@@ -88,7 +88,7 @@ class Parts:
 
     @cached_property
     def pipeline(self) -> Pipeline:
-        """The pipeline, with the default patterns of its catalog, read on first use."""
+        """The pipeline, with the default patterns that its catalog uses."""
         if not self.keeps_former_patterns:
             return self.declared
         return replace(self.declared, source=self.declared.source.with_former_defaults())

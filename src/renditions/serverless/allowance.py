@@ -47,7 +47,7 @@ class Allowance:
 
     @property
     def left_seconds(self) -> float:
-        """The time until Lambda ends the call."""
+        """The time until Lambda ends the call, in seconds."""
         return self.context.get_remaining_time_in_millis() / 1000
 
     def allows_one_more(self) -> bool:
