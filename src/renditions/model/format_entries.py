@@ -67,7 +67,7 @@ class SourceFormat:
     arrange: str | None = None
     """f(content): returns the file as libvips' loader needs it: with its parts in order, and its end."""
     tidy: str | None = None
-    """f(content): returns the file with a header that follows the standard, for a second attempt to decode it."""
+    """f(content): returns the file with a standard header, for a second attempt to decode it."""
     shrink_on_load: ShrinkOnLoad = "none"
     has_text: bool = False
     """Whether its files have text that is drawn in the fonts that ``[accept] fonts`` names."""
