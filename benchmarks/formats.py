@@ -1,7 +1,8 @@
-"""``python -m benchmarks.formats``: compares programs on unusual, damaged files.
+"""``python -m benchmarks.formats``: compares how programs read unusual files.
 
-Renditions, sharp, Pillow and ImageMagick each read the files as their users do by default, upright and in
-sRGB. The table goes into ``docs/formats.md``. A program that can't be installed is left out.
+Some of the files are damaged. Renditions, sharp, Pillow and ImageMagick each read them with their default
+settings, upright and in sRGB. The table goes into ``docs/formats.md``. A program that can't be installed is
+left out.
 """
 
 from __future__ import annotations

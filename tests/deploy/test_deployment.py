@@ -264,7 +264,7 @@ def test_destroy_keeps_buckets_and_table(folder: Path) -> None:
     assert apply == ["apply", "-input=false", "deployment.tfplan"]
 
 
-def test_destroy_deletes_pictures_only_with_the_option(folder: Path) -> None:
+def test_destroy_deletes_pictures_only_with_the_option_pictures(folder: Path) -> None:
     (folder / "deployment" / "main.tf").write_text("# mine")
     assert run(folder, "destroy", "--pictures", "--yes").code == 0
     _, _, shown, _, unlock, plan, apply = calls(folder)

@@ -329,7 +329,7 @@ def test_a_drawing_whose_style_also_matches_its_own_clip_path_is_drawn() -> None
     assert set(render(content, SVG, {"it": PNG}).made) == {"it"}
 
 
-def test_the_time_to_read_an_unclosed_style_grows_linearly_with_its_length() -> None:
+def test_a_very_long_unclosed_style_is_read_within_seconds() -> None:
     import time  # noqa: PLC0415
 
     begin = time.process_time()
@@ -344,7 +344,7 @@ def test_the_time_to_read_an_unclosed_style_grows_linearly_with_its_length() -> 
     assert time.process_time() - begin < 10
 
 
-def test_the_time_to_read_namespaces_grows_linearly_with_their_number() -> None:
+def test_a_drawing_with_thousands_of_namespaces_is_read_within_seconds() -> None:
     import time  # noqa: PLC0415
 
     many = " ".join(f'xmlns:p{number}="u"' for number in range(20_000))

@@ -175,7 +175,7 @@ def test_invalid_xmp_is_left_out(packet: bytes) -> None:
     assert xmp.true_part_of(packet) == xmp.rights_of(packet) == b""
 
 
-def test_the_time_to_read_xmp_grows_linearly_with_the_number_of_its_namespaces() -> None:
+def test_xmp_with_thousands_of_namespaces_is_read_within_seconds() -> None:
     many = " ".join(f'xmlns:p{number}="u"' for number in range(10_000))
     inner = '<p0:x xmlns:q="v"/>' * 10_000
     packet = XMP.replace(b"<dc:subject>", f"<dc:source {many}>{inner}</dc:source><dc:subject>".encode())

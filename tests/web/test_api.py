@@ -552,7 +552,9 @@ def test_a_request_for_a_missing_resource_gets_status_404(client: TestClient, pa
         (HTTPException(405), 405, "method-not-allowed"), (HTTPException(418), 418, "error"),
     ],
 )  # fmt: skip
-def test_every_answer_with_a_problem_has_a_code(error: Exception, status: int, code: str) -> None:
+def test_the_answer_to_each_error_has_its_status_and_its_code(
+    error: Exception, status: int, code: str
+) -> None:
     answer = answer_error(Request({"type": "http"}), error)
     told = json.loads(bytes(answer.body))
     assert (answer.status_code, told["status"], told["code"]) == (status, status, code)

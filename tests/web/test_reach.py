@@ -263,7 +263,7 @@ def test_a_refusal_can_be_read_by_pages_of_an_allowed_origin() -> None:
         ("127.0.0.1:8080", "null", False),
     ],
 )
-def test_the_server_accepts_uploads_from_pages_of_its_allowed_hosts_although_a_proxy_changes_the_host(
+def test_pages_of_allowed_hosts_may_upload_although_a_proxy_changes_the_host(
     host: str, origin: str, is_own: bool
 ) -> None:
     with opened(Reach(allowed_hosts=("pictures.example", "localhost:8443"))) as client:
