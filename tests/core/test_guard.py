@@ -165,7 +165,7 @@ def test_without_the_marker_removals_are_held_however_few_they_are(there: int) -
 
 
 def test_the_pictures_of_another_disk_never_make_up_for_the_missing_marker() -> None:
-    """They have records after the first sync.
+    """After the first sync, the other disk's pictures have records.
 
     So they are half of the known pictures, or more.
     """

@@ -122,9 +122,9 @@ def test_an_equal_output_that_another_process_wrote_after_the_lease_stays(world:
 
 
 def test_no_stray_is_deleted_in_a_former_store_that_is_the_output_store_again(world: World) -> None:
-    """No record claims such a stray.
+    """No record claims a stray in a former store.
 
-    So a sync may have written an equal output there meanwhile.
+    So a sync may have written an equal output under the same key meanwhile.
     """
     world.output.put("photo.jpg/thumb.jpg", b"one", IfAbsent(), "image/jpeg", "us")
     former = world.pipeline.output.store

@@ -328,8 +328,8 @@ def test_cloudfront_serves_the_renditions_with_the_owner_s_domain_and_keys(plan:
 
 
 @needs_terraform
-def test_cloudfront_and_the_bucket_let_scripts_of_the_declared_origins_read(plan: Plan) -> None:
-    """They say the same as the server on one machine."""
+def test_cloudfront_and_the_bucket_let_scripts_of_declared_origins_read_pictures(plan: Plan) -> None:
+    """CloudFront and the bucket send the same headers as ``renditions serve``."""
     planned = plan.resources("served")
     (headers,) = planned["aws_cloudfront_response_headers_policy.this[0]"]["cors_config"]
     assert {name.removeprefix("access_control_"): value for name, value in headers.items()} == {
@@ -354,7 +354,7 @@ def test_cloudfront_and_the_bucket_let_scripts_of_the_declared_origins_read(plan
 
 
 @needs_terraform
-def test_without_declared_origins_no_script_of_another_page_may_read(plan: Plan) -> None:
+def test_without_declared_origins_no_script_of_another_page_may_read_pictures(plan: Plan) -> None:
     planned = plan.resources("tuned")
     assert planned["aws_cloudfront_response_headers_policy.this[0]"]["cors_config"] == []
     (behavior,) = planned["aws_cloudfront_distribution.this[0]"]["default_cache_behavior"]

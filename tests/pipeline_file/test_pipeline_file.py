@@ -382,7 +382,7 @@ def test_the_loader_refuses_mistakes_that_the_schema_can_not_find(text: str, pla
         "https://xn--bcher-kva.example",
     ],
 )
-def test_an_origin_as_browsers_send_it_is_accepted(origin: str) -> None:
+def test_an_origin_in_the_form_that_browsers_send_is_accepted(origin: str) -> None:
     text = pipeline_text(more=f'cors_origins = ["{origin}"]')
     assert read(text).pipeline.output.cors_origins == (origin,)
     assert schema_accepts(text)

@@ -93,8 +93,8 @@ def test_scripts_of_the_declared_origins_can_read_public_and_signed_pictures(
 
 
 @pytest.mark.parametrize("declared", [(SHOP,), ("*",)])
-def test_caches_learn_that_the_answer_depends_on_the_origin(declared: tuple[str, ...]) -> None:
-    """Else a browser that has shown a picture refuses it to a script later."""
+def test_answers_with_pictures_vary_by_origin(declared: tuple[str, ...]) -> None:
+    """Without this header, a browser that has shown a picture hides it from scripts."""
     with opened(declared, Reach(), token="right", is_public=True) as client:  # noqa: S106 - the tests' own
         for url in PICTURES:
             for headers in ({}, ask(SHOP), ask(OTHER)):
@@ -102,7 +102,7 @@ def test_caches_learn_that_the_answer_depends_on_the_origin(declared: tuple[str,
             assert is_varied(client.options(url, headers=ask_before(SHOP)))
 
 
-def test_scripts_can_only_read_pictures() -> None:
+def test_scripts_of_declared_origins_can_only_read_and_only_pictures() -> None:
     with opened((SHOP,), Reach(), token="right", is_public=True) as client:  # noqa: S106 - the tests' own
         for method, sent in (("DELETE", "if-none-match"), ("GET", "authorization")):
             asked = ask_before(SHOP, method, sent)
@@ -113,14 +113,14 @@ def test_scripts_can_only_read_pictures() -> None:
             assert client.options(url, headers=ask_before(SHOP)).status_code == 403
 
 
-def test_declared_origins_open_nothing_that_is_neither_public_nor_signed() -> None:
+def test_scripts_of_declared_origins_can_not_read_pictures_that_are_neither_public_nor_signed() -> None:
     with opened(("*",), Reach()) as client:
         answer = client.get(PICTURES[0], headers=ask(SHOP))
         assert (answer.status_code, answer.headers.get("access-control-allow-origin")) == (403, None)
 
 
 def test_pages_that_may_use_the_api_need_not_be_declared_for_pictures() -> None:
-    """``--allow-origin`` counts for all paths."""
+    """The option ``--allow-origin`` applies to all paths, also to pictures."""
     with opened(("*",), Reach(allowed_origins=(SHOP,)), token="right", is_public=True) as client:  # noqa: S106 - the tests' own
         for url in PICTURES:
             answer = client.get(url, headers=ask(SHOP) | BEARER)

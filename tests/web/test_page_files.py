@@ -34,8 +34,10 @@ def test_every_file_that_a_page_needs_may_be_kept_for_ever(client: TestClient) -
         assert client.get(path).headers["cache-control"] == "no-cache"
 
 
-def test_a_changed_file_changes_the_path_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Modules import each other by relative paths."""
+def test_a_change_of_one_file_changes_the_paths_of_all_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Modules import each other by relative paths, so all need one version."""
     shutil.copytree(str(STATIC), tmp_path / "static")
     monkeypatch.setattr(pages, "STATIC", tmp_path / "static")
     before = pages._digest()
@@ -45,8 +47,8 @@ def test_a_changed_file_changes_the_path_of_all(tmp_path: Path, monkeypatch: pyt
     assert pages._digest() != before
 
 
-def test_files_of_another_version_are_not_found(client: TestClient) -> None:
-    """An answer with other content would be kept for ever."""
+def test_a_request_for_a_file_of_another_version_gets_status_404(client: TestClient) -> None:
+    """A browser would keep the content of another version for ever."""
     for folder in ("static/", "static/page-0123456789abcdef/"):
         answer = client.get(f"/{folder}app.js")
         assert (answer.status_code, answer.headers["cache-control"]) == (404, "no-store")
