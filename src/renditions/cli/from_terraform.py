@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 
 from renditions.deploy.terraform import Deployment, find_program
 from renditions.errors import UsageError
+from renditions.model.frozen import frozen
 from renditions.serverless.secrets import read_secrets
 
 FromTerraformOption = Annotated[
@@ -24,7 +24,7 @@ FromTerraformOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deployed:
     """What a command knows about a deployment."""
 

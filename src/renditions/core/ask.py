@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
+
+from renditions.model.frozen import frozen
 
 Removal = Literal["no", "allowed", "asked"]
 """Whether the outputs and the record of a missing picture may be removed.
@@ -17,7 +19,7 @@ Verify = Literal["no", "quick", "content"]
 """How to compare outputs with the store: not at all, by their ETags, or by hashing each output."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ask:
     """A caller's request for one picture."""
 

@@ -6,7 +6,7 @@ This module also reads everything that the comparison needs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from renditions.core.ask import PLAIN, Ask
@@ -18,11 +18,12 @@ from renditions.core.ports import Catalog, Store, StoredObject
 from renditions.core.reuse import find_renamed, relabel
 from renditions.core.verify import UNVERIFIED, Look, find, verify
 from renditions.errors import RecordUnreadable
+from renditions.model.frozen import frozen
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comparison:
     """Compares pictures of one pipeline with their records and outputs.
 

@@ -18,6 +18,7 @@ from renditions.core.ports import Catalog, IfMatch, Store
 from renditions.core.process import Process
 from renditions.core.verify import find
 from renditions.errors import Conflict, Failed, KeyRefused
+from renditions.model.frozen import frozen
 from renditions.model.items import format_time
 from renditions.model.keys import is_known
 from renditions.model.pipeline import Pipeline
@@ -30,7 +31,7 @@ MAX_ATTEMPTS = 5
 FORGOTTEN = Ask(removal="asked", ignores_source=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trace:
     """One object or one record of a picture, either removed or left."""
 
@@ -55,7 +56,7 @@ class Report:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reach:
     """Every place that may hold a part of a picture, with functions to clear them."""
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from renditions.core.difference import Difference
+from renditions.model.frozen import frozen
 from renditions.model.source import MaxRemovals
 
 MANY = 20
@@ -134,7 +135,7 @@ class RemovalWindow:
         return len(self._removed_at)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Guard:
     """Decides which removals and restorations a run does, and which wait for a person."""
 

@@ -7,11 +7,12 @@ the same recipe but for width, format and encoding, and the same proportions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 from renditions.model.families import family_of
 from renditions.model.formats import OUTPUT_FORMATS
+from renditions.model.frozen import frozen
 from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import NOT_OF_THE_BYTES, OF_THE_ENCODER, Rendition
 from renditions.model.record import Output, Record
@@ -21,7 +22,7 @@ _NOT_OF_THE_LOOK = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class File:
     """One file of a look."""
 
@@ -33,7 +34,7 @@ class File:
     """The key in the output store; None for a file that is made when a client requests it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Look:
     """Files that show the same, in several widths and formats."""
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 
 from renditions.core.ports import Store
+from renditions.model.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Registration:
     """A catalog's description of itself in an output store that it uses."""
 
@@ -38,7 +39,7 @@ class Registration:
             return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Neighbours:
     """The catalogs that use one output store: this catalog and the others."""
 

@@ -6,12 +6,13 @@ Each kind of target has one module in ``renditions.notices``.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
 from renditions.core.ask import Ask
 from renditions.core.ports import StoredObject
+from renditions.model.frozen import frozen
 from renditions.model.notices import Notice
 from renditions.model.record import OwedNotice, Record
 
@@ -49,7 +50,7 @@ class Notifier(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Placed:
     """A notifier whose notices say where the source object is."""
 

@@ -20,7 +20,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -31,6 +31,7 @@ from renditions.core.ports import Catalog, Unreadable
 from renditions.errors import Failed
 from renditions.model.binding import Binding, Held
 from renditions.model.digest import Digest, Reported
+from renditions.model.frozen import frozen
 from renditions.model.items import format_time, parse_time
 from renditions.model.notices import Notice, Removal, UnsentNotice
 from renditions.model.notify import Notify
@@ -47,7 +48,7 @@ MOST_COLLECTED = 50_000
 """How many notices one digest contains, so that memory stays bounded. The next digest has the others."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outbox:
     """Sends the notices of one catalog.
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
 from renditions.model.binding import Binding
 from renditions.model.folding import Folding
+from renditions.model.frozen import frozen
 from renditions.model.kept import KeptWishes
 from renditions.model.notices import UnsentNotice
 from renditions.model.pipeline import Accept, Analyze
@@ -24,7 +25,7 @@ from renditions.model.rendering import Rendering
 from renditions.model.totals import Totals
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredObject:
     """The metadata of an object, known without reading it."""
 
@@ -40,7 +41,7 @@ class StoredObject:
     """Whether the object must be restored from an archive before it can be read; None if unknown."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unreadable:
     """A part of a store, or a record, that can't be read.
 
@@ -55,7 +56,7 @@ class Unreadable:
 OnUnreadable = Callable[[Unreadable], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Obstacle:
     """A folder, link or file that keeps a key from being written.
 
@@ -75,14 +76,14 @@ class Obstacle:
 OnObstacle = Callable[[Obstacle], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IfMatch:
     """A condition: the object still has this ETag."""
 
     etag: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IfAbsent:
     """A condition: there is no object with this key."""
 
@@ -234,7 +235,7 @@ MOST_TWINS = 50
 """How many records with the same content a catalog returns at most."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SameContent:
     """The records and the kept wishes of pictures with the same content."""
 

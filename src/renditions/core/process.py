@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -43,6 +43,7 @@ from renditions.core.twins import Twins, why_renamed, with_twin
 from renditions.core.update import Updater
 from renditions.core.verify import find
 from renditions.errors import Conflict, Failed, KeyTaken
+from renditions.model.frozen import frozen
 from renditions.model.notices import Notice, Removal, UnsentNotice
 from renditions.model.pipeline import Pipeline
 from renditions.model.reason import Reason
@@ -70,7 +71,7 @@ class Process(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Processor:
     """Processes pictures of one pipeline.
 

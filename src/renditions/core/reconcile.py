@@ -10,7 +10,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from renditions.core.ask import PLAIN, Ask, allow_removal, unverified
@@ -26,6 +26,7 @@ from renditions.core.summary import Summary
 from renditions.errors import KeyTaken
 from renditions.model.binding import Held
 from renditions.model.folding import EXACT, Folding
+from renditions.model.frozen import frozen
 from renditions.model.record import STATUSES
 
 MAX_PASSES = 4
@@ -49,7 +50,7 @@ def count_pictures(catalog: Catalog) -> int:
     return sum(totals.pictures for totals in catalog.count().values())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Order:
     """The caller's request to one run: how to treat pictures, and which ones."""
 
@@ -74,7 +75,7 @@ class Order:
 EVERYTHING_ONCE = Order()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """The parts of one sync: its plan, its processor and its guard."""
 
@@ -261,7 +262,7 @@ class _Pass:
         summary.reasons.add(ended.result, ended.name, ended.reason, ended.code)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Places:
     """The folded output keys of one picture, and the folders that these keys lie in."""
 

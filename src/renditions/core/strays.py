@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import uuid4
@@ -24,12 +23,13 @@ from renditions.core.selection import Selection
 from renditions.core.verify import find
 from renditions.errors import Conflict, KeyTaken
 from renditions.model.folding import Folding
+from renditions.model.frozen import frozen
 from renditions.model.record import Record
 
 Whose = Literal["ours", "another's", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stray:
     """One object that no record of this catalog claims."""
 
@@ -62,7 +62,7 @@ def list_strays(
             yield Stray(found, _tell_whose(store.writer_of(found.key), neighbours))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claims:
     """Finds out whether a record claims a key in an output store."""
 

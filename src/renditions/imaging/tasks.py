@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from functools import cache, partial
 from typing import Any
@@ -31,11 +31,12 @@ from renditions.imaging.pages import choose_pages
 from renditions.imaging.probe import Header, keeps_animation, output_format
 from renditions.model.families import widths_of
 from renditions.model.formats import OUTPUT_FORMATS
+from renditions.model.frozen import frozen
 from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Task:
     """One page of one rendition to make."""
 
@@ -63,7 +64,7 @@ class Task:
         return "code" if self.page.has_code and OUTPUT_FORMATS[self.format].has_code else "profile"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plans:
     """The planned work for one picture."""
 

@@ -11,12 +11,13 @@ import struct
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import resources
 from mmap import mmap
 from pathlib import Path
 
 from renditions.errors import Undecodable
+from renditions.model.frozen import frozen
 
 _SIGNATURES = (b"\x00\x01\x00\x00", b"OTTO", b"true")
 _COLLECTION = b"ttcf"
@@ -57,7 +58,7 @@ def own_fonts() -> tuple[Path, ...]:
     return tuple(sorted(_folder().glob("*.ttf")))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Face:
     """One face of a font file."""
 

@@ -11,8 +11,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from renditions.model.frozen import frozen
 
 _SILENT = frozenset(
     (
@@ -27,7 +28,7 @@ _SILENT = frozenset(
 _MOUNTINFO = Path("/proc/self/mountinfo")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mount:
     """A mounted file system."""
 

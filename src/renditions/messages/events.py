@@ -29,10 +29,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 from urllib.parse import unquote_plus
 
+from renditions.model.frozen import frozen
 from renditions.model.notice_events import NOTICE_EVENTS
 
 Kind = Literal["created", "removed", "drifted"]
@@ -65,7 +66,7 @@ _OWN_KINDS = {name: kind for kind, name in _OWN_NAMES.items()}
 _NOTICES = frozenset(event.title for event in NOTICE_EVENTS.values())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """The content of a message: an object in a bucket changed."""
 
@@ -77,7 +78,7 @@ class Change:
     """The service's name for the change: ``ObjectCreated:Put``, ``Object Deleted``, …"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SyncRequest:
     """A request to check every picture: a schedule's tick, or its continuation."""
 
@@ -90,14 +91,14 @@ class SyncRequest:
     until every picture has been counted."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ignored:
     """A known message that needs no work, such as S3's test event or a changed tag."""
 
     event: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unknown:
     """A message that isn't understood; ``found`` is its short text or a description."""
 
@@ -107,7 +108,7 @@ class Unknown:
 Content = Change | SyncRequest | Ignored | Unknown
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Message:
     """The part of an event that succeeds or fails as a whole.
 
@@ -119,7 +120,7 @@ class Message:
     contents: tuple[Content, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Incoming:
     """A decoded event of a Lambda call."""
 

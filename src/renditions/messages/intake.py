@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from renditions.core.ask import Ask
 from renditions.core.outcome import Outcome
 from renditions.messages.events import Change, Content, Ignored, SyncRequest, Unknown
+from renditions.model.frozen import frozen
 from renditions.model.places import S3Place
 
 MESSAGE_REFUSED = "message-refused"
@@ -23,7 +24,7 @@ _MOST_DOUBLINGS = 10
 """How often a pause doubles before it stays the same."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Picture:
     """A task: one picture of this pipeline may have changed."""
 
@@ -49,7 +50,7 @@ class Picture:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refused:
     """A message that can't be processed.
 

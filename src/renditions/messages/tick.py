@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from renditions.core.difference import Difference
@@ -26,6 +26,7 @@ from renditions.core.guard import Census, Guard
 from renditions.errors import CatalogLost
 from renditions.messages.events import Kind, SyncRequest, encode_change, encode_sync
 from renditions.model.binding import Held
+from renditions.model.frozen import frozen
 from renditions.model.places import S3Place
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ Send = Callable[[Sequence[str]], None]
 """Puts up to ten messages into the queue."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ticked:
     """The result of one call of a tick."""
 
@@ -51,7 +52,7 @@ class Ticked:
     """The removals and outputs that the guard held back; empty unless this call let the guard decide."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tick:
     """Runs the calls of a schedule's tick."""
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from renditions.model.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Backend:
     """One kind of URL: its pattern, its opener, and facts known without opening it."""
 

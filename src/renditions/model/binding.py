@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+from renditions.model.frozen import frozen
 from renditions.model.items import format_time, parse_time
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """Work that a run held back, and the reason."""
 
@@ -54,7 +55,7 @@ class Held:
         return {"what": self.what, "count": self.count, "why": self.why, "since": format_time(self.since)}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Binding:
     """The pipeline file, the stores and the generation that one catalog is bound to."""
 

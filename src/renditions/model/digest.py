@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
+from renditions.model.frozen import frozen
 from renditions.model.items import format_time, without_empty
 
 MOST_GROUPS = 20
@@ -19,7 +20,7 @@ MOST_REASON_LENGTH = 300
 """A digest shortens the reasons of its causes to this length."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reported:
     """The part of a picture's notice that a digest keeps, so that memory stays small."""
 
@@ -65,7 +66,7 @@ class DigestGroup:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Digest:
     """The notices of one target in one message: one for each picture."""
 

@@ -11,15 +11,16 @@ import json
 import re
 import string
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 from renditions.model.backends import CATALOGS, MAIL_ADDRESS, NOTIFIERS, STORES, join_patterns, spell_forms
+from renditions.model.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Range:
     """An annotation: a number's smallest and largest value, both allowed."""
 
@@ -27,7 +28,7 @@ class Range:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RangeOr:
     """An annotation: a whole number within limits, or a word."""
 
@@ -36,14 +37,14 @@ class RangeOr:
     word: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OneOf:
     """An annotation: one of these words."""
 
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pattern:
     """An annotation: a regular expression for a text, and its description for people."""
 
@@ -52,7 +53,7 @@ class Pattern:
     expected: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Template:
     """An annotation: a key template of these fields and of text that keys may contain."""
 
@@ -75,7 +76,7 @@ class Template:
         return "a key without empty parts, '.' or '..' ({dir} is empty or already ends with a slash)"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Quantity:
     """An annotation: a whole number that may have a unit in a file: ``"50 MB"``."""
 
@@ -86,7 +87,7 @@ class Quantity:
     """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Duration:
     """An annotation: a number of seconds that a file writes with a unit: ``"7 d"``."""
 
@@ -94,7 +95,7 @@ class Duration:
     units: ClassVar[Mapping[str, int]] = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proportion:
     """An annotation: a number that a file may also write as ``"16:9"``."""
 
@@ -102,12 +103,12 @@ class Proportion:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NotEmpty:
     """An annotation: at least one element."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Default:
     """An annotation: the default as a file writes it.
 
@@ -117,7 +118,7 @@ class Default:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Glob:
     """An annotation: a shell pattern for keys.
 
@@ -148,14 +149,14 @@ class Glob:
         return next((expected for form, expected in self.never if re.match(form, text)), self.expected)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MostBytes:
     """An annotation: the size of the largest file that an attachment may have."""
 
     size: int
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Attachment:
     """A file that a recipe names, and its content.
 

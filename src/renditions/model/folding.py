@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from renditions.model.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Folding:
     """A function that returns the same text for all keys that name the same file.
 

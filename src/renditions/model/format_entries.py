@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from renditions.model.frozen import frozen
 
 ShrinkOnLoad = Literal["none", "halves", "any", "drawn"]
 """How a decoder can make a picture smaller while it decodes it.
@@ -15,7 +16,7 @@ ShrinkOnLoad = Literal["none", "halves", "any", "drawn"]
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Library:
     """A library that only some formats need. An extra installs it."""
 
@@ -25,7 +26,7 @@ class Library:
     """Its name in an import."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SourceFormat:
     """An input format.
 
@@ -107,7 +108,7 @@ class SourceFormat:
     libraries: tuple[Library, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scale:
     """A whole number that an encoder takes: its limits, both allowed, and its default."""
 
@@ -116,7 +117,7 @@ class Scale:
     default: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class OutputFormat:
     """An output format.
 

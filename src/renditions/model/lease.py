@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from renditions.model.frozen import frozen
 
 LONGEST_LEASE = timedelta(minutes=30)
 """No lease lasts longer than this.
@@ -13,7 +14,7 @@ between two clocks.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lease:
     """The right of one owner to process a picture, until a certain time."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
+from renditions.model.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class FolderPlace:
     """A store in a folder."""
 
@@ -18,7 +19,7 @@ class FolderPlace:
         return f"{self.path.resolve().as_posix().rstrip('/')}/"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class S3Place:
     """A store in a bucket, below a prefix."""
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
+from renditions.model.frozen import frozen
 from renditions.model.items import (
     Unknown,
     decode_unknown,
@@ -50,7 +51,7 @@ MIXED = "(mixed)"
 """The value of a record's ``headers`` if its outputs were written with different headers."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Output:
     """One object in the output store, made from one source object."""
 
@@ -96,7 +97,7 @@ class Output:
         return cls(rendition=rendition, **known, unknown=unknown)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OwedNotice:
     """A notice that must still be sent."""
 
@@ -111,7 +112,7 @@ MOST_EVENTS = 12
 MOST_REASON_LENGTH = 300
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """An event in a picture's history: processing began, or its status was decided."""
 
@@ -121,7 +122,7 @@ class Event:
     """Why processing began, or why the picture was rejected or failed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """The catalog's row for one source object.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from renditions.model.frozen import frozen
 from renditions.model.original import Original
 from renditions.model.reason import Reason
 from renditions.model.warning import PictureWarning
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rendered:
     """One finished rendition."""
 
@@ -26,7 +27,7 @@ class Rendered:
     """The measurements of a trial; None if the rendition wasn't made in a trial."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Measured:
     """The measurements of one finished rendition in a trial."""
 
@@ -39,7 +40,7 @@ class Measured:
     """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rendering:
     """The result of one picture. A rejection is a result, not an exception."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from datetime import datetime, timedelta
 
+from renditions.model.frozen import frozen
 from renditions.model.record import Record, Status
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Totals:
     """Sums over some records.
 
@@ -52,7 +53,7 @@ class Totals:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Counted:
     """The totals of each status."""
 

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, get_args
+
+from renditions.model.frozen import frozen
 
 WarningCode = Literal[
     "animation-dropped",
@@ -36,7 +37,7 @@ MOST_WARNINGS = 12
 MOST_TEXT = 300
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PictureWarning:
     """One warning about a picture: a code for programs, and a text for people."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from renditions.model.frozen import frozen
 from renditions.model.recipe import Focus
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wishes:
     """The wishes of clients for one picture.
 

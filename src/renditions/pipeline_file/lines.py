@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from renditions.errors import Problem
+from renditions.model.frozen import frozen
 
 _TOKEN = re.compile(
     r'(?P<text>"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\')'
@@ -19,7 +20,7 @@ _TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Token:
     text: str
     line: int
@@ -44,7 +45,7 @@ def parent_of(place: str) -> str:
     return place[: max(place.rfind("."), place.rfind("["), 0)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PipelineWarning:
     """What is allowed at one place of a file, but hardly meant."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from renditions.core.binding import FOLLOWS, Standing, Start
 from renditions.errors import RenditionsError, Superseded
+from renditions.model.frozen import frozen
 from renditions.pipeline_file.reading import LoadedPipeline, load
 from renditions.runtime.parts import Parts, open_parts
 
@@ -31,7 +32,7 @@ class Newest:
     """Why this version isn't applied; None if it is the one in use."""
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Session:
     """A run with one version of the pipeline file."""
 
@@ -45,7 +46,7 @@ class Session:
     newest: Newest = field(default_factory=Newest)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PipelineFile:
     """A pipeline file that may change while it is used."""
 

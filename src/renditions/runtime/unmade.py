@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from renditions.imaging.geometry import Size, plan, region_of
 from renditions.imaging.probe import output_format
 from renditions.model.format_entries import SourceFormat
 from renditions.model.formats import SOURCE_FORMATS
+from renditions.model.frozen import frozen
 from renditions.model.original import Original
 from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.record import Record
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unmade:
     """A rendition that is made when a client requests it."""
 

@@ -6,7 +6,7 @@ import hmac
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from renditions.model.frozen import frozen
 from renditions.web.headers import changing, keep_private, let_embed, publish
 from renditions.web.limits import Gate, Rate
 from renditions.web.problems import ApiError, problem
@@ -39,7 +40,7 @@ MOST_STRANGERS = 100
 """How many requests without the token the server answers at once. The rest is for those with the token."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Guard:
     """Refuses requests for another host, from another site, or without the token.
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
+
+from renditions.model.frozen import frozen
 
 STATIC = resources.files("renditions.web") / "static"
 
@@ -34,7 +35,7 @@ FILES = f"static/page-{_digest()}/"
 """The path of the page's files below the server's, without the first slash."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pages:
     """The HTML pages.
 

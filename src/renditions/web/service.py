@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from http import HTTPStatus
 
 from renditions.core.process import Process
 from renditions.errors import Superseded
+from renditions.model.frozen import frozen
 from renditions.model.totals import Counted
 from renditions.runtime.parts import Parts
 from renditions.runtime.status import Waiting
@@ -23,7 +24,7 @@ SUPERSEDED = (
 )
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Service:
     """The parts and functions that answer the API's requests.
 

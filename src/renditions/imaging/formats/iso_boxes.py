@@ -7,14 +7,15 @@ a box is damaged.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from renditions.model.frozen import frozen
 
 Span = tuple[int, int]
 """Where the content of a box begins and ends."""
 _HEADER_BYTES = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Extent:
     """A part of an item's data."""
 

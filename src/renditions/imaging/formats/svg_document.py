@@ -26,6 +26,7 @@ from renditions.imaging.formats.svg_size import with_size
 from renditions.imaging.formats.svg_style import references_in, rules_in, without_outside
 from renditions.imaging.machine_fonts import without_machine_s
 from renditions.imaging.typeface import default_font, find_missing
+from renditions.model.frozen import frozen
 from renditions.model.warning import WarningCode
 
 _MAX_EXPANDED = 1_000_000
@@ -47,7 +48,7 @@ _BLANKS = dict.fromkeys(map(ord, "\t\n\r"))
 _QUOTED_CHARACTERS = 60
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drawing:
     """A drawing that librsvg may draw."""
 

@@ -12,7 +12,6 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -25,11 +24,12 @@ from renditions.local.workers.kernel import (
     forbid_new_privileges,
     hide_memory,
 )
+from renditions.model.frozen import frozen
 
 State = Literal["on", "missing", "off"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LayerState:
     """Whether a layer confines a worker."""
 
@@ -40,7 +40,7 @@ class LayerState:
     """Why the layer is missing, or which version of it is on."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layer:
     """One kind of confinement."""
 

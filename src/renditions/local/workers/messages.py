@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeVar
 
 from renditions.errors import Failed
@@ -18,6 +18,7 @@ from renditions.local.workers.strict import MOST_CHARACTERS, read
 from renditions.local.workers.wire import MalformedError
 from renditions.model.families import widths_of
 from renditions.model.formats import AUTO, SOURCE_FORMATS
+from renditions.model.frozen import frozen
 from renditions.model.hidden import reveal
 from renditions.model.original import Original
 from renditions.model.pipeline import Accept, Analyze, Limits
@@ -33,7 +34,7 @@ _MOST_SECONDS = 86_400
 _Said = TypeVar("_Said", Reason, PictureWarning)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Job:
     """One picture to render, and how."""
 
@@ -95,7 +96,7 @@ class JobReceiver:
         return Job.decode(content["job"], self._held), parts[-1]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _File:
     """A finished rendition without its bytes, which are a part of the message."""
 
@@ -106,7 +107,7 @@ class _File:
     measured: Measured | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Made:
     """A rendering without the bytes of its renditions."""
 
@@ -118,7 +119,7 @@ class _Made:
     warnings: tuple[PictureWarning, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Broken:
     """An exception in a worker that isn't the picture's fault."""
 
