@@ -208,6 +208,7 @@ def test_check_refuses_an_exclusion_that_repeats_the_path_of_the_source(tmp_path
     file = tmp_path / "renditions.toml"
     file.write_text(file.read_text().replace("./inbox", str(tmp_path / "inbox")))
     checked = run(tmp_path, "check")
+    assert checked.code == 2
     assert "source.exclude[0]: expected a pattern for paths below the folder" in checked.err
 
 

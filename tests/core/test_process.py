@@ -452,8 +452,9 @@ def test_a_picture_is_rejected_if_two_of_its_renditions_have_the_same_key(world:
     world.processor().process("photo.jpg")
     record = world.catalog.get("photo.jpg")
     assert record
-    assert record.reason == (
-        "one and two would both write 'photo.jpg'. Change the key of one of the two renditions"
+    assert (record.status, record.reason) == (
+        "rejected",
+        "one and two would both write 'photo.jpg'. Change the key of one of the two renditions",
     )
 
 

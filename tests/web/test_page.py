@@ -7,6 +7,7 @@ import threading
 import time
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
@@ -66,8 +67,12 @@ def test_the_page_shows_the_results_of_chosen_pictures_and_why_a_text_file_is_re
 
 def test_the_page_refuses_a_file_with_another_suffix_before_sending_it(page: Page, tmp_path: Path) -> None:
     (tmp_path / "a.exe").write_bytes(b"MZ")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(urlsplit(request.url).path))
     page.set_input_files("#choose", tmp_path / "a.exe")
     expect(page.locator("#uploads li.bad")).to_contain_text("expected a name like")
+    assert "/uploads" in sent
+    assert "/uploads/file" not in sent
 
 
 def test_the_page_retries_an_upload_after_a_lost_connection(page: Page, tmp_path: Path) -> None:
