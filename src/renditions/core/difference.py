@@ -211,11 +211,8 @@ def _compare_known(
     """Return what an existing picture with a record needs."""
     is_moved = not is_in_place(pipeline, record)
     mended, lasting = _split_drift(record, keys, seen.verification, ask)
-    has_goal = record.goal == pipeline.goal_of(
-        seen.name, found.etag, record.wishes, record.source_format, seen.sha256
-    )
-    has_goal = has_goal and not is_moved
-    why_decided = _why_decided(seen, record) if has_goal else None
+    goal = pipeline.goal_of(seen.name, found.etag, record.wishes, record.source_format, seen.sha256)
+    why_decided = _why_decided(seen, record) if record.goal == goal and not is_moved else None
     if why_decided and not mended and not ask.is_forced:
         why_unsettled = why_settle(pipeline, record, found, now, ask)
         if seen.is_touched or seen.verification.refreshed:

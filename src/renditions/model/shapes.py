@@ -62,6 +62,10 @@ def table(properties: Schema, required: tuple[str, ...], description: str = "") 
 
 _CODE = "docs/errors.md lists the codes"
 _PERCENT = {"minimum": 0, "maximum": 100}
+_FOCUS = {
+    "x": number("The distance from the left edge, in percent.") | _PERCENT,
+    "y": number("The distance from the top edge, in percent.") | _PERCENT,
+}
 
 
 def describe_record(key: str = "image_name") -> Schema:
@@ -81,14 +85,7 @@ def describe_record(key: str = "image_name") -> Schema:
         "code": text(f"The code of that reason; {_CODE}."),
         **_ORIGINAL,
         "analysis": table(_ANALYSIS, (), "What [analyze] declares, if the picture has it."),
-        "focus": table(
-            {
-                "x": number("The distance from the left edge, in percent.") | _PERCENT,
-                "y": number("The distance from the top edge, in percent.") | _PERCENT,
-            },
-            ("x", "y"),
-            'The point that renditions with gravity = "focus" keep.',
-        ),
+        "focus": table(_FOCUS, ("x", "y"), 'The point that renditions with gravity = "focus" keep.'),
         "demanded": listing(text("A rendition."), "The renditions with on_demand that clients requested."),
         "processed_width": count("The width of the first declared rendition, in pixels."),
         "processed_height": count("The height of the first declared rendition, in pixels."),

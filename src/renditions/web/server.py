@@ -166,7 +166,6 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
     links = LocalLinks(access.reach.root_path, access.has_previews)
     waiting = Waiting()
     pools: list[RenderPool] = []
-
     announce = _announcer(parts, links, waiting, announcements)
 
     with (
