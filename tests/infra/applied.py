@@ -15,8 +15,7 @@ import subprocess
 import urllib.request
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,10 +45,6 @@ FORGOTTEN = {
     ("aws_sqs_queue", "redrive_policy"): "moto gives it back with blanks in it",
 }
 """The attributes that a second plan on moto wrongly finds changed, and the reason."""
-
-CODE = "artifacts"
-"""An existing bucket for bundles. moto would refuse them in a bucket with the module's policy, because it
-ignores the policy's condition."""
 
 OUTPUTS = "".join(
     f'\noutput "{name}" {{\n  value = module.renditions.{name}\n}}\n'
@@ -136,7 +131,6 @@ def _settings(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(url, body, headers)  # noqa: S310 - moto's
         urllib.request.urlopen(request, timeout=30).close()  # noqa: S310 - the same
-    CLIENTS.s3.create_bucket(Bucket=CODE, CreateBucketConfiguration={"LocationConstraint": REGION})
 
 
 def open_lambda() -> Any:
@@ -146,7 +140,7 @@ def open_lambda() -> Any:
 def write_root(folder: Path, trigger: str, api: str = "null") -> None:
     """Write a main.tf with a user's changes."""
     folder.mkdir()
-    own = f'trigger       = "{trigger}"\n  api           = {api}\n  code          = {{ bucket = "{CODE}" }}\n'
+    own = f'trigger       = "{trigger}"\n  api           = {api}\n'
     text = re.sub(r"trigger +=.*\n", own, MAIN, count=1)
     (folder / "main.tf").write_text(text + OUTPUTS)
     (folder / "provider.tf").write_text(PROVIDER)
@@ -173,22 +167,6 @@ def switch_polling_off(function: str) -> None:
     assert mapping["FunctionArn"].endswith(f":{function}")
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-
-
-@contextmanager
-def without_conditions() -> Iterator[None]:
-    """Remove the buckets' policies during the block.
-
-    moto ignores the conditions in these policies, so it would deny every request.
-    """
-    names = [name for each in CLIENTS.s3.list_buckets()["Buckets"] if (name := each["Name"]) != CODE]
-    policies = {name: CLIENTS.s3.get_bucket_policy(Bucket=name)["Policy"] for name in names}
-    for name, policy in policies.items():
-        assert "aws:SecureTransport" in policy
-        CLIENTS.s3.delete_bucket_policy(Bucket=name)
-    yield
-    for name, policy in policies.items():
-        CLIENTS.s3.put_bucket_policy(Bucket=name, Policy=policy)
 
 
 def poll(function: Lambda, queue: Queue) -> None:
@@ -241,7 +219,7 @@ def test_the_module_can_be_applied_changed_and_destroyed(tmp_path: Path, runtime
     draw(tmp_path / "photo.jpg", 1920, 1080)
     code = applied.unpack(tmp_path / "task")
     kept = {"Bucket": outputs["output_bucket"], "Key": "processed/thumb_photo.jpg"}
-    with without_conditions(), start(code, tmp_path, applied.environment(runtime)) as function:
+    with start(code, tmp_path, applied.environment(runtime)) as function:
         body = (tmp_path / "photo.jpg").read_bytes()
         CLIENTS.s3.put_object(Bucket=outputs["input_bucket"], Key="photo.jpg", Body=body)
         poll(function, Queue(CLIENTS.sqs, outputs["queue_url"]))
@@ -261,8 +239,7 @@ def test_the_module_can_be_applied_changed_and_destroyed(tmp_path: Path, runtime
     }
     assert applied.deployment.plan_destruction(with_pictures=False)
     applied.deployment.apply()
-    with without_conditions():
-        assert CLIENTS.s3.head_object(**kept)
+    assert CLIENTS.s3.head_object(**kept)
     assert open_lambda().list_functions()["Functions"] == []
     assert applied.deployment.plan_destruction(with_pictures=True)
     applied.deployment.unlock_pictures()
@@ -303,7 +280,7 @@ def test_the_api_is_created_on_request_and_needs_authorization(
     switch_polling_off(outputs["function_name"])
     code = applied.unpack(tmp_path / "task", "api.zip", "-api")
     environment = applied.environment(runtime, "-api")
-    with without_conditions(), start(code, tmp_path, environment) as function:
+    with start(code, tmp_path, environment) as function:
 
         def ask(method: str, path: str, body: Any = None) -> Any:
             return read(function.call(make_call("2.0", method, path, body)).value)
@@ -345,7 +322,7 @@ def test_deploy_and_destroy_succeed_without_a_queue(tmp_path: Path, runtime: Pat
     assert applied.drift() == set()
     draw(tmp_path / "photo.jpg")
     environment = applied.environment(runtime)
-    with without_conditions(), start(applied.unpack(tmp_path / "task"), tmp_path, environment) as function:
+    with start(applied.unpack(tmp_path / "task"), tmp_path, environment) as function:
         CLIENTS.s3.put_object(Bucket=bucket, Key="photo.jpg", Body=(tmp_path / "photo.jpg").read_bytes())
         told = {"bucket": {"name": bucket}, "object": {"key": "photo.jpg"}}
         record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": told}
@@ -354,8 +331,7 @@ def test_deploy_and_destroy_succeed_without_a_queue(tmp_path: Path, runtime: Pat
     key = {"image_id": {"S": "photo.jpg"}}
     assert CLIENTS.dynamodb.get_item(TableName=applied.outputs["table"], Key=key)["Item"]["status"]
     run("destroy", "--yes")
-    with without_conditions():
-        assert CLIENTS.s3.head_object(**kept)
+    assert CLIENTS.s3.head_object(**kept)
     run("destroy", "--pictures", "--yes")
     assert not exists(bucket)
 
@@ -403,8 +379,5 @@ def test_two_deployments_in_one_account_never_share_anything(tmp_path: Path) -> 
 
 
 def count_kinds(things: Mapping[str, str]) -> Counter[str]:
-    """Count things by their kind: the first word of their name.
-
-    The bucket that both deployments are given doesn't count.
-    """
-    return Counter(name.partition(" ")[0] for name in things if not name.endswith(f" {CODE}"))
+    """Count things by their kind: the first word of their name."""
+    return Counter(name.partition(" ")[0] for name in things)
