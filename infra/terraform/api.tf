@@ -13,7 +13,7 @@ locals {
     "DELETE /{proxy+}" = local.scopes.delete
   } : route => scopes if length(setunion(local.scopes.read, local.scopes.change, local.scopes.delete)) > 0 }
 
-  api_statements = var.api == null ? {} : merge(
+  api_statements = merge(
     { for purpose in ["ListPictures", "WriteOutputs", "ListOutputs", "Records", "ListRecords", "Notices"] : purpose => local.statements[purpose] },
     { for purpose in ["NoticeEvents"] : purpose => local.statements[purpose] if length(local.event_buses) > 0 },
     { for purpose in ["NoticeMails"] : purpose => local.statements[purpose] if length(local.mail_identities) > 0 },
@@ -30,7 +30,7 @@ locals {
       }
       ApiLog = {
         actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        resources = ["${aws_cloudwatch_log_group.api[0].arn}:*"]
+        resources = [for group in aws_cloudwatch_log_group.api : "${group.arn}:*"]
       }
     },
     local.has_queue ? {
@@ -70,13 +70,8 @@ resource "aws_iam_role_policy" "api" {
   role        = aws_iam_role.api[0].id
 
   policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat([for sid, statement in local.api_function_statements : {
-      Sid      = sid
-      Effect   = "Allow"
-      Action   = statement.actions
-      Resource = statement.resources
-    }], local.denied_statements["${local.name}-api"])
+    Version   = "2012-10-17"
+    Statement = concat(local.allowed_statements.api, local.denied_statements["${local.name}-api"])
   })
 }
 

@@ -30,8 +30,19 @@ locals {
     var.extra_statements,
   )
 
-  function_statements     = merge(local.statements, local.key_statements, local.more_statements)
-  api_function_statements = var.api == null ? {} : merge(local.api_statements, local.api_key_statements, local.more_statements)
+  function_statements = merge(local.statements, local.key_statements, local.more_statements)
+  api_function_statements = {
+    for sid, statement in merge(local.api_statements, local.api_key_statements, local.more_statements) :
+    sid => statement if var.api != null
+  }
+
+  # The same, as IAM writes it. Most statements have no condition.
+  allowed_statements = { for role, statements in { function = local.function_statements, api = local.api_function_statements } :
+    role => [for sid, statement in statements : merge(
+      { Sid = sid, Effect = "Allow", Action = statement.actions, Resource = statement.resources },
+      can(statement.conditions) ? { Condition = statement.conditions } : {},
+    )]
+  }
 
   # Lambda itself manages the network interfaces. The function's code may not.
   denied_statements = { for function in [local.name, "${local.name}-api"] : function => var.network == null ? [] : [{

@@ -14,7 +14,9 @@ locals {
     startswith(bus, "arn:") ? bus : "arn:${local.partition}:events:${local.region}:${local.account}:event-bus/${bus}"
   ]
 
-  # SES asks for the address's own identity if there is one, and else for its domain's.
+  # SES asks for the address's own identity if there is one, and else for its domain's. The identity of a domain
+  # would allow all its addresses, so a condition names the sender.
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html
   mail_identities = [
     for name in setunion(var.notices.mail_senders, [for sender in var.notices.mail_senders : split("@", sender)[1]]) :
     "arn:${local.partition}:ses:${local.region}:${local.account}:identity/${name}"
@@ -87,8 +89,9 @@ locals {
     },
     length(local.mail_identities) == 0 ? {} : {
       NoticeMails = {
-        actions   = ["ses:SendEmail"]
-        resources = local.mail_identities
+        actions    = ["ses:SendEmail"]
+        resources  = local.mail_identities
+        conditions = { StringEquals = { "ses:FromAddress" = sort(var.notices.mail_senders) } }
       }
     },
   )
@@ -124,13 +127,8 @@ resource "aws_iam_role_policy" "this" {
   role        = aws_iam_role.this.id
 
   policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat([for sid, statement in local.function_statements : {
-      Sid      = sid
-      Effect   = "Allow"
-      Action   = statement.actions
-      Resource = statement.resources
-    }], local.denied_statements[local.name])
+    Version   = "2012-10-17"
+    Statement = concat(local.allowed_statements.function, local.denied_statements[local.name])
   })
 }
 

@@ -54,7 +54,7 @@ output "api_policy" {
 }
 
 output "policy" {
-  description = "What the function may do: actions and resources by purpose."
+  description = "What the function may do: actions, resources and conditions by purpose."
   value       = local.function_statements
 }
 

@@ -46,6 +46,8 @@ class Permission:
 
     action: str
     resource: str
+    condition: tuple[str, str] | None = None
+    """A condition key with the call's value, by which a policy can tell calls on the resource apart."""
 
 
 @dataclass(frozen=True)
@@ -71,17 +73,8 @@ class Call:
                 return set(self._of_s3())
             case "dynamodb":
                 return set(self._of_dynamodb())
-            case "sns":
-                return {Permission("sns:Publish", self.parameters["TopicArn"])}
-            case "sqs":
-                name = self.parameters["QueueUrl"].rpartition("/")[2]
-                action = self.operation.removesuffix("Batch")
-                assert action in ("SendMessage", "ChangeMessageVisibility"), self.operation
-                return {Permission(f"sqs:{action}", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")}
-            case "events":
-                buses = {entry["EventBusName"] for entry in self.parameters["Entries"]}
-                arn = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/"
-                return {Permission("events:PutEvents", arn + bus) for bus in buses}
+            case "sns" | "sqs" | "events" | "sesv2":
+                return set(self._of_messages())
             case "secretsmanager":
                 return {Permission("secretsmanager:GetSecretValue", self.parameters["SecretId"])}
             case "cloudfront":
@@ -138,6 +131,26 @@ class Call:
             yield Permission("s3:GetObject", target)
         if self.status == 404:
             yield Permission("s3:ListBucket", bucket)
+
+    def _of_messages(self) -> Iterator[Permission]:
+        match self.service:
+            case "sns":
+                yield Permission("sns:Publish", self.parameters["TopicArn"])
+            case "sqs":
+                name = self.parameters["QueueUrl"].rpartition("/")[2]
+                action = self.operation.removesuffix("Batch")
+                assert action in ("SendMessage", "ChangeMessageVisibility"), self.operation
+                yield Permission(f"sqs:{action}", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
+            case "events":
+                for entry in self.parameters["Entries"]:
+                    bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{entry['EventBusName']}"
+                    yield Permission("events:PutEvents", bus)
+            case "sesv2":
+                # SES asks for the address's own identity if there is one, and else for its domain's.
+                sender = self.parameters["FromEmailAddress"]
+                for name in (sender, sender.partition("@")[2]):
+                    identity = f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/{name}"
+                    yield Permission("ses:SendEmail", identity, ("ses:FromAddress", sender))
 
     def _of_dynamodb(self) -> Iterator[Permission]:
         match self.operation:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
+from typing import Any
 
 from infra.calls import Permission
 
-Policy = Mapping[str, Mapping[str, Sequence[str]]]
-"""The module's output: actions and resources of each statement, by purpose."""
+Policy = Mapping[str, Mapping[str, Any]]
+"""The module's output: actions, resources and perhaps conditions of each statement, by purpose."""
 
 NOT_OUR_CALLS = {
     ("Log", "logs:CreateLogStream"): "Lambda writes a function's log with its role",
@@ -39,19 +40,10 @@ NOT_OUR_CALLS = {
 
 def find_lacking(policy: Policy, needed: Collection[Permission]) -> set[str]:
     """Return the permissions that are needed but not allowed."""
-    allowed = [
-        (action, resource)
-        for statement in policy.values()
-        for action in statement["actions"]
-        for resource in statement["resources"]
-    ]
     lacking = {
         f"{permission.action} on {permission.resource}"
         for permission in needed
-        if not any(
-            action == permission.action and fnmatchcase(permission.resource, resource)
-            for action, resource in allowed
-        )
+        if not any(_allows(statement, permission) for statement in policy.values())
     }
     for (purpose, action), why in NOT_OUR_CALLS.items():
         if purpose in policy and action not in policy[purpose]["actions"]:
@@ -61,7 +53,7 @@ def find_lacking(policy: Policy, needed: Collection[Permission]) -> set[str]:
 
 def find_excess(policy: Policy, needed: Collection[Permission]) -> set[str]:
     """Return the permissions that are allowed but not needed, with their statement."""
-    return {
+    excess = {
         f"{action} on {resource} in {purpose}"
         for purpose, statement in policy.items()
         for action in statement["actions"]
@@ -72,6 +64,27 @@ def find_excess(policy: Policy, needed: Collection[Permission]) -> set[str]:
             for permission in needed
         )
     }
+    for purpose, statement in policy.items():
+        used = {each.condition for each in needed if each.condition and _allows(statement, each)}
+        allowed = _read_conditions(statement)
+        excess |= {f"{key} = {value} in {purpose}" for key, value in allowed - used}
+        excess |= {f"any {key} in {purpose}" for key, _ in used - allowed}
+    return excess
+
+
+def _allows(statement: Mapping[str, Any], permission: Permission) -> bool:
+    conditions = _read_conditions(statement)
+    return (
+        permission.action in statement["actions"]
+        and any(fnmatchcase(permission.resource, resource) for resource in statement["resources"])
+        and (not conditions or permission.condition in conditions)
+    )
+
+
+def _read_conditions(statement: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Return each key of a statement's condition with each of its values."""
+    equal = statement.get("conditions", {}).get("StringEquals", {})
+    return {(key, value) for key, values in equal.items() for value in values}
 
 
 def without(policy: Policy, purpose: str, action: str) -> Policy:
@@ -83,3 +96,8 @@ def without(policy: Policy, purpose: str, action: str) -> Policy:
 def with_more(policy: Policy, purpose: str, action: str) -> Policy:
     """Return the policy with one more action in one statement."""
     return {**policy, purpose: {**policy[purpose], "actions": [*policy[purpose]["actions"], action]}}
+
+
+def with_condition(policy: Policy, purpose: str, condition: Mapping[str, Any]) -> Policy:
+    """Return the policy with another condition in one statement; an empty one is none."""
+    return {**policy, purpose: {**policy[purpose], "conditions": condition}}

@@ -20,7 +20,7 @@ from commands import draw
 from contract.cloud import REGION, run_moto
 from infra.calls import Call as AwsCall
 from infra.calls import Permission, recorded, table_arn
-from infra.policies import Policy, find_excess, find_lacking, with_more, without
+from infra.policies import Policy, find_excess, find_lacking, with_condition, with_more, without
 from infra.terraform import copy_module, needs_terraform, run_terraform
 from renditions.aws.clients import Clients
 from renditions.aws.sqs import Received
@@ -134,10 +134,15 @@ def make_environment(cloud: Clients, outputs: Mapping[str, Any], prefix: str) ->
 def write_bundle(folder: Path, example: str, *more: Notify) -> Path:
     """Write the example's pipeline in the form that a bundle contains."""
     pipeline = to_plain(load(EXAMPLES / example / "renditions.toml").pipeline)
-    pipeline["notify"] = [*pipeline.get("notify", ()), *({"on": list(one.on), "to": one.to} for one in more)]
+    pipeline["notify"] = [*pipeline.get("notify", ()), *(write_notify(one) for one in more)]
     file = folder / f"{example}.json"
     file.write_text(json.dumps(pipeline))
     return file
+
+
+def write_notify(entry: Notify) -> dict[str, Any]:
+    written = {"on": list(entry.on), "to": entry.to, "sender": entry.sender}
+    return {name: value for name, value in written.items() if value is not None}
 
 
 def told(environ: Mapping[str, str], names: Sequence[str], event: str = "ObjectCreated:Put") -> Any:
@@ -247,13 +252,14 @@ def run_api(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Not
 
 
 EVENTS = Notify(on=("done", "rejected", "failed"), to="events:default")
+MAILS = Notify(on=("done",), to="ses:ann@example.org", sender="pictures@example.org")
 TOPIC = Notify(on=("done",), to="sns:arn:aws:sns:eu-west-1:123456789012:renditions")
 """A declared notice. The API's example declares none."""
 CASES = [
     ("by_default_a_queue_stands_between", "policy", run_function, ()),
     ("through_eventbridge", "policy", run_function, ()),
-    ("straight_to_the_function", "policy", run_function, (EVENTS,)),
-    ("an_api_is_for_those_who_sign_with_iam", "api_policy", run_api, (TOPIC,)),
+    ("straight_to_the_function", "policy", run_function, (EVENTS, MAILS)),
+    ("an_api_is_for_those_who_sign_with_iam", "api_policy", run_api, (TOPIC, MAILS)),
     ("in_a_governed_account", "policy", run_function, ()),
     ("in_a_governed_account", "api_policy", run_api, (TOPIC,)),
 ]
@@ -294,7 +300,7 @@ def test_the_policy_allows_exactly_the_needed_actions(
     work: Any,
     notices: tuple[Notify, ...],
 ) -> None:
-    """The comparison also detects any single action that is missing or too much."""
+    """The comparison also detects one action or condition that lacks or is too much."""
     policy: Policy = runs[run][output]
     prefix = "uploads/" if run == "through_eventbridge" else ""
     calls = work(cloud, make_environment(cloud, runs[run], prefix), tmp_path, *notices)
@@ -313,6 +319,10 @@ def test_the_policy_allows_exactly_the_needed_actions(
         # A statement for all resources isn't checked: there, an action of any call counts as needed.
         for action in set(MORE) - set(statement["actions"]) if statement["resources"] != ["*"] else ():
             assert find_excess(with_more(policy, purpose, action), needed), (purpose, action)
+        if "conditions" in statement:
+            assert find_excess(with_condition(policy, purpose, {}), needed), purpose
+            other = {"StringEquals": {"ses:FromAddress": ["other@example.org"]}}
+            assert find_lacking(with_condition(policy, purpose, other), needed), purpose
 
 
 @dataclass

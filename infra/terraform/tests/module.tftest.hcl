@@ -341,6 +341,14 @@ run "each_sender_of_a_pipeline_gets_its_permission" {
   }
 
   assert {
+    condition = alltrue([for policy in [aws_iam_role_policy.this.policy, aws_iam_role_policy.api[0].policy] :
+      [for statement in jsondecode(policy).Statement : statement.Condition if statement.Sid == "NoticeMails"] ==
+      [{ StringEquals = { "ses:FromAddress" = ["pictures@example.org", "shop@example.org"] } }]
+    ])
+    error_message = "The identity of a domain should allow only the declared addresses of the domain."
+  }
+
+  assert {
     condition     = join(",", output.policy.NoticeMails.actions) == "ses:SendEmail"
     error_message = "The function should only send e-mails."
   }

@@ -151,7 +151,7 @@ run "through_eventbridge" {
 run "straight_to_the_function" {
   variables {
     trigger = "direct"
-    notices = { eventbridge = true }
+    notices = { eventbridge = true, mail_senders = ["pictures@example.org"] }
   }
 
   assert {
@@ -172,7 +172,8 @@ run "straight_to_the_function" {
 
 run "an_api_is_for_those_who_sign_with_iam" {
   variables {
-    api = { bundle = "tests/empty.zip" }
+    api     = { bundle = "tests/empty.zip" }
+    notices = { mail_senders = ["pictures@example.org"] }
   }
 
   assert {
