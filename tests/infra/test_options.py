@@ -37,6 +37,7 @@ POLICY = """jsonencode({
       { Sid = "Audit", Effect = "Allow", Principal = "*", Action = "s3:GetObject", Resource = "*" }
     ]
   })"""
+MOVED = 'transition = { days = 30, storage_class = "GLACIER_IR" }'
 
 CALLS = {
     "plain": f'  name = "abc"\n{API}',
@@ -109,8 +110,8 @@ CALLS = {
   output  = { bucket = "photos", prefix = "out/" }""",
     "stored": f"""  name   = "stored"
   code   = {{ bucket = "artifacts", prefix = "functions/" }}
-  input  = {{ versioning = true, noncurrent_days = 7, policy = {POLICY} }}
-  output = {{ transition = {{ days = 30, storage_class = "GLACIER_IR" }} }}""",
+  input  = {{ versioning = true, noncurrent_days = 7, policy = {POLICY}, {MOVED} }}
+  output = {{ versioning = true, noncurrent_days = 9, policy = {POLICY}, {MOVED} }}""",
 }
 
 
@@ -123,12 +124,33 @@ def plan(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Plan:
 def test_every_option_of_the_module_is_planned() -> None:
     """In a plan, the provider checks the options that resources get."""
     text = (MODULE / "variables.tf").read_text()
-    options = set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
-    for block in re.findall(r"^  type = (.*?)^  (?:default|validation|\})", text, re.MULTILINE | re.DOTALL):
-        options |= set(re.findall(r"(\w+) += \w", block))
-    assert {"recursion", "scopes", "storage_class", "invalidate", "notices"} <= options
-    planned = set(re.findall(r"(\w+) += ", "\n".join(CALLS.values())))
-    assert options <= planned
+    types = re.findall(
+        r'^variable "(\w+)" \{.*?^  type += (.*?)^(?:  \w|\n|\})', text, re.MULTILINE | re.DOTALL
+    )
+    options = {path for name, kind in types for path in find_paths(f"{name} = {kind}")}
+    assert {"function.recursion", "api.jwt.scopes.read", "output.transition.days"} <= options
+    planned = {path for arguments in CALLS.values() for path in find_paths(arguments)}
+    # Each call has a bundle, and a validation refuses the other one.
+    assert options - planned == {"bundle", "serving.cors_origins"}
+
+
+def find_paths(text: str) -> set[str]:
+    """Return the path of each name that gets a value.
+
+    Capitalised names, the user's own, are left out.
+    """
+    paths: set[str] = set()
+    parents: list[str] = []
+    last = ""
+    for name, brace in re.findall(r"\b([A-Za-z_]\w*) *=(?!=)|([{}])", text):
+        if name:
+            last = "" if name[0].isupper() else name
+            paths.add(".".join(filter(None, [*parents, last])))
+        elif brace == "{":
+            parents.append(last)
+        else:
+            parents.pop()
+    return paths
 
 
 @needs_terraform
@@ -425,16 +447,18 @@ def test_bundles_go_to_lambda_through_a_bucket(plan: Plan) -> None:
 def test_created_buckets_keep_versions_and_move_pictures_on_request(plan: Plan) -> None:
     planned = plan.resources("stored")
     versioning = {address for address in planned if address.startswith("aws_s3_bucket_versioning")}
-    assert versioning == {'aws_s3_bucket_versioning.this["input"]'}
-    rules = {
-        key: {
+    assert versioning == {f'aws_s3_bucket_versioning.this["{key}"]' for key in ("input", "output")}
+    for key, days in (("input", 7), ("output", 9)):
+        rules = {
             rule["id"]: rule
             for rule in planned[f'aws_s3_bucket_lifecycle_configuration.this["{key}"]']["rule"]
         }
-        for key in ("input", "output")
-    }
-    assert rules["input"].keys() == {"unfinished-uploads", "former-versions"}
-    assert rules["input"]["former-versions"]["noncurrent_version_expiration"][0]["noncurrent_days"] == 7
-    assert rules["output"].keys() == {"unfinished-uploads", "cheaper-storage"}
-    (transition,) = rules["output"]["cheaper-storage"]["transition"]
-    assert (transition["days"], transition["storage_class"]) == (30, "GLACIER_IR")
+        assert rules.keys() == {"unfinished-uploads", "former-versions", "cheaper-storage"}
+        (former,) = rules["former-versions"]["noncurrent_version_expiration"]
+        assert former["noncurrent_days"] == days
+        (transition,) = rules["cheaper-storage"]["transition"]
+        assert (transition["days"], transition["storage_class"]) == (30, "GLACIER_IR")
+    plain = plan.resources("plain")
+    assert not any(address.startswith("aws_s3_bucket_versioning") for address in plain)
+    (rule,) = plain['aws_s3_bucket_lifecycle_configuration.this["output"]']["rule"]
+    assert rule["id"] == "unfinished-uploads"
