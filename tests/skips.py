@@ -11,7 +11,6 @@ from fnmatch import fnmatchcase
 
 ALLOWED = (
     ("tests/serverless/limited.py::*", "can't limit memory by a control group"),
-    ("tests/aws/test_deployed.py::*", "this server doesn't return the setting for EventBridge"),
     ("tests/sites/*", "needs npm"),
     ("tests/infra/*", "neither terraform nor tofu is installed"),  # Debian has no package of either
     ("tests/local/test_folding.py::*", "can't be mounted here"),

@@ -24,6 +24,7 @@ from moto.dynamodb.models.table import Table
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.moto_server import werkzeug_app
 from moto.moto_server.utilities import RegexConverter
+from moto.s3.responses import S3Response
 from moto.sqs.models import Queue
 from werkzeug.serving import make_server
 
@@ -148,6 +149,24 @@ def treat_requests_as_encrypted() -> None:
     statement.is_action_permitted = is_permitted_or_unencrypted
 
 
+def return_settings_for_eventbridge() -> None:
+    """Return whether a bucket sends its events to EventBridge.
+
+    moto keeps this setting, but doesn't return it.
+    """
+    response: Any = S3Response
+    serialized = response.serialized
+
+    def serialized_with_setting(self: Any, answer: Any) -> Any:
+        if isinstance(answer.result, dict) and "QueueConfigurations" in answer.result:
+            kept = self.backend.get_bucket_notification_configuration(self.bucket_name)
+            if kept.event_bridge is not None:
+                answer.result["EventBridgeConfiguration"] = {}
+        return serialized(self, answer)
+
+    response.serialized = serialized_with_setting
+
+
 def copy_table(table: Table, _: object) -> Table:
     """Copy only the parts of a table that a transaction changes.
 
@@ -162,6 +181,7 @@ def copy_table(table: Table, _: object) -> Table:
 if __name__ == "__main__":
     keep_policies_of_queues()
     treat_requests_as_encrypted()
+    return_settings_for_eventbridge()
     vars(werkzeug_app)["RegexConverter"] = AnyPath
     Table.__deepcopy__ = copy_table  # type: ignore[attr-defined]  # what copy.deepcopy asks for
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
