@@ -221,8 +221,20 @@ run "in_a_governed_account" {
   }
 
   assert {
-    condition     = { for key, statements in output.key_policies : reverse(split("/", key))[0] => [for statement in statements : statement.Principal.Service] } == { output = ["cloudfront.amazonaws.com"], queues = ["s3.amazonaws.com"], topics = ["cloudwatch.amazonaws.com"], logs = ["logs.eu-west-1.amazonaws.com"] }
-    error_message = "AWS's own services should be named for each key that they use."
+    condition = jsonencode({
+      for key, statements in output.key_policies : reverse(split("/", key))[0] =>
+      [for statement in statements : [statement.Principal.Service, statement.Action, try(statement.Condition, null)]]
+      }) == jsonencode({
+      queues = [["s3.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey"], null]]
+      topics = [["cloudwatch.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey"], null]]
+      logs = [[
+        "logs.eu-west-1.amazonaws.com",
+        ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
+        { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/renditions*" } },
+      ]]
+      output = [["cloudfront.amazonaws.com", ["kms:Decrypt"], { StringEquals = { "aws:SourceArn" = "arn:aws:cloudfront::123456789012:distribution/E1" } }]]
+    })
+    error_message = "AWS's own services should get exactly what they need of each key."
   }
 
   assert {
