@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -23,7 +23,6 @@ from renditions.aws.s3 import CONDITION_FAILED, MISSING, OWN, etag_of, full_key
 from renditions.core.bin import DELETION_PATTERN, Binned, make_name_conflict
 from renditions.core.ports import IfMatch, StoredObject
 from renditions.errors import Conflict, StoreFailed, StoreRefused
-from renditions.model.frozen import frozen
 from renditions.model.places import S3Place
 from renditions.model.registry import Shared
 
@@ -34,7 +33,7 @@ _VERSIONING_SECONDS = 60.0
 """How long to remember whether the bucket keeps versions."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Entry:
     """The bin's facts about one deletion."""
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from renditions.aws.clients import PASSING, Clients, reported
 from renditions.errors import QueueFailed, QueueRefused
-from renditions.model.frozen import frozen
 from renditions.model.registry import Shared
 
 MAX_BATCH = 10
@@ -24,7 +23,7 @@ MAX_BATCH = 10
 LONGEST_WAIT_SECONDS = 20
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Received:
     """A received message, hidden from other receivers until its visibility timeout."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from renditions.model.frozen import frozen
 from renditions.model.original import Analysis, Exif, Position
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One line of the description.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,6 @@ import typer
 
 from renditions.deploy.terraform import Deployment, find_program
 from renditions.errors import UsageError
-from renditions.model.frozen import frozen
 from renditions.serverless.secrets import read_secrets
 
 FromTerraformOption = Annotated[
@@ -24,7 +24,7 @@ FromTerraformOption = Annotated[
 ]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Deployed:
     """What a command knows about a deployment."""
 

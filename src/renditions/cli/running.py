@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import typer
 
@@ -18,7 +18,6 @@ from renditions.core.binding import Standing
 from renditions.core.outcome import Outcome
 from renditions.core.reconcile import Order
 from renditions.core.summary import Summary
-from renditions.model.frozen import frozen
 from renditions.runtime.machine import open_workers
 from renditions.runtime.parts import Parts
 from renditions.runtime.running import Running, fit
@@ -27,7 +26,7 @@ TROUBLE = 1
 HELD = 3
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Manner:
     """The way a sync runs and reports."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,6 @@ from renditions.cli.running import TROUBLE
 from renditions.cli.syncing import RenditionOption
 from renditions.core.ports import Renderer
 from renditions.errors import Failed, Rejected, UsageError
-from renditions.model.frozen import frozen
 from renditions.pipeline_file.reading import load
 from renditions.runtime.alone import Recipes
 from renditions.runtime.trial import (
@@ -34,7 +34,7 @@ from renditions.runtime.trial import (
 )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Trial:
     """What to try: for each setting its recipes, and the folder for files."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from renditions.core.content import Reader
 from renditions.core.difference import Difference
@@ -19,7 +20,6 @@ from renditions.core.ports import Catalog, Renderer, Store, StoredObject, Unread
 from renditions.core.verify import find
 from renditions.errors import CatalogLost, Rejected
 from renditions.model.families import among
-from renditions.model.frozen import frozen
 from renditions.model.pipeline import Pipeline
 from renditions.model.wishes import NO_WISHES
 
@@ -93,7 +93,7 @@ def _find_foreign(
     return seen, foreign, checked
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Adopter:
     """Finds a picture's outputs that this catalog wrote before it lost its records."""
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
-
-from renditions.model.frozen import frozen
 
 Removal = Literal["no", "allowed", "asked"]
 """Whether the outputs and the record of a missing picture may be removed.
@@ -19,7 +17,7 @@ Verify = Literal["no", "quick", "content"]
 """How to compare outputs with the store: not at all, by their ETags, or by hashing each output."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Ask:
     """A caller's request for one picture."""
 

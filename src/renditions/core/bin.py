@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from renditions.core.ports import IfMatch, StoredObject
 from renditions.errors import Conflict
-from renditions.model.frozen import frozen
 
 DELETION_PATTERN = r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{8}"
 _TIME = "%Y%m%dT%H%M%S.%fZ"
@@ -27,7 +27,7 @@ So no process deletes the original while another process restores it, even if th
 """
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Binned:
     """A deleted original."""
 

@@ -13,12 +13,11 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from renditions.core.ports import Catalog
 from renditions.errors import BindingRefused, CatalogTooNew, Conflict, Superseded
 from renditions.model.binding import Binding, Held
-from renditions.model.frozen import frozen
 from renditions.model.notices import UnsentNotice
 from renditions.model.record import Record
 
@@ -26,7 +25,7 @@ SCHEMA = 1
 """The newest form of a binding that this version knows."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Start:
     """How a process was started. This decides what it may change in the binding."""
 
@@ -51,7 +50,7 @@ class Start:
 FOLLOWS = Start()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Claimant:
     """A process that wants to work on a catalog, with its pipeline file and stores."""
 

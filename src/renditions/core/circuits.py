@@ -7,13 +7,13 @@ target's notices in the outbox without trying. After a pause it makes one attemp
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from datetime import datetime
 
-from renditions.model.frozen import frozen
 from renditions.model.notices import FIRST_PAUSE
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Pause:
     """The time during which a target gets no notice, because an attempt failed."""
 

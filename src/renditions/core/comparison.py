@@ -6,7 +6,7 @@ This module also reads everything that the comparison needs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from renditions.core.ask import PLAIN, Ask
@@ -18,12 +18,11 @@ from renditions.core.ports import Catalog, Store, StoredObject
 from renditions.core.reuse import find_renamed, relabel
 from renditions.core.verify import UNVERIFIED, Look, find, verify
 from renditions.errors import RecordUnreadable
-from renditions.model.frozen import frozen
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Compares pictures of one pipeline with their records and outputs.
 

@@ -7,15 +7,15 @@ in parts. The SHA-256 of the content decides whether the picture changed.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import cached_property
 
 from renditions.core.ports import IfMatch, Store, StoredObject
 from renditions.errors import Conflict, Failed, Rejected
-from renditions.model.frozen import frozen
 from renditions.model.record import Record
 
 
-@frozen(slots=False)
+@dataclass(frozen=True)
 class Content:
     """The bytes of one source object."""
 

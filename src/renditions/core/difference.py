@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -20,7 +20,6 @@ from renditions.core.ports import StoredObject
 from renditions.core.retire import dropped_keys, kept_until, retire_outputs, settled_keys
 from renditions.core.verify import UNVERIFIED, Verification
 from renditions.core.why import is_owing, is_restored, why_relabelled, why_settle, why_update
-from renditions.model.frozen import frozen
 from renditions.model.items import without_empty
 from renditions.model.keys import spell_key
 from renditions.model.pipeline import Pipeline
@@ -53,7 +52,7 @@ Action = Literal["create", "update", "remove", "rename", "hold", "settle", "wait
 """
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Difference:
     """The action for one picture, and its reason."""
 
@@ -133,7 +132,7 @@ class Difference:
         return item | without_empty(optional)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Seen:
     """The facts about one picture that :func:`compare` needs."""
 

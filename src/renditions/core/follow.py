@@ -7,13 +7,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 
 from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.guard import Guard
 from renditions.core.outcome import Outcome, retry_pause
 from renditions.core.process import Process
-from renditions.model.frozen import frozen
 
 SYNC_EVERY_SECONDS = 300.0
 """The time between two full syncs of ``follow``, which find changes without hints."""
@@ -54,7 +54,7 @@ _ENDS_BLOCKING = ("removed", "done", "rejected")
 """After one of these results of a picture, ``follow`` processes the pictures that wait for its key."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Following:
     """Keeps every picture up to date while hints arrive."""
 

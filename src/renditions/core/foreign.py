@@ -6,14 +6,14 @@ A file, link or folder that isn't ours holds such a key, or blocks its path.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from renditions.core.ports import Catalog, Obstacle, Store
 from renditions.core.verify import find
 from renditions.errors import ForeignOutput, KeyRefused, KeyTaken, Rejected
-from renditions.model.frozen import frozen
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Ownership:
     """Decides which objects in the output store belong to this catalog."""
 

@@ -18,7 +18,6 @@ from renditions.core.ports import Catalog, IfMatch, Store
 from renditions.core.process import Process
 from renditions.core.verify import find
 from renditions.errors import Conflict, Failed, KeyRefused
-from renditions.model.frozen import frozen
 from renditions.model.items import format_time
 from renditions.model.keys import is_known
 from renditions.model.pipeline import Pipeline
@@ -31,7 +30,7 @@ MAX_ATTEMPTS = 5
 FORGOTTEN = Ask(removal="asked", ignores_source=True)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Trace:
     """One object or one record of a picture, either removed or left."""
 
@@ -56,7 +55,7 @@ class Report:
         return asdict(self)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Reach:
     """Every place that may hold a part of a picture, with functions to clear them."""
 

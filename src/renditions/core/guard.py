@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from renditions.core.difference import Difference
-from renditions.model.frozen import frozen
 from renditions.model.source import MaxRemovals
 
 MANY = 20
@@ -135,7 +134,7 @@ class RemovalWindow:
         return len(self._removed_at)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Guard:
     """Decides which removals and restorations a run does, and which wait for a person."""
 

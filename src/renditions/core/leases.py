@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from renditions.core.binding import Standing
@@ -24,7 +24,6 @@ from renditions.core.foreign import Ownership
 from renditions.core.ports import Catalog, Condition, IfAbsent, IfMatch, Store, StoredObject
 from renditions.core.verify import find
 from renditions.errors import Conflict, ForeignOutput, KeyTaken
-from renditions.model.frozen import frozen
 from renditions.model.lease import Lease
 from renditions.model.record import MIXED, Output, Record
 from renditions.model.retired import Retired
@@ -40,7 +39,7 @@ ANSWER_LASTS = timedelta(seconds=5)
 """How long the catalog's answer about a lease is valid, counted from the request."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Leases:
     """Takes leases for one owner, and writes under them.
 

@@ -7,12 +7,11 @@ the same recipe but for width, format and encoding, and the same proportions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 from renditions.model.families import family_of
 from renditions.model.formats import OUTPUT_FORMATS
-from renditions.model.frozen import frozen
 from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import NOT_OF_THE_BYTES, OF_THE_ENCODER, Rendition
 from renditions.model.record import Output, Record
@@ -22,7 +21,7 @@ _NOT_OF_THE_LOOK = (
 )  # fmt: skip
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class File:
     """One file of a look."""
 
@@ -34,7 +33,7 @@ class File:
     """The key in the output store; None for a file that is made when a client requests it."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Look:
     """Files that show the same, in several widths and formats."""
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 
 from renditions.core.ports import Store
-from renditions.model.frozen import frozen
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Registration:
     """A catalog's description of itself in an output store that it uses."""
 
@@ -39,7 +38,7 @@ class Registration:
             return None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Neighbours:
     """The catalogs that use one output store: this catalog and the others."""
 

@@ -6,13 +6,12 @@ Each kind of target has one module in ``renditions.notices``.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
 from renditions.core.ask import Ask
 from renditions.core.ports import StoredObject
-from renditions.model.frozen import frozen
 from renditions.model.notices import Notice
 from renditions.model.record import OwedNotice, Record
 
@@ -50,7 +49,7 @@ class Notifier(Protocol):
         ...
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Placed:
     """A notifier whose notices say where the source object is."""
 

@@ -20,7 +20,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -31,7 +31,6 @@ from renditions.core.ports import Catalog, Unreadable
 from renditions.errors import Failed
 from renditions.model.binding import Binding, Held
 from renditions.model.digest import Digest, Reported
-from renditions.model.frozen import frozen
 from renditions.model.items import format_time, parse_time
 from renditions.model.notices import Notice, Removal, UnsentNotice
 from renditions.model.notify import Notify
@@ -48,7 +47,7 @@ MOST_COLLECTED = 50_000
 """How many notices one digest contains, so that memory stays bounded. The next digest has the others."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Outbox:
     """Sends the notices of one catalog.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
 from renditions.errors import RenditionsError
-from renditions.model.frozen import frozen
 from renditions.model.record import Record
 
 Result = Literal["done", "rejected", "failed", "removed", "held", "unreadable", "unchanged", "waiting"]
@@ -17,7 +17,7 @@ MAX_ATTEMPTS = 3
 LONGEST_RETRY_PAUSE = timedelta(minutes=15)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The result for one picture, the reason, and when to process the picture again."""
 

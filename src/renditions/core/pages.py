@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import islice
 
 from renditions.core.ports import Store, StoredObject
-from renditions.model.frozen import frozen
 
 PAGE_OBJECTS = 1000
 """How many objects a page has: the number that S3 lists in one request."""
@@ -22,7 +22,7 @@ MOST_PAGES = 100
 """How many pages to keep: one for each rendition that a picture can have with DynamoDB, and one more."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Page:
     """The objects whose keys are in a range."""
 

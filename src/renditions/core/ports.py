@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from renditions.model.binding import Binding
 from renditions.model.folding import Folding
-from renditions.model.frozen import frozen
 from renditions.model.kept import KeptWishes
 from renditions.model.notices import UnsentNotice
 from renditions.model.pipeline import Accept, Analyze
@@ -25,7 +24,7 @@ from renditions.model.rendering import Rendering
 from renditions.model.totals import Totals
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class StoredObject:
     """The metadata of an object, known without reading it."""
 
@@ -41,7 +40,7 @@ class StoredObject:
     """Whether the object must be restored from an archive before it can be read; None if unknown."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """A part of a store, or a record, that can't be read.
 
@@ -56,7 +55,7 @@ class Unreadable:
 OnUnreadable = Callable[[Unreadable], None]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Obstacle:
     """A folder, link or file that keeps a key from being written.
 
@@ -76,14 +75,14 @@ class Obstacle:
 OnObstacle = Callable[[Obstacle], None]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class IfMatch:
     """A condition: the object still has this ETag."""
 
     etag: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class IfAbsent:
     """A condition: there is no object with this key."""
 
@@ -235,7 +234,7 @@ MOST_TWINS = 50
 """How many records with the same content a catalog returns at most."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SameContent:
     """The records and the kept wishes of pictures with the same content."""
 

@@ -6,7 +6,7 @@ The preview includes the removals that the sync would hold back, and the renames
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from renditions.core.ask import Ask, unverified
 from renditions.core.difference import Difference
@@ -15,12 +15,11 @@ from renditions.core.guard import Guard
 from renditions.core.places import is_in_place
 from renditions.core.ports import StoredObject
 from renditions.core.twins import why_renamed
-from renditions.model.frozen import frozen
 from renditions.model.keys import is_known
 from renditions.model.pipeline import Pipeline
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SyncPreview:
     """The preview of a sync: its plan, with the guard's decisions and the renames."""
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -43,7 +43,6 @@ from renditions.core.twins import Twins, why_renamed, with_twin
 from renditions.core.update import Updater
 from renditions.core.verify import find
 from renditions.errors import Conflict, Failed, KeyTaken
-from renditions.model.frozen import frozen
 from renditions.model.notices import Notice, Removal, UnsentNotice
 from renditions.model.pipeline import Pipeline
 from renditions.model.reason import Reason
@@ -71,7 +70,7 @@ class Process(Protocol):
         ...
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Processor:
     """Processes pictures of one pipeline.
 

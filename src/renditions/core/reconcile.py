@@ -10,7 +10,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from renditions.core.ask import PLAIN, Ask, allow_removal, unverified
@@ -26,7 +26,6 @@ from renditions.core.summary import Summary
 from renditions.errors import KeyTaken
 from renditions.model.binding import Held
 from renditions.model.folding import EXACT, Folding
-from renditions.model.frozen import frozen
 from renditions.model.record import STATUSES
 
 MAX_PASSES = 4
@@ -50,7 +49,7 @@ def count_pictures(catalog: Catalog) -> int:
     return sum(totals.pictures for totals in catalog.count().values())
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Order:
     """The caller's request to one run: how to treat pictures, and which ones."""
 
@@ -75,7 +74,7 @@ class Order:
 EVERYTHING_ONCE = Order()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Run:
     """The parts of one sync: its plan, its processor and its guard."""
 
@@ -262,7 +261,7 @@ class _Pass:
         summary.reasons.add(ended.result, ended.name, ended.reason, ended.code)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Places:
     """The folded output keys of one picture, and the folders that these keys lie in."""
 

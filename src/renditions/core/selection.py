@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from renditions.model.frozen import frozen
 from renditions.model.record import Record, Status
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Selection:
     """The pictures that a command processes. An empty selection means all."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import uuid4
@@ -23,13 +24,12 @@ from renditions.core.selection import Selection
 from renditions.core.verify import find
 from renditions.errors import Conflict, KeyTaken
 from renditions.model.folding import Folding
-from renditions.model.frozen import frozen
 from renditions.model.record import Record
 
 Whose = Literal["ours", "another's", "unknown"]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Stray:
     """One object that no record of this catalog claims."""
 
@@ -62,7 +62,7 @@ def list_strays(
             yield Stray(found, _tell_whose(store.writer_of(found.key), neighbours))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Claims:
     """Finds out whether a record claims a key in an output store."""
 

@@ -8,7 +8,7 @@ be equal by chance, or differ for equal content.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from renditions.core.content import Reader
@@ -19,14 +19,13 @@ from renditions.core.ports import Catalog, Store, StoredObject
 from renditions.core.readable import get_readable
 from renditions.core.verify import find
 from renditions.errors import Failed
-from renditions.model.frozen import frozen
 from renditions.model.kept import KeptWishes
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
 from renditions.model.wishes import NO_WISHES
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Twins:
     """Finds pictures with the same content. Safe to call from many threads."""
 

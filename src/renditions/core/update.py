@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from renditions.core.ask import Ask
@@ -27,7 +27,6 @@ from renditions.core.verify import find
 from renditions.errors import Failed, ForeignOutput, KeyTaken, Rejected
 from renditions.model.families import among
 from renditions.model.formats import OUTPUT_FORMATS
-from renditions.model.frozen import frozen
 from renditions.model.keys import is_known
 from renditions.model.original import Original
 from renditions.model.pipeline import Pipeline
@@ -38,7 +37,7 @@ from renditions.model.rendering import Rendered, Rendering
 log = logging.getLogger(__name__)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Begun:
     """An update in progress: its difference, and the record under our lease."""
 
@@ -55,7 +54,7 @@ class Begun:
     """Whether a missing output may be a copy of another output. False if the caller wants a rendering."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Updater:
     """Updates pictures. Safe to call from many threads."""
 

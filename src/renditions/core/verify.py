@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from renditions.core.ask import Verify
 from renditions.core.ports import Store, StoredObject
 from renditions.errors import KeyRefused, Rejected
-from renditions.model.frozen import frozen
 from renditions.model.record import Output, Record
 
 MISSING = "is missing from the output store"
@@ -23,7 +22,7 @@ Look = Callable[[str], StoredObject | None]
 """A function that finds the object under an output key, in the store or in an earlier listing of it."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Verification:
     """The result of comparing one record's outputs."""
 

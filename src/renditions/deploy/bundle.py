@@ -16,6 +16,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import renditions
@@ -25,7 +26,6 @@ from renditions.deploy.wheels import BULK, File, Target, collect_libraries
 from renditions.errors import UsageError
 from renditions.imaging.extras import is_installed
 from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
-from renditions.model.frozen import frozen
 from renditions.model.pipeline import Pipeline
 from renditions.pipeline_file.backend_checks import find_declared
 from renditions.pipeline_file.plain import to_plain
@@ -41,7 +41,7 @@ from pathlib import Path
 '''
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Role:
     """The job of a function."""
 
@@ -91,7 +91,7 @@ compileall.compile_dir(
 """The script with which the target's Python compiles the bundle. It skips files that it can't compile."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Part:
     """One library in a bundle, or this package."""
 
@@ -101,7 +101,7 @@ class Part:
     """The size of the part's compressed files in the zip."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Bundle:
     """A finished zip."""
 

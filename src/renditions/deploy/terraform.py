@@ -17,13 +17,13 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from renditions.deploy.negotiation import write_function
 from renditions.deploy.wheels import Target
 from renditions.errors import Failed, UsageError
-from renditions.model.frozen import frozen
 from renditions.model.pipeline import Pipeline
 from renditions.model.places import S3Place, parse_store
 from renditions.model.references import find_variables
@@ -73,7 +73,7 @@ MAIN = Path(__file__).with_name("deployment.tf").read_text("utf-8")
 """The text of a new ``main.tf``."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """A deployment's folder, and the program (Terraform or OpenTofu) that runs in it.
 

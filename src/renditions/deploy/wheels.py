@@ -18,13 +18,13 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from pathlib import Path
 from typing import Literal
 
 from renditions.deploy.pins import Pins
 from renditions.errors import Failed, UsageError
-from renditions.model.frozen import frozen
 
 Architecture = Literal["arm64", "x86_64"]
 
@@ -46,7 +46,7 @@ BULK = re.compile(
 libraries find each other."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Target:
     """The processor and the Python that a bundle runs on."""
 
@@ -64,7 +64,7 @@ class Target:
         return [f"manylinux_2_{minor}_{machine}" for minor in GLIBC_MINORS] + [f"manylinux2014_{machine}"]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class File:
     """One file of a library."""
 

@@ -8,9 +8,8 @@ and HEIC as the curve of sRGB, and in PNG as the curve of a screen (BT.1886).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
-
-from renditions.model.frozen import frozen
 
 Curve = Literal["srgb", "power", "pq", "hlg", "smpte240", "cinema"]
 Matrix = tuple[tuple[float, float, float], ...]
@@ -44,7 +43,7 @@ _SAME = 0.002
 _BRADFORD: Matrix = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ColourCode:
     """The primaries and the curve of a picture's values."""
 

@@ -10,6 +10,7 @@ tolerated.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -30,7 +31,6 @@ from renditions.imaging.registry import find_code
 from renditions.imaging.resample import enlarge
 from renditions.imaging.vips import get_int, raise_if_warned, translated
 from renditions.model.formats import SOURCE_FORMATS
-from renditions.model.frozen import frozen
 
 HEADROOM = Fraction(8, 5)
 """How many times as large as the result a shrunk picture must be.
@@ -56,7 +56,7 @@ Options = Mapping[str, Any]
 """Options of a loader."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Timing:
     """The timing of an animation."""
 
@@ -66,7 +66,7 @@ class Timing:
     """How many times the animation runs; 0 means without end."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Frames:
     """The frames of one picture at one size. A still picture has one frame."""
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
 from renditions.imaging.typeface import Face, choose_face, default_font
 from renditions.model.fields import Attachment
-from renditions.model.frozen import frozen
 
 STAND_IN = "\ufffd"
 """Unicode's replacement character, which the bundled font has, for a character that no font has."""
@@ -22,7 +22,7 @@ _JOINED = ("Cf", "Mn", "Me")
 """Unicode's categories of characters that are drawn in the font of the character before them."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Piece:
     """A part of a text that one font draws."""
 
@@ -31,7 +31,7 @@ class Piece:
     """Whether the bundled font draws the text, and not the declared one."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Letters:
     """A text, split by font."""
 

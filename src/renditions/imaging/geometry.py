@@ -7,17 +7,16 @@ exact, with halves rounded up: 1920 by 1080 in a box of 200 is 200 by 113 on eve
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from renditions.model.frozen import frozen
 from renditions.model.recipe import Focus, Region, Rendition
 
 SMART_GRAVITIES = ("attention", "entropy")
 """Gravities that depend on pixels. A plan uses the centre instead of them."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Size:
     """Width and height in pixels, each at least 1."""
 
@@ -33,7 +32,7 @@ class Size:
         return self.width >= times * other.width and self.height >= times * other.height
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Offset:
     """The position of a rectangle's upper left corner, in pixels."""
 
@@ -41,7 +40,7 @@ class Offset:
     top: int
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Rectangle:
     """A part of a picture, in pixels."""
 
@@ -66,7 +65,7 @@ class Rectangle:
         return self.top + self.height
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The operations on the upright picture.
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 from renditions.errors import NotAccepted
 from renditions.imaging.geometry import Size
 from renditions.imaging.probe import Header
 from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
-from renditions.model.frozen import frozen
 
 _COLOURS = 3
 """The certain part counts at most this many values per pixel, because alpha isn't always kept in memory."""
@@ -25,7 +25,7 @@ _EACH = 24_000_000
 _LIMITS_ALLOW = "[limits] memory allows"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Memory:
     """The memory that the pictures of this process may take."""
 

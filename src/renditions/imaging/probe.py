@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from renditions.errors import NotAccepted, Undecodable
 from renditions.imaging.geometry import Size
 from renditions.imaging.registry import find_code
 from renditions.imaging.warn import warn
 from renditions.model.formats import AUTO, OUTPUT_FORMATS, SOURCE_FORMATS
-from renditions.model.frozen import frozen
 from renditions.model.pipeline import Accept, Limits
 from renditions.model.recipe import Rendition
 
@@ -54,7 +54,7 @@ _START_BYTES = 1024
 """How many bytes at the start of a file may hold a signature."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Header:
     """The facts in a picture's header."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache, partial
 from typing import Any
@@ -31,12 +31,11 @@ from renditions.imaging.pages import choose_pages
 from renditions.imaging.probe import Header, keeps_animation, output_format
 from renditions.model.families import widths_of
 from renditions.model.formats import OUTPUT_FORMATS
-from renditions.model.frozen import frozen
 from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Task:
     """One page of one rendition to make."""
 
@@ -64,7 +63,7 @@ class Task:
         return "code" if self.page.has_code and OUTPUT_FORMATS[self.format].has_code else "profile"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Plans:
     """The planned work for one picture."""
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from renditions.errors import Undecodable
 from renditions.imaging import tiff_tags
-from renditions.model.frozen import frozen
 
 _USUAL = ("uchar", "ushort")
 _BITS = {"char": 8, "short": 16, "int": 32, "uint": 32}
@@ -39,13 +39,13 @@ _DESCRIPTION = (tiff_tags.BITS, tiff_tags.SAMPLES, tiff_tags.SAMPLE_FORMAT, tiff
 _COLOURS = {"cmyk": 4, "scrgb": 3, "srgb": 3, "rgb16": 3, "b-w": 1, "grey16": 1, "multiband": 1}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Range:
     black: float
     white: float
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Samples:
     """The facts about a page's samples that libvips doesn't report or can't read."""
 

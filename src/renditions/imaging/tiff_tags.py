@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
-
-from renditions.model.frozen import frozen
 
 NEW_SUBFILE_TYPE, SUBFILE_TYPE, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 258, 259, 262
 SAMPLES, PLANAR, X_RESOLUTION, Y_RESOLUTION = 277, 284, 282, 283
@@ -30,7 +29,7 @@ _MAX_DIRECTORIES = 65_536
 """How many directories this module follows. libtiff reads no more."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Field:
     """An entry of a directory."""
 

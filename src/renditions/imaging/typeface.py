@@ -11,13 +11,12 @@ import struct
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from importlib import resources
 from mmap import mmap
 from pathlib import Path
 
 from renditions.errors import Undecodable
-from renditions.model.frozen import frozen
 
 _SIGNATURES = (b"\x00\x01\x00\x00", b"OTTO", b"true")
 _COLLECTION = b"ttcf"
@@ -58,7 +57,7 @@ def own_fonts() -> tuple[Path, ...]:
     return tuple(sorted(_folder().glob("*.ttf")))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Face:
     """One face of a font file."""
 

@@ -11,9 +11,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-
-from renditions.model.frozen import frozen
 
 _SILENT = frozenset(
     (
@@ -28,7 +27,7 @@ _SILENT = frozenset(
 _MOUNTINFO = Path("/proc/self/mountinfo")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Mount:
     """A mounted file system."""
 

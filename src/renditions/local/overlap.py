@@ -12,10 +12,10 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from renditions.local.registrations import marker_path, registration_path
-from renditions.model.frozen import frozen
 
 _MOUNTS = Path("/proc/self/mountinfo")
 """The table of mounts on Linux: ``man 5 proc_pid_mountinfo``. Other systems have no bind mounts."""
@@ -24,7 +24,7 @@ SAME_TIME_SECONDS = 2.0
 """How much the times of two views of one file may differ, since some network mounts round them."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Mount:
     """One line of the table of mounts."""
 

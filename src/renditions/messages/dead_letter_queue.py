@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from renditions.messages.events import SyncRequest, decode
 from renditions.messages.intake import Picture, Refused, read_task
-from renditions.model.frozen import frozen
 from renditions.model.places import S3Place
 from renditions.model.record import Record
 
@@ -28,7 +28,7 @@ _EVENTBRIDGE_ERROR = ("ERROR_CODE", "ERROR_MESSAGE")
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html"""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """One message of a dead-letter queue."""
 

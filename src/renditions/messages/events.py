@@ -29,11 +29,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import unquote_plus
 
-from renditions.model.frozen import frozen
 from renditions.model.notice_events import NOTICE_EVENTS
 
 Kind = Literal["created", "removed", "drifted"]
@@ -66,7 +65,7 @@ _OWN_KINDS = {name: kind for kind, name in _OWN_NAMES.items()}
 _NOTICES = frozenset(event.title for event in NOTICE_EVENTS.values())
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Change:
     """The content of a message: an object in a bucket changed."""
 
@@ -78,7 +77,7 @@ class Change:
     """The service's name for the change: ``ObjectCreated:Put``, ``Object Deleted``, …"""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SyncRequest:
     """A request to check every picture: a schedule's tick, or its continuation."""
 
@@ -91,14 +90,14 @@ class SyncRequest:
     until every picture has been counted."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """A known message that needs no work, such as S3's test event or a changed tag."""
 
     event: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A message that isn't understood; ``found`` is its short text or a description."""
 
@@ -108,7 +107,7 @@ class Unknown:
 Content = Change | SyncRequest | Ignored | Unknown
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Message:
     """The part of an event that succeeds or fails as a whole.
 
@@ -120,7 +119,7 @@ class Message:
     contents: tuple[Content, ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """A decoded event of a Lambda call."""
 

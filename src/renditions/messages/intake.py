@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from renditions.core.ask import Ask
 from renditions.core.outcome import Outcome
 from renditions.messages.events import Change, Content, Ignored, SyncRequest, Unknown
-from renditions.model.frozen import frozen
 from renditions.model.places import S3Place
 
 MESSAGE_REFUSED = "message-refused"
@@ -24,7 +23,7 @@ _MOST_DOUBLINGS = 10
 """How often a pause doubles before it stays the same."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A task: one picture of this pipeline may have changed."""
 
@@ -50,7 +49,7 @@ class Picture:
         )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A message that can't be processed.
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from renditions.core.difference import Difference
@@ -26,7 +26,6 @@ from renditions.core.guard import Census, Guard
 from renditions.errors import CatalogLost
 from renditions.messages.events import Kind, SyncRequest, encode_change, encode_sync
 from renditions.model.binding import Held
-from renditions.model.frozen import frozen
 from renditions.model.places import S3Place
 
 log = logging.getLogger(__name__)
@@ -40,7 +39,7 @@ Send = Callable[[Sequence[str]], None]
 """Puts up to ten messages into the queue."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """The result of one call of a tick."""
 
@@ -52,7 +51,7 @@ class Ticked:
     """The removals and outputs that the guard held back; empty unless this call let the guard decide."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Runs the calls of a schedule's tick."""
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from renditions.core.outcome import Outcome, retry_pause
@@ -34,7 +34,6 @@ from renditions.messages.intake import (
     redelivery_pause,
 )
 from renditions.messages.tick import Tick
-from renditions.model.frozen import frozen
 from renditions.model.places import S3Place
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ MOST_DOUBLINGS = 10
 """How often a pause doubles before it stays the same."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Times:
     """The worker's waiting times, in seconds."""
 
@@ -116,7 +115,7 @@ class Held:
                         log.warning("%s. Other workers may receive the messages in progress.", error)
 
 
-@frozen(slots=False)
+@dataclass(frozen=True)
 class Worker:
     """Processes a queue's messages, several at a time.
 

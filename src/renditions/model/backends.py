@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from renditions.model.frozen import frozen
 
-
-@frozen
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One kind of URL: its pattern, its opener, and facts known without opening it."""
 

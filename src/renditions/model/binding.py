@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from renditions.model.frozen import frozen
 from renditions.model.items import format_time, parse_time
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Held:
     """Work that a run held back, and the reason."""
 
@@ -55,7 +54,7 @@ class Held:
         return {"what": self.what, "count": self.count, "why": self.why, "since": format_time(self.since)}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Binding:
     """The pipeline file, the stores and the generation that one catalog is bound to."""
 

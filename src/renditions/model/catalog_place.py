@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from renditions.model.backends import CATALOGS, spell_forms
 from renditions.model.fields import CatalogKey, CatalogUrl, Default, SecondsOrNone
-from renditions.model.frozen import frozen
 
 _FORMS = f"Where: {spell_forms(CATALOGS)}. A file is relative to this one."
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogPlace:
     """The catalog of the records."""
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from renditions.model.frozen import frozen
 from renditions.model.items import format_time, without_empty
 
 MOST_GROUPS = 20
@@ -20,7 +19,7 @@ MOST_REASON_LENGTH = 300
 """A digest shortens the reasons of its causes to this length."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Reported:
     """The part of a picture's notice that a digest keeps, so that memory stays small."""
 
@@ -66,7 +65,7 @@ class DigestGroup:
         )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Digest:
     """The notices of one target in one message: one for each picture."""
 

@@ -11,16 +11,15 @@ import json
 import re
 import string
 from collections.abc import Iterator, Mapping
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 from renditions.model.backends import CATALOGS, MAIL_ADDRESS, NOTIFIERS, STORES, join_patterns, spell_forms
-from renditions.model.frozen import frozen
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Range:
     """An annotation: a number's smallest and largest value, both allowed."""
 
@@ -28,7 +27,7 @@ class Range:
     high: float
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class RangeOr:
     """An annotation: a whole number within limits, or a word."""
 
@@ -37,14 +36,14 @@ class RangeOr:
     word: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class OneOf:
     """An annotation: one of these words."""
 
     words: tuple[str, ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """An annotation: a regular expression for a text, and its description for people."""
 
@@ -53,7 +52,7 @@ class Pattern:
     expected: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Template:
     """An annotation: a key template of these fields and of text that keys may contain."""
 
@@ -76,7 +75,7 @@ class Template:
         return "a key without empty parts, '.' or '..' ({dir} is empty or already ends with a slash)"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Quantity:
     """An annotation: a whole number that may have a unit in a file: ``"50 MB"``."""
 
@@ -87,7 +86,7 @@ class Quantity:
     """
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Duration:
     """An annotation: a number of seconds that a file writes with a unit: ``"7 d"``."""
 
@@ -95,7 +94,7 @@ class Duration:
     units: ClassVar[Mapping[str, int]] = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Proportion:
     """An annotation: a number that a file may also write as ``"16:9"``."""
 
@@ -103,12 +102,12 @@ class Proportion:
     high: float
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class NotEmpty:
     """An annotation: at least one element."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Default:
     """An annotation: the default as a file writes it.
 
@@ -118,7 +117,7 @@ class Default:
     value: Any
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Glob:
     """An annotation: a shell pattern for keys.
 
@@ -149,14 +148,14 @@ class Glob:
         return next((expected for form, expected in self.never if re.match(form, text)), self.expected)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class MostBytes:
     """An annotation: the size of the largest file that an attachment may have."""
 
     size: int
 
 
-@frozen(slots=False)
+@dataclass(frozen=True)
 class Attachment:
     """A file that a recipe names, and its content.
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from renditions.model.frozen import frozen
 
-
-@frozen
+@dataclass(frozen=True, slots=True)
 class Folding:
     """A function that returns the same text for all keys that name the same file.
 

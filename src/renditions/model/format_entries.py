@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
-
-from renditions.model.frozen import frozen
 
 ShrinkOnLoad = Literal["none", "halves", "any", "drawn"]
 """How a decoder can make a picture smaller while it decodes it.
@@ -16,7 +15,7 @@ ShrinkOnLoad = Literal["none", "halves", "any", "drawn"]
 """
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Library:
     """A library that only some formats need. An extra installs it."""
 
@@ -26,7 +25,7 @@ class Library:
     """Its name in an import."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFormat:
     """An input format.
 
@@ -108,7 +107,7 @@ class SourceFormat:
     libraries: tuple[Library, ...] = ()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Scale:
     """A whole number that an encoder takes: its limits, both allowed, and its default."""
 
@@ -117,7 +116,7 @@ class Scale:
     default: int
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutputFormat:
     """An output format.
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from renditions.model.frozen import frozen
 from renditions.model.items import format_time, parse_time, without_empty
 from renditions.model.recipe import Focus
 from renditions.model.wishes import Wishes
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class KeptWishes:
     """The wishes for a removed picture.
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-from renditions.model.frozen import frozen
 
 LONGEST_LEASE = timedelta(minutes=30)
 """No lease lasts longer than this.
@@ -14,7 +13,7 @@ between two clocks.
 """
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Lease:
     """The right of one owner to process a picture, until a certain time."""
 

@@ -7,11 +7,10 @@ new event is one entry here, and the code that makes its notices.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from renditions.model.frozen import frozen
 
-
-@frozen
+@dataclass(frozen=True, slots=True)
 class NoticeEvent:
     """One kind of event."""
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from renditions.model.binding import Held
 from renditions.model.digest import MOST_REASON_LENGTH, Digest, Reported
-from renditions.model.frozen import frozen
 from renditions.model.items import format_time, parse_time, without_empty
 from renditions.model.notice_events import NOTICE_EVENTS
 from renditions.model.pipeline import Pipeline
@@ -28,7 +27,7 @@ _INTERNAL = frozenset(
 )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Removal:
     """A picture whose record was removed."""
 
@@ -43,7 +42,7 @@ class Removal:
         return without_empty(item | {"deleted": list(self.deleted)})
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A message to a target about one event."""
 
@@ -109,7 +108,7 @@ class Notice:
         return {"event": self.event} | named | {name: item[name] for name in item if name not in _INTERNAL}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class UnsentNotice:
     """A notice that its target hasn't received yet.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from renditions.model.backends import NOTIFIERS, conceal, spell_forms
@@ -18,7 +19,6 @@ from renditions.model.fields import (
     Seconds,
     hash_of,
 )
-from renditions.model.frozen import frozen
 from renditions.model.notice_events import NOTICE_EVENTS
 
 _TARGET = f"Where to: {spell_forms(NOTIFIERS)}."
@@ -26,7 +26,7 @@ _TARGET = f"Where to: {spell_forms(NOTIFIERS)}."
 EventName = Annotated[str, OneOf(tuple(name for name, event in NOTICE_EVENTS.items() if event.is_declared))]
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
     """One target of notices."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from renditions.model.frozen import frozen
 from renditions.model.items import Unknown, decode_unknown, split_known, without_empty
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Exif:
     """The camera's data in EXIF."""
 
@@ -28,7 +28,7 @@ class Exif:
     focal_length_mm: float | None = None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Position:
     """Where the picture was taken, in WGS 84."""
 
@@ -40,7 +40,7 @@ class Position:
     """In metres above sea level."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class DominantColour:
     """One of the picture's dominant colours."""
 
@@ -50,7 +50,7 @@ class DominantColour:
     """Its share of the pixels that aren't transparent, from 0 to 1."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """The results of a picture's analysis.
 
@@ -95,7 +95,7 @@ class Analysis:
         return cls(**known, unknown=unknown)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Original:
     """The facts about one source object."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from renditions.model.fields import BaseUrl, Origin, Range, Seconds, StoreUrl
-from renditions.model.frozen import frozen
 from renditions.model.revisions import FIRST_ENGINE, newest_engine
 from renditions.model.source import STORE_FORMS
 
@@ -14,7 +14,7 @@ NOT_OF_THE_OUTPUTS = ("store", "base_url", "on_demand_url", "cors_origins")
 """The fields that change neither an output nor its key."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutputPlace:
     """The store of the renditions."""
 

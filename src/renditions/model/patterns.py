@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
 from renditions.model.formats import DEFAULT_SOURCES, SOURCE_FORMATS
-from renditions.model.frozen import frozen
 
 DEFAULT_MATCH = tuple(f"*.{suffix}" for name in DEFAULT_SOURCES for suffix in SOURCE_FORMATS[name].suffixes)
 
@@ -42,7 +42,7 @@ ALT_TEXT = ".alt.txt"
 UNMATCHED = "it matches no pattern in [source] match"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Patterns:
     """The patterns that decide which keys are pictures."""
 
@@ -97,7 +97,7 @@ def _find_folder_exclusion(exclude: tuple[str, ...], folder: str) -> str | None:
     return find_exclusion(exclude, folder)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Rule:
     """One pattern of ``exclude``, ready to compare with paths in lower case."""
 

@@ -7,7 +7,7 @@ file. The annotation of each field gives its range and a sentence for people.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -24,7 +24,6 @@ from renditions.model.fields import (
     hash_of,
 )
 from renditions.model.formats import DEFAULT_SOURCES, WITH_TEXT, SourceName
-from renditions.model.frozen import frozen
 from renditions.model.keys import OF_CONTENT, template_values, version_of
 from renditions.model.notify import Notify
 from renditions.model.output_place import NOT_OF_THE_OUTPUTS, OutputPlace
@@ -46,7 +45,7 @@ Fonts = Literal["bundled", "system"]
 Placeholder = Literal["none", "thumbhash", "blurhash"]
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Accept:
     """The rules that a picture must keep.
 
@@ -107,7 +106,7 @@ class Accept:
         return not declared_in(self).keys() <= about_the_file
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Analyze:
     """The analysis of each picture, kept in its record."""
 
@@ -146,7 +145,7 @@ class Analyze:
 NO_ANALYSIS = Analyze()
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """The limits for processing one picture."""
 
@@ -168,7 +167,7 @@ class Limits:
     ] = "best"
 
 
-@frozen(slots=False, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Pipeline:
     """A whole pipeline file."""
 

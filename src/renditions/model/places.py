@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
-from renditions.model.frozen import frozen
 
-
-@frozen
+@dataclass(frozen=True, slots=True)
 class FolderPlace:
     """A store in a folder."""
 
@@ -19,7 +18,7 @@ class FolderPlace:
         return f"{self.path.resolve().as_posix().rstrip('/')}/"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class S3Place:
     """A store in a bucket, below a prefix."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from renditions.errors import NotAccepted, Rejected, RenditionsError, Undecodable, Unrenderable
-from renditions.model.frozen import frozen
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Reason:
     """A reason in words, and the code of the error's class."""
 

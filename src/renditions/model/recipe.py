@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -27,7 +27,6 @@ from renditions.model.fields import (
     parse_template,
 )
 from renditions.model.formats import AUTO, OUTPUT_FORMATS, OutputName
-from renditions.model.frozen import frozen
 
 Fit = Literal["inside", "cover", "contain", "fill", "outside"]
 Gravity = Literal[
@@ -60,7 +59,7 @@ OF_THE_ENCODER = (
 """The fields that change how the finished pixels are encoded, but not the pixels before that."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watermark:
     """A picture or a text that is drawn over a rendition."""
 
@@ -96,7 +95,7 @@ class Watermark:
     ] = 10.0
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
     """A part of a picture, in percent of its width and height.
 
@@ -109,7 +108,7 @@ class Region:
     height: Annotated[Annotated[float, Range(0.01, 100)], "The height, in percent of the picture's."]
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Focus:
     """A point of a picture, in percent of its width and height."""
 
@@ -141,7 +140,7 @@ def _bounded(share: float) -> float:
     return min(max(100 * share, 0.0), 100.0)
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rendition:
     """One declared result, made from each picture.
 
@@ -358,7 +357,7 @@ class Rendition:
         )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One step in making a rendition."""
 

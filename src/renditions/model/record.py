@@ -9,11 +9,10 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from renditions.model.frozen import frozen
 from renditions.model.items import (
     Unknown,
     decode_unknown,
@@ -51,7 +50,7 @@ MIXED = "(mixed)"
 """The value of a record's ``headers`` if its outputs were written with different headers."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Output:
     """One object in the output store, made from one source object."""
 
@@ -97,7 +96,7 @@ class Output:
         return cls(rendition=rendition, **known, unknown=unknown)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class OwedNotice:
     """A notice that must still be sent."""
 
@@ -112,7 +111,7 @@ MOST_EVENTS = 12
 MOST_REASON_LENGTH = 300
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Event:
     """An event in a picture's history: processing began, or its status was decided."""
 
@@ -122,7 +121,7 @@ class Event:
     """Why processing began, or why the picture was rejected or failed."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Record:
     """The catalog's row for one source object.
 

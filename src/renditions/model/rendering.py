@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
-from renditions.model.frozen import frozen
 from renditions.model.original import Original
 from renditions.model.reason import Reason
 from renditions.model.warning import PictureWarning
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """One finished rendition."""
 
@@ -27,7 +26,7 @@ class Rendered:
     """The measurements of a trial; None if the rendition wasn't made in a trial."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Measured:
     """The measurements of one finished rendition in a trial."""
 
@@ -40,7 +39,7 @@ class Measured:
     """
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Rendering:
     """The result of one picture. A rejection is a result, not an exception."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from renditions.model.frozen import frozen
 from renditions.model.items import format_time, parse_time, without_empty
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Retired:
     """An object in an output store that is no longer an output, but isn't deleted yet."""
 

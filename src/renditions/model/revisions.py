@@ -7,14 +7,14 @@ revision. Otherwise the worker would make every output of a large catalog again 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 from renditions.model.formats import AUTO, OUTPUT_FORMATS, SOURCE_FORMATS
-from renditions.model.frozen import frozen
 from renditions.model.recipe import OPERATIONS, Rendition
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Revision:
     """A deliberate change of the engine. Older outputs that depend on it are stale."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from renditions.model.backends import STORES, spell_forms
@@ -18,7 +18,6 @@ from renditions.model.fields import (
     StoreUrl,
     hash_of,
 )
-from renditions.model.frozen import frozen
 from renditions.model.patterns import DEFAULT_EXCLUDE, DEFAULT_MATCH, FORMER_DEFAULTS, Patterns
 
 STORE_FORMS = f"Where: {spell_forms(STORES)}. A folder is relative to this file."
@@ -27,7 +26,7 @@ STORE_FORMS = f"Where: {spell_forms(STORES)}. A folder is relative to this file.
 OnDelete = Literal["remove", "keep"]
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MaxRemovals:
     """The limits on how many missing pictures a run removes.
 
@@ -42,7 +41,7 @@ class MaxRemovals:
     ] = 30.0
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """The source of pictures."""
 

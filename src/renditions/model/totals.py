@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
-from renditions.model.frozen import frozen
 from renditions.model.record import Record, Status
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Totals:
     """Sums over some records.
 
@@ -53,7 +52,7 @@ class Totals:
         )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Counted:
     """The totals of each status."""
 

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, get_args
-
-from renditions.model.frozen import frozen
 
 WarningCode = Literal[
     "animation-dropped",
@@ -37,7 +36,7 @@ MOST_WARNINGS = 12
 MOST_TEXT = 300
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class PictureWarning:
     """One warning about a picture: a code for programs, and a text for people."""
 

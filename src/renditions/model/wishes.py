@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from renditions.model.frozen import frozen
+from dataclasses import dataclass
+
 from renditions.model.recipe import Focus
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Wishes:
     """The wishes of clients for one picture.
 

@@ -7,15 +7,15 @@ and a function on Lambda can't open every kind.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from renditions.errors import Problem, UsageError
 from renditions.model.backends import CATALOGS, NOTIFIERS, STORES, Backend, spell_forms
-from renditions.model.frozen import frozen
 from renditions.model.pipeline import Pipeline
 from renditions.model.registry import is_installed, resolve
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Declared:
     """One store, catalog or notice target, as a pipeline declares it."""
 

@@ -7,19 +7,18 @@ deployed function doesn't need msgspec.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from renditions.errors import Problem
 from renditions.model.backends import NOTIFIERS, Backend
 from renditions.model.fields import CatalogKey, CatalogUrl, NotifyUrl, Pattern, StoreUrl, matches, unwrap
-from renditions.model.frozen import frozen
 from renditions.model.notice_events import NOTICE_EVENTS
 from renditions.model.notify import Notify
 from renditions.model.pipeline import Pipeline
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Override:
     """A variable, its field's type, and functions that spell and set the field."""
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from renditions.errors import Problem
-from renditions.model.frozen import frozen
 
 _TOKEN = re.compile(
     r'(?P<text>"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\')'
@@ -20,7 +19,7 @@ _TOKEN = re.compile(
 )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Token:
     text: str
     line: int
@@ -45,7 +44,7 @@ def parent_of(place: str) -> str:
     return place[: max(place.rfind("."), place.rfind("["), 0)]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class PipelineWarning:
     """What is allowed at one place of a file, but hardly meant."""
 

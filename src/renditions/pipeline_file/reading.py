@@ -10,7 +10,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -19,7 +19,6 @@ import msgspec
 
 from renditions.errors import PipelineError, Problem, UsageError
 from renditions.model.fields import NAME, Attachment, Glob, MostBytes, RangeOr, Template, matches, unwrap
-from renditions.model.frozen import frozen
 from renditions.model.pipeline import Accept, Pipeline
 from renditions.model.recipe import Rendition
 from renditions.pipeline_file.checks import (
@@ -46,7 +45,7 @@ from renditions.pipeline_file.notify_checks import find_notify_problems
 from renditions.pipeline_file.pattern_checks import find_source_problems, find_source_warnings
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class LoadedPipeline:
     """A pipeline, and the facts about its file."""
 

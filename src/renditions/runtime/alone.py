@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from renditions.core.ports import Renderer
 from renditions.core.refusals import refuse_size
 from renditions.errors import UsageError
 from renditions.model.families import among, find_members
-from renditions.model.frozen import frozen
 from renditions.model.original import Original
 from renditions.model.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
 from renditions.model.reason import Reason, to_rejection
@@ -29,7 +28,7 @@ from renditions.pipeline_file.reading import LoadedPipeline, check_recipes
 from renditions.runtime.stores import open_source
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Recipes:
     """The renditions to make from a picture, and the rules that it must pass."""
 
@@ -85,7 +84,7 @@ class Recipes:
         return replace(self, renditions=left)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class RenderedPicture:
     """The renditions of one picture."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +19,6 @@ from renditions.core.selection import Selection
 from renditions.errors import Rejected
 from renditions.imaging.analysis.preview import Preview, read_blurhash, read_thumbhash
 from renditions.model.formats import OUTPUT_FORMATS
-from renditions.model.frozen import frozen
 from renditions.model.items import without_empty
 from renditions.model.original import Analysis, Original
 from renditions.model.output_place import OutputPlace
@@ -122,7 +122,7 @@ def describe(
     return without_empty(entry) | ({} if text is None else {"alt": text})
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Urls:
     """The URLs of one picture's renditions."""
 

@@ -10,7 +10,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -44,7 +44,6 @@ from renditions.core.twins import hand_over
 from renditions.errors import Failed
 from renditions.model.backends import LISTING, OWNER, QUEUE
 from renditions.model.binding import Binding, Held
-from renditions.model.frozen import frozen
 from renditions.model.pipeline import Pipeline
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.model.registry import Shared, resolve
@@ -59,7 +58,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@frozen(slots=False)
+@dataclass(frozen=True)
 class Parts:
     """The open parts of one pipeline.
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from renditions.core.binding import FOLLOWS, Standing, Start
 from renditions.errors import RenditionsError, Superseded
-from renditions.model.frozen import frozen
 from renditions.pipeline_file.reading import LoadedPipeline, load
 from renditions.runtime.parts import Parts, open_parts
 
@@ -32,7 +31,7 @@ class Newest:
     """Why this version isn't applied; None if it is the one in use."""
 
 
-@frozen(slots=False)
+@dataclass(frozen=True)
 class Session:
     """A run with one version of the pipeline file."""
 
@@ -46,7 +45,7 @@ class Session:
     newest: Newest = field(default_factory=Newest)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class PipelineFile:
     """A pipeline file that may change while it is used."""
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from renditions.core.binding import Standing
 from renditions.core.outcome import Outcome
 from renditions.core.process import Process
 from renditions.core.reconcile import Order
 from renditions.core.summary import Summary
-from renditions.model.frozen import frozen
 from renditions.model.pipeline import Pipeline
 from renditions.runtime.bin import empty_bin
 from renditions.runtime.machine import sync
 from renditions.runtime.parts import Parts
 
 
-@frozen(slots=False)
+@dataclass(frozen=True)
 class Running:
     """A pipeline's parts with the worker processes that process its pictures."""
 

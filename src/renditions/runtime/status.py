@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from renditions.core.difference import UNFINISHED
@@ -16,7 +16,6 @@ from renditions.core.ports import Unreadable
 from renditions.core.reasons import Reasons
 from renditions.errors import StoreFailed
 from renditions.model.binding import Binding, Held
-from renditions.model.frozen import frozen
 from renditions.model.places import FolderPlace, parse_store
 from renditions.model.record import STATUSES, Decided, Status
 from renditions.model.totals import Totals
@@ -75,7 +74,7 @@ def is_unrecorded(outcome: Outcome) -> bool:
     return outcome.result == "failed" and outcome.again_after is not None and outcome.record is None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Seen:
     """A picture that waits: when it was seen, and its last outcome.
 
@@ -87,7 +86,7 @@ class _Seen:
     outcome: Outcome
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class UnsentGroup:
     """Unsent notices of one target that failed for one reason, or wait for a digest."""
 
@@ -101,7 +100,7 @@ class UnsentGroup:
     count: int
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class CatalogStatus:
     """A catalog's counts, reasons, unsent notices and held work."""
 

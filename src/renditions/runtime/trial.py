@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -19,7 +19,6 @@ from renditions.core.ports import Renderer
 from renditions.errors import UsageError
 from renditions.local.workers.pool import RENDER_MEASURED, RenderPool
 from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
-from renditions.model.frozen import frozen
 from renditions.model.items import without_empty
 from renditions.model.pipeline import Accept, Limits
 from renditions.model.recipe import NOT_OF_THE_BYTES, OF_THE_ENCODER, Region, Rendition
@@ -119,7 +118,7 @@ def change(recipes: Recipes, changes: Mapping[str, Any], directory: Path) -> Rec
     return replace(recipes, renditions=changed)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Tried:
     """One rendition with one setting: the file, or why there is none."""
 
@@ -175,7 +174,7 @@ def try_picture(
     return tried, list(warnings)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Panel:
     """One file in the picture that :func:`draw_details` draws, and its label."""
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from renditions.imaging.geometry import Size, plan, region_of
 from renditions.imaging.probe import output_format
 from renditions.model.format_entries import SourceFormat
 from renditions.model.formats import SOURCE_FORMATS
-from renditions.model.frozen import frozen
 from renditions.model.original import Original
 from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.record import Record
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Unmade:
     """A rendition that is made when a client requests it."""
 

@@ -11,7 +11,7 @@ import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -26,7 +26,6 @@ from renditions.core.outcome import Outcome
 from renditions.core.process import Processor
 from renditions.errors import PipelineError, RenditionsError, UsageError
 from renditions.model.binding import Held
-from renditions.model.frozen import frozen
 from renditions.model.places import S3Place, parse_store
 from renditions.model.totals import Counted
 from renditions.pipeline_file.backend_checks import find_lambda_problems
@@ -54,7 +53,7 @@ _kept_open = ExitStack()
 """Keeps the parts open. Nothing closes them, because Lambda ends the process without notice."""
 
 
-@frozen(slots=False)
+@dataclass(frozen=True)
 class Bundled:
     """The parts of a function on Lambda. Many threads may use them."""
 

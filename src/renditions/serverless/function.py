@@ -22,7 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,6 @@ from renditions.messages.events import Incoming, Message, SyncRequest, decode, f
 from renditions.messages.intake import Picture, Refused, Task, needs_redelivery, read_task
 from renditions.messages.tick import SEND_AT_ONCE, Tick, hold_lost
 from renditions.model.binding import Held
-from renditions.model.frozen import frozen
 from renditions.model.places import S3Place
 from renditions.model.reason import Reason
 from renditions.runtime.parts import now
@@ -68,7 +67,7 @@ NOTHING = Outcome("", "unchanged")
 NOT_BEGUN = "the call had too little time left to process it"
 
 
-@frozen(slots=False)
+@dataclass(frozen=True)
 class Function:
     """The objects that one cold start creates and every call uses."""
 

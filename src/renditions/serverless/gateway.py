@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ from renditions.aws.clients import Clients
 from renditions.aws.signing import Signer
 from renditions.errors import UsageError
 from renditions.messages.events import encode_change
-from renditions.model.frozen import frozen
 from renditions.serverless.bundled import Bundled, find_bucket, open_bundled
 from renditions.serverless.telemetry import log_to_stdout
 from renditions.web.app import make_api
@@ -107,7 +106,7 @@ def make_service(opened: Bundled, links: Links) -> Service:
     )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Authorized:
     """Answers only calls that an authorizer of API Gateway allowed, and signed URLs.
 

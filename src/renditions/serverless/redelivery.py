@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from renditions.core.outcome import Outcome
@@ -19,7 +20,6 @@ from renditions.errors import NoTimeLeft, QueueFailed
 from renditions.messages.events import Message
 from renditions.messages.intake import needs_redelivery, redelivery_pause
 from renditions.messages.tick import SEND_AT_ONCE
-from renditions.model.frozen import frozen
 
 if TYPE_CHECKING:
     from renditions.aws.sqs import Received
@@ -30,7 +30,7 @@ Results = Sequence[tuple[Message, Sequence[Outcome]]]
 """The messages of a call, each with the outcomes of its contents."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Redelivery:
     """Returns unfinished messages to the queue that they came from.
 

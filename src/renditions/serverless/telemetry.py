@@ -12,15 +12,14 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
-
-from renditions.model.frozen import frozen
 
 Unit = Literal["Count", "Seconds", "Bytes"]
 NAMESPACE = "Renditions"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Metric:
     """A number that the function reports to CloudWatch."""
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from renditions.model.frozen import frozen
 
 log = logging.getLogger("renditions.access")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class AccessLog:
     """Logs each request when its answer ends.
 

@@ -12,16 +12,15 @@ import ssl
 import struct
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import get_remote_addr
 
-from renditions.model.frozen import frozen
 
-
-@frozen
+@dataclass(frozen=True, slots=True)
 class Limits:
     """The limits of a server's connections."""
 

@@ -6,12 +6,12 @@ CORS allows no request: it says whose scripts may read the answer to a request t
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from renditions.model.frozen import frozen
 from renditions.web.headers import changing
 
 API_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
@@ -61,7 +61,7 @@ def share(
     return _Shared(api, pictures, is_open, api_origins) if api_origins or picture_origins else app
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Shared:
     """Answers each request by the rules for its URL and its origin."""
 

@@ -6,7 +6,7 @@ import hmac
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import field
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -14,7 +14,6 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from renditions.model.frozen import frozen
 from renditions.web.headers import changing, keep_private, let_embed, publish
 from renditions.web.limits import Gate, Rate
 from renditions.web.problems import ApiError, problem
@@ -40,7 +39,7 @@ MOST_STRANGERS = 100
 """How many requests without the token the server answers at once. The rest is for those with the token."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Guard:
     """Refuses requests for another host, from another site, or without the token.
 

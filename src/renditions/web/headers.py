@@ -6,11 +6,10 @@ The headers say what a browser may do with the answer, and which caches may keep
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from renditions.model.frozen import frozen
 
 PUBLIC_SECONDS = 300
 """How long caches may keep a public picture whose URL doesn't name its version. So they show a replaced
@@ -28,7 +27,7 @@ def changing(send: Send, change: Callable[[MutableHeaders], None]) -> Send:
     return send_changed
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Labelled:
     """Adds headers to every answer that lacks them."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 from urllib.parse import quote
 
-from renditions.model.frozen import frozen
 from renditions.model.record import Output, Record
 from renditions.web.formats import is_shown
 
@@ -36,7 +36,7 @@ class Links(Protocol):
         ...
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class LocalLinks:
     """URLs of this server."""
 

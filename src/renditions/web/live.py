@@ -8,9 +8,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
-
-from renditions.model.frozen import frozen
 
 MOST_KEPT = 1_000
 """How many announcements the server keeps for clients that lost their connection."""
@@ -19,7 +18,7 @@ KEEPALIVE_SECONDS = 15.0
 """How often the server sends a comment over an idle connection, so that no proxy closes it."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Announcement:
     """One event about a picture."""
 

@@ -6,11 +6,11 @@ The API's description and the check of query parameters read these tables.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import chain
 from typing import Any
 
-from renditions.model.frozen import frozen
 from renditions.model.record import STATUSES
 from renditions.web.pictures import CURSOR_PATTERN
 from renditions.web.requests import DEFAULT_LISTED, MOST_LISTED
@@ -26,7 +26,7 @@ LOG_OUT_PATH = "/logout"
 """Only a server that checks tokens and signatures itself has this path. A gateway knows no signatures."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """A parameter in the query of a URL."""
 
@@ -35,7 +35,7 @@ class Parameter:
     description: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the server answers if it does what was asked."""
 
@@ -45,7 +45,7 @@ class Answer:
     media_types: tuple[str, ...] = ("application/json",)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Body:
     """What a client sends."""
 
@@ -54,7 +54,7 @@ class Body:
     is_required: bool = True
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One thing that a client can request."""
 

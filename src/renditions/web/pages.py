@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
-
-from renditions.model.frozen import frozen
 
 STATIC = resources.files("renditions.web") / "static"
 
@@ -35,7 +34,7 @@ FILES = f"static/page-{_digest()}/"
 """The path of the page's files below the server's, without the first slash."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Pages:
     """The HTML pages.
 

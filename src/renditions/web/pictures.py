@@ -9,7 +9,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, get_args
@@ -20,7 +20,6 @@ from renditions.core.ports import IfMatch, Place, Store, StoredObject, Unreadabl
 from renditions.errors import Conflict, KeyRefused, UsageError
 from renditions.model.families import find_rendition
 from renditions.model.formats import OUTPUT_FORMATS
-from renditions.model.frozen import frozen
 from renditions.model.pipeline import Pipeline
 from renditions.model.reason import Reason
 from renditions.model.recipe import Focus, Rendition
@@ -43,7 +42,7 @@ _MOST_TRIES = 50
 _PAUSE_SECONDS = 0.1
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Download:
     """A file that a client may read, whole or in part."""
 

@@ -5,6 +5,7 @@ Below them, the application sees the requests as if the client had sent them to 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -13,7 +14,6 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from renditions.model.frozen import frozen
 from renditions.web.headers import changing
 from renditions.web.reach import Reach
 
@@ -25,7 +25,7 @@ def place(app: ASGIApp, reach: Reach) -> ASGIApp:
     return _BehindProxies(app, reach) if reach.trusted_proxies else app
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _BelowPath:
     """Serves the application below a path.
 

@@ -7,7 +7,7 @@ URL leads to it.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import field
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
 
@@ -17,7 +17,6 @@ from starlette.responses import Response
 
 from renditions.core.ports import Renderer
 from renditions.model.fields import hash_of
-from renditions.model.frozen import frozen
 from renditions.model.pipeline import NO_ANALYSIS, Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.revisions import newest_engine
@@ -55,7 +54,7 @@ class Cache(Protocol):
         ...
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Previews:
     """Makes previews in a worker process, under the rules and limits of the pipeline."""
 
@@ -64,7 +63,7 @@ class Previews:
     """None if the catalog isn't a file, so that the browser's cache is the only one."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class PreviewApi:
     """The endpoint of previews."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
 from renditions.errors import UsageError
-from renditions.model.frozen import frozen
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
@@ -22,7 +22,7 @@ _ROOT_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 _ORIGIN = re.compile(rf"https?://{_HOST.pattern}")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Reach:
     """Where clients reach the server, and which proxies the server believes."""
 

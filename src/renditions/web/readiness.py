@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from renditions.errors import RenditionsError
-from renditions.model.frozen import frozen
 from renditions.model.kept import KeptWishes
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.model.wishes import NO_WISHES
@@ -36,7 +35,7 @@ _PROBE = "renditions-ready"
 log = logging.getLogger("renditions.web")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """Something that the server needs and lacks."""
 

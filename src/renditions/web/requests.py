@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +13,6 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from renditions.model.frozen import frozen
 from renditions.web.problems import ApiError
 
 MOST_BODY_BYTES = 100_000
@@ -129,7 +129,7 @@ def read_query(request: Request, name: str) -> str | None:
     return values[0] if values else None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class StrictQuery:
     """Refuses requests with a query parameter that their operation doesn't have.
 

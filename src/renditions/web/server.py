@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uvicorn
@@ -26,7 +26,6 @@ from renditions.core.outcome import Outcome
 from renditions.core.process import Process
 from renditions.errors import Superseded, UsageError
 from renditions.local.workers.pool import RenderPool
-from renditions.model.frozen import frozen
 from renditions.runtime.machine import (
     describe_polling,
     find_preview_cache,
@@ -129,7 +128,7 @@ def open_certificate(certificate: Path | None, key: Path | None) -> ssl.SSLConte
     return context
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Access:
     """Where the server listens, and what its clients need."""
 

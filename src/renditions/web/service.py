@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
 
 from renditions.core.process import Process
 from renditions.errors import Superseded
-from renditions.model.frozen import frozen
 from renditions.model.totals import Counted
 from renditions.runtime.parts import Parts
 from renditions.runtime.status import Waiting
@@ -24,7 +23,7 @@ SUPERSEDED = (
 )
 
 
-@frozen(slots=False)
+@dataclass(frozen=True)
 class Service:
     """The parts and functions that answer the API's requests.
 

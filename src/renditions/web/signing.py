@@ -17,12 +17,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from renditions.errors import UsageError
-from renditions.model.frozen import frozen
 
 SIGNING_KEYS = "RENDITIONS_SIGNING_KEYS"
 """The environment variable with the keys: ``ID:SECRET,ID:SECRET``. The first one signs, all are accepted."""
@@ -38,7 +37,7 @@ _KEY = re.compile(rf"([A-Za-z0-9_-]{{1,32}}):([^\s,]{{{FEWEST_CHARACTERS},}})")
 _EXPIRY = re.compile(r"[0-9]{1,15}")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SigningKey:
     """A secret, and the id by which URLs name it."""
 
@@ -51,7 +50,7 @@ class SigningKey:
         return hmac.new(self.secret, text.encode(), hashlib.sha256).hexdigest()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SigningKeys:
     """The keys of signed URLs. The first one signs, all are accepted.
 

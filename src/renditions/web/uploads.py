@@ -14,13 +14,13 @@ import posixpath
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
 
 from renditions.core.ports import IfAbsent, IfMatch, StoredObject
 from renditions.errors import Conflict, ForeignOutput, KeyRefused
 from renditions.model.formats import SOURCE_FORMATS
-from renditions.model.frozen import frozen
 from renditions.model.hidden import HIDDEN
 from renditions.model.patterns import UNMATCHED
 from renditions.web.problems import ApiError
@@ -44,7 +44,7 @@ MOST_NUMBERED = 1_000
 """How many pictures can have names that differ only in their number: ``a.jpg``, ``a-2.jpg``, …"""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class UploadForm:
     """The URL and the fields for one upload."""
 
@@ -78,7 +78,7 @@ class Uploads(Protocol):
         ...
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class LocalUploads:
     """Makes forms for uploads to this server, and stores the uploads."""
 
@@ -159,7 +159,7 @@ class LocalUploads:
         return hmac.new(self.secret, policy.encode(), hashlib.sha256).hexdigest()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class BucketUploads:
     """Makes forms for uploads straight to the source's bucket.
 

@@ -6,6 +6,7 @@ almost nothing. It covers only the first frame, upright and in sRGB. Grey means 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -21,7 +22,6 @@ from renditions.imaging.geometry import Size, plan
 from renditions.imaging.probe import Header
 from renditions.imaging.vips import Image, translated
 from renditions.model.formats import SOURCE_FORMATS
-from renditions.model.frozen import frozen
 from renditions.model.original import Analysis, DominantColour
 from renditions.model.pipeline import Analyze
 from renditions.model.recipe import Rendition
@@ -44,7 +44,7 @@ _OPAQUE, _NEARLY_OPAQUE, _HALF_OPAQUE = 255, 250, 128
 _EXIF, _XMP, _IPTC = "exif-data", "xmp-data", "iptc-data"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Study:
     """The analysis that the pipeline file declares, and its rule ``min_sharpness``.
 

@@ -10,10 +10,10 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from renditions.model.frozen import frozen
 from renditions.model.original import Exif, Position
 
 MAX_CHARACTERS = 100
@@ -28,7 +28,7 @@ _SIZES = {1: 1, _ASCII: 1, _SHORT: 2, _LONG: 4, _RATIONAL: 8}
 _EXIF_DIRECTORY, _GPS_DIRECTORY = 0x8769, 0x8825
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Value:
     """One entry of a directory."""
 
@@ -66,7 +66,7 @@ class _Value:
 _Directory = Mapping[int, _Value]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Tags:
     """The three directories of an EXIF block."""
 

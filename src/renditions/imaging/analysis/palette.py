@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from operator import mul
 
-from renditions.model.frozen import frozen
 from renditions.model.original import DominantColour
 
 _Pixel = tuple[int, int, int]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Part:
     """A part of the space: its colours, and how often each colour occurs."""
 

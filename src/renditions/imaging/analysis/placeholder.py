@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 from renditions.imaging.analysis.cosines import sum_cosines
-from renditions.model.frozen import frozen
 
 BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
 _NOTHING = 1e-9
@@ -21,7 +21,7 @@ _LONG, _SHORT = 4, 3
 """BlurHash's numbers of frequencies along the longer and the shorter side, as its authors recommend."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SmallPicture:
     """A picture of at most 100 pixels on a side."""
 
@@ -35,7 +35,7 @@ class SmallPicture:
         return [self.rgba[band::4] for band in range(4)]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Channel:
     """One of ThumbHash's channels: its mean, its other frequencies, and their scale.
 

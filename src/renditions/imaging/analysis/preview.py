@@ -13,10 +13,10 @@ import math
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from renditions.imaging.analysis.placeholder import BASE83, to_light, to_srgb
-from renditions.model.frozen import frozen
 
 _SIDE = 16
 """The longer side in pixels: twice the number of the highest frequency, 7, and a little more."""
@@ -24,7 +24,7 @@ _Field = list[list[float]]
 """The values of one channel, row by row."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Preview:
     """The small picture that a placeholder describes."""
 

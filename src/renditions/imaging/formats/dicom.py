@@ -15,6 +15,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -22,7 +23,6 @@ from renditions.errors import RenditionsError, Undecodable
 from renditions.imaging.extras import import_extra
 from renditions.imaging.geometry import Size
 from renditions.imaging.probe import Header
-from renditions.model.frozen import frozen
 
 LARGE_END_FIRST = "1.2.840.10008.1.2.2"
 RAW = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", LARGE_END_FIRST)
@@ -63,7 +63,7 @@ _MAX_PIXEL_RATIO = 100
 _BYTES_PER_FRAGMENT = 8
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Dicom:
     """A data set with a valid description of its pixels."""
 

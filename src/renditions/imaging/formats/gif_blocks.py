@@ -9,11 +9,11 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from renditions.errors import Undecodable
 from renditions.imaging.probe import Header
-from renditions.model.frozen import frozen
 
 _IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
 _CONTROL = 0xF9
@@ -24,7 +24,7 @@ _MAX_CODES = 4096
 _MAX_CODE_BITS = 8
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One image block."""
 

@@ -7,15 +7,14 @@ a box is damaged.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-
-from renditions.model.frozen import frozen
+from dataclasses import dataclass
 
 Span = tuple[int, int]
 """Where the content of a box begins and ends."""
 _HEADER_BYTES = 8
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Extent:
     """A part of an item's data."""
 

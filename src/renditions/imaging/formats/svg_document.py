@@ -26,7 +26,6 @@ from renditions.imaging.formats.svg_size import with_size
 from renditions.imaging.formats.svg_style import references_in, rules_in, without_outside
 from renditions.imaging.machine_fonts import without_machine_s
 from renditions.imaging.typeface import default_font, find_missing
-from renditions.model.frozen import frozen
 from renditions.model.warning import WarningCode
 
 _MAX_EXPANDED = 1_000_000
@@ -48,7 +47,7 @@ _BLANKS = dict.fromkeys(map(ord, "\t\n\r"))
 _QUOTED_CHARACTERS = 60
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Drawing:
     """A drawing that librsvg may draw."""
 

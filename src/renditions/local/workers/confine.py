@@ -12,6 +12,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -24,12 +25,11 @@ from renditions.local.workers.kernel import (
     forbid_new_privileges,
     hide_memory,
 )
-from renditions.model.frozen import frozen
 
 State = Literal["on", "missing", "off"]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class LayerState:
     """Whether a layer confines a worker."""
 
@@ -40,7 +40,7 @@ class LayerState:
     """Why the layer is missing, or which version of it is on."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Layer:
     """One kind of confinement."""
 

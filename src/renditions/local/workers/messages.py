@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import traceback
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from renditions.errors import Failed
@@ -18,7 +18,6 @@ from renditions.local.workers.strict import MOST_CHARACTERS, read
 from renditions.local.workers.wire import MalformedError
 from renditions.model.families import widths_of
 from renditions.model.formats import AUTO, SOURCE_FORMATS
-from renditions.model.frozen import frozen
 from renditions.model.hidden import reveal
 from renditions.model.original import Original
 from renditions.model.pipeline import Accept, Analyze, Limits
@@ -34,7 +33,7 @@ _MOST_SECONDS = 86_400
 _Said = TypeVar("_Said", Reason, PictureWarning)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Job:
     """One picture to render, and how."""
 
@@ -96,7 +95,7 @@ class JobReceiver:
         return Job.decode(content["job"], self._held), parts[-1]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _File:
     """A finished rendition without its bytes, which are a part of the message."""
 
@@ -107,7 +106,7 @@ class _File:
     measured: Measured | None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Made:
     """A rendering without the bytes of its renditions."""
 
@@ -119,7 +118,7 @@ class _Made:
     warnings: tuple[PictureWarning, ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Broken:
     """An exception in a worker that isn't the picture's fault."""
 

@@ -17,16 +17,16 @@ import os
 import platform
 import struct
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from renditions.local.workers.kernel import call, forbid_new_privileges, number_of
-from renditions.model.frozen import frozen
 
 _ALL_BITS = 0xFFFFFFFF
 _CLONE_THREAD = 0x10000
 _WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Rule:
     """Allows a call if these bits of an argument have one of the values.
 
