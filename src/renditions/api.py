@@ -34,12 +34,12 @@ from renditions.pipeline_file import reading
 from renditions.pipeline_file.reading import LoadedPipeline
 from renditions.runtime import machine
 from renditions.runtime.alone import Recipes, RenderedPicture, read_picture, render_alone
-from renditions.runtime.machine import insist_not_lost, open_workers
+from renditions.runtime.machine import check_catalog_not_lost, open_workers
 from renditions.runtime.manifest import list_entries
 from renditions.runtime.parts import Parts, open_parts
 from renditions.runtime.reload import Session
 from renditions.runtime.running import Running
-from renditions.runtime.selecting import insist_on_prefixes, make_order
+from renditions.runtime.selecting import check_prefixes, make_order
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +180,7 @@ class OpenPipeline:
         with self._reading() as parts:
             parts.check_binding(self._start)
             if order := self._order(parts, names, prefix, renditions):
-                insist_not_lost(parts, order)
+                check_catalog_not_lost(parts, order)
                 yield from parts.preview(order)
 
     def sync(
@@ -271,7 +271,7 @@ class OpenPipeline:
             chosen = _choose(names, prefix)
             if chosen is not None:
                 selection = Selection.of(chosen)
-                insist_on_prefixes(parts, selection)
+                check_prefixes(parts, selection)
                 yield from list_entries(parts, selection, _log_unreadable, sizes, sign)
 
     def watch(self, on_progress: OnProgress | None = None, *, stop: threading.Event | None = None) -> None:

@@ -25,13 +25,13 @@ def check_bucket(bucket: str, *, sends_events: bool) -> None:
     try:
         with reported(f"s3://{bucket}", passing=Failed, lasting=Failed):
             client.head_bucket(Bucket=bucket)
-            told = client.get_bucket_notification_configuration(Bucket=bucket) if sends_events else {}
+            configured = client.get_bucket_notification_configuration(Bucket=bucket) if sends_events else {}
     except Failed as error:
         raise UsageError(
             f"can't deploy onto {error}. Create the bucket and allow yourself to read its settings, or name "
             "a folder as the store: then the deployment creates a bucket."
         ) from error
-    if sends_events and "EventBridgeConfiguration" not in told:
+    if sends_events and "EventBridgeConfiguration" not in configured:
         raise UsageError(
             f"can't deploy onto s3://{bucket}: it doesn't send its events to EventBridge, so no upload would "
             "reach the function. Turn it on: in the S3 console, the bucket's Properties, Amazon EventBridge."

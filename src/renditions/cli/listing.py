@@ -22,7 +22,7 @@ from renditions.core.selection import Selection
 from renditions.errors import RecordUnreadable, UsageError
 from renditions.model.record import Record, Status
 from renditions.runtime.parts import Parts
-from renditions.runtime.selecting import find_record, insist_on_prefixes, select_files
+from renditions.runtime.selecting import check_prefixes, find_record, select_files
 
 
 def show(
@@ -84,7 +84,7 @@ def list_records(  # noqa: PLR0913 - one for each option
             print_files(parts, select_files(parts, names), as_json=as_json)
             return
         selection = Selection.of(names or (), status)
-        insist_on_prefixes(parts, selection)
+        check_prefixes(parts, selection)
         records = _select_records(parts, selection)
         if warning:
             records = (record for record in records if warning in {each.code for each in record.warnings})

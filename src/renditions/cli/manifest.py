@@ -23,7 +23,7 @@ from renditions.model.families import find_members
 from renditions.model.hidden import reveal, reveal_in_json
 from renditions.runtime.manifest import VERSION, Sign, list_entries, make_html
 from renditions.runtime.parts import Parts
-from renditions.runtime.selecting import insist_on_prefixes
+from renditions.runtime.selecting import check_prefixes
 
 
 def manifest(
@@ -53,7 +53,7 @@ def manifest(
     with opened(context, file, read_only=True) as parts:
         pipeline = parts.pipeline
         selection = Selection.of(names or ())
-        insist_on_prefixes(parts, selection)
+        check_prefixes(parts, selection)
         if look:
             find_members(pipeline.renditions, [look])
         if pipeline.output.base_url is None:

@@ -33,7 +33,7 @@ from renditions.model.recipe import Focus
 from renditions.model.record import Record, Status
 from renditions.model.salvage import REASON
 from renditions.runtime import selecting
-from renditions.runtime.machine import allow_removals, insist_not_lost
+from renditions.runtime.machine import allow_removals, check_catalog_not_lost
 from renditions.runtime.parts import Parts
 from renditions.runtime.selecting import find_record
 
@@ -111,7 +111,7 @@ def plan(  # noqa: PLR0913 - one for each option
         parts.check_binding(start)
         how = _choose_verify(parts, verify, is_content=verify_content, is_attended=True)
         order = make_order(parts, names, Ask(verify=how), rendition, status)
-        insist_not_lost(parts, order)
+        check_catalog_not_lost(parts, order)
         report = PlanReport(has_details=details, workers=WORKERS)
         left_out = LeftOut()
         differences = parts.preview(order, left_out)

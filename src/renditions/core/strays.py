@@ -59,7 +59,7 @@ def list_strays(
     """
     for found in _list(store, selection):
         if not is_claimed(found.key):
-            yield Stray(found, _tell_whose(store.writer_of(found.key), neighbours))
+            yield Stray(found, _find_owner(store.writer_of(found.key), neighbours))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _list(store: Store, selection: Selection) -> Iterator[StoredObject]:
             yield found
 
 
-def _tell_whose(writer: str | None, neighbours: Neighbours) -> Whose:
+def _find_owner(writer: str | None, neighbours: Neighbours) -> Whose:
     if writer in neighbours.own:
         return "ours"
     return "another's" if writer in neighbours.others else "unknown"

@@ -120,7 +120,7 @@ class Tick:
         left = dict(request.allowed)
         batch = _Batch(self.send)
         for difference in self.plan(request.after):
-            what = _put_off_as(difference)
+            what = _find_postponed(difference)
             if what and left.get(what):
                 left[what] -= 1
                 batch.add(self._encode(difference, "removed" if what == "removals" else "created"))
@@ -141,7 +141,7 @@ def hold_lost(lost: CatalogLost, since: datetime) -> Held:
     return Held("catalog", lost.foreign, lost.why, since)
 
 
-def _put_off_as(difference: Difference) -> str | None:
+def _find_postponed(difference: Difference) -> str | None:
     """Return the guard's name for a postponed difference.
 
     Return None if the guard doesn't decide about it.

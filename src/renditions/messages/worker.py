@@ -136,7 +136,7 @@ class Worker:
     times: Times = Times()
     send_due: Callable[[], None] = lambda: None
     """Sends the due notices and digests. The worker calls it every ``times.notices`` seconds."""
-    _telling: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _reporting: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def run(self, stop: threading.Event) -> None:
         """Process messages until ``stop`` is set, then finish the messages in progress.
@@ -211,7 +211,7 @@ class Worker:
                 self.queue.delete([message])
         except QueueFailed as error:
             log.warning("%s. The queue will redeliver the message.", error)
-        with self._telling:
+        with self._reporting:
             for outcome in outcomes:
                 if outcome.name:
                     self.on_outcome(outcome)

@@ -33,13 +33,13 @@ def _values(notice: Notice) -> dict[str, str]:
     digest = notice.subject if isinstance(notice.subject, Digest) else None
     message = f"{digest.headline}." if digest else notice.describe()
     about_all = digest.headline if digest else notice.title.lower()
-    told = notice.to_reported()
+    reported = notice.to_reported()
     return {
         "event": notice.event,
         "title": notice.title,
         "name": notice.name,
-        "reason": told.reason,
-        "code": told.code,
+        "reason": reported.reason,
+        "code": reported.code,
         "time": format_time(notice.timestamp),
         "count": str(digest.count if digest else 1),
         "summary": f"{notice.name} is {notice.event}" if notice.name else f"Renditions: {about_all}",

@@ -110,8 +110,8 @@ def _opener() -> urllib.request.OpenerDirector:
 
 def _id_of(notice: Notice) -> str:
     """Return a notice's message id, which is the same at each attempt to send it."""
-    told = notice.subject.pictures if isinstance(notice.subject, Digest) else (notice,)
-    return f"msg_{hash_of([[each.event, each.name, format_time(each.timestamp)] for each in told])}"
+    notices = notice.subject.pictures if isinstance(notice.subject, Digest) else (notice,)
+    return f"msg_{hash_of([[each.event, each.name, format_time(each.timestamp)] for each in notices])}"
 
 
 def find_problems(place: str, notify: Notify, environ: Mapping[str, str]) -> Iterator[Problem]:

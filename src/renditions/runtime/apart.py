@@ -15,7 +15,7 @@ from renditions.model.registry import resolve
 from renditions.pipeline_file.checks import can_land_in
 
 
-def insist_apart(pipeline: Pipeline, directory: Path, catalog_id: str = "") -> None:
+def check_apart(pipeline: Pipeline, directory: Path, catalog_id: str = "") -> None:
     """Raise UsageError if outputs could land in the source folder.
 
     Outputs in the source folder would become pictures. The checks of the pipeline file compare only paths.

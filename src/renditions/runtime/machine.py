@@ -41,7 +41,7 @@ from renditions.local.watch import watch_keys
 from renditions.local.workers.pool import RenderPool
 from renditions.model.pipeline import Pipeline
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
-from renditions.runtime.apart import insist_apart
+from renditions.runtime.apart import check_apart
 from renditions.runtime.bin import empty_bin
 from renditions.runtime.parts import Parts, now
 from renditions.runtime.reload import Session
@@ -131,7 +131,7 @@ def sync(
         CatalogLost: Most outputs exist but have no record in the catalog.
 
     """
-    insist_not_lost(parts, order)
+    check_catalog_not_lost(parts, order)
     left_out = LeftOut()
     summary = reconcile.sync(
         Run(
@@ -151,7 +151,7 @@ def sync(
     return summary
 
 
-def insist_not_lost(parts: Parts, order: Order) -> None:
+def check_catalog_not_lost(parts: Parts, order: Order) -> None:
     """Raise CatalogLost if the catalog is empty although most outputs exist.
 
     This function does nothing if the run adopts outputs, or with ``[output] overwrite``.
@@ -204,7 +204,7 @@ def watch(
 
     def sync_all(note: Callable[[Outcome], None]) -> None:
         standing.refresh()
-        insist_apart(parts.pipeline, parts.directory, standing.catalog_id)
+        check_apart(parts.pipeline, parts.directory, standing.catalog_id)
         order = Order(Ask(verify=verify, keeps_undeclared=standing.keeps_undeclared))
         summary = sync(parts, process, guard, workers=workers, stop=stop, on_outcome=note, order=order)
         if not summary.interrupted:

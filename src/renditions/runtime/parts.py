@@ -49,7 +49,7 @@ from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.model.registry import Shared, resolve
 from renditions.pipeline_file.attachments import attach
 from renditions.pipeline_file.backend_checks import Declared, find_declared
-from renditions.runtime.apart import insist_apart
+from renditions.runtime.apart import check_apart
 from renditions.runtime.stores import load_opener, open_bin, open_output, open_source
 
 if TYPE_CHECKING:
@@ -190,15 +190,15 @@ class Parts:
         """Bind the catalog to this pipeline; see :func:`renditions.core.binding.bind`.
 
         Raises:
-            UsageError: Outputs could land in the source, see :func:`insist_apart`. This method checks that
+            UsageError: Outputs could land in the source, see :func:`check_apart`. This method checks that
                 before it writes anything. It checks again when the catalog's file is in the output store.
         """
         claimant = self._claimant(start)
-        insist_apart(self.pipeline, self.directory)
+        check_apart(self.pipeline, self.directory)
         binding = bind(self.catalog, claimant)
         if start.sets_generation:
             self._register(binding)
-        insist_apart(self.pipeline, self.directory, binding.catalog_id)
+        check_apart(self.pipeline, self.directory, binding.catalog_id)
         return Standing(self.catalog, binding, claimant)
 
     @property
@@ -238,7 +238,7 @@ class Parts:
         """Raise the error that ``bind`` would raise, without changing the catalog."""
         check_binding(self.catalog, self._claimant(start))
         binding = self.catalog.read_binding()
-        insist_apart(self.pipeline, self.directory, binding.catalog_id if binding else "")
+        check_apart(self.pipeline, self.directory, binding.catalog_id if binding else "")
 
     def _claimant(self, start: Start) -> Claimant:
         pipeline = self.attached

@@ -70,7 +70,7 @@ def select_pictures(parts: Parts, names: Iterable[str] | None, status: Status | 
                 f"there is no picture {name!r}, and no record of one. Check the name with renditions list; "
                 "a trailing slash selects all pictures below a folder"
             )
-    insist_on_prefixes(parts, selection)
+    check_prefixes(parts, selection)
     return selection
 
 
@@ -96,7 +96,7 @@ def select_files(parts: Parts, names: list[str] | None) -> Selection:
     for name in selection.names:
         if find(parts.source, name) is None and find_no_file(parts.source, name) is None:
             raise UsageError(f"there is no file {name!r} in the source. Check the name")
-    insist_on_prefixes(parts, selection)
+    check_prefixes(parts, selection)
     return selection
 
 
@@ -116,7 +116,7 @@ def has_record(parts: Parts, name: str) -> bool:
         return True
 
 
-def insist_on_prefixes(parts: Parts, selection: Selection) -> None:
+def check_prefixes(parts: Parts, selection: Selection) -> None:
     """Raise UsageError if a prefix matches nothing.
 
     A prefix matches if it is a folder of the source, or if a file or a record begins with it.
