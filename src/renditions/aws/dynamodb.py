@@ -99,8 +99,8 @@ class DynamoCatalog:
     def repair(self, name: str) -> Record | None:
         """See :meth:`Catalog.repair <renditions.core.ports.Catalog.repair>`.
 
-        The claims are found by the keys in the damaged item. If it lost a key, the claim on that key stays,
-        and only a picture of this name can use the key.
+        The damaged item shows which keys the picture claims. If the item lost a key, the claim on that key
+        stays, and only a picture of this name can use the key.
         """
         item = self._reader.find(name)
         if item is None or self._reader.is_readable(item):

@@ -13,7 +13,7 @@ _FORMS = f"Where: {spell_forms(CATALOGS)}. A file is relative to this one."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogPlace:
-    """The catalog of the records."""
+    """The catalog: where Renditions keeps a record of each picture."""
 
     store: Annotated[CatalogUrl, _FORMS] = "sqlite:renditions.db"
     key: Annotated[

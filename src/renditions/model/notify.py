@@ -28,7 +28,7 @@ EventName = Annotated[str, OneOf(tuple(name for name, event in NOTICE_EVENTS.ite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
-    """One target of notices."""
+    """One target of notices, and which notices it gets."""
 
     on: Annotated[
         tuple[EventName, ...],
@@ -48,7 +48,7 @@ class Notify:
         "work is always reported at once.",
     ] = None
     prefix: Annotated[
-        NamePrefix | None, "Only pictures whose names begin like this, such as a folder: shop/"
+        NamePrefix | None, "Only pictures whose names begin with this text, such as the folder shop/"
     ] = None
     renditions: Annotated[
         tuple[RenditionName, ...],

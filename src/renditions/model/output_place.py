@@ -16,7 +16,7 @@ NOT_OF_THE_OUTPUTS = ("store", "base_url", "on_demand_url", "cors_origins")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputPlace:
-    """The store of the renditions."""
+    """The output store: where Renditions writes the renditions, and how."""
 
     store: Annotated[StoreUrl, STORE_FORMS]
     base_url: Annotated[
@@ -29,8 +29,8 @@ class OutputPlace:
     cache_control: Annotated[str | None, "The Cache-Control header that outputs are served with."] = None
     cors_origins: Annotated[
         tuple[Origin, ...],
-        "The origins whose pages' scripts may read the outputs where all or signed requests may (CORS), such "
-        'as "https://shop.example". "*": all origins.',
+        "The origins of pages whose scripts may read outputs that are public or have signed URLs (CORS), "
+        'such as "https://shop.example". "*": all origins.',
     ] = ()
     overwrite: Annotated[
         bool, "Whether an output may replace a file that Renditions didn't write. If not, the file stays."

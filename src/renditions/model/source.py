@@ -34,16 +34,16 @@ class MaxRemovals:
     """
 
     pictures: Annotated[
-        Annotated[int, Range(0, 1_000_000_000)], "This many missing pictures are removed in any case."
+        Annotated[int, Range(0, 1_000_000_000)], "A run removes up to this many missing pictures in any case."
     ] = 50
     percent: Annotated[
-        Percent, "Missing pictures are removed up to this share of the catalog, in percent."
+        Percent, "A run removes missing pictures up to this share of the catalog, in percent."
     ] = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The source of pictures."""
+    """The source: where the pictures are, and which objects are pictures."""
 
     store: Annotated[StoreUrl, STORE_FORMS]
     match: Annotated[

@@ -224,7 +224,7 @@ def find_alt_text(source: Store, name: str) -> str | None:
         if found is None:
             return None
         if found.size_bytes > _MOST_TEXT_BYTES:
-            log.warning("%s isn't used: it has more than %d bytes", key, _MOST_TEXT_BYTES)
+            log.warning("%s isn't used: it has more than %d bytes. Shorten it", key, _MOST_TEXT_BYTES)
             return None
         read = source.get(key)
         return " ".join(read[1].decode("utf-8-sig").split()) if read else None
