@@ -1,11 +1,12 @@
-# The API, when it is asked for: a second function behind an HTTP API, which answers no call without an
-# authorizer.
+# The optional API: a second function behind an HTTP API. An authorizer checks each call, except calls of the page's own
+# files and of signed URLs.
 
 locals {
   api_count = var.api == null ? 0 : 1
   has_page  = try(var.api.jwt, null) != null
 
-  # What a token must have one of. All routes are closed alike: a method without scopes of its own is $default.
+  # A token must have one of the scopes of its method. A method that isn't listed here has the route $default, whose
+  # authorizer checks the token too.
   scopes = try(var.api.jwt.scopes, { read = [], change = [], delete = [] })
   scoped_routes = { for route, scopes in {
     "GET /{proxy+}"    = local.scopes.read
@@ -86,7 +87,7 @@ resource "aws_lambda_function" "api" {
   count = local.api_count
 
   function_name = "${local.name}-api"
-  description   = "Answers the API over the pictures in ${local.input_bucket}"
+  description   = "Serves the API for the pictures in ${local.input_bucket}"
   role          = aws_iam_role.api[0].arn
   tags          = var.tags
 
@@ -99,7 +100,7 @@ resource "aws_lambda_function" "api" {
 
   memory_size                    = var.function.memory_mb
   reserved_concurrent_executions = coalesce(var.api.reserved_concurrency, -1)
-  # As long as an HTTP API waits.
+  # An HTTP API waits no longer.
   timeout = 30
 
   environment {
@@ -135,7 +136,7 @@ resource "aws_apigatewayv2_api" "this" {
   count = local.api_count
 
   name          = local.name
-  description   = "The pictures of ${local.input_bucket} and what is made of them"
+  description   = "The pictures in ${local.input_bucket} and their renditions"
   protocol_type = "HTTP"
   tags          = var.tags
 }
@@ -189,8 +190,8 @@ resource "aws_apigatewayv2_route" "scoped" {
   authorization_scopes = length(each.value) > 0 ? each.value : null
 }
 
-# The page's own files have nothing of the pictures: a browser asks for them before it has a token.
-# It can't sign with IAM, so then there is no page.
+# A browser requests the page's own files before it has a token. The files contain nothing about pictures. With IAM
+# there is no page, because a browser can't sign its requests.
 resource "aws_apigatewayv2_route" "page" {
   #checkov:skip=CKV_AWS_309:they are the same for all visitors; the page sends a token with each call
 
@@ -202,7 +203,7 @@ resource "aws_apigatewayv2_route" "page" {
   authorization_type = "NONE"
 }
 
-# The function checks the signature of such a URL itself: an <img> can send neither a token nor a signature of IAM.
+# The function itself checks signed URLs, because an <img> can send neither a token nor a signature of IAM.
 resource "aws_apigatewayv2_route" "signed" {
   #checkov:skip=CKV_AWS_309:the function answers only URLs with a signature of its keys
 
@@ -235,7 +236,7 @@ resource "aws_apigatewayv2_stage" "this" {
   auto_deploy = true
   tags        = var.tags
 
-  # For all callers together: API Gateway has no limit for each of them.
+  # These limits are for all callers together, because API Gateway has none for each caller.
   # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html
   default_route_settings {
     throttling_rate_limit  = var.api.requests_per_second

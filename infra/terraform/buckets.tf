@@ -18,7 +18,7 @@ locals {
 }
 
 locals {
-  # What the policy of each bucket says. Of an existing bucket its owner adds it: see the output bucket_policies.
+  # The statements of each bucket's policy. The owner of an existing bucket adds them: see the output bucket_policies.
   bucket_statements = {
     for key, arn in { input = local.input_arn, output = local.output_arn, code = local.code_arn } : key => concat([{
       Sid       = "TlsOnly"
@@ -90,7 +90,7 @@ resource "aws_s3_bucket_policy" "this" {
     Statement = concat(local.bucket_statements[each.key], try(jsondecode(local.places[each.key].policy).Statement, []))
   })
 
-  # A policy and a public access block that are written at once can meet in S3.
+  # S3 may refuse a policy while it writes the public access block of the same bucket.
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
 
@@ -141,11 +141,11 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  # Versions that aren't kept yet can't expire.
+  # Rules for former versions need a bucket that keeps versions.
   depends_on = [aws_s3_bucket_versioning.this]
 }
 
-# What scripts of pages of other origins may send and read, as `renditions serve` lets them.
+# The headers that scripts on pages of other origins may send and read, as at `renditions serve`.
 locals {
   cors = {
     allowed_methods = ["GET", "HEAD"]

@@ -12,18 +12,18 @@ resource "aws_s3_object" "bundle" {
   key    = "${var.code.prefix}${local.name}/${each.key}-${filesha256(each.value)}.zip"
   source = each.value
 
-  # S3 takes ten tags of an object, and a company's default tags may be more.
+  # S3 allows ten tags for an object, and a company may have more default tags.
   override_provider {
     default_tags {
       tags = {}
     }
   }
 
-  # The policy is there before the first object.
+  # Create the policy before the first object.
   depends_on = [aws_s3_bucket_policy.this]
 
   lifecycle {
-    # Lambda reads the new bundle before the old one goes.
+    # Lambda reads the new bundle before Terraform deletes the old one.
     create_before_destroy = true
   }
 }

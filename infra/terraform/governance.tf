@@ -1,4 +1,4 @@
-# What a company asks of every role and function: a boundary, a network, traces, secrets, statements of its own.
+# What a company may require of every role and function: a boundary, a network, traces, secrets, statements of its own.
 
 locals {
   # Lambda needs these for functions in a network. AWS offers no narrower resource for some of them.

@@ -1,4 +1,4 @@
-# The function: its role, its log and itself.
+# The function, with its role and its log.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -6,7 +6,7 @@ data "aws_partition" "current" {}
 locals {
   partition = data.aws_partition.current.partition
   account   = data.aws_caller_identity.current.account_id
-  # From the log group, which `renditions destroy` keeps: nothing that is kept may depend on what isn't.
+  # The region comes from the log group, which `renditions destroy` keeps: what is kept may depend only on what is kept.
   region = split(":", aws_cloudwatch_log_group.this.arn)[3]
 
   event_buses = [
@@ -14,22 +14,22 @@ locals {
     startswith(bus, "arn:") ? bus : "arn:${local.partition}:events:${local.region}:${local.account}:event-bus/${bus}"
   ]
 
-  # SES asks for the address's own identity if there is one, and else for its domain's. The identity of a domain
-  # would allow all its addresses, so a condition names the sender.
+  # SES checks the permission for the address's own identity if there is one, or else for its domain's. The identity of
+  # a domain would allow all its addresses, so a condition names the sender.
   # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html
   mail_identities = [
     for name in setunion(var.notices.mail_senders, [for sender in var.notices.mail_senders : split("@", sender)[1]]) :
     "arn:${local.partition}:ses:${local.region}:${local.account}:identity/${name}"
   ]
 
-  # What one statement of the role's policy allows, by what it is for.
+  # The statements of the role's policy, by purpose.
   statements = merge(
     {
       ReadPictures = {
         actions   = ["s3:GetObject"]
         resources = ["${local.input_arn}/${var.input.prefix}*"]
       }
-      # Without it S3 answers 403, not 404, for a picture that is gone. Listing needs it too.
+      # Without this statement, S3 answers 403, not 404, for a picture that is gone. Listing needs it too.
       ListPictures = {
         actions   = ["s3:ListBucket"]
         resources = [local.input_arn]
@@ -63,7 +63,7 @@ locals {
         actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
       }
-      # Lambda sends calls that failed every time with the function's role.
+      # Lambda uses the function's role to send the calls that failed every time.
       DeadLetters = {
         actions   = ["sqs:SendMessage"]
         resources = [aws_sqs_queue.this["dead"].arn]
@@ -143,7 +143,7 @@ resource "terraform_data" "deployed" {
   }
 }
 
-# What the functions read from their environment.
+# The environment variables of the functions.
 locals {
   environment = {
     SOURCE_BUCKET = local.input_bucket
@@ -217,12 +217,12 @@ resource "aws_lambda_function" "this" {
   lifecycle {
     precondition {
       condition     = var.input.bucket == null || var.trigger == "eventbridge"
-      error_message = "Expected trigger = \"eventbridge\" with an existing input bucket: its notifications are left alone."
+      error_message = "Expected trigger = \"eventbridge\" with an existing input bucket: the module doesn't change its notifications."
     }
 
     precondition {
       condition     = var.input.bucket == null || var.input.bucket != var.output.bucket || !(startswith(var.input.prefix, var.output.prefix) || startswith(var.output.prefix, var.input.prefix))
-      error_message = "Expected two buckets, or two prefixes that aren't in each other: else each rendition would be a new picture."
+      error_message = "Expected two buckets, or two prefixes where neither contains the other: otherwise each rendition would be a new picture."
     }
   }
 }

@@ -13,8 +13,8 @@ resource "aws_sns_topic" "this" {
   }
 }
 
-# Alarms have a topic of their own: they have no event by which a filter could let them through, and other people
-# may have to act on them.
+# Alarms have a topic of their own, because the filters of the other topic select notices by event, and an alarm has
+# none. Also, other people may have to act on alarms.
 resource "aws_sns_topic" "alarms" {
   #checkov:skip=CKV_AWS_26:an alarm has no picture in it; kms_keys names a key of your own
 

@@ -1,55 +1,55 @@
 output "input_bucket" {
-  description = "Where to upload pictures to."
+  description = "The name of the bucket for uploads."
   value       = local.input_bucket
 }
 
 output "upload_to" {
-  description = "The same as a URL, with the prefix."
+  description = "The S3 URL for uploads, with the prefix."
   value       = "s3://${local.input_bucket}/${var.input.prefix}"
 }
 
 output "output_bucket" {
-  description = "Where the renditions are."
+  description = "The name of the bucket of renditions."
   value       = local.output_bucket
 }
 
 output "table" {
-  description = "The table of the records."
+  description = "The name of the table of records."
   value       = aws_dynamodb_table.this.name
 }
 
 output "topic_arn" {
-  description = "The topic of the notices."
+  description = "The ARN of the topic of notices."
   value       = aws_sns_topic.this.arn
 }
 
 output "alarm_topic_arn" {
-  description = "The topic of the alarms."
+  description = "The ARN of the topic of alarms."
   value       = aws_sns_topic.alarms.arn
 }
 
 output "function_name" {
-  description = "The function."
+  description = "The name of the function."
   value       = aws_lambda_function.this.function_name
 }
 
 output "queue_url" {
-  description = "The queue of uploads; null without one."
+  description = "The URL of the queue of uploads; null without one."
   value       = one([for key, queue in aws_sqs_queue.this : queue.url if key == "queue"])
 }
 
 output "dead_letter_queue_url" {
-  description = "The dead-letter queue: messages that failed every time."
+  description = "The URL of the dead-letter queue, which gets the messages that failed every time."
   value       = aws_sqs_queue.this["dead"].url
 }
 
 output "api_url" {
-  description = "The URL of the API; null without one."
+  description = "The URL of the API; null without an API."
   value       = one(aws_apigatewayv2_stage.this[*].invoke_url)
 }
 
 output "api_policy" {
-  description = "What the API's function may do; empty without one."
+  description = "What the API's function may do: actions, resources and conditions by purpose; empty without an API."
   value       = local.api_function_statements
 }
 
@@ -74,17 +74,17 @@ output "function_role_arn" {
 }
 
 output "api_function_arn" {
-  description = "The ARN of the API's function; null without one."
+  description = "The ARN of the API's function; null without an API."
   value       = one(aws_lambda_function.api[*].arn)
 }
 
 output "api_role_name" {
-  description = "The name of the role of the API's function; null without one."
+  description = "The name of the role of the API's function; null without an API."
   value       = one(aws_iam_role.api[*].name)
 }
 
 output "api_role_arn" {
-  description = "The ARN of the role of the API's function; null without one."
+  description = "The ARN of the role of the API's function; null without an API."
   value       = one(aws_iam_role.api[*].arn)
 }
 
@@ -129,17 +129,17 @@ output "bucket_policies" {
 }
 
 output "environment" {
-  description = "The function's environment, for `renditions worker --from-terraform`: where pictures are, where renditions, records and notices go, and the queue."
+  description = "The function's environment variables, for `renditions worker --from-terraform`: the places of pictures, renditions, records and notices, and the queue."
   value       = aws_lambda_function.this.environment[0].variables
 }
 
 output "serving_url" {
-  description = "The URL below which CloudFront serves the keys of the renditions; null without it."
+  description = "The URL below which CloudFront serves the keys of the renditions; null without CloudFront."
   value       = local.serving_url
 }
 
 output "distribution_id" {
-  description = "CloudFront's distribution; null without one."
+  description = "The ID of the CloudFront distribution; null without one."
   value       = one(aws_cloudfront_distribution.this[*].id)
 }
 

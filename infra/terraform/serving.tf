@@ -1,4 +1,4 @@
-# Renditions from CloudFront, when it is asked for. Only CloudFront may read them then, by origin access control.
+# The optional CloudFront distribution of the renditions. With it, only CloudFront may read them (origin access control).
 
 locals {
   serving_count = var.serving == null ? 0 : 1
@@ -17,7 +17,7 @@ locals {
   }]
 }
 
-# Their names are unique in the account, not in the region.
+# Names of CloudFront's resources must be unique in the account, so they contain the region.
 resource "aws_cloudfront_origin_access_control" "this" {
   count = local.serving_count
 
@@ -96,7 +96,7 @@ resource "aws_cloudfront_public_key" "this" {
   encoded_key = each.value
 
   lifecycle {
-    # A group needs the new key before the old one can go.
+    # The key group needs the new key before the old one can be deleted.
     create_before_destroy = true
   }
 }
@@ -108,7 +108,7 @@ resource "aws_cloudfront_key_group" "this" {
   items = [for key in aws_cloudfront_public_key.this : key.id]
 }
 
-# It changes the requested key before CloudFront looks into its cache, so that each format is cached by its own key.
+# This function changes the requested key before CloudFront checks its cache, so each format is cached by its own key.
 resource "aws_cloudfront_function" "accept" {
   for_each = toset(compact([try(var.serving.accept_function, null)]))
 

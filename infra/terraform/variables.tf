@@ -1,5 +1,5 @@
 variable "name" {
-  description = "The name of this deployment, and the prefix of the name of every resource. A name that another deployment in the same account and region has is refused."
+  description = "The name of this deployment, and the prefix of the name of every resource. If another deployment in the same account and region has this name, the apply fails."
   type        = string
   default     = "renditions"
 
@@ -16,7 +16,7 @@ variable "name" {
 }
 
 variable "bundle" {
-  description = "The path of the zip that `renditions package` made. It holds the pipeline file."
+  description = "The path of the zip that `renditions package` made. It contains the pipeline file."
   type        = string
 
   validation {
@@ -40,7 +40,7 @@ variable "code" {
 }
 
 variable "function" {
-  description = "The function's processor, Python version, memory and time limit; the processor and version must be those that the bundle was made for; Python 3.14 needs version 6 of the AWS provider. `reserved_concurrency`: how many calls may run at once (null: as many as the account allows). `queue_concurrency`: how many calls the queue may cause at once, 2 to 1000 (null: what `reserved_concurrency` allows beside the schedule). `recursion`: whether a tick may go on in more than some sixteen calls; false leaves Lambda's detection of recursive loops on."
+  description = "The function's processor, Python version, memory and time limit; the processor and version must be those that the bundle was made for; Python 3.14 needs version 6 of the AWS provider. `reserved_concurrency`: how many calls may run at once (null: as many as the account allows). `queue_concurrency`: how many calls the queue may cause at once, 2 to 1000 (null: what `reserved_concurrency` allows beside the schedule). `recursion`: whether a tick may continue in more than about sixteen calls; false leaves Lambda's detection of recursive loops on."
   type = object({
     architecture         = optional(string, "arm64")
     python               = optional(string, "3.13")
@@ -74,7 +74,7 @@ variable "function" {
 }
 
 variable "input" {
-  description = "The bucket and prefix that pictures are uploaded to. Without a bucket name the module creates a bucket: `versioning` keeps former versions for `noncurrent_days`, `transition` moves pictures to a cheaper storage class, and `policy` is a policy in JSON whose statements join those of the module. It doesn't change an existing bucket, whose events must already go to EventBridge."
+  description = "The bucket and prefix that pictures are uploaded to. Without a bucket name the module creates a bucket: `versioning` keeps former versions for `noncurrent_days`, `transition` moves pictures to a cheaper storage class, and `policy` is a policy in JSON whose statements are added to those of the module. The module doesn't change an existing bucket, whose events must already go to EventBridge."
   type = object({
     bucket          = optional(string)
     prefix          = optional(string, "")
@@ -92,12 +92,12 @@ variable "input" {
 
   validation {
     condition     = var.input.bucket == null || (!var.input.versioning && var.input.transition == null && var.input.policy == null)
-    error_message = "Expected versioning, transition and policy only without a bucket name: the module changes nothing of an existing bucket."
+    error_message = "Expected versioning, transition and policy only without a bucket name: the module doesn't change an existing bucket."
   }
 
   validation {
     condition     = contains(["STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"], try(var.input.transition.storage_class, "STANDARD_IA"))
-    error_message = "Expected the storage class STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or GLACIER_IR: from the others a picture must be restored before it can be read."
+    error_message = "Expected the storage class STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or GLACIER_IR: in other classes, a picture must be restored before it can be read."
   }
 
   validation {
@@ -112,7 +112,7 @@ variable "input" {
 }
 
 variable "output" {
-  description = "The bucket and prefix that renditions go to. Without a bucket name the module creates a bucket, with the same choices as for `input`. `cors_origins`: those of [output] in the pipeline file, whose pages' scripts may read renditions from CloudFront and from a bucket that the module creates."
+  description = "The bucket and prefix that renditions go to. Without a bucket name the module creates a bucket, with the same choices as for `input`. `cors_origins`: the origins in `[output] cors_origins` of the pipeline file. Scripts of their pages may read renditions from CloudFront, and from a bucket that the module creates."
   type = object({
     bucket          = optional(string)
     prefix          = optional(string, "processed/")
@@ -131,12 +131,12 @@ variable "output" {
 
   validation {
     condition     = var.output.bucket == null || (!var.output.versioning && var.output.transition == null && var.output.policy == null)
-    error_message = "Expected versioning, transition and policy only without a bucket name: the module changes nothing of an existing bucket."
+    error_message = "Expected versioning, transition and policy only without a bucket name: the module doesn't change an existing bucket."
   }
 
   validation {
     condition     = contains(["STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"], try(var.output.transition.storage_class, "STANDARD_IA"))
-    error_message = "Expected the storage class STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or GLACIER_IR: from the others a picture must be restored before it can be read."
+    error_message = "Expected the storage class STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or GLACIER_IR: in other classes, a picture must be restored before it can be read."
   }
 
   validation {
@@ -162,7 +162,7 @@ variable "trigger" {
 }
 
 variable "table" {
-  description = "The DynamoDB table of the records (null: with the name of the deployment), and its partition key's name: that of [catalog] in the pipeline file."
+  description = "The DynamoDB table of the records: its name (null: the name of the deployment), and the name of its partition key, as in `[catalog] key` of the pipeline file."
   type = object({
     name = optional(string)
     key  = optional(string, "image_name")
@@ -181,7 +181,7 @@ variable "table" {
 }
 
 variable "notices" {
-  description = "Who gets notices of the events that the pipeline file declares: e-mail addresses and telephone numbers (+491701234567), each with the events that they get, the EventBridge buses (names or ARNs) of its `events:` targets, and the addresses that send its `ses:` targets (verified in SES). `eventbridge` adds the default bus."
+  description = "Who gets notices of the events that the pipeline file declares: e-mail addresses and telephone numbers (+491701234567), each with the events that they get. Also the EventBridge buses (names or ARNs) of the file's `events:` targets, and the sender addresses of its `ses:` targets (verified in SES). `eventbridge` adds the default bus."
   type = object({
     emails       = optional(set(string), [])
     email_events = optional(set(string), ["rejected", "failed", "removals_held", "output_held", "digest"])
@@ -215,7 +215,7 @@ variable "notices" {
 }
 
 variable "alarms" {
-  description = "Who gets alarms: e-mail addresses and telephone numbers (null: those of `notices`). Other subscribers: the output `alarm_topic_arn`."
+  description = "Who gets alarms: e-mail addresses and telephone numbers (null: those of `notices`). For other subscribers, use the output `alarm_topic_arn`."
   type = object({
     emails = optional(set(string))
     phones = optional(set(string))
@@ -234,7 +234,7 @@ variable "alarms" {
 }
 
 variable "api" {
-  description = "The API behind an HTTP API: the path of the zip that `renditions package --api` made, and who may call it. With `jwt`: callers with a token of this issuer for one of these audiences. Of its `scopes` a token needs one to read, to change or to delete; an empty set asks for none. Without `jwt`: callers that sign with IAM. `requests_per_second` and `burst` bound all callers together, and `reserved_concurrency` how many calls run at once (null: as many as the account allows). null for no API."
+  description = "The API behind an HTTP API: the path of the zip that `renditions package --api` made, and who may call it. With `jwt`, callers need a token of this issuer for one of these audiences. To read, to change or to delete, the token needs one of the scopes in that set of `scopes`; an empty set needs none. Without `jwt`, callers sign with IAM. `requests_per_second` and `burst` limit all callers together, and `reserved_concurrency` limits how many calls run at once (null: as many as the account allows). null for no API."
   type = object({
     bundle = string
     jwt = optional(object({
@@ -264,7 +264,7 @@ variable "api" {
 }
 
 variable "serving" {
-  description = "Serves the renditions from CloudFront: below these domains of yours, with this certificate (of ACM in us-east-1), in these regions (`price_class`), and only by URLs or cookies that are signed with one of these keys (`public_keys`: PEM by name). `invalidate`: whether the functions have CloudFront fetch replaced and deleted renditions again whose keys have no version, which costs for each path. `accept_function`: the path of the function that `renditions package --accept-function` wrote, which chooses formats by the header Accept. null for no CloudFront."
+  description = "Serves the renditions from CloudFront: at your own domains, with this certificate (of ACM in us-east-1), and in these regions (`price_class`). With `public_keys` (PEM by name), clients need URLs or cookies that are signed with one of the keys. `invalidate`: whether the functions make CloudFront fetch replaced and deleted renditions again, if their keys have no version; AWS charges for each path. `accept_function`: the path of the function that `renditions package --accept-function` wrote, which chooses formats by the header Accept. null for no CloudFront."
   type = object({
     domains         = optional(set(string), [])
     certificate_arn = optional(string)
@@ -316,7 +316,7 @@ variable "reconcile_schedule" {
 }
 
 variable "log_retention_days" {
-  description = "How long the function's log is kept."
+  description = "How many days the function's log is kept."
   type        = number
   default     = 30
 
@@ -327,7 +327,7 @@ variable "log_retention_days" {
 }
 
 variable "keep_pictures" {
-  description = "Whether `terraform destroy` stops at buckets that aren't empty. Only false ever deletes pictures."
+  description = "Whether `terraform destroy` stops at buckets that aren't empty. Terraform deletes pictures only if this is false."
   type        = bool
   default     = true
 }
@@ -339,7 +339,7 @@ variable "tags" {
 }
 
 variable "kms_keys" {
-  description = "The ARNs of KMS keys for what the module creates, and of the keys of existing SSE-KMS buckets (`input`, `output`, `code`). null: AWS's own encryption. The functions get the permissions that follow; the output `key_policies` says what a key's own policy needs. `secrets` is the key of `secrets`."
+  description = "The ARNs of KMS keys for what the module creates, and of the keys of existing SSE-KMS buckets (`input`, `output`, `code`). null: AWS's own encryption. The functions get the permissions to use these keys; the output `key_policies` says what a key's own policy needs. `secrets` is the key of `secrets`."
   type = object({
     input   = optional(string)
     output  = optional(string)
@@ -361,7 +361,7 @@ variable "kms_keys" {
 }
 
 variable "permissions_boundary" {
-  description = "The ARN of the policy that bounds the permissions of every role."
+  description = "The ARN of the policy that limits the permissions of every role (permissions boundary)."
   type        = string
   default     = null
 
@@ -372,7 +372,7 @@ variable "permissions_boundary" {
 }
 
 variable "extra_statements" {
-  description = "What the functions may do beside what they need, by a name for each statement (letters and digits)."
+  description = "Further permissions of the functions, beside those that they need: a policy statement by name (letters and digits)."
   type        = map(object({ actions = list(string), resources = list(string) }))
   default     = {}
 
@@ -383,12 +383,12 @@ variable "extra_statements" {
 
   validation {
     condition     = alltrue([for sid in keys(var.extra_statements) : !contains(["ReadPictures", "ListPictures", "WriteOutputs", "ListOutputs", "Records", "ListRecords", "Notices", "NoticeEvents", "NoticeMails", "Log", "ApiLog", "Queue", "Hints", "DeadLetters", "Pictures", "Bin", "InputKey", "OutputKey", "QueueKey", "TopicKey", "TableKey", "SecretsKey", "UploadKey", "Network", "Traces", "Secrets", "Parameters", "Invalidations"], sid)])
-    error_message = "Expected a name for the statement that the module itself doesn't use."
+    error_message = "Expected another name for the statement: the module itself uses this one."
   }
 }
 
 variable "network" {
-  description = "The subnets and security groups of a network (VPC) of yours that the functions run in. They must reach S3, DynamoDB, SQS, SNS and the pipeline's other targets, by endpoints or a NAT gateway."
+  description = "The subnets and security groups of your own network (VPC), for the functions to run in. The functions must reach S3, DynamoDB, SQS, SNS and the pipeline's other targets, by endpoints or a NAT gateway."
   type = object({
     subnet_ids         = set(string)
     security_group_ids = set(string)
@@ -419,7 +419,7 @@ variable "secrets" {
 
   validation {
     condition     = alltrue([for name in keys(var.secrets) : !contains(["SOURCE_BUCKET", "SOURCE_PREFIX", "OUTPUT_BUCKET", "OUTPUT_PREFIX", "TABLE_NAME", "TABLE_KEY", "SNS_TOPIC_ARN", "DEPLOYED_AT", "QUEUE_URL", "SERVING_URL", "DISTRIBUTION_ID"], name)])
-    error_message = "Expected a name for the environment variable that the module itself doesn't set."
+    error_message = "Expected another name for the environment variable: the module itself sets this one."
   }
 
   validation {

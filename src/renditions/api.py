@@ -1,7 +1,7 @@
 """The functions of the public Python API, see ``docs/python.md``.
 
-``import renditions`` imports this module when it is first needed. It has no way of its own to do anything: it
-calls the functions that the commands call.
+``import renditions`` imports this module when it is first needed. Its functions run the same code as the
+commands.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ def load(pipeline: PathLike | Mapping[str, Any], *, directory: PathLike | None =
     """
     if not isinstance(pipeline, Mapping):
         if directory is not None:
-            raise UsageError("load: directory is for mappings. Paths in a file start at the file's folder")
+            raise UsageError(
+                "load: directory is for mappings. Paths in a file start at the file's folder: leave "
+                "directory out"
+            )
         return reading.load(Path(pipeline), os.environ)
     checked = reading.check(pipeline, "pipeline", Path(directory or ".").absolute(), os.environ)
     return replace(checked, file="")
@@ -115,7 +118,7 @@ def open_pipeline(
 
     Args:
         pipeline: A pipeline, the path of its file, or a mapping with a file's tables.
-        workers: How many worker processes render pictures; None for one for each processor.
+        workers: How many worker processes render pictures; None for one per processor.
         unattended: False if this program applies the pipeline file, as ``renditions sync`` does. True if it
             only follows the version of the file that is in force, as servers and scheduled tasks must.
 
@@ -192,7 +195,7 @@ class OpenPipeline:
         on_progress: OnProgress | None = None,
         stop: threading.Event | None = None,
     ) -> Summary:
-        """Bring renditions up to date, and return the numbers of the run.
+        """Bring renditions up to date, and return a summary with the numbers of pictures.
 
         Args:
             names: Only these pictures, by their keys in the source; None for all.
@@ -218,7 +221,8 @@ class OpenPipeline:
         """Bring one picture's renditions up to date, and return the outcome.
 
         If the picture is gone from the source, its renditions and its record are removed. A picture that
-        can't be processed has an outcome with the reason. ``again_after`` says when to call again, if at all.
+        can't be processed has an outcome with the reason. The outcome's ``again_after`` is how long to wait
+        before the next call; None if no further call is needed.
 
         Raises:
             BindingRefused: The catalog belongs to another pipeline file.
@@ -253,7 +257,7 @@ class OpenPipeline:
         sizes: str | None = None,
         sign: Callable[[str], str] | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Yield what a web page needs to show each picture, by name.
+        """Yield what a web page needs to show each picture, in the order of the names.
 
         These are the entries of ``renditions manifest``.
 
@@ -319,7 +323,7 @@ class OpenPipeline:
 
     @contextmanager
     def _reading(self) -> Iterator[Parts]:
-        """Yield the parts. A catalog's file that doesn't exist yet isn't created."""
+        """Yield the parts for reading. This doesn't create a missing catalog file."""
         loaded = self.pipeline
         file = parse_catalog(loaded.pipeline.catalog.store, loaded.directory)
         if self._parts is None and file and not file.exists():
@@ -329,7 +333,7 @@ class OpenPipeline:
             yield self._open()
 
     def _run(self) -> Running:
-        """Bind the catalog and start the workers, once."""
+        """Return what runs syncs. The first call binds the catalog and starts workers."""
         with self._lock:
             if self._running is None:
                 parts = self._open()
@@ -346,7 +350,7 @@ def _close(stack: ExitStack, process: int) -> None:
 
 
 def _choose(names: Iterable[str] | None, prefix: str | None) -> list[str] | None:
-    """Return names and prefixes as on the command line.
+    """Return the names and the prefix in one list, like a command's arguments.
 
     An empty list means all pictures. Return None if the caller gives an empty list of names.
     """
@@ -363,7 +367,7 @@ def _folder(prefix: str) -> str:
 
 
 def _ignore(_: Outcome) -> None:
-    """Take an outcome for a caller that needs none."""
+    """Do nothing: the caller gave no ``on_progress``."""
 
 
 def _wait(count: int, pause: timedelta) -> None:
@@ -371,4 +375,4 @@ def _wait(count: int, pause: timedelta) -> None:
 
 
 def _log_unreadable(part: Unreadable) -> None:
-    log.warning("%s: unreadable: %s", part.prefix, part.reason)
+    log.warning("Can't read %s: %s", part.prefix, part.reason)

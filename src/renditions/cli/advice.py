@@ -1,6 +1,6 @@
-"""The commands that messages advise to run.
+"""Complete the commands that messages advise.
 
-They have the pipeline file and the pictures that the user's own command named.
+Each command names the pipeline file and the pictures that the user's own command named.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _chosen: list[Path] = []
 
 
 def remember_file(file: Path | None) -> None:
-    """Have the printed commands name this pipeline file; None for the default file."""
+    """Make printed commands name this pipeline file; None for the default file."""
     _chosen[:] = [file] if file else []
 
 
@@ -44,7 +44,7 @@ def spell_selection(selection: Selection) -> str:
 
 
 def complete(text: str) -> str:
-    """Return a printed text whose commands name the chosen pipeline file."""
+    """Return the text with the chosen pipeline file added to each command in it."""
     if not _chosen:
         return text
     option = escape(f"-p {shlex.quote(str(_chosen[0]))}")
@@ -52,7 +52,7 @@ def complete(text: str) -> str:
 
 
 class Console(rich.console.Console):
-    """A console that completes the commands in texts."""
+    """A console that adds the chosen pipeline file to the commands in texts."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print objects; in texts, commands name the chosen pipeline file."""

@@ -1,4 +1,4 @@
-"""The command line's frame: the table of commands, what they share, and errors.
+"""The command line itself: the table of commands, common options, and errors.
 
 A command's module is imported when the command runs, because all modules together take most of the time of a
 short command.
@@ -67,7 +67,7 @@ WORKERS = os.cpu_count() or 1
 
 
 class Command(TyperCommand):
-    """One command. It prints its error, as a line of JSON if its other output is JSON."""
+    """A command that prints its own error, as a line of JSON after ``--json``."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command's function."""
@@ -83,7 +83,7 @@ class Command(TyperCommand):
 
 
 class _Commands(TyperGroup):
-    """The commands of the table, each imported when it is needed."""
+    """The group of all commands. It imports a command when the user runs it."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands, without importing them."""

@@ -1,4 +1,4 @@
-"""What the shell suggests after Tab: names of renditions and pictures.
+"""Suggest names of renditions and pictures to the shell after Tab.
 
 An error only ends the suggestions: the shell is in the middle of a line, and can't show a message.
 """
@@ -22,7 +22,7 @@ _MOST_NAMES = 100
 
 
 def complete_rendition(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the renditions and families whose names begin like this."""
+    """Return the names of renditions and families that begin with ``incomplete``."""
     names: set[str] = set()
     with suppress(RenditionsError):
         for name, recipe in _load(context).pipeline.renditions.items():
@@ -31,7 +31,7 @@ def complete_rendition(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_name(context: typer.Context, incomplete: str) -> list[str]:
-    """Return names of pictures in the catalog that begin like this, up to a limit."""
+    """Return up to 100 names of recorded pictures that begin with ``incomplete``."""
     with suppress(RenditionsError):
         loaded = _load(context)
         with open_parts(loaded.pipeline, loaded.directory, loaded.file, read_only=True) as parts:

@@ -17,7 +17,7 @@ messages = Console(stderr=True, highlight=False, soft_wrap=True)
 """Progress, warnings and advice. It is silent after ``--quiet``."""
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
-"""The error that ended a command and, after ``--quiet``, the log: errors and the notices for it."""
+"""The error that ended a command. After ``--quiet``, also the log's errors and the notices to ``log:``."""
 
 
 class MessageHandler(logging.Handler):

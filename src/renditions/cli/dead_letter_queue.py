@@ -41,32 +41,36 @@ QueueOption = Annotated[
     str | None, typer.Option("--queue", envvar="QUEUE_URL", help="The URL of the queue of uploads.")
 ]
 DeadQueueOption = Annotated[
-    str | None, typer.Option("--dead", help="The URL of its dead-letter queue, if the queue doesn't name it.")
+    str | None, typer.Option("--dead", help="The URL of the dead-letter queue, if the queue doesn't name it.")
 ]
 LimitOption = Annotated[
     int, typer.Option("--limit", min=1, max=10_000, help="How many messages to read at most.")
 ]
 IdsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[ID]…", help="The messages, as renditions dlq list names them.")
+    list[str] | None, typer.Argument(metavar="[ID]…", help="The IDs of messages, from renditions dlq list.")
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="All messages that this pipeline understands.")]
-YesOption = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Delete without asking.")]
 MOST_LOOKED = 1000
 
 
 @dataclass
 class DeadLetters:
-    """An opened dead-letter queue, with the pipeline and the queue of its messages."""
+    """An open dead-letter queue, its pipeline, and the queue that it belongs to."""
 
     parts: Parts
     queue: Queue | None
     """The queue that messages go back to; None without one."""
     dead: Queue
     looked: list[Received] = field(default_factory=list)
-    """The messages that this command hid."""
+    """The messages that this command read and didn't delete. Other readers can't see them meanwhile."""
 
     def look(self, limit: int) -> Iterator[DeadLetter]:
-        """Yield up to ``limit`` messages."""
+        """Yield up to ``limit`` messages.
+
+        Raises:
+            UsageError: The source isn't in a bucket.
+        """
         place = parse_store(self.parts.pipeline.source.store, Path())
         if not isinstance(place, S3Place):
             raise UsageError(
@@ -84,7 +88,7 @@ class DeadLetters:
             return None
 
     def show_again(self) -> None:
-        """Make the messages visible again that this command didn't delete."""
+        """Make the messages that this command didn't delete visible to other readers."""
         for some in _in_batches(self.looked):
             self.dead.hide(some, 0)
 
@@ -107,7 +111,10 @@ def _opened(
 ) -> Iterator[DeadLetters]:
     """Open the queues that the options name.
 
-    At the end, show the messages that are left.
+    At the end, other readers can see the messages that are left.
+
+    Raises:
+        UsageError: There is no dead-letter queue.
     """
     deployed = read_deployed(folder, queue)
     with opened(context, file, environ=deployed.environment) as parts:
@@ -144,7 +151,7 @@ def list_letters(
         found = list(letters.look(limit))
     _print(found)
     if len(found) == limit:
-        messages.print(f"There may be more than these {limit:,}: see --limit.")
+        messages.print(f"There may be more than these {limit:,}. To list more, raise --limit.")
 
 
 @commands.command(cls=Command)
@@ -205,7 +212,8 @@ def _choose(letters: DeadLetters, ids: Sequence[str] | None, *, every: bool) -> 
     """Return the named messages, or all that this pipeline understands.
 
     Raises:
-        UsageError: No message or too much is named, or a named message isn't there.
+        UsageError: The command names no message, names messages and ``--all``, or names a message that isn't
+            in the queue.
 
     """
     if bool(ids) == every:
@@ -228,7 +236,7 @@ def _choose(letters: DeadLetters, ids: Sequence[str] | None, *, every: bool) -> 
 
 
 def _reopen(parts: Parts, letter: DeadLetter) -> None:
-    """Let pictures be tried again that were given up.
+    """Let Renditions try the failed pictures of this message again.
 
     A rejected picture stays rejected.
     """

@@ -1,4 +1,4 @@
-"""``renditions demo``."""
+"""The command ``demo``: makes renditions of sample pictures."""
 
 from __future__ import annotations
 

@@ -53,7 +53,8 @@ SYNC_QUESTION = "Compare all pictures with the pipeline now?"
 TICK = {"source": "renditions", "detail-type": "Reconcile"}
 """The schedule's message to the function."""
 NAME_ADVICE = (
-    "If they say that a log group already exists, another deployment has this name: choose another --name."
+    "If the messages say that a log group already exists, another deployment has this name: choose another "
+    "--name."
 )
 
 
@@ -170,7 +171,7 @@ def _start_sync(deployment: Deployment) -> None:
 
 
 def _load_aws() -> ModuleType:
-    """Import the part that talks to AWS itself.
+    """Import the module that calls AWS without Terraform.
 
     Raises:
         UsageError: botocore isn't installed.

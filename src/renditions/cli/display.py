@@ -37,13 +37,13 @@ from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
 
 PIPE_COLUMNS = 160
-"""The width of tables without a terminal."""
+"""The width of tables in characters, if stdout isn't a terminal."""
 
 MOST_LINES = 40
 """How many pictures a list for people shows. It only counts the others."""
 
 NO_PICTURES = "found no pictures"
-"""What a plan and a sync say of an empty source, or if nothing is selected."""
+"""The words of a plan, and of a sync's summary, if the source is empty or nothing is selected."""
 
 STATUS_STYLES = {"done": "green", "rejected": "yellow", "failed": "red", "processing": "blue"}
 
@@ -67,7 +67,7 @@ def print_json(value: Any) -> None:
 def print_json_array(values: Iterable[Any]) -> None:
     """Print a JSON array with one line for each element.
 
-    Each line is printed before the next element is known.
+    This prints each line before it takes the next element from ``values``.
     """
     separator = "["
     for value in values:
@@ -135,8 +135,8 @@ def print_wait(count: int, pause: timedelta) -> None:
     """Print that the command waits before it sends the notices of rejected pictures."""
     seconds = math.ceil(pause.total_seconds())
     messages.print(
-        f"Waiting {seconds} s before sending the notices of rejected pictures ({count:,}): their files may "
-        "still be being copied. Press Ctrl-C to leave the notices to the next sync."
+        f"Waiting {seconds} s before sending the notices of rejected pictures ({count:,}), because another "
+        "program may still be copying their files. Press Ctrl-C to leave the notices to the next sync."
     )
 
 
@@ -203,7 +203,7 @@ class Troubles:
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
-        # Such an entry logs each trouble of the pictures that it wants, unchanged.
+        # These entries of [[notify]] log each trouble in full, so ``print`` doesn't repeat it.
         self._logs = [
             notify
             for notify in pipeline.notify
@@ -213,7 +213,10 @@ class Troubles:
         self._has_more = False
 
     def print(self, outcome: Outcome) -> None:
-        """Print the outcome if the picture finally failed, was rejected or can't be read."""
+        """Print the outcome of a picture that was rejected, failed or can't be read.
+
+        Print nothing if Renditions tries the picture again soon, or if the log has the outcome.
+        """
         is_trouble = outcome.result in ("rejected", "failed", "unreadable", "waiting")
         is_wanted = any(
             outcome.result in log.on and log.wants(outcome.result, outcome.name) for log in self._logs
@@ -241,7 +244,7 @@ def print_renditions(pipeline: Pipeline, example: str, keys: Mapping[str, str]) 
         soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("rendition", "format", "box", "fit", f"of {example}"):
+    for heading in ("rendition", "format", "box", "fit", f"file of {example}"):
         table.add_column(heading, overflow="fold")
     for name, rendition in pipeline.renditions.items():
         box = f"{rendition.width or 'any'}×{rendition.height or 'any'}"
@@ -335,7 +338,7 @@ def show_progress(description: str, total: int | None, *, quiet: bool) -> Iterat
 
 
 class _RateColumn(ProgressColumn):
-    """Pictures per second."""
+    """A column with the number of pictures per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed

@@ -59,6 +59,6 @@ def _print(states: tuple[LayerState, ...], declared: Confine) -> None:
     if missing := find_missing(states):
         names = ", ".join(state.name for state in missing)
         messages.print(
-            f"This system lacks {names}. Run Renditions on Linux 6.12 or newer, outside of containers that "
-            "forbid these calls."
+            f"This system lacks {names}. Run Renditions on Linux 6.12 or newer. If it runs in a container, "
+            "let the container use these system calls."
         )

@@ -1,4 +1,4 @@
-"""``renditions init``, ``check`` and ``schema``: the pipeline file without stores."""
+"""The commands ``init``, ``check`` and ``schema``, which open no store."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def init(
             f"can't create {path}: it already exists. It is unchanged. Choose another file with --pipeline."
         ) from None
     except OSError as error:
-        raise UsageError(f"can't write {path}: {error.strerror}. Choose another --pipeline.") from None
+        raise UsageError(f"can't write {path}: {error.strerror}. Choose another file with -p.") from None
     inbox = path.parent / load(path).pipeline.source.store
     inbox.mkdir(parents=True, exist_ok=True)
     messages.print(

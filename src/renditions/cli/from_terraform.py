@@ -1,4 +1,4 @@
-"""The option ``--from-terraform``: a deployment, by Terraform's outputs."""
+"""The option ``--from-terraform``: reads a deployment from Terraform's outputs."""
 
 from __future__ import annotations
 
@@ -19,34 +19,35 @@ FromTerraformOption = Annotated[
     typer.Option(
         "--from-terraform",
         metavar="DIR",
-        help="Take stores, table, topic and queue from the deployment in this folder of Terraform's.",
+        help="Take stores, table, topic and queue from the deployment in this Terraform folder.",
     ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What a command knows about a deployment."""
+    """The environment and the queues of a deployment."""
 
     environment: Mapping[str, str]
     """This process's environment, with the function's variables."""
     queue: str
     """The URL of the queue; empty without one."""
     dead_letter_queue: str
-    """The URL of the dead-letter queue; empty if only the queue itself knows it."""
+    """The URL of the dead-letter queue; empty if Terraform's outputs lack it."""
 
 
 def read_deployed(folder: Path | None, queue: str | None) -> Deployed:
     """Return the deployment in Terraform's folder.
 
-    Without a folder, return this process's environment.
+    Without a folder, the result has this process's own environment.
 
     Args:
         folder: The folder of Terraform's root.
         queue: The queue that the command line names; it takes precedence.
 
     Raises:
-        UsageError: The folder lacks a deployment, or its root lacks an output.
+        UsageError: There is no such folder, its ``main.tf`` lacks the output ``environment``, or Terraform
+            isn't installed.
         Failed: A secret that the function reads can't be read.
 
     """

@@ -1,4 +1,4 @@
-"""``renditions show`` and ``list``: the catalog's records."""
+"""The commands ``show`` and ``list``, which print the catalog's records."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def list_records(  # noqa: PLR0913 - one for each option
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=0, help=f"How many to print (on a terminal {display.MOST_LINES}, else all)."),
+        typer.Option(
+            min=0, help=f"How many records to print (default: {display.MOST_LINES} on a terminal, else all)."
+        ),
     ] = None,
     file: FileOption = None,
     *,
@@ -100,7 +102,7 @@ def list_records(  # noqa: PLR0913 - one for each option
 
 
 def _select_records(parts: Parts, selection: Selection) -> Iterator[Record]:
-    """Yield the selected records. Print the names of unreadable ones instead."""
+    """Yield the selected records. Print the names of records that can't be read."""
     for name in selection.names:
         try:
             record = find_record(parts, name)

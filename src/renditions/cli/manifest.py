@@ -70,7 +70,7 @@ def manifest(
 
 
 def _make_sign(parts: Parts, hours: int | None) -> Sign | None:
-    """Return the function that signs URLs on demand; None without ``--hours``."""
+    """Return a function that signs URLs of renditions; None without ``--hours``."""
     if hours is None:
         return None
     server = parts.pipeline.output.on_demand_url
@@ -92,7 +92,7 @@ def _choose(entry: dict[str, Any], look: str | None) -> dict[str, Any]:
 
 
 def _print_json(entries: Iterable[dict[str, Any]]) -> None:
-    """Print the document with one line for each picture, before the next one is known."""
+    """Print the document with one line for each picture, without holding all of them."""
     sys.stdout.write(f'{{"version": {VERSION}, "pictures": [')
     separator = "\n"
     for entry in entries:

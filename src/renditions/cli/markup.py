@@ -1,4 +1,4 @@
-"""Text for rich's markup."""
+"""Escape texts for rich, which would read square brackets as markup."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from renditions.model.hidden import reveal
 
 
 def escape(text: str) -> str:
-    """Return the text so that rich prints it unchanged.
+    """Return the text so that rich prints its brackets unchanged.
 
-    Hidden characters are revealed.
+    Hidden characters, such as control characters, become visible escapes.
     """
     return rich.markup.escape(reveal(text))
 
 
 def escape_lines(text: str) -> str:
-    """Return a text of several lines so that rich prints it unchanged.
-
-    Hidden characters are revealed.
-    """
+    """Return a text of several lines like :func:`escape`, with its line breaks."""
     return rich.markup.escape(reveal(text, keep_lines=True))

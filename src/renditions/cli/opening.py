@@ -1,4 +1,4 @@
-"""Opening a pipeline's parts for a command, and stopping it."""
+"""Open a pipeline's parts for a command, and stop the command on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def opened(
 ) -> Iterator[Parts]:
     """Open the chosen pipeline's parts and print its warnings.
 
-    Variables of ``environ`` override the pipeline's own stores.
+    Variables in ``environ`` override the stores of the pipeline file.
     """
     loaded = load(chosen_file(context, file), environ)
     for warning in loaded.warnings:

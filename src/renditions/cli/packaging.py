@@ -76,7 +76,7 @@ def package(  # noqa: PLR0913 - one for each option
         typer.Option(
             "--accept-function",
             metavar="FILE",
-            help="Also write the function with which CloudFront chooses formats to this file (JavaScript).",
+            help="Also write CloudFront's function that chooses formats (JavaScript) to this file.",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -116,7 +116,7 @@ def warn_of_size(bundle: Bundle) -> None:
         messages.print(
             f"[yellow]warning:[/] {escape(str(bundle.file))} has {display.format_bytes(bundle.size_bytes)}, "
             f"and Lambda accepts at most {display.format_bytes(MOST_SENT_BYTES)} directly. Upload it to a "
-            "bucket, and name its place there. renditions deploy and the Terraform module do this themselves."
+            "bucket, and create the function from there. renditions deploy and the Terraform module do this."
         )
 
 

@@ -53,19 +53,22 @@ class _Group:
 
 
 class _Means:
-    """The means of a number of present outputs, for each rendition."""
+    """The mean size or time of the present outputs, for each rendition."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, list[float]] = {}
 
     def add(self, rendition: str, number: float) -> None:
-        """Add the number of one output."""
+        """Add one output's size or time."""
         numbers = self._numbers.setdefault(rendition, [])
         if len(numbers) < _MOST_OUTPUTS:
             numbers.append(number)
 
     def estimate(self, made: Counter[str]) -> float | None:
-        """Return the sum for so many files; None if a rendition has no output yet."""
+        """Return the estimated sum for all files of ``made``.
+
+        Return None if there are none, or if one of their renditions has no output yet.
+        """
         if not made or not made.keys() <= self._numbers.keys():
             return None
         return sum(statistics.mean(self._numbers[name]) * count for name, count in made.items())

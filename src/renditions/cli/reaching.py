@@ -1,4 +1,4 @@
-"""The options of ``serve`` that say where clients reach the server."""
+"""The options of ``serve`` about addresses, access, previews and the log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AllowedHostOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="A host name by which clients reach the server, with its port if they use one. Repeatable.",
+        help="A host name in the URLs of clients, with the port if their URLs have one. Repeatable.",
     ),
 ]
 RootPathOption = Annotated[
@@ -55,6 +55,4 @@ PublicOption = Annotated[
 NoPreviewsOption = Annotated[
     bool, typer.Option("--no-previews", help="Make no previews of originals that browsers can't show.")
 ]
-AccessLogOption = Annotated[
-    bool, typer.Option(help="Log a line for each request. --quiet leaves them out, too.")
-]
+AccessLogOption = Annotated[bool, typer.Option(help="Log a line for each request (never with --quiet).")]

@@ -20,7 +20,7 @@ FACTS = ("timestamp", "original_format", "original_frames", "etag", "attempts", 
 
 _HEADINGS = ("picture", "status", "original", "renditions", "total size", "warnings", "when / why")
 _BATCH = 1_000
-"""How many rows of a table are held, and have the same widths."""
+"""How many rows are printed at once, as a table with its own column widths."""
 
 
 def _describe_missing(record: Record) -> str:

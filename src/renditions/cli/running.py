@@ -28,7 +28,7 @@ HELD = 3
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """The way a sync runs and reports."""
+    """How a sync runs and what it prints."""
 
     workers: int
     as_json: bool = False
@@ -71,12 +71,12 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
 
 
 def _count_work(parts: Parts, order: Order) -> int | None:
-    """Return how many pictures differ, for a progress bar on a terminal."""
+    """Return how many pictures differ, for the progress bar; None without a terminal."""
     if not messages.is_terminal:
         return None
     verify: Verify = (
         "no" if order.ask.verify == "content" else order.ask.verify
-    )  # reading every output twice is slow
+    )  # Reading every output here and again in the sync would be slow.
     differences = parts.plan(ask=replace(order.ask, verify=verify), selection=order.selection)
     return sum(difference.action != "keep" or bool(difference.notice_after) for difference in differences)
 

@@ -47,7 +47,7 @@ from renditions.runtime.reload import PipelineFile, Session, run_reloading
 from renditions.web.signing import SigningKeys
 
 NOTICE_SECONDS = 30.0
-"""How long a worker sends due notices before it takes further messages."""
+"""How many seconds a worker may send due notices before it takes further messages."""
 
 QueueOption = Annotated[
     str | None,
@@ -91,12 +91,12 @@ def watch(
 
 
 def _report_workers() -> None:
-    """Have the pool say how worker processes are confined when the first one starts."""
+    """Make the pool log how worker processes are confined, when the first one starts."""
     logging.getLogger("renditions.local.workers.pool").setLevel(logging.INFO)
 
 
 def _run(path: Path, run: Callable[[Session], None], *, unattended: bool) -> None:
-    """Call ``run`` with each version of the pipeline file, until Ctrl-C."""
+    """Call ``run`` again after each change of the pipeline file, until Ctrl-C."""
     _report_workers()
     loaded = load(path, os.environ)
     for warning in loaded.warnings:
@@ -152,7 +152,7 @@ def serve(  # noqa: PLR0913 - one for each option
     with open_listener(host, port) as listener:
         scheme = "https" if tls else "http"
         messages.print(f"{scheme}://{host}:{port}/ (Ctrl-C to stop)")
-        if made:  # a given token stays out of the log
+        if made:  # A token that the user chose stays out of the log.
             messages.print(f"token: {escape(made)}")
         _run(
             chosen_file(context, file),

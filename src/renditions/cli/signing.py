@@ -43,10 +43,10 @@ def sign(
 
 
 def find_keys(pipeline: Pipeline, directory: Path) -> SigningKeys:
-    """Return the keys with which a server of this pipeline file checks signed URLs.
+    """Return the keys that a server with this pipeline file checks signed URLs with.
 
     Raises:
-        UsageError: There is neither the variable with the keys nor a secret beside the catalog.
+        UsageError: The environment has no keys, and no secret is kept beside the catalog.
 
     """
     if keys := SigningKeys.read(os.environ):
@@ -61,5 +61,5 @@ def find_keys(pipeline: Pipeline, directory: Path) -> SigningKeys:
 
 
 def expire_after(hours: int) -> int:
-    """Return the Unix time in so many hours, in seconds."""
+    """Return the Unix time, in seconds, ``hours`` from now."""
     return int(time.time()) + hours * HOUR_SECONDS

@@ -25,10 +25,7 @@ from renditions.runtime.status import MOST_READ, CatalogStatus, find_unfinished,
 
 
 def status(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
-    """Show the pictures by status, what is held back, and the catalog's binding.
-
-    Removals and outputs can be held back.
-    """
+    """Show the numbers of pictures, held removals and outputs, and the binding."""
     with opened(context, file, read_only=True) as parts:
         unfinished = find_unfinished(parts)
         found = read_status(parts, waiting=unfinished, polling=machine.describe_polling(parts))
@@ -42,10 +39,10 @@ def status(context: typer.Context, file: FileOption = None, *, as_json: JsonOpti
 
 
 def _count_missing(parts: Parts) -> int:
-    """Return how many pictures are kept although their source is missing.
+    """Return how many records are kept although their pictures are missing.
 
-    No index has this number, so every record must be read. Therefore this function counts only where
-    the pipeline file keeps such pictures.
+    No index has this number, so this function reads every record. It does so only if the pipeline file
+    keeps such records (``on_delete = "keep"``), and else returns 0.
     """
     if parts.pipeline.source.on_delete != "keep":
         return 0

@@ -241,7 +241,11 @@ def focus(
 
 
 def make_start(*, unattended: bool, rebind: bool = False, take_over: bool = False) -> Start:
-    """Return how a command starts: what it may change in the catalog's binding."""
+    """Return what a command may change in the catalog's binding when it starts.
+
+    Raises:
+        UsageError: An unattended run got an option that needs a person's decision.
+    """
     if unattended and (rebind or take_over):
         raise UsageError("--rebind and --take-over need a person's decision: use them without --unattended")
     return Start(sets_generation=not unattended, rebinds=rebind, takes_over=take_over)
@@ -266,7 +270,7 @@ def make_order(
 
 
 def _print_unrequested(parts: Parts, order: Order) -> None:
-    """Print which named renditions of named pictures no client has requested."""
+    """Print each named on-demand rendition that no client has requested yet."""
     recipes = parts.pipeline.renditions
     named = [each for each in sorted(order.ask.renditions or ()) if recipes[each].on_demand]
     for name in order.selection.names if named else ():

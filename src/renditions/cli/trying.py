@@ -36,7 +36,7 @@ from renditions.runtime.trial import (
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """What to try: for each setting its recipes, and the folder for files."""
+    """The recipes of each setting to try, and the folder for the files."""
 
     render: Renderer
     settings: Mapping[str, Recipes]
@@ -125,7 +125,7 @@ def _draw_comparisons(trial: _Trial, picture: Path, tried: Sequence[Tried], fold
         panels = [Panel(_describe(each), each.made) for each in own if each.made]
         details = draw_details(trial.render, picture.read_bytes(), recipe, panels) if panels else None
         if details is None:
-            messages.print(f"{escape(name)}: these files can't be shown side by side")
+            messages.print(f"{escape(name)}: can't show these files side by side")
             continue
         path = folder / f"{name}.{trial.field}.png"
         _write(path, details)
@@ -133,7 +133,7 @@ def _draw_comparisons(trial: _Trial, picture: Path, tried: Sequence[Tried], fold
 
 
 def _describe(tried: Tried) -> str:
-    """Return the label of a detail."""
+    """Return the label of a panel: setting, size and score."""
     size = display.format_bytes(len(tried.made.content)) if tried.made else ""
     score = tried.made.measured.score if tried.made and tried.made.measured else None
     return ", ".join(filter(None, (tried.setting, size, "" if score is None else f"score {score:g}")))

@@ -44,7 +44,10 @@ def print_counts(parts: Parts) -> None:
 
 
 def print_groups(groups: Iterable[UnsentGroup], most: int) -> None:
-    """Print the counts of :func:`count_unsent`, which reads at most ``most`` notices."""
+    """Print how many notices each target waits for, and why.
+
+    ``most`` is how many notices :func:`count_unsent` read at most. A count that reaches it gets a plus sign.
+    """
     for group in groups:
         then = "Later runs try again. To send now: renditions notices --resend"
         if group.given_up:

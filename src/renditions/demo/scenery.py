@@ -1,4 +1,4 @@
-"""Landscapes from noise: pictures like photos for the demo, the same in every run.
+"""Draw landscapes from noise that look like photos, the same in every run.
 
 ``python -m renditions.demo.scenery FOLDER`` draws them into a folder.
 """
@@ -90,7 +90,7 @@ def _dunes(width: int, height: int) -> Any:
 
 
 def _lighthouse(width: int, height: int) -> Any:
-    """Draw a lighthouse at the shore, in upright format."""
+    """Draw a lighthouse at the shore, in portrait format."""
     picture = _sky(width, height, (84, 140, 196), (236, 232, 220))
     clouds = _rough(width, height, 320, seed=14, flat=2.0)
     picture = _blend(picture, (255, 255, 255), _limit(clouds - 0.1) * 0.8)
@@ -175,7 +175,7 @@ def _sin(radians: Any) -> Any:
 
 
 def _gradient(one: _Colour, other: _Colour, part: Any) -> Any:
-    """Return an image: colour ``one`` where ``part`` is 0, ``other`` where it is 1."""
+    """Return an image: ``one`` where ``part`` is 0, ``other`` where it is 1."""
     return part * [b - a for a, b in zip(one, other, strict=True)] + list(one)
 
 

@@ -1,13 +1,13 @@
-// Renditions wrote this function of CloudFront from a pipeline file. For a browser that shows a better format, it
-// changes the requested key to the key of the same rendition in that format. So CloudFront caches each format apart,
-// and never the header Accept. It runs for each viewer request.
+// Renditions wrote this CloudFront function from a pipeline file. It runs for each viewer request. If the browser
+// shows a better format, it changes the requested key to the key of the same rendition in that format. So CloudFront
+// caches each format under its own key, whatever the header Accept is.
 // CloudFront has no destructuring, no spread and no for-of:
 // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-javascript-runtime-20.html
 
 // The requested paths, and for each path the better formats with their paths, the best first.
 const FAMILIES = [];
 
-// A range such as image/* says nothing about the newer formats: only the type itself counts.
+// Browsers send image/* even if they lack the newer formats, so only the exact type counts.
 function accepts(header, type) {
   return header.toLowerCase().split(",").some((range) => {
     const parts = range.split(";").map((part) => part.trim());

@@ -43,7 +43,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """The job of a function."""
+    """The kind of a Lambda function: its handler, and what its bundle contains."""
 
     handler: str
     """The text of the function's ``lambda_function.py``."""
@@ -74,8 +74,8 @@ lambda_handler = open_gateway(Path(__file__).with_name("pipeline.json"), os.envi
 
 MOST_SENT_BYTES = 50 * 2**20
 MOST_UNZIPPED_BYTES = 250 * 2**20
-"""Lambda's limits on a bundle: on a zip that is sent directly, not through a bucket, and on the unzipped
-content. Lambda's own error names the second one as 262144000 bytes.
+"""Lambda's limits on a bundle: for a zip that is uploaded directly, not through a bucket, and for the
+unzipped content. Lambda's own error gives the second limit as 262144000 bytes.
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -88,7 +88,7 @@ compileall.compile_dir(
     invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
 )
 """
-"""The script with which the target's Python compiles the bundle. It skips files that it can't compile."""
+"""The script that compiles the bundle, for the target's Python. It skips files that it can't compile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A finished zip."""
+    """A zip that :func:`build` wrote."""
 
     file: Path
     size_bytes: int
@@ -111,7 +111,7 @@ class Bundle:
     parts: tuple[Part, ...]
     """The parts, the largest first."""
     has_bytecode: bool
-    """Whether the bundle has bytecode. It does if this machine has the target's Python."""
+    """Whether the bundle has bytecode. It has some if this machine has the target's Python."""
 
 
 def build(
@@ -123,7 +123,7 @@ def build(
         pipeline: A checked pipeline. The function's environment can still replace its stores.
         file: The zip to write. If an error occurs, an existing file stays unchanged.
         target: The processor and the Python that the bundle runs on.
-        role: The job of the function.
+        role: The kind of the function.
         lock: The file with the hashes of the libraries, see ``Pins``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Reduce the fonts of watermarks to what their texts need.
+"""Reduce the fonts of watermarks to the glyphs that their texts need.
 
 A function's bundle contains the reduced fonts. A font for Chinese, Japanese and Korean can have 30 MB. The
 part of it that a text needs has a few kilobytes.
@@ -20,7 +20,7 @@ from renditions.model.recipe import Watermark
 _OF_THE_SHAPER = " \u00a0\u2010\u2011\u25cc"
 """The characters that HarfBuzz may draw in place of others, or add: blanks, hyphens and a dotted circle."""
 _COMPARED_PIXELS = 256
-"""The font size at which the part of a font is compared with the font."""
+"""The font size, in pixels, for comparing the reduced font with the whole one."""
 
 
 def with_small_fonts(pipeline: Pipeline) -> Pipeline:
@@ -57,15 +57,18 @@ def _reduce(text: str, font: Attachment, number: int | None) -> Attachment:
 
 
 def _find_part(face: bytes, text: str) -> bytes:
-    """Return the font with only what the text needs.
+    """Return the font with only the glyphs that the text needs.
 
-    Returns the font itself if fonttools can't read it.
+    Return the font unchanged if fonttools can't read it.
+
+    Raises:
+        UsageError: fonttools isn't installed.
     """
     try:
         from fontTools import subset, ttLib  # noqa: PLC0415 - only bundles need it
     except ImportError:
         raise UsageError(
-            "The bundle gets only a part of each font, and fonttools, which finds it, isn't installed here. "
+            "can't reduce the watermark's font for the bundle: fonttools isn't installed here. "
             "Run: pip install 'renditions[aws]'"
         ) from None
     options = subset.Options(

@@ -1,4 +1,4 @@
-"""Write the function with which CloudFront chooses formats by ``Accept``.
+"""Write the CloudFront function that chooses formats by the header ``Accept``.
 
 A family of renditions with several formats has a key for each format. CloudFront can compute the other keys
 from the requested one, unless they have a ``{version}``, which depends on the recipe.
@@ -33,16 +33,15 @@ FORMS: Mapping[str, str] = {
     "etag": "[^/]+",
     "hash": rf"[0-9a-f]{{{DIGITS}}}",
 }
-"""The fields of a key that are the same for all formats of a picture, and what they look like in a URL."""
+"""The fields of a key that are the same for all formats of a picture, each with its pattern in a URL."""
 
 
 def write_function(pipeline: Pipeline, file: Path) -> None:
-    """Write the JavaScript of the function for a pipeline.
+    """Write the JavaScript of a pipeline's function to the file.
 
     Raises:
-        UsageError: No rendition's format can be chosen by its key, CloudFront would refuse the function, or
-            the file can't be written.
-
+        UsageError: No rendition has several formats to choose from, the function is too large for
+            CloudFront, or the file can't be written.
     """
     families = list(_find_families(pipeline))
     if not families:
@@ -64,10 +63,10 @@ def write_function(pipeline: Pipeline, file: Path) -> None:
 
 
 def _find_families(pipeline: Pipeline) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Yield a requested path, and the better types with their paths.
+    """Yield the pattern of a requested path, and the better formats with their paths.
 
-    The path is a regular expression. It has the format that most browsers show, like the ``src`` of an
-    ``<img>``.
+    The pattern is a regular expression. It matches the keys in the format that most browsers show, because
+    a page requests this format with the ``src`` of an ``<img>``.
     """
     for name, recipe in pipeline.renditions.items():
         *better, last = _templates_of(name, recipe) or [(recipe.format, recipe.key_template(name))]
@@ -110,7 +109,7 @@ def _spell_pattern(template: str) -> str:
 
 
 def _spell_path(template: str, fields: list[str]) -> str:
-    """Return the replacement for a path, with the groups of the requested one."""
+    """Return the better format's path. ``$1`` and so on refer to the pattern's groups."""
     groups = list(dict.fromkeys(fields))
     return "/" + "".join(
         quote(literal).replace("$", "$$") + (f"${groups.index(field) + 1}" if field else "")

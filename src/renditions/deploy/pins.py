@@ -1,7 +1,8 @@
 """The SHA-256 of each library file that may go into a bundle, from a lock.
 
 ``locked.txt`` is the lock of this version of Renditions, with the libraries of all extras. ``make locked``
-writes it from ``uv.lock``, and ``make lint`` compares them. A user with other versions names another lock.
+writes it from ``uv.lock``, and ``make lint`` compares both files. A user with other versions names another
+lock.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _ADVICE = (
 
 
 class Pins:
-    """The libraries of a lock.
+    """The libraries of a lock, with their hashes.
 
     Args:
         file: A requirements file with ``NAME==VERSION --hash=sha256:…``. Lines without a version are ignored.
@@ -68,7 +69,7 @@ class Pins:
         locked = [known for library, known in self._hashes if library == _normalize(name)]
         known = f"only version {' and '.join(locked)}" if locked else "no version of this library"
         raise UsageError(
-            f"{name} {version} can't go into the bundle: {self._file} has {known}. To change that, {_ADVICE}"
+            f"{name} {version} can't go into the bundle: {self._file} has {known}. To build it, {_ADVICE}"
         )
 
     def check(self, wheel: Path) -> None:
@@ -84,7 +85,7 @@ class Pins:
 
 
 def _normalize(name: str) -> str:
-    """Return the name by which a library is compared.
+    """Return the library's name in the form for comparisons.
 
     https://packaging.python.org/en/latest/specifications/name-normalization/
     """

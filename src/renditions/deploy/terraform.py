@@ -37,7 +37,7 @@ PLAN = "deployment.tfplan"
 
 LONGEST_NAME = 32
 NAME = rf"(?!xn--|sthree-|amzn-s3-demo-)[a-z][a-z0-9-]{{1,{LONGEST_NAME - 2}}}[a-z0-9]"
-"""A deployment's name, as the module's variable ``name`` checks it."""
+"""The pattern of a deployment's name. The module's variable ``name`` has the same rule."""
 NAME_FORM = (
     f"3 to {LONGEST_NAME} lower-case letters, digits and hyphens, beginning with a letter, "
     "and not with xn--, sthree- or amzn-s3-demo-"
@@ -64,9 +64,9 @@ KEPT = (
 )
 """The types of the resources that hold or protect pictures, renditions and records.
 
-The log group is among them because it claims the deployment's name, which the table has, and CloudFront
-because the output bucket's policy names its distribution. None of them depends on a resource of another
-type: Terraform destroys with a resource all that depend on it.
+Two kinds are in the list for other reasons: the log group reserves the deployment's name, which the kept
+table has too, and the output bucket's policy names CloudFront's distribution. No resource in the list
+depends on a type outside it, because Terraform destroys with a resource everything that depends on it.
 """
 
 MAIN = Path(__file__).with_name("deployment.tf").read_text("utf-8")
@@ -86,7 +86,7 @@ class Deployment:
     def choose_name(self, file: Path, wanted: str | None) -> str:
         """Return the deployment's name.
 
-        That is the name that it has, or the wanted one, or that of the pipeline file's folder.
+        The wanted name comes first, then the deployment's present name, then the pipeline file's folder.
 
         Raises:
             UsageError: The name is invalid, can't be changed any more, or is set in ``main.tf``, or the
@@ -103,7 +103,9 @@ class Deployment:
             raise UsageError(f"--name: expected {NAME_FORM}, found {wanted!r}")
         if not self.takes("name"):
             if wanted:
-                raise UsageError(f"{self.folder / 'main.tf'} sets the name itself. Change it there.")
+                raise UsageError(
+                    f"--name has no effect: {self.folder / 'main.tf'} sets the name itself. Change it there."
+                )
             return str(former.get("name", name_after(file)))
         name = former.get("name")
         if name and wanted not in (None, name) and self.is_deployed():
@@ -128,7 +130,7 @@ class Deployment:
                 (self.folder / "main.tf").write_text(MAIN, "utf-8")
             settings = json.dumps({"pipeline": described}, indent=2)
             (self.folder / SETTINGS).write_text(settings + "\n", "utf-8")
-            # A file that only an older version of the module has would declare its resources twice.
+            # A file left from an older version of the module would declare resources a second time.
             if (self.folder / "module").exists():
                 shutil.rmtree(self.folder / "module")
             not_needed = shutil.ignore_patterns(".terraform*", "tests")
@@ -140,12 +142,12 @@ class Deployment:
             write_function(pipeline, self.folder / ACCEPT_FUNCTION)
 
     def plan(self) -> bool:
-        """Show the changes that a deployment would make; return whether there are any."""
+        """Plan and show the changes of a deployment; return whether there are any."""
         self._run("init", "-input=false")
         return self._plan()
 
     def plan_destruction(self, *, with_pictures: bool) -> bool:
-        """Show what ``destroy`` would destroy.
+        """Plan and show what ``destroy`` would destroy.
 
         Return whether there is anything to destroy.
 
@@ -174,7 +176,7 @@ class Deployment:
         self._plan("-destroy", UNLOCKED)
 
     def apply(self, advice: str = "") -> None:
-        """Apply the last plan. The advice ends the message about a failure."""
+        """Apply the last plan. If that fails, the error ends with ``advice``."""
         if code := self._call("apply", "-input=false", PLAN):
             raise self._failed("apply", code, advice)
 
@@ -222,7 +224,7 @@ class Deployment:
         return f"var.pipeline.{value}" in (main.read_text("utf-8") if main.exists() else MAIN)
 
     def is_deployed(self) -> bool:
-        """Return whether Terraform knows a resource on AWS of this deployment."""
+        """Return whether Terraform's state has a resource on AWS."""
         self._run("init", "-input=false")
         state = json.loads(self._read("show", "-json"))
         module = state.get("values", {}).get("root_module", {})
@@ -239,9 +241,9 @@ class Deployment:
         return [value for value in values if described[value] and not self.takes(value)]
 
     def find_unset(self, pipeline: Pipeline) -> list[str]:
-        """Return the variables of notice targets that ``main.tf`` doesn't name.
+        """Return the variables in notice targets that ``main.tf`` doesn't name.
 
-        The function gets them from ``secrets``.
+        The function gets these environment variables from the module's input ``secrets``.
         """
         main = (self.folder / "main.tf").read_text("utf-8")
         targets = "".join(f"{entry.to} {entry.secret or ''}" for entry in pipeline.notify)
@@ -258,9 +260,7 @@ class Deployment:
         return arns[0] if arns else None
 
     def _read_settings(self) -> dict[str, Any]:
-        """Return the pipeline's values of the last deployment.
-
-        Before the first there are none.
+        """Return the pipeline's values of the last deployment; empty before the first one.
 
         Raises:
             UsageError: The file can't be read.
@@ -288,7 +288,7 @@ def is_name(text: str) -> bool:
 
 
 def name_after(file: Path) -> str:
-    """Return a deployment's name after the folder of its pipeline file."""
+    """Make a deployment's name from the name of the pipeline file's folder."""
     folder = unicodedata.normalize("NFKD", file.absolute().parent.name).encode("ascii", "ignore").decode()
     name = re.sub(r"[^a-z0-9]+", "-", folder.lower()).lstrip("-0123456789")[:LONGEST_NAME].rstrip("-")
     return name if is_name(name) else "renditions"
@@ -299,9 +299,9 @@ def describe_pipeline(pipeline: Pipeline, target: Target, name: str, former_tabl
 
     Args:
         pipeline: The pipeline.
-        target: What its bundle was made for.
+        target: The processor and the Python of the pipeline's bundle.
         name: The deployment's name.
-        former_table: The table that the deployment has, for a pipeline that names none.
+        former_table: The deployment's present table. It is used if the pipeline names none.
 
     """
     source = parse_store(pipeline.source.store, Path())

@@ -4,8 +4,8 @@ This works on any machine, without Docker and without a compiler.
 
 pip downloads the wheels from its configured index, in exactly the versions that are installed here. So AWS
 runs the versions that this machine tested, and the same installation gives the same files. Each wheel must
-have a SHA-256 of the lock, so it doesn't matter which index or cache it comes from. An environment of uv has
-no pip: there uv runs it.
+have a SHA-256 of the lock, so it doesn't matter which index or cache it comes from. An environment that uv
+made has no pip; there, ``uv tool run`` runs pip.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from renditions.errors import Failed, UsageError
 Architecture = Literal["arm64", "x86_64"]
 
 GLIBC_MINORS = range(34, 16, -1)
-"""The minor versions of glibc whose wheels run on Amazon Linux 2023: its own version, 2.34, and older ones.
+"""The minor versions of glibc whose wheels run on Amazon Linux 2023, which has glibc 2.34.
 https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html"""
 
 SOURCE_ONLY = "pyvips"
@@ -77,7 +77,7 @@ class File:
 def collect_libraries(names: Sequence[str], target: Target, pins: Pins) -> Iterator[File]:
     """Yield the files of these libraries and their dependencies.
 
-    Unneeded files are left out.
+    Files that no library needs at run time are left out, see :data:`BULK`.
 
     Raises:
         UsageError: One of the libraries isn't installed here, so its version isn't known; or a wheel isn't
@@ -117,7 +117,12 @@ def _read_installed(library: Distribution) -> Iterator[File]:
 
 
 def _download(names: Sequence[str], target: Target, folder: Path) -> None:
-    """Let pip download the wheels of these libraries and their dependencies."""
+    """Download the wheels of these libraries and their dependencies with pip.
+
+    Raises:
+        Failed: pip failed.
+        UsageError: There is neither pip nor uv.
+    """
     constraints = folder / "installed.txt"
     constraints.write_text("".join(f"{known.name}=={known.version}\n" for known in distributions()))
     command = [
@@ -140,8 +145,8 @@ def _download(names: Sequence[str], target: Target, folder: Path) -> None:
 def _find_pip() -> list[str]:
     """Return the command that runs pip.
 
-    That is the pip of this Python, or one that uv runs with this Python, because pip evaluates the
-    conditions of dependencies for the Python that it runs on.
+    It is this Python's own pip, or a pip that uv runs with this Python. pip must run with this Python,
+    because it evaluates the conditions of dependencies for the Python that it runs on.
 
     Raises:
         UsageError: There is neither pip nor uv.

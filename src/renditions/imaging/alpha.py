@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 _LOST_STEPS = 2
-"""How much darker a resize can make an image of one colour: its integer weights don't add up to one."""
+"""How many steps a resize can darken an image of one colour, because the integer weights of the resize don't
+add up to one."""
 
 
 def weighted(image: Any, mix: Callable[[Any], Any]) -> Any:

@@ -35,7 +35,7 @@ from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered
 
 _STEP = Fraction(2)
-"""How many times as large as a rendition a level must be, so that the rendition can be resized from it."""
+"""The smallest ratio of a level's size to a rendition's size if the rendition is resized from the level."""
 
 
 def make(
@@ -64,7 +64,7 @@ def make(
     study_task = plan_task("", study.level, header, whole, (header.page,)) if study.level else None
     analysis: Analysis | None = None
     finished: dict[str, dict[int, Frames]] = {}
-    # sRGB comes first: a picture that the analysis rejects isn't rendered.
+    # The analysis is in sRGB, so sRGB comes first: the analysis can still reject the picture.
     for kept in get_args(Kept):
         alike = [task for task in tasks if task.kept == kept]
         animated = [task for task in alike if keeps_animation(task.recipe, header)]
@@ -178,7 +178,10 @@ def _find_level(levels: list[Frames], task: Task) -> Frames:
 
 
 def _encode(pages: Sequence[Frames], task: Task, started: float) -> Rendered:
-    """Return the finished rendition; ``started`` is when its work began."""
+    """Return the finished rendition.
+
+    ``started`` is the value of ``time.perf_counter`` when this rendition was begun.
+    """
     content, quality = _build_as_declared(pages, task)
     limit = task.recipe.max_bytes
     if limit is not None and len(content) > limit:

@@ -77,9 +77,9 @@ def _follow_profile(image: Any) -> tuple[Any, bool]:
 
 
 def _without_profile(image: Any) -> Any:
-    default = "CMYK without one" if image.interpretation == "cmyk" else "sRGB"
-    default = "the file declares otherwise" if is_declared(image) else default
-    warn("profile-ignored", f"the colour profile can't be used, so the colours count as {default}")
+    meaning = "count as CMYK without a profile" if image.interpretation == "cmyk" else "count as sRGB"
+    meaning = "are read as the rest of the file declares them" if is_declared(image) else meaning
+    warn("profile-ignored", f"the colour profile can't be used, so the colours {meaning}")
     image = image.copy()
     image.remove(_PROFILE)
     return image

@@ -33,9 +33,9 @@ from renditions.imaging.vips import get_int, raise_if_warned, translated
 from renditions.model.formats import SOURCE_FORMATS
 
 HEADROOM = Fraction(8, 5)
-"""How many times as large as the result a shrunk picture must be.
+"""The smallest ratio of a shrunk picture's size to the result's size.
 
-With less, the decoder's coarse filter is visible.
+With a smaller ratio, the decoder's coarse filter is visible.
 """
 SHRINKS = (8, 4, 2)
 """The factors by which a decoder with ``shrink_on_load = "halves"`` can shrink."""

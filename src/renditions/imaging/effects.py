@@ -118,7 +118,7 @@ def _values(colour: Rgba, bands: int) -> list[int]:
 
 
 def find_crop(image: Any, size: Size, interest: str) -> Offset:
-    """Return the corner of the best part of the image.
+    """Return the upper left corner of the best part of this size.
 
     The best part is the most striking one (``attention``) or the most detailed one (``entropy``).
     """

@@ -1,4 +1,4 @@
-"""Keep the names in EXIF byte for byte.
+"""Keep EXIF's names of the photographer and the copyright holder byte for byte.
 
 libvips writes only ASCII, and ``?`` for other characters. So the encoder writes fillers of the same length,
 and :func:`write_names` replaces them by the true bytes. Texts should be ASCII (EXIF 2.32, 4.6.2), but cameras
@@ -42,7 +42,7 @@ def block_of(names: Mapping[str, bytes]) -> bytes:
     begin = 8 + 2 + 12 * len(names) + 4
     entries = texts = b""
     for tag, text in sorted((_TAGS[name], text) for name, text in names.items()):
-        # Four bytes and less would stand in the entry itself.
+        # A text of four bytes or less would be in the entry itself.
         text = text.ljust(4, b"\0") + b"\0"  # noqa: PLW2901
         entries += struct.pack("<HHII", tag, _ASCII, len(text), begin + len(texts))
         texts += text
@@ -50,7 +50,7 @@ def block_of(names: Mapping[str, bytes]) -> bytes:
 
 
 def fillers(names: Mapping[str, bytes]) -> dict[str, str]:
-    """Return the texts that the encoder writes, each as long as its name."""
+    """Return a filler for each name, as long as the name, for the encoder to write."""
     return {name: _FILLER * len(text) for name, text in names.items()}
 
 
@@ -76,7 +76,7 @@ def _is_filler(content: bytes, place: tuple[int, int], text: bytes) -> bool:
 
 
 def _with_checksum(content: bytearray, at: int) -> bytes:
-    """Return the file, after correcting the checksum of the block's chunk in a PNG."""
+    """Return the file. In a PNG, correct the checksum of the block's chunk first."""
     if content[at - 4 : at] == b"eXIf":
         (size,) = struct.unpack_from(">I", content, at - 8)
         struct.pack_into(">I", content, at + size, zlib.crc32(content[at - 4 : at + size]))

@@ -17,7 +17,7 @@ from renditions.model.fields import Attachment
 STAND_IN = "\ufffd"
 """Unicode's replacement character, which the bundled font has, for a character that no font has."""
 _EMOJI_SELECTOR = "\ufe0f"
-"""Asks for the character before it in colours (Unicode Technical Standard 51)."""
+"""The character that requests the character before it as a colour emoji (Unicode Technical Standard 51)."""
 _JOINED = ("Cf", "Mn", "Me")
 """Unicode's categories of characters that are drawn in the font of the character before them."""
 
@@ -28,7 +28,7 @@ class Piece:
 
     text: str
     is_bundled: bool
-    """Whether the bundled font draws the text, and not the declared one."""
+    """Whether the bundled font draws the text; otherwise the declared font does."""
 
 
 @dataclass(frozen=True, slots=True)

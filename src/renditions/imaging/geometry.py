@@ -69,11 +69,12 @@ class Rectangle:
 class Plan:
     """The operations on the upright picture.
 
-    Their order is: resize, rotate and flip, cut, pad, padding.
+    Their order is: resize, rotate and flip, cut, pad to the box, add the padding.
     """
 
     resized: Size
-    """The size of the whole picture after resizing and before rotating, so that other renditions share it."""
+    """The size of the whole picture after resizing and before rotating. Renditions with the same size share
+    the resized picture, even with other rotations."""
     fitted: Size
     """The size of the rotated picture after cutting or padding it to the box."""
     crop_at: Offset | None = None
@@ -233,7 +234,7 @@ def centre(inner: Size, outer: Size, focus: Focus) -> Offset:
 def place(inner: Size, outer: Size, gravity: str) -> Offset:
     """Return the inner rectangle's position in the outer one.
 
-    An odd pixel stays on the right or below.
+    If the free space can't be halved, the extra pixel is on the right or below.
     """
     across = 0 if gravity.endswith("west") else 2 if gravity.endswith("east") else 1
     down = 0 if gravity.startswith("north") else 2 if gravity.startswith("south") else 1

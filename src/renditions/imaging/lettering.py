@@ -23,7 +23,7 @@ from renditions.imaging.vips import Image, translated
 _OWN_FAMILY = "Renditions"
 """The family of the bundled fonts, see ``fonts.conf``."""
 _PREFIX = "renditions-font-"
-"""The start of the names of declared fonts' files that aren't in memory only, see ``fonts.conf``."""
+"""The prefix of a declared font's file on disk, for systems without files in memory; see ``fonts.conf``."""
 _WEIGHT = 700
 """The weight of the letters if the font is variable: bold."""
 _LANGUAGE = "en"
@@ -70,7 +70,8 @@ def draw_letters(letters: Letters, ink: str, font_pixels: int) -> Any:
     """
     has_colours = letters.face is not None and letters.face.has_colours and letters.of_face != ""
     colour = f' foreground="{ink}"' if has_colours else ""
-    add_own_fonts()  # Pango measures more than the text's characters, in any font that it finds
+    # Pango also measures characters that the text lacks, in any font that it finds.
+    add_own_fonts()
     file, family = _file_of(letters)
     with translated(Unrenderable, "the watermark's text can't be drawn"):
         pieces = "".join(
@@ -109,7 +110,7 @@ def _write_file(content: bytes) -> str:
     """Return the path of a new file with this content.
 
     The file exists as long as this process. On Linux the file is in memory only, because a confined worker
-    can write no other. The file stays open, so that no other font ever gets the same path.
+    can't write any other file. The file stays open, so that no other font ever gets the same path.
     """
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("font")

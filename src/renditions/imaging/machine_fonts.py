@@ -22,7 +22,7 @@ _SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 
 
 class _Choice:
-    """The fonts of this process."""
+    """The choice between bundled and system fonts in this process."""
 
     wanted: Fonts = "bundled"
     used: Fonts | None = None
@@ -71,7 +71,7 @@ def _find_missing(text: str) -> str:
                 for face in read_faces(content):
                     text = face.find_missing(text)
         except (OSError, ValueError, Undecodable):
-            continue  # another program's file is no reason to reject a picture; ValueError: it is empty
+            continue  # A broken font of the machine mustn't reject a picture. An empty file is a ValueError.
         if not text:
             break
     return text

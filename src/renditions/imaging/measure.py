@@ -1,6 +1,6 @@
 """Measure renditions while they are made, for a trial of a recipe.
 
-A trial makes the same bytes as any other run. It only does more with them.
+A trial makes the same bytes as any other run, and measures them in addition.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def measure(made: Rendered, pages: Sequence[Frames], quality: int | None) -> Ren
     Args:
         made: The finished file.
         pages: The pixels that were encoded.
-        quality: The encoder's quality.
+        quality: The encoder's quality; None for a lossless file or a format without a quality.
 
     """
     if not _is_measuring.get():

@@ -32,9 +32,9 @@ class Memory:
     bytes: int
     """The most that one picture may take."""
     allows: str = _LIMITS_ALLOW
-    """The words of a rejection's reason that say what sets the limit."""
+    """What sets the limit, as a part of the sentence in a rejection's reason."""
     advice: str = "Raise this limit, or upload a smaller picture"
-    """What a person can do."""
+    """What a person can do, as the last sentence of a rejection's reason."""
     take: Callable[[int], AbstractContextManager[object]] = nullcontext
     """Waits until this many bytes are free, and takes them during the ``with`` block."""
 

@@ -1,9 +1,7 @@
-"""Replace a rendition by a copy of the source's file.
+"""Replace a rendition by a copy of the source's file, if the copy is smaller.
 
-The copy must be smaller, and fulfil the recipe.
-
-The copy has the same pixel data, byte for byte. It leaves out the other parts of the file, unless the recipe
-keeps them.
+The copy must fulfil the recipe. It has the same pixel data as the file, byte for byte. It leaves out the
+other parts of the file, unless the recipe keeps them.
 """
 
 from __future__ import annotations
@@ -65,5 +63,5 @@ def _can_stand(header: Header, task: Task) -> bool:
 
 
 def _of_copy(made: Rendered) -> Measured | None:
-    """Return what was measured, without what was true only of the encoded file."""
+    """Return the measurements without quality and score, which the copy doesn't have."""
     return replace(made.measured, quality=None, score=None) if made.measured else None

@@ -109,9 +109,9 @@ class Header:
 
 
 def sniff(content: bytes) -> str | None:
-    """Return the format's name by the file's first bytes; None if it is unknown.
+    """Return the format's name from the file's first bytes; None if it is unknown.
 
-    The format can be an unsupported one.
+    The format may be one that Renditions doesn't support.
     """
     start = content[:_START_BYTES]
     found = [
@@ -213,10 +213,7 @@ def check_animation(content: bytes, header: Header, accept: Accept) -> None:
 
 
 def _is_animated(content: bytes, header: Header) -> bool:
-    """Return whether the file holds an animation.
-
-    The result is the same if only the first frame will be decoded.
-    """
+    """Return whether the file holds an animation, even if only one frame is decoded."""
     facts = SOURCE_FORMATS[header.format]
     if facts.find_animation:
         return bool(find_code(facts.find_animation)(content, header))

@@ -113,7 +113,7 @@ def plan_tasks(
             if plans.stand_ins.get(name, name) == name:
                 tasks = [plan_task(name, recipe, *part, chosen) for part in parts]
                 for task in tasks:
-                    # The limit of pixels bounds what is drawn, but not what is added around it.
+                    # max_pixels limits the drawn pixels, but not the padding around them.
                     if not task.page.drawing or task.plan.output != task.plan.resized:
                         check_output(task.plan.output, task.page, task.format, memory)
                 plans.tasks.extend(tasks)
@@ -130,9 +130,9 @@ def _with_pages(
     max_pixels: int,
     most_pages: int,
 ) -> dict[int, Header]:
-    """Return the pages to decode and the chosen pages.
+    """Return the headers of the pages so far and of the chosen pages, by number.
 
-    Raise ``NotAccepted`` if the total is too large.
+    Raise ``NotAccepted`` if these pages are too many or have too many pixels.
     """
     numbers = sorted({*pages, *chosen})
     if len(numbers) > most_pages:
@@ -152,9 +152,9 @@ def _read_page(content: bytes, header: Header, number: int) -> Header:
 
 @contextmanager
 def on_page(number: int, header: Header) -> Iterator[None]:
-    """Raise ``Unrenderable`` for damage on a page other than the header's.
+    """Turn damage on a page other than the header's into ``Unrenderable``.
 
-    Other pages can still be valid.
+    So only the renditions with this page fail: the other pages can still be valid.
     """
     try:
         yield

@@ -51,7 +51,7 @@ class Samples:
 
     is_double: bool = False
     is_swapped: bool = False
-    """Whether the file has the halves of each double in the other order than the memory."""
+    """Whether the halves of each double must be swapped: the file's byte order isn't this machine's."""
     is_weighted: bool = False
     """Whether the colours of doubles are multiplied by alpha."""
     is_white_zero: bool = False

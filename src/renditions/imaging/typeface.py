@@ -202,7 +202,7 @@ def _find_glyphs(subtable: bytes, codes: Iterable[int]) -> Iterator[int]:
 
 
 def _find_in_groups(subtable: bytes, codes: Iterable[int]) -> Iterator[int]:
-    """Read a subtable of format 12, whose groups are sorted."""
+    """Yield the codes with a glyph in a subtable of format 12. Its groups are sorted."""
     (count,) = struct.unpack_from(">I", subtable, 12)
     numbers = struct.unpack_from(f">{3 * count}I", subtable, 16)
     firsts, lasts, glyphs = numbers[::3], numbers[1::3], numbers[2::3]
@@ -213,7 +213,7 @@ def _find_in_groups(subtable: bytes, codes: Iterable[int]) -> Iterator[int]:
 
 
 def _find_in_segments(subtable: bytes, codes: Iterable[int]) -> Iterator[int]:
-    """Read a subtable of format 4."""
+    """Yield the codes that have a glyph in a subtable of format 4."""
     (double,) = struct.unpack_from(">H", subtable, 6)
     lasts, firsts, deltas, offsets = (
         struct.unpack_from(f">{double // 2}H", subtable, start)

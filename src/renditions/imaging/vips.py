@@ -37,8 +37,8 @@ class Keep(IntFlag):
     ICC = 8
 
 
-# fontconfig reads this when the first text is drawn. So no font of the machine is used, and the same
-# library draws texts everywhere.
+# libvips reads these variables when it draws the first text. With them, it uses no font of the machine, and
+# finds fonts by fontconfig on every system.
 os.environ["FONTCONFIG_FILE"] = str(Path(__file__).with_name("fonts.conf"))
 os.environ["PANGOCAIRO_BACKEND"] = "fontconfig"
 
@@ -70,7 +70,7 @@ def get_int(image: Any, name: str, default: int) -> int:
 
 
 class _Recorder(logging.Handler):
-    """Keeps log messages."""
+    """Keeps the texts of log messages in a list."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

@@ -111,7 +111,7 @@ def _find_whole(watermark: Watermark, canvas: Size) -> Any:
 def _read(picture: Attachment) -> Any:
     """Return a mark's picture with alpha, in memory."""
     content = picture.content
-    assert content is not None  # noqa: S101 - the entry points read them first
+    assert content is not None  # noqa: S101 - the entry points read attachments first
     try:
         picture_format = check_file(content, sniff(content), _RULES)
         check_end(content, picture_format)

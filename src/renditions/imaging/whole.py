@@ -1,8 +1,8 @@
-"""The renderer for a process that confines itself.
+"""The renderer for a process that confines itself: it writes no file.
 
-This module writes no file. Before a worker confines itself, it imports this module, and so every module that
-rendering needs. A confined worker can't write the bytecode of modules to disk, so without stored bytecode
-each worker would compile the modules again. Only extras are still imported when a picture needs them.
+A worker imports this module before it confines itself, and with it every module that rendering needs. A
+confined worker can't write the bytecode of modules to disk, so without stored bytecode each worker would
+compile the modules again. Only extras are still imported when a picture needs them.
 """
 
 import os

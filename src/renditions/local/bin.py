@@ -1,7 +1,7 @@
 """The bin of a source in a folder.
 
-A deleted file lies at ``.renditions/bin/DELETION/KEY`` below the folder. A deletion is a rename, so it costs
-no copy, and the file keeps its name, its time and its ETag. Listings and watchers of the folder skip
+A deleted file is kept at ``.renditions/bin/DELETION/KEY`` below the folder. A deletion is a rename, so it
+costs no copy, and the file keeps its name, its time and its ETag. Listings and watchers of the folder skip
 ``.renditions``.
 """
 
@@ -37,7 +37,7 @@ from renditions.model.registry import Shared
 
 _BIN = b"bin"
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
-"""The error numbers where a file can't have two names."""
+"""The error numbers of file systems without hard links."""
 
 
 class FolderBin:
@@ -189,8 +189,8 @@ def _check_free(root: int, parts: Sequence[bytes], key: str, kept: os.stat_resul
 def _move(source: int, target: int, name: bytes) -> None:
     """Move a file to another folder, in which the name is free.
 
-    A rename would replace a file that another program writes there at this moment. A second name, and then
-    the removal of the first one, doesn't.
+    A rename would replace a file that another program creates there at this moment. A hard link fails
+    instead, so this function adds the new name and then removes the old one.
     """
     try:
         os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)

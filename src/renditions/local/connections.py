@@ -16,7 +16,7 @@ from renditions.local import locks
 from renditions.local.database import connect, describe_holder, prepare, refuse_newer, reported, transact
 
 READERS = 4
-"""How many reads can run at once. A read ends after one page, so more threads than that wait for moments."""
+"""How many reads can run at once. A read ends after one page, so further threads wait only briefly."""
 
 IN_MEMORY = Path(":memory:")
 """The path of an empty catalog that ends with its connection."""

@@ -46,11 +46,15 @@ _KINDS = {
         CatalogRefused,  # these errors stay until a person changes something
     ),
 }
-"""What SQLite's errors are here, by the result code, unless they are failures that may pass."""
+"""The exception for each of SQLite's result codes. Other codes raise CatalogFailed: the failure may pass."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a catalog's file, or create it."""
+    """Open a catalog's file, or create it.
+
+    Raises:
+        CatalogRefused: No file can be opened or created at this path.
+    """
     if why := _why_no_file(path):
         raise CatalogRefused(f"can't open the catalog {path}: {why}")
     return sqlite3.connect(path, timeout=locks.WAIT_SECONDS, isolation_level=None, check_same_thread=False)
@@ -123,7 +127,7 @@ def _why_no_file(path: Path) -> str | None:
 
 
 def describe_holder(path: Path) -> str:
-    """Return who holds the catalog's lock.
+    """Return a text that says which process holds the catalog's lock, and what to do.
 
     The lock is on the file of shared memory, or on the file itself. See
     https://www.sqlite.org/walformat.html, section 2.3.

@@ -69,7 +69,7 @@ class FolderStore:
     See :class:`~renditions.core.ports.Store`.
 
     Args:
-        root: The folder. If it is a link, the store follows the link once, now.
+        root: The folder. If it is a link, the constructor follows the link once.
         rest_seconds: How long a file must stay unchanged before it counts as complete.
         create: Whether the folder may be missing. A missing folder is then an empty store, and the first
             write creates it. Otherwise every call raises ``StoreFailed`` while the folder is missing, so that

@@ -22,7 +22,7 @@ _LOCKS = Path("/proc/locks")
 
 
 class NotFree(Exception):
-    """A lock wasn't free in time. The text says who holds it, and what to do."""
+    """A lock wasn't free in time. The text names its holder, and says what to do."""
 
 
 def take_lock(file: int) -> None:
@@ -47,9 +47,9 @@ def take_lock(file: int) -> None:
 
 
 def describe_holder(*files: os.stat_result) -> str:
-    """Return a text about a lock that wasn't free in time: who holds it, what to do.
+    """Return a text that says which process holds a lock, and what to do.
 
-    The lock is on one of these files.
+    The lock is on one of these files, and wasn't free in time.
     """
     waited = f"its lock wasn't free within {WAIT_SECONDS:g} s"
     for holder in _find_holders(files):

@@ -86,8 +86,8 @@ def _unescape(field: str) -> str:
 def locate(folder: PurePath, mounts: Sequence[Mount]) -> Location:
     """Return the real place of a folder.
 
-    If a mount shows another folder, this returns the place of that folder. Only an earlier mount can contain
-    it.
+    If a mount shows another folder, this returns the place of that folder, which only an earlier mount can
+    contain.
     """
     above = [number for number, mount in enumerate(mounts) if folder.is_relative_to(mount.at)]
     if not above:

@@ -21,7 +21,7 @@ def poll_keys(store: Store, stop: threading.Event, poll_seconds: float) -> Itera
     is no earlier listing to compare. SQLite keeps the listings on disk, so the memory doesn't grow with the
     number of objects. An object in an unreadable part doesn't count as gone.
     """
-    # An empty name is SQLite's for a private temporary database, on disk once it is large.
+    # With an empty name, SQLite makes a private temporary database, and moves it to disk if it is large.
     with closing(sqlite3.connect("", isolation_level=None, check_same_thread=False)) as db:
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("CREATE TABLE seen (key TEXT PRIMARY KEY, etag TEXT, round INTEGER, is_new INTEGER)")

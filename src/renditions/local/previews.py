@@ -16,17 +16,17 @@ from pathlib import Path
 from renditions.errors import Failed
 
 MOST_BYTES = 200_000_000
-"""How many bytes all previews of a catalog have together. Beyond that, the oldest ones go."""
+"""The most bytes of all previews of a catalog together. Above this, the cache deletes the oldest ones."""
 
 _KEPT_SHARE = 0.9
-"""The share of ``MOST_BYTES`` that stays, so that not every preview looks for the oldest one."""
+"""The share of ``MOST_BYTES`` that the cache then keeps, so that it needn't search again for each preview."""
 
 
 class PreviewCache:
     """Previews by the picture's name and version.
 
-    Many threads and processes may share it. Only the owner of the process can read the files, because a
-    preview shows what its picture shows.
+    Many threads and processes may share it. Only the owner of the process can read the files, because the
+    pictures may be private.
     """
 
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
@@ -68,7 +68,11 @@ class PreviewCache:
         self._evict(len(content))
 
     def drop(self, name: str) -> bool:
-        """Delete the picture's previews; return whether there were any."""
+        """Delete the picture's previews; return whether there were any.
+
+        Raises:
+            Failed: A file can't be deleted.
+        """
         place = self._place(name)
         is_there = place.exists()
         shutil.rmtree(place, ignore_errors=True)

@@ -16,7 +16,7 @@ class Root:
     """The folder of a store.
 
     Args:
-        root: The folder. If it is a link, it is followed once, now.
+        root: The folder. If it is a link, the constructor follows the link once.
         create: Whether the folder may be missing until something is written.
 
     """
@@ -27,7 +27,7 @@ class Root:
         self._swept = False
 
     def open(self, *, make: bool = False) -> int:
-        """Open the folder again, since another folder may have its name by now.
+        """Open the folder by its path, because another folder may have this path by now.
 
         Raises:
             NotMade: The folder is missing, and ``create`` allows that.

@@ -121,7 +121,7 @@ def read_status(root: int, parts: Sequence[bytes]) -> os.stat_result:
 def find_obstacle(root: int, parts: Sequence[bytes]) -> tuple[int, str] | None:
     """Return what keeps a file from being written at this path; None if nothing does.
 
-    The first value says how many parts of the path lead to it; the second one is ``Obstacle.kind``.
+    The first value is how many parts of the path lead to the obstacle; the second one is ``Obstacle.kind``.
     """
     with absence():
         for depth in range(1, len(parts) + 1):

@@ -47,7 +47,7 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
                     stop_event=stop,
                     rust_timeout=tick_ms,
                     yield_on_timeout=True,
-                    ignore_permission_denied=True,  # reading such a folder reports the reason
+                    ignore_permission_denied=True,  # the next listing reports such a folder
                 )
             ) as batches:
                 for changes in batches:

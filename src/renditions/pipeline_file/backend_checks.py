@@ -1,4 +1,4 @@
-"""Find out whether the stores, catalog and notice targets can be opened.
+"""Check whether the stores, catalog and notice targets can be opened.
 
 The reader has already checked the forms of the URLs. To open them, a machine also needs the right libraries,
 and a function on Lambda can't open every kind.
@@ -25,7 +25,7 @@ class Declared:
     backend: Backend
     table: Sequence[Backend]
     variable: str | None = None
-    """The environment variable that can name another one for Lambda."""
+    """The environment variable that can name another store or table on Lambda."""
 
 
 def find_declared(pipeline: Pipeline) -> tuple[Declared, ...]:

@@ -1,4 +1,4 @@
-"""Mistakes that a pipeline file can have although each of its values is valid."""
+"""Find mistakes in a pipeline file whose single values are all valid."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from renditions.pipeline_file.watermark_checks import find_watermark_problems, f
 def _formats_with(field: str) -> tuple[str, ...]:
     """Return the formats that a field applies to.
 
-    ``auto`` is among them if it can become one of them.
+    The result includes ``auto`` if ``auto`` can become one of these formats.
     """
     names = [each.name for each in OUTPUT_FORMATS.values() if field in each.choices]
     is_automatic = any(each.auto in names for each in SOURCE_FORMATS.values())

@@ -1,4 +1,4 @@
-"""Mistakes in renditions' keys: keys that collide, and outputs in the source."""
+"""Find mistakes in renditions' keys: keys that collide, and outputs in the source."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def parent_of(place: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PipelineWarning:
-    """What is allowed at one place of a file, but hardly meant."""
+    """A warning about an allowed but surprising value at one place of a file."""
 
     place: str
     text: str
@@ -85,14 +85,14 @@ def find_lines(text: str) -> Mapping[str, int]:
 
 
 class _Finder:
-    """Goes through the tokens of a text once."""
+    """Finds the lines of all paths in one pass over a text's tokens."""
 
     def __init__(self, text: str) -> None:
         self._tokens = list(_split(text))
         self._at = 0
         self._lines: dict[str, int] = {}
         self._counts: dict[str, int] = {}
-        """How many tables the arrays of tables have so far."""
+        """The number of the newest table in each array of tables, counted from 0."""
 
     def find(self) -> Mapping[str, int]:
         table = ""

@@ -1,4 +1,4 @@
-"""Mistakes in the ``[[notify]]`` entries of a pipeline file."""
+"""Find mistakes in the ``[[notify]]`` entries of a pipeline file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ONE_EACH = ("secret", "sender", "digest", "subject", "text")
 
 
 def find_notify_problems(pipeline: Pipeline) -> Iterator[Problem]:
-    """Yield fields that don't fit their target, and entries that contradict."""
+    """Yield fields that don't fit their target, and contradictory entries."""
     first: dict[str, Notify] = {}
     for number, notify in enumerate(pipeline.notify):
         place = f"notify[{number}]"

@@ -144,7 +144,7 @@ def check_recipes(data: Mapping[str, Any], directory: Path) -> Mapping[str, Rend
 def change_recipe(name: str, recipe: Rendition, changes: Mapping[str, Any], directory: Path) -> Rendition:
     """Return a rendition's recipe with other values of some fields.
 
-    A member of a family stands alone then.
+    The result is no member of a family.
 
     Raises:
         PipelineError: The values, or the changed recipe, have problems.

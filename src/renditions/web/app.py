@@ -165,7 +165,7 @@ def _routes(api: _Api) -> list[BaseRoute]:
 class _Api:
     """The endpoints of the API.
 
-    Those that aren't ``async`` run in a thread, because stores and catalogs can be slow.
+    Endpoints that aren't ``async`` run in a thread, because stores and catalogs can be slow.
     """
 
     def __init__(self, service: Service, uploads: Uploads, root_path: str = "") -> None:

@@ -20,14 +20,16 @@ ACTIONS: Mapping[str, Callable[[Service, str, str], object]] = {
     "retry": lambda service, name, _: retry_picture(service, name),
     "demand": lambda service, name, rendition: request_rendition(service, rendition, name),
 }
-"""What can be done with each picture. The rendition is only for ``demand``."""
+"""The actions on each picture. Only ``demand`` uses the rendition."""
 
 
 def run_batch(service: Service, action: str, names: Sequence[Any], rendition: str) -> dict[str, Any]:
-    """Do one action with each of the pictures, and return what came of each.
+    """Run one action on each of the pictures, and return the result for each name.
 
-    A picture that the action refuses has the problem beside its name, and the others are done all the same.
-    Raises ApiError with all mistakes in the request, before it does anything.
+    If the action refuses a picture, the result has the problem, and the action still runs on the others.
+
+    Raises:
+        ApiError: The request has mistakes. The error lists all of them, and no action has run.
     """
     problems = []
     if action not in ACTIONS:

@@ -111,7 +111,7 @@ def delete_picture(service: Service, name: str) -> Binned | None:
 
 
 def _delete_original(service: Service, name: str, condition: IfMatch) -> Binned | None:
-    """Delete the original, to the bin if there is one."""
+    """Move the original to the bin, or delete it if there is no bin."""
     bin_: Bin | None = service.parts.bin
     if bin_ and keeps_deleted(service.parts):
         return bin_.put(name, condition, make_deletion(datetime.now(UTC)))

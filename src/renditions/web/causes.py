@@ -1,4 +1,4 @@
-"""Why pictures have problems, grouped by cause, with advice for a person."""
+"""Group the problems of pictures by cause, with advice for a person."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Cause:
 def find_codes(record: Record) -> Iterable[tuple[str, str]]:
     """Yield the codes of the record's problems, each with its text.
 
-    A record of version 0.1 has no code of its error, so it gets the general one of its status.
+    A record of version 0.1 has no code for its error, so it gets the general code for its status.
     """
     if record.status == "done":
         return {each.code: each.text for each in record.warnings}.items()

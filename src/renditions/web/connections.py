@@ -37,13 +37,13 @@ class Limits:
 
 
 class Connection(Protocol):
-    """A connection that has a place."""
+    """A connection that takes one of the server's places."""
 
     address: str
     """The client's network address."""
 
     def abort(self) -> None:
-        """End the connection at once, and give its place up."""
+        """End the connection at once, and free its place."""
         ...
 
 
@@ -64,7 +64,7 @@ class Connections:
         Args:
             limits: The limits.
             is_shared: Returns whether an address is that of a proxy, whose connections many clients share.
-            tls: How the server proves who it is. None if it speaks plain HTTP.
+            tls: The context with the server's certificate. None if the server speaks plain HTTP.
 
         """
         self.limits = limits
@@ -152,10 +152,8 @@ class Connections:
 class Handshake(asyncio.Protocol):
     """The beginning of a connection with TLS.
 
-    It has a place, and ends if the client is too slow.
-
-    If asyncio began the handshake itself, the connection would have no place until its end, up to a minute
-    later.
+    The connection takes a place at once, and ends if the client is too slow. If asyncio ran the handshake
+    itself, the connection would take no place until the handshake has ended, up to a minute later.
     """
 
     def __init__(self, open_connections: Connections, then: BoundedProtocol, tls: ssl.SSLContext) -> None:
@@ -269,7 +267,7 @@ class BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes of the client."""
+        """Take bytes from the client."""
         if self.transport.is_closing():
             return
         self._received_bytes += len(data)

@@ -1,6 +1,6 @@
-"""Which pages of other origins may read and use the answers (CORS).
+"""Let pages of other origins read pictures and use the API (CORS).
 
-CORS allows no request: it says whose scripts may read the answer to a request that is allowed anyway.
+CORS allows no request. It says whose scripts may read the answer to a request that is allowed anyway.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ PICTURE_METHODS = ("GET", "HEAD")
 PICTURE_SENT = ("If-None-Match", "Range")
 PICTURE_READ = ("Content-Range", "ETag")
 PREFLIGHT_SECONDS = 600
-"""How long browsers may keep the answer to a preflight request. CloudFront and the output bucket of the
-Terraform module answer with the same four."""
+"""How long browsers may keep the answer to a preflight request. In the Terraform module, CloudFront and the
+output bucket have the same values as these four constants."""
 
 
 def share(

@@ -24,7 +24,7 @@ COOKIE = "renditions_token"
 READ_METHODS = ("GET", "HEAD")
 SAFE_METHODS = (*READ_METHODS, "OPTIONS")
 OPEN_PATHS = ("/login", "/logout", "/health", "/ready", "/static/")
-"""The paths that need no token: the login page with its files, the log-out, and the two checks of health."""
+"""The paths that need no token: the login page with its files, the log-out, and the two health checks."""
 
 MAKING_PATH = "/i/"
 """Below this path, a request to read a rendition may make it."""
@@ -36,7 +36,7 @@ MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS = 20, 60.0
 """One network address may send this many wrong tokens, in this many seconds."""
 
 MOST_STRANGERS = 100
-"""How many requests without the token the server answers at once. The rest is for those with the token."""
+"""How many requests without the token the server answers at once. So they can't block those with it."""
 
 
 @dataclass(frozen=True, slots=True)

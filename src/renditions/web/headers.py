@@ -68,7 +68,7 @@ def restrict(origins: Iterable[str] = ()) -> dict[str, str]:
 
 
 def keep_private(headers: MutableHeaders) -> None:
-    """Forbid shared caches to keep this answer.
+    """Keep shared caches from storing this answer.
 
     The answer depends on a token or a cookie.
 

@@ -36,7 +36,8 @@ class Announcements:
 
     Args:
         before: The number before that of the first announcement. By default it is the time in microseconds,
-            so the numbers of an earlier run are lower, and a client that comes back from there gets a reset.
+            so the numbers of an earlier run are lower, and a client that continues after one of them gets a
+            reset.
 
     """
 

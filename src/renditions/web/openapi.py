@@ -40,7 +40,7 @@ def describe_api(pipeline: Pipeline, paths: Container[str], root_path: str = "")
 
 
 class _Description:
-    """The operations of one pipeline's API on a server with some paths."""
+    """The operations of one pipeline's API on a server with these paths."""
 
     def __init__(self, pipeline: Pipeline, paths: Container[str]) -> None:
         self._paths = paths
@@ -95,7 +95,7 @@ class _Description:
 
 
 def _path_parameters(pipeline: Pipeline, name: str) -> dict[str, Any]:
-    """Return the parameters in paths, by how a path spells them."""
+    """Return the parameters in paths, by their text in a path, such as ``{name}``."""
     renditions = list(pipeline.renditions)
     described = {
         "rendition": (

@@ -20,7 +20,8 @@ FLAG: Mapping[str, Any] = {"type": "boolean", "default": False}
 CURSOR: Mapping[str, Any] = {"type": "string", "pattern": CURSOR_PATTERN}
 
 FILE_TYPES = ("application/octet-stream", "*/*")
-"""The media types of files. Generators of clients understand the first one; the answer has the file's own."""
+"""The media types of a file in the API's description. Client generators understand the first one. A real
+answer has the file's own type."""
 
 LOG_OUT_PATH = "/logout"
 """Only a server that checks tokens and signatures itself has this path. A gateway knows no signatures."""
@@ -37,7 +38,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server answers if it does what was asked."""
+    """The answer to a request that succeeds."""
 
     description: str
     schema: str | None = None
@@ -47,7 +48,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a client sends."""
+    """The body of a request."""
 
     schema: str
     media_type: str = "application/json"
@@ -125,7 +126,7 @@ _PICTURES = (
                 {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": DEFAULT_LISTED},
                 "How many pictures a page has at most.",
             ),
-            Parameter("history", FLAG, "`true`: with what happened to each picture."),
+            Parameter("history", FLAG, "`true`: with the history of each picture."),
         ),
     ),
     Operation(
@@ -242,7 +243,7 @@ _CHANGES = (
             Parameter(
                 "status",
                 {"enum": list(STATUSES), "default": "failed"},
-                "Pictures of this status. Of those that are `done`, the ones with warnings.",
+                "Only pictures of this status. For `done`, only pictures with warnings.",
             ),
             Parameter("cursor", CURSOR, "The value of `next` in the previous answer."),
         ),
@@ -251,7 +252,7 @@ _CHANGES = (
         method="post",
         path="/retry",
         name="retry",
-        summary="Retry failed pictures, or those with the given statuses and code, 200 with each request",
+        summary="Retry failed pictures, or those with the given statuses and code, up to 200 per request",
         body=Body("RetryRequest", is_required=False),
         answers={200: Answer("How many pictures are retried", "Retried")},
         problems=(413, 415, 422),
@@ -262,7 +263,7 @@ _CHANGES = (
         name="runBatch",
         summary="Delete or retry many pictures, or request a rendition of each, with an answer per name",
         body=Body("BatchRequest"),
-        answers={200: Answer("What came of each picture", "BatchResults")},
+        answers={200: Answer("The result for each picture", "BatchResults")},
         problems=(413, 415, 422),
     ),
     Operation(

@@ -224,9 +224,9 @@ def retry_pictures(
 ) -> dict[str, Any]:
     """Let the next pictures of these statuses be processed again soon.
 
-    With a code, only those with this error or warning. Returns the number of these pictures, and the cursor
-    for the next call. The cursor is None if there are no more pictures. One call handles at most
-    ``MOST_RETRIED`` records, so its time and memory don't grow with the catalog.
+    With a code, only pictures with this error or warning are processed again. Returns the number of pictures
+    that will be processed, and the cursor for the next call; None if there are no more pictures. One call
+    handles at most ``MOST_RETRIED`` records, so its time and memory don't grow with the catalog.
     """
     service.insist_in_force()
     catalog, after = service.parts.catalog, _parse_cursor(cursor)
@@ -301,13 +301,13 @@ def _hash(download: Download) -> str:
 
 
 def _log_unreadable(part: Unreadable) -> None:
-    log.warning("%s: unreadable: %s", part.prefix, part.reason)
+    log.warning("Can't read %s: %s", part.prefix, part.reason)
 
 
 def find_original(service: Service, name: str) -> StoredObject | None:
-    """Return the source's object of this name.
+    """Return the object with this name in the source.
 
-    Return None if it doesn't exist or the name isn't allowed.
+    Return None if it doesn't exist, or if the name can't be that of a picture.
     """
     try:
         return service.parts.source.head(name) if service.parts.pipeline.source.matches(name) else None

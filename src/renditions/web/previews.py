@@ -26,7 +26,7 @@ from renditions.web.problems import ApiError
 from renditions.web.service import Service
 
 RECIPE = Rendition(width=1024, height=1024, format="webp")
-"""What a preview is: the whole picture, at most this large."""
+"""The recipe of a preview: the whole picture, at most 1024 pixels on a side."""
 
 MOST_WAITING = 100
 """How many requests wait for previews at once."""
@@ -35,7 +35,7 @@ MOST_AT_ONCE = 2
 """How many originals are in memory at once for previews. One worker process renders them."""
 
 NO_PREVIEW = b""
-"""What the cache has if no preview of a picture can be made, so that it isn't tried each time."""
+"""The cached content if no preview of a picture can be made, so that the server doesn't try each time."""
 
 
 class Cache(Protocol):

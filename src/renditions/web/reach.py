@@ -47,7 +47,7 @@ class Reach:
         trusted_proxies: Iterable[str] = (),
         allowed_origins: Iterable[str] = (),
     ) -> Self:
-        """Return what a user's options say; raise UsageError if one of them isn't valid."""
+        """Parse a user's options; raise UsageError if one of them isn't valid."""
         root_path = root_path.rstrip("/")
         reach = cls(
             host,
@@ -111,7 +111,8 @@ class Reach:
     def check_paths(self, paths: Iterable[str]) -> None:
         """Raise UsageError if ``root_path`` looks like one of the application's own paths.
 
-        Then nothing shows whether a proxy has removed it from a request's path.
+        With such a ``root_path``, the server couldn't see whether a proxy has removed it from a request's
+        path.
         """
         first = self.root_path.split("/")[1:2]
         if first and any(path.split("/")[1] == first[0] for path in paths):

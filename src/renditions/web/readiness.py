@@ -1,4 +1,4 @@
-"""What the server needs for its work, and whether it is there."""
+"""Check that the server has what it needs: disk space, stores, catalog, workers."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ LEAST_FREE_BYTES = 10_000_000
 """How much room each disk must have, for records and parts of files."""
 
 KEPT_SECONDS = 1.0
-"""How long one result is valid, so that many questions cost no more than one."""
+"""How long one result is valid, so that many requests for it cost only one check."""
 
 _PROBE = "renditions-ready"
-"""A name for a look into the stores and a write to the catalog. It has no suffix of a picture."""
+"""The key that checks look up in the stores, and the name that they write to the catalog. It has no suffix,
+so it is no picture's name."""
 
 log = logging.getLogger("renditions.web")
 
@@ -47,7 +48,7 @@ class Trouble:
 
     @classmethod
     def of(cls, part: str, error: RenditionsError) -> Trouble:
-        """Return the trouble that an error shows."""
+        """Return the trouble for an error of this part."""
         return cls(part, error.code, explain(error.code))
 
     def to_item(self) -> dict[str, Any]:
@@ -56,7 +57,7 @@ class Trouble:
 
 
 def summarize(troubles: Iterable[Trouble]) -> str:
-    """Return a text that has each detail once, with the parts that it is about."""
+    """Return a text that has each detail once, with the parts that it concerns."""
     parts: dict[str, list[str]] = {}
     for each in troubles:
         parts.setdefault(each.detail, []).append(each.part)
@@ -141,7 +142,7 @@ class Readiness:
         self.parts.output.head(_PROBE)
 
     def _use_catalog(self) -> None:
-        """Read the catalog, and write to it something that has no meaning."""
+        """Read from the catalog, and write and delete an entry without meaning."""
         self.parts.catalog.read_binding()
         if self.writes:
             self.parts.catalog.keep_wishes(KeptWishes(_PROBE, "", NO_WISHES, datetime.now(UTC)))
@@ -175,9 +176,9 @@ def watched(readiness: Readiness, every_seconds: float, on_recovery: Callable[[]
 
 
 def _count_free_bytes(folder: Path) -> int:
-    """Return how much this user can write to the folder's disk.
+    """Return how many bytes this user can write to the folder's disk.
 
-    A missing folder counts as having room: the look into the store reports it.
+    A missing folder counts as having room, because the check of the store reports it.
     """
     try:
         return shutil.disk_usage(folder).free

@@ -22,7 +22,7 @@ LEAST_COMPRESSED_BYTES = 1_000
 """The shortest answer that is compressed."""
 
 UNCOMPRESSED = ("image/*", "application/octet-stream", "application/pdf", "text/plain", "text/event-stream")
-"""The media types of files of a store, and of events, which must arrive one by one."""
+"""The media types that aren't compressed: stored files, and events, which must arrive one by one."""
 
 
 class _NameConvertor(Convertor[str]):

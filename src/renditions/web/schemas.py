@@ -111,7 +111,7 @@ _KEYS_BY_RENDITION = {
     "additionalProperties": _object({"key": TEXT}, ("key",)),
     "description": "The key of each rendition's output, by the rendition's name",
 }
-_COLLECTED = {"type": "boolean", "description": "Whether it waits for a digest"}
+_COLLECTED = {"type": "boolean", "description": "Whether the notice waits for a digest"}
 _UNSENT: dict[str, Any] = {
     **dict.fromkeys(("event", "target", "name", "reason"), TEXT),
     "timestamp": _TIME,
@@ -160,7 +160,7 @@ _PICTURES = {
     "Bin": _object(
         {
             "pictures": _array(ref("Binned")),
-            "count": _COUNT | {"description": "How many pictures the bin has in all"},
+            "count": _COUNT | {"description": "How many pictures are in the bin"},
         },
         ("pictures", "count"),
     ),
@@ -186,7 +186,7 @@ _CHANGES = {
         {
             "action": {
                 "enum": list(ACTIONS),
-                "description": "`demand` has a rendition made soon, also one with `on_demand`",
+                "description": "`demand` requests a rendition, also one with `on_demand`",
             },
             "names": {"type": "array", "items": TEXT, "minItems": 1, "maxItems": MOST_NAMES},
             "rendition": TEXT | {"description": "The rendition that `demand` requests"},
@@ -222,7 +222,7 @@ _CHANGES = {
                         "status": _STATUS,
                         "code": _CODE,
                         "count": _COUNT,
-                        "meaning": TEXT | {"description": "The cause, in words"},
+                        "meaning": TEXT | {"description": "The cause, as a sentence"},
                         "advice": TEXT | {"description": "What a person can do"},
                         "pictures": _array(_object({"name": TEXT, "reason": TEXT}, ("name", "reason"))),
                     },
@@ -283,11 +283,10 @@ _STATE = {
                     ("target", "reason", "given_up", "collected", "count"),
                 )
             ),
-            "troubles": _array(_TROUBLE)
-            | {"description": "What the server needs and lacks, as the newest check found"},
+            "troubles": _array(_TROUBLE) | {"description": "What the server lacked at the newest check"},
             "polling": {
                 "type": ["string", "null"],
-                "description": "The folder that is polled, because its mount doesn't report changes",
+                "description": "Which folder the server polls, because its mount doesn't report changes",
             },
             "former_patterns": {
                 "type": "boolean",
@@ -365,7 +364,7 @@ _STATE = {
             "counted_at": {
                 "type": ["string", "null"],
                 "format": "date-time",
-                "description": "When the pictures were counted; null for just now. On AWS a tick counts many",
+                "description": "When the pictures were counted; null if they were counted for this answer",
             },
             "pictures": _COUNT,
             "by_status": {"type": "object", "additionalProperties": _COUNT},

@@ -88,7 +88,7 @@ def open_listener(host: str, port: int) -> socket.socket:
 
 
 def notice_gone(listener: socket.socket) -> None:
-    """Let the system end connections whose client has gone without a word.
+    """Let the system end connections whose client is gone without closing them.
 
     Accepted connections inherit these options (tcp(7)). The first ones are for connections on which the
     server sends nothing, the last one is for bytes that the client doesn't acknowledge. Not every system has
@@ -106,7 +106,7 @@ def notice_gone(listener: socket.socket) -> None:
 
 
 def open_certificate(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """Return what the server proves who it is with; None if neither file is given.
+    """Return the TLS context of the certificate and its key; None if neither is given.
 
     Raises:
         UsageError: Only one of the files is given, or they aren't a certificate and its key.
@@ -130,11 +130,11 @@ def open_certificate(certificate: Path | None, key: Path | None) -> ssl.SSLConte
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where the server listens, and what its clients need."""
+    """Where clients reach the server, and which clients may use it."""
 
     reach: Reach
     tls: ssl.SSLContext | None
-    """How the server proves who it is. None if it speaks plain HTTP."""
+    """The context with the server's certificate. None if the server speaks plain HTTP."""
     token: str | None
     keys: SigningKeys | None
     """The keys of signed URLs. None to derive one from the secret beside the catalog."""
@@ -154,7 +154,7 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
     Raises:
         UsageError: Other machines can reach the server, and there is no token.
         Superseded: The catalog uses another version of the pipeline file by now.
-        Failed: The folder or the catalog went away.
+        Failed: The folder or the catalog isn't available any more.
 
     """
     if access.token is None and access.reach.is_for_others:
@@ -257,7 +257,7 @@ def _configure(app: ASGIApp, access: Access) -> uvicorn.Config:
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=2 * SHUTDOWN_SECONDS,
-        log_config=None,  # uvicorn's own would write beside this program's log
+        log_config=None,  # uvicorn's own log would write beside this program's
         http=connections.protocol,  # type: ignore[arg-type]  # uvicorn only calls it
     )
 
@@ -282,7 +282,7 @@ def _open_process(session: Session, workers: int, on_open: Callable[[RenderPool]
 
 @contextmanager
 def _open_previews(session: Session, access: Access) -> Iterator[Previews | None]:
-    """Yield what makes previews; None if the server makes none."""
+    """Yield the maker of previews; None if the server makes none."""
     if not access.has_previews:
         yield None
         return

@@ -27,7 +27,8 @@ MOST_PLANNED = 1_000
 def describe_status(service: Service) -> dict[str, Any]:
     """Return the catalog's status, and whether the source can be changed.
 
-    It can't if it is read-only, or if another version of the pipeline file is in force (``superseded``).
+    The source can't be changed if it is read-only, or if another version of the pipeline file is in force
+    (``superseded``).
     """
     keep_deleted = service.parts.pipeline.source.keep_deleted
     found = read_status(
@@ -49,7 +50,10 @@ def describe_status(service: Service) -> dict[str, Any]:
 def allow_removals(service: Service, count: int) -> dict[str, Any]:
     """Permit the removal of the missing pictures for a day, and start to remove them.
 
-    ``count`` is how many the person saw. If more are missing by now, permit nothing. Return how many are.
+    ``count`` is the number of missing pictures that the person saw. Returns how many removals are permitted.
+
+    Raises:
+        ApiError: More pictures are missing by now. No removal is permitted.
     """
     service.insist_in_force()
     catalog, now = service.parts.catalog, datetime.now(UTC)

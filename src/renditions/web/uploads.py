@@ -35,7 +35,7 @@ NAME_PATTERN = rf"({_PART}/)*{_PART}"
 a dot."""
 
 _S3_VARIABLE = "${filename}"
-"""S3 replaces this in the key of a form by the name of the file, so a form with it allows many keys.
+"""S3 replaces this text in a form's key with the name of the file, so such a form allows many keys.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
 """

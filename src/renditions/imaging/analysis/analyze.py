@@ -30,11 +30,11 @@ _SHARPNESS_SIDE = 512
 _SMALL_SIDE = 128
 """The longer side in pixels for all results except the sharpness."""
 _HEADROOM = 2
-"""How many times as large as the analyzed picture its level must be. In a picture from a smaller level, the
-coarse filter of the decoder would be visible."""
+"""The smallest ratio of the level's size to the analyzed picture's size. In a picture from a smaller level,
+the coarse filter of the decoder would be visible."""
 _PICKED_SIDE = 48
 _PLACEHOLDER_SIDE = 32
-"""The longer side, in pixels, of the picture for a placeholder. That suffices for six frequencies."""
+"""The longer side, in pixels, of the picture for a placeholder. Placeholders need only six frequencies."""
 _HASHED_SIDE = 32
 _HASHED_FREQUENCIES = 8
 _WHITE = parse_colour("white")

@@ -46,7 +46,7 @@ def _find_in_xmp(packet: bytes) -> str | None:
 class _Reader:
     """Reads the wanted properties of an XMP packet.
 
-    Of several languages it takes the default one, or else the first.
+    If a property has several languages, the reader takes the default one, or else the first.
     """
 
     def __init__(self) -> None:

@@ -52,7 +52,7 @@ class _Value:
         return " ".join(shown.split())[:MAX_CHARACTERS].strip() or None
 
     def numbers(self) -> list[float]:
-        """Return the numbers. If one of them is invalid, such as 0/0, return none."""
+        """Return the numbers; an empty list if one of them is invalid, such as 0/0."""
         if self.kind not in (_SHORT, _LONG, _RATIONAL):
             return []
         size = _SIZES[self.kind] // (2 if self.kind == _RATIONAL else 1)

@@ -51,7 +51,7 @@ class Likeness:
         return self.score_planes(_planes(image))
 
     def score_planes(self, planes: Any) -> float:
-        """Return how similar an image is, by its :func:`planes_of`."""
+        """Return the :meth:`score` of an image, from the result of its :func:`planes_of`."""
         difference = (planes - self._original).copy_memory()
         distance = sum(
             _pooled(_shrunk(scaled * scaled, _WINDOW) / mask)
@@ -61,7 +61,7 @@ class Likeness:
 
 
 def planes_of(image: Any) -> Any:
-    """Return the luma and chroma planes of an image, computed, to compare it."""
+    """Return the luma and chroma planes of an image, in memory, for a comparison."""
     return _planes(image).copy_memory()
 
 

@@ -1,8 +1,8 @@
 """A small picture from a placeholder, as a data URI for a web page.
 
-This is the way back from :mod:`renditions.imaging.analysis.placeholder`: ThumbHash by Evan Wallace
+This module decodes what :mod:`renditions.imaging.analysis.placeholder` encodes: ThumbHash by Evan Wallace
 (https://evanw.github.io/thumbhash/), BlurHash by Wolt (https://blurha.sh, its ``Algorithm.md``). It needs no
-imaging library, since the program that holds the catalog has none.
+imaging library, because the main process, which has the catalog, doesn't load one.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def read_header(content: bytes, page: int) -> Header:
 def decode(content: bytes, header: Header, **options: Any) -> Any:
     """Return a lazy image of the primary picture, with its colour code.
 
-    An ICC profile comes before ``nclx`` (ISO/IEC 23008-12, 6.5.5.1).
+    An ICC profile takes precedence over ``nclx`` (ISO/IEC 23008-12, 6.5.5.1).
     """
 
     def load_again() -> Any:

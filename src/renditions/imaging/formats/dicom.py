@@ -1,6 +1,6 @@
 """DICOM input: the header.
 
-This module reads only the elements that describe the pixels (PS3.3, PS3.5 and PS3.10); it lists them below.
+This module reads only the elements that describe the pixels (PS3.3, PS3.5 and PS3.10), see ``_ELEMENTS``.
 It skips the elements of the patient, the institution and the manufacturer, so that none of these can reach a
 rendition, a record, a notice or a log. This is stricter than the Basic Application Level Confidentiality
 Profile (PS3.15, annex E), with one exception: this module doesn't search the pixels for text, but relies on
@@ -74,7 +74,7 @@ class Dicom:
     kind: str
     """The type (VR) of the element that holds the pixels."""
     data: Any
-    """pydicom's ``Dataset`` with the elements above."""
+    """pydicom's ``Dataset`` with only the elements in ``_ELEMENTS``."""
     syntax: str
     """The encoding of the pixels: the UID of the transfer syntax."""
     colours: str
@@ -91,9 +91,9 @@ class Dicom:
     frames: int
 
     def open_pixels(self) -> io.BytesIO:
-        """Return a stream of the file that begins at its pixels.
+        """Return a stream of the file, positioned at its pixels.
 
-        Only reading a frame copies the frame.
+        This copies nothing. A reader of the stream copies the frame that it reads.
         """
         source = io.BytesIO(self.content)
         source.seek(self.start)
@@ -201,7 +201,7 @@ def read(content: bytes) -> Dicom:
 
 
 def _check(dicom: Dicom, available: int) -> None:
-    """Raise ``Undecodable`` if pixels are contradictory, unsupported or incomplete."""
+    """Raise ``Undecodable`` if the pixels' description or their data isn't valid."""
     samples = 3 if dicom.colours in COLOURS else 1
     if dicom.colours not in (*COLOURS, *GREYS, PALETTE):
         raise Undecodable(

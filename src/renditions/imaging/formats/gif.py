@@ -34,7 +34,7 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
     try:
         frames = list(islice(frames_in(completed(content)), count))
     except IndexError:
-        return image  # damaged, and accepted all the same
+        return image  # The file is damaged, and the pipeline accepts damaged files.
     masks = _masks(frames, image.width, image.height // count)
     if all(mask is None for mask in masks):
         return image
@@ -47,7 +47,7 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def _masks(frames: Iterable[Frame], width: int, height: int) -> list[Any]:
-    """Return a mask for each frame: the canvas that is covered while it is shown.
+    """Return a mask for each frame: which part of the canvas is covered at that time.
 
     None stands for the whole canvas.
     """

@@ -19,8 +19,10 @@ class Extent:
     """A part of an item's data."""
 
     field: int
-    """The offset of the field that holds ``base`` or the extent's own offset; see ``field_bytes``."""
+    """The place in the file of the number that locates the data: the extent's own offset, or the item's base
+    offset if extents have none."""
     field_bytes: int
+    """The length of this number."""
     start: int
     size: int
     """The length; 0 means up to the end of the file."""
@@ -150,7 +152,7 @@ class Items:
             count = number(2)
             if at > end:
                 return
-            # Without any field, all extents are the same one.
+            # If extents have no fields, all of them are the same, so one is enough.
             for _ in range(count if index_bytes or offset_bytes or length_bytes else min(count, 1)):
                 number(index_bytes)
                 offset_at, offset = at, number(offset_bytes)

@@ -78,7 +78,7 @@ def with_code(content: bytes, cicp: tuple[int, int]) -> bytes:
     """Add a declaration of primaries and curve to an AVIF of libheif's encoder.
 
     Raises:
-        ValueError: The boxes aren't as the encoder writes them.
+        ValueError: The boxes aren't in the form that libheif writes.
 
     """
     items = Items(content)
@@ -126,7 +126,7 @@ def _with_property(content: bytes, items: Items, item: int, name: bytes, data: b
             changed[extent.field : extent.field + extent.field_bytes] = moved.to_bytes(
                 extent.field_bytes, "big"
             )
-    # The later place comes first, so that the other one stays where it is.
+    # Insert at the later place first, so that the earlier place stays valid.
     for at, inserted in sorted([(end, box), (entry + 1 + count, bytes([number]))], reverse=True):
         changed[at:at] = inserted
     return bytes(changed)

@@ -3,7 +3,7 @@
 Some cameras write files that don't quite follow the standard. Strict decoding stops at any of libjpeg's
 warnings, because most of them mean damaged pixels. Some only mean a small fault of the container: a few stray
 bytes after a scan or between two segments, spectral parameters that a sequential scan doesn't use, an unknown
-version of JFIF, or a missing end mark although every scan is there. :func:`tidied` removes their causes, and
+version of JFIF, or a missing end mark although every scan is there. :func:`tidied` repairs these faults, and
 the file is then decoded strictly again. Damage in the pixels' own data is never tolerated.
 """
 
@@ -39,7 +39,7 @@ _LOSSLESS_FRAMES = (0xC3, 0xCB)
 _PROGRESSIVE_FRAME = 0xC2
 """The marker of a progressive frame with Huffman's coding."""
 _PROGRESSIVE_FRAMES = (_PROGRESSIVE_FRAME, 0xCA)
-"""The same, and with arithmetic coding."""
+"""The markers of progressive frames with Huffman's coding and with arithmetic coding."""
 _COEFFICIENT_BYTES = 2
 _MOST_SCANS = 100
 _USUAL_SCANS = 20
@@ -47,7 +47,7 @@ _UNSEEN = 99
 _LEAST_SCAN_BYTES = 8
 _STRAYS = re.compile(r"(\d+) extraneous bytes before marker")
 _MOST_STRAYS = 32
-"""How many stray bytes a scan may have after it. More bytes are probably the rest of a damaged scan."""
+"""How many stray bytes may follow a scan. More bytes are probably the rest of a damaged scan."""
 _END = bytes([0xFF, _EOI])
 _SEQUENTIAL_PARAMETERS = b"\x00\x3f\x00"
 """The first and last coefficient and the bit position: T.81, B.2.3 allows only these values."""
@@ -79,8 +79,8 @@ def read_header(content: bytes, page: int) -> Header:
 def _coefficient_bytes(frame: bytes) -> int:
     """Return how many bytes of coefficients a pixel has, rounded up.
 
-    The frame's header says so (T.81, B.2.2). A decoder of several passes holds all of them. A component has
-    one for each of its samples.
+    A component has one coefficient for each of its samples, and the frame's header has the sampling factors
+    (T.81, B.2.2). A decoder of several passes holds all coefficients of the picture.
     """
     samplings = [(factors >> 4, factors & 15) for factors in frame[11::3]]
     most = (
@@ -94,7 +94,7 @@ def _coefficient_bytes(frame: bytes) -> int:
 def check_cost(content: bytes) -> None:
     """Raise ``NotAccepted`` if the file has too many scans to decode in a short time.
 
-    Each scan makes the decoder visit the whole picture, however few bytes it has. Usual files have up to 20.
+    Even a scan of a few bytes makes the decoder visit the whole picture. Usual files have up to 20 scans.
     """
     # The quick count includes previews in the metadata and data after the end. The search for a pattern takes
     # half of the time of bytes.count.
@@ -167,7 +167,7 @@ def _count_strays(content: bytes) -> int:
 def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield each segment's marker, the segment, and the data after it.
 
-    The data is that of a scan, or the rest of the file.
+    The start of a scan has the scan's data, the end mark has the rest of the file. Other segments have none.
     """
     at = 2
     while (at := content.find(b"\xff", at)) >= 0:
@@ -187,9 +187,9 @@ def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 class _Scans:
-    """The data in a file's scans.
+    """Records which coefficients the scans so far contain.
 
-    This object records the lowest bit of each coefficient of each component that the scans so far contain.
+    For each coefficient of each component, it holds the number of the lowest bit that a scan contains.
     """
 
     def __init__(self) -> None:
@@ -250,7 +250,7 @@ def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:
     """Return the JPEG up to its end mark, without metadata unless a flag keeps it.
 
-    The copy lacks the previews, gain maps and videos after the end mark, and the statements about them.
+    The copy lacks the previews, gain maps and videos after the end mark, and the metadata about them.
     Returns None if the JPEG is CMYK or damaged, or if it has a profile and ``keeps_profile`` is false.
     """
     parts, at = [content[:2]], 2

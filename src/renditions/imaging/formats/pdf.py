@@ -1,6 +1,6 @@
 """PDF input, drawn by PDFium on white paper (ISO 32000), and PDF output.
 
-The output holds JPEGs and Group 4 pages.
+The pages of the output are JPEGs, or pictures of two tones in Group 4 coding.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def bind(files: Sequence[bytes], recipe: Rendition, resolutions: Sequence[float 
 
     """
     img2pdf = import_extra("img2pdf", _EXTRA)
-    # Its warning about a tiny page would reach the terminal without the picture's name.
+    # img2pdf's warning about a tiny page would reach the terminal without the picture's name.
     logging.getLogger("img2pdf").setLevel(logging.ERROR)
     remaining = iter(resolutions)
 
@@ -169,7 +169,7 @@ def _round(width: float, height: float) -> Size:
 
 @cache
 def _leave_out_machine_fonts() -> Any:
-    """Let PDFium find no font of the machine.
+    """Keep PDFium from using the machine's fonts.
 
     PDFium then draws text in its own fonts if a page doesn't embed the font. It keeps a pointer to the
     returned table, which has no function that finds a font.

@@ -29,7 +29,8 @@ _USUAL_GAMMA = 2.2
 _GAMMA_TOLERANCE = 0.05
 """A gamma that differs from the usual one by less than this counts as the usual one (libpng's threshold)."""
 _SCREEN_POWER = 2.4
-"""The curve of a television screen (BT.1886), with which Chromium draws ``cICP`` of television."""
+"""The exponent of a television screen's curve (BT.1886). Chromium uses it for a ``cICP`` with television's
+curves."""
 _AFTER_HEADER = len(_SIGNATURE) + 25
 """The offset after the chunk ``IHDR``."""
 _DEPTH_AT, _INTERLACE_AT = 24, 28
@@ -47,7 +48,7 @@ def read_header(content: bytes, page: int) -> Header:
     code = _read_cicp(_leading_chunks(content))
     return replace(
         header,
-        # Each frame has a chunk fcTL. Data of the pixels can look like one, so this is only a limit.
+        # Each frame has a chunk fcTL. The pixels' data can contain its name, so this is only an upper limit.
         frames=max(min(declared, content.count(b"fcTL")), 1),
         has_code=code is not None and code.can_be_kept,
         held_bytes_per_pixel=_interlaced_bytes(content, header.bands),
@@ -76,7 +77,7 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
     """
     image = load_pixels(content, header, **options)
     chunks = _leading_chunks(content)
-    # The code counts too if the profile turns out to be unusable.
+    # Without this chunk, _read_code reads the others. They apply if the profile turns out to be unusable.
     profile = chunks.pop(b"iCCP", None)
     if _read_cicp(chunks):
         if image.get_typeof(_PROFILE):
@@ -93,9 +94,9 @@ def _read_code(chunks: dict[bytes, bytes]) -> ColourCode | None:
     """Return the colour code, by the precedence of the specification.
 
     The source is PNG's third edition, 4.3. This function follows Chromium: ``gAMA`` without ``cHRM`` applies
-    to the primaries of sRGB, and if its value is the usual one, the colours are sRGB. Beside ``cHRM`` every
-    value is a pure power, even the usual one with the primaries of sRGB. A ``gAMA`` of 0 and an impossible
-    ``cHRM`` make both chunks count for nothing, as does a missing ``gAMA``.
+    to the primaries of sRGB, and if its value is the usual one, the colours are sRGB. With ``cHRM``, every
+    ``gAMA`` is a pure power, even the usual value with the primaries of sRGB. If ``gAMA`` is missing or 0, or
+    if ``cHRM`` is impossible, both chunks are ignored.
     """
     if code := _read_cicp(chunks):
         return code

@@ -47,7 +47,7 @@ def read_header(content: bytes, _: int) -> Header:
             orientation=1,
             frames=1,
             drawing=Size(fine.width, fine.height),
-            # A part of what a filter gets gives other pixels at its edges: a blur would end there.
+            # A filter, such as a blur, also needs the pixels around the part.
             draws_parts=b"filter" not in drawing.content.lower(),
         )
 
@@ -55,7 +55,7 @@ def read_header(content: bytes, _: int) -> Header:
 def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
     """Return a part of the drawing as a lazy libvips image in sRGB with alpha.
 
-    Each side of the whole may differ from its size by up to a pixel, and the part's sides too.
+    Each side of the whole drawing and of the part may differ from the given one by up to a pixel.
     """
     drawing, fine = read_drawing(content), header.drawing or header.stored
     scale = _fine_scale(header.stored)
@@ -75,9 +75,9 @@ def _cut(content: bytes, own: tuple[float, float], size: Size, part: Rectangle) 
 
     Args:
         content: The whole document.
-        own: Its width and height in CSS pixels.
-        size: The size that the whole has, in pixels.
-        part: The part of it.
+        own: The drawing's own width and height in CSS pixels.
+        size: The wanted size of the whole drawing, in pixels.
+        part: The part to show, in the same pixels.
 
     """
     across, down = own[0] / size.width, own[1] / size.height

@@ -51,7 +51,7 @@ class References:
         self._all: list[_Part] = []
         self._by_id: dict[str, _Part] = {}
         self._rules: dict[str, _Part] = {}
-        """The references of elements that a selector matches, under names that no id can have."""
+        """For each selector, the references of its rules."""
         self._drawn: dict[str, _Drawn] = {}
         self._steps = 0
 

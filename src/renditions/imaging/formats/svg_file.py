@@ -11,7 +11,7 @@ from xml.parsers import expat
 from renditions.errors import NotAccepted, Undecodable
 
 MAX_BYTES = 50_000_000
-"""How large a compressed drawing may become."""
+"""The most bytes that a compressed drawing may have after unpacking."""
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31
 """The window size that makes zlib read gzip's header and checksum (RFC 1952)."""

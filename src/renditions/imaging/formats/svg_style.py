@@ -18,7 +18,7 @@ _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _COMBINATOR = re.compile(r"[\s>+~]+")
 _SIMPLE = re.compile(r"[.#]?[\w-]+|\*")
 _NOWHERE = "url(#-outside-)"
-"""Takes the place of an outside reference: an element that doesn't exist."""
+"""The replacement of an outside reference. It refers to an element that doesn't exist."""
 
 
 def without_outside(text: str, drop: Callable[[str], None]) -> str:

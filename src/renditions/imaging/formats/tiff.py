@@ -54,11 +54,11 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def _square(stored: Size, content: bytes, page: int) -> Size:
-    """Return the page's size with square pixels. Stored pixels can have another shape.
+    """Return the page's size with square pixels.
 
-    For these, this function enlarges one side, so that no pixel is lost. Resolutions that differ by less than
-    1 % count as equal, because files contain rounded ones. Resolutions that differ more than in any scanner
-    or fax count as mistakes.
+    Stored pixels can have another shape. For these, this function enlarges one side, so that no pixel is
+    lost. Resolutions that differ by less than 1 % count as equal, because files contain rounded ones.
+    Resolutions that differ more than in any scanner or fax count as mistakes.
     """
     fields = tiff_tags.read_page(content, page, (tiff_tags.X_RESOLUTION, tiff_tags.Y_RESOLUTION))
     across, down = (

@@ -12,7 +12,7 @@ from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.recipe import Rendition
 
 _WHOLE_BYTES = 4
-"""What a decoder of lossless pixels or of frames holds for each pixel."""
+"""How many bytes the decoder holds for each pixel of a lossless picture or of an animation."""
 
 
 def read_header(content: bytes, page: int) -> Header:

@@ -64,7 +64,7 @@ _KEPT_VARIABLES = (
 _MOST_DESCRIPTORS = 1024
 _HIGHEST_DESCRIPTOR = 65_536
 _MOST_FILE_BYTES = 200_000_000
-"""The largest file that a worker may write: libraries read fonts from a file in memory."""
+"""The largest file that a worker may write. It writes only files in memory, such as fonts for libraries."""
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000  # include/uapi/linux/sched.h
 
 
@@ -206,8 +206,8 @@ def _readable_paths() -> Iterator[Path]:
 def _import_folders() -> Iterator[Path]:
     """Yield the folders that modules are imported from.
 
-    The first folder is left out, and each folder that contains the working folder: they may have the user's
-    own program and files.
+    The first folder, and each folder that contains the working folder, are left out, because they may have
+    the user's own program and files.
     """
     try:
         here = Path.cwd()

@@ -1,7 +1,8 @@
 """Limit a process to reading some files, by Landlock (Linux 5.13 and newer).
 
 Source: Linux, ``Documentation/userspace-api/landlock.rst`` and ``include/uapi/linux/landlock.h``. The
-packages on PyPI for Landlock are young and small, and a ruleset takes only three system calls.
+packages on PyPI for Landlock are young and small, and a ruleset takes only three system calls, so this module
+makes these calls itself.
 
 Landlock binds the calling thread and the threads that it starts later. So a process must call
 :func:`restrict` while it has one thread.
@@ -19,10 +20,10 @@ from renditions.local.workers.kernel import UnavailableError, call, forbid_new_p
 
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
 _ALL_OF_FILES = {1: 13, 2: 14, 3: 15, 5: 16}
-"""How many file rights the kernel knows, by the first version of the interface with them. Each is a bit."""
+"""How many file rights the kernel knows, by the first version of Landlock that has them. Each is a bit."""
 _ALL_OF_TCP, _TCP_SINCE = 0b11, 4
 _ALL_SCOPES, _SCOPES_SINCE = 0b11, 6
-"""Forbids to connect to abstract sockets of outside processes, and to send them signals."""
+"""The scopes forbid connections to abstract sockets of outside processes, and signals to these processes."""
 _CREATE_RULESET_VERSION = 1
 _RULE_PATH_BENEATH = 1
 

@@ -28,8 +28,9 @@ from renditions.model.rendering import Measured, Rendered, Rendering
 from renditions.model.warning import MOST_TEXT, MOST_WARNINGS, WARNINGS, PictureWarning
 
 _MOST_FORMAT = 40
+"""The longest name of a format, in characters."""
 _MOST_SECONDS = 86_400
-"""The longest name of a format."""
+"""The longest time that a worker may report for one rendition."""
 _Said = TypeVar("_Said", Reason, PictureWarning)
 
 
@@ -159,7 +160,7 @@ def encode_error(error: Exception) -> Any:
 
 
 def encode_ready(states: tuple[LayerState, ...]) -> Any:
-    """Return the first answer's content: the worker has started, confined like this."""
+    """Return the content of a worker's first answer: how the worker is confined."""
     return {"ready": [dataclasses.asdict(state) for state in states]}
 
 

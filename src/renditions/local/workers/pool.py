@@ -54,7 +54,7 @@ class RenderPool:
         render: The function to call, as ``module:name``.
         limits: How much of a picture the function may decode, and how much memory a worker may hold. If the
             system doesn't report memory (macOS), only the estimate before decoding is checked.
-        layers: The names of the layers to confine workers by; None for those that ``limits.confine`` means.
+        layers: The names of the layers that confine workers; None for those that ``limits.confine`` demands.
 
     """
 

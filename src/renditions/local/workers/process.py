@@ -1,4 +1,4 @@
-"""One worker process, as the pool sees it."""
+"""One worker process, from the pool's side."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _CODE = (
 
 
 class WorkerProcess:
-    """One process and our end of its socket.
+    """A worker process and the pool's end of its socket.
 
     One thread at a time uses it, but any thread may kill it.
     """
 
     def __init__(self, render: str, layers: Collection[str]) -> None:
         self.calls = 0
-        """How many pictures it has received."""
+        """How many pictures the process has received."""
         self._jobs = JobSender()
         self._socket, theirs = socket.socketpair()
         start = json.dumps([theirs.fileno(), render, list(layers), sys.path])
@@ -81,7 +81,7 @@ class WorkerProcess:
     def call(self, seconds: float, job: Job, picture: bytes) -> Rendering | Broken:
         """Return the answer to one picture."""
         self.calls += 1
-        # A worker holds all files that it sends, so their limit is its memory's.
+        # A worker holds in memory all files that it sends, so the limit on its memory also limits the files.
         most_bytes = job.limits.memory
         return self._exchange(
             Guard(self._process, seconds, job.limits.memory),

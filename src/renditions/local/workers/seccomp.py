@@ -6,7 +6,7 @@ All other calls fail as if the kernel lacked them (ENOSYS), so that libraries fa
 list names what is allowed, so a call of a future kernel is refused too.
 
 Source: seccomp(2), and Linux, ``include/uapi/linux/filter.h``, ``seccomp.h`` and ``audit.h``. The packages on
-PyPI for it need the system's libseccomp, which small images lack.
+PyPI for seccomp need the system's libseccomp, which small images lack.
 """
 
 from __future__ import annotations

@@ -34,9 +34,9 @@ def _end_all() -> None:
 
 
 def _forget_all() -> None:
-    """Leave the workers to the parent after a fork.
+    """Leave the workers to the parent after a fork, and take a new lock.
 
-    Another thread may have held the lock.
+    Another thread may have held the old lock during the fork.
     """
     global _lock  # noqa: PLW0603 - a fork copies the lock in whatever state it has
     _lock = threading.Lock()

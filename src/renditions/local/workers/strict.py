@@ -1,4 +1,4 @@
-"""Values from JSON that an untrusted process wrote, by their classes' annotations."""
+"""Check values in JSON from an untrusted process against their type annotations."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ MOST_CHARACTERS = 10_000
 MOST_ELEMENTS = 10_000
 """The longest list."""
 MOST_WHOLE = 2**53
-"""The largest whole number: the largest that JSON's readers agree on."""
+"""The largest whole number. All readers of JSON represent numbers up to this one exactly."""
 _LARGEST, _SMALLEST = 1e15, 1e-100
-"""The limits of a number's size. Every catalog can hold such a number."""
+"""The largest and the smallest absolute value of a number. Every catalog can hold numbers between them."""
 
 
 def read(hint: Any, value: Any) -> Any:
     """Return the value as this type.
 
-    Knows dataclasses, texts, choices of texts, numbers, truth values, tuples, mappings with texts as keys,
-    and None.
+    The type can be a dataclass, a text, a choice of texts, a number, a truth value, a tuple, a mapping with
+    texts as keys, or None.
 
     Raises:
-        MalformedError: The value isn't of this type, or is larger than any honest value.
+        MalformedError: The value isn't of this type, or exceeds the limits above.
 
     """
     choices = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
@@ -63,7 +63,7 @@ def _read_dataclass(kind: type, value: Any) -> Any:
 
 
 def _is_plain(kind: Any, value: Any) -> bool:
-    """Return whether a value is a text, number or bool of this type and honest size."""
+    """Return whether a value is a text, number or bool of this type within the limits."""
     if kind is str:
         return type(value) is str and len(value) <= MOST_CHARACTERS and not _has_surrogates(value)
     if kind is bool:
@@ -77,5 +77,5 @@ def _is_plain(kind: Any, value: Any) -> bool:
 
 
 def _has_surrogates(text: str) -> bool:
-    """Return whether a text has half characters, which no file or database can hold."""
+    """Return whether a text has surrogates, which no file or database can hold."""
     return any("\ud800" <= character <= "\udfff" for character in text)

@@ -27,7 +27,7 @@ _READ_BYTES = 1 << 20
 
 
 class MalformedError(Exception):
-    """A message in a form that is never sent; the text says what is wrong with it."""
+    """A message that no honest worker sends. The text says what is wrong with it."""
 
 
 def pack(content: Any, parts: Sequence[bytes] = ()) -> list[bytes]:

@@ -10,10 +10,10 @@ document.body.append(region);
 const unsaid = new Map();
 let due = null;
 
-// Says a text soon. A newer text of the same topic takes the place of one that wasn't said yet.
+// Says a text soon. A newer text on the same topic replaces one that wasn't said yet.
 export function say(text, topic = text) {
   unsaid.set(topic, text);
-  // Only what is inside of an open dialog is read out.
+  // While a dialog is open, screen readers read out only what is inside it.
   const room = [...document.querySelectorAll('dialog[open]')].pop() ?? document.body;
   if (region.parentNode !== room) { region.textContent = ''; room.append(region); }
   due ??= setTimeout(() => {

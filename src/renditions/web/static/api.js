@@ -9,14 +9,14 @@ export const isPassing = (status) => status === 429 || (status >= 500 && status 
 // If the server sets no cookie, the page keeps the token until the tab is closed.
 export const TOKEN = 'token';
 
-// The URL of a path of the API, which is beside the page. The server may be below a path of another one.
+// The URL of a path of the API, which is beside the page. A proxy may serve this server below a path of its own.
 export const urlOf = (path) => new URL(`.${path}`, document.baseURI);
 
 let isLeaving = false;
 addEventListener('pageshow', () => { isLeaving = false; }); // Back may show this page as it was
 
-// Leads to the login page, and from there back to this place. Each of several calls may be refused: a second way to the
-// same page would end the first.
+// Opens the login page, which leads back to this place. Several calls may be refused at once. Only the first one opens
+// the page, because a second navigation would cancel the first.
 export function logIn() {
   if (isLeaving) return;
   isLeaving = true;

@@ -77,7 +77,7 @@ connect(report, (now) => {
   state = now;
 });
 
-// If the server sets a cookie, its page has a button of its own.
+// If the server sets a cookie, its page already has a button to log out.
 if (sessionStorage.getItem(TOKEN)) {
   document.querySelector('footer').append(button('Log out', () => { sessionStorage.removeItem(TOKEN); logIn(); }));
 }

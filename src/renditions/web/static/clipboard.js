@@ -1,4 +1,4 @@
-// Copying a text that is shown.
+// Copies a text that is shown.
 
 import { say } from './announcer.js';
 

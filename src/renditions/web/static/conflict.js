@@ -1,4 +1,4 @@
-// The question what to do with pictures whose names exist. It is asked once for all files of a batch.
+// Asks what to do with a picture whose name already exists, once for all files of a batch.
 
 import { button, element } from './dom.js';
 
@@ -18,7 +18,7 @@ export function forget() {
 function ask(name, others) {
   return new Promise((resolve) => {
     const choose = (text, value, attributes) => button(text, () => { resolve(value); dialog.close(); }, attributes);
-    const more = others ? ` Your answer also counts for the other ${others === 1 ? 'file' : `${others} files`} of this upload.` : '';
+    const more = others ? ` Your answer also applies to the other ${others === 1 ? 'file' : `${others} files`} of this upload.` : '';
     dialog.replaceChildren(
       element('h2', { id: 'conflict-title' }, `${name} already exists`),
       element('p', {}, `Replace the picture, or keep both?${more}`),

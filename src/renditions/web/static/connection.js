@@ -1,4 +1,4 @@
-// How the page learns of changes: from a stream of events that all tabs share, or by asking again and again.
+// Gets changes from the server: from a stream of events that all tabs share, or by asking again and again.
 
 import { call, insist } from './api.js';
 import { Stream } from './stream.js';
@@ -22,7 +22,7 @@ export function connect(onPicture, onState) {
       heard.set(picture.name, performance.now());
       onPicture(picture);
     }
-    // What changed since the page asked for the pictures, or since the stream was lost, is in no event.
+    // No event reports what changed since the page asked for the pictures, or while there was no stream.
     if (state === 'live' && !isLive) insist(look);
     if (state) isLive = state === 'live';
     if (isLive) onState('live');
@@ -48,7 +48,7 @@ function openStream(report) {
   join();
 }
 
-// Without shared workers only the tab that is seen has a stream. The others poll.
+// Without shared workers, only the visible tab has a stream. The others poll.
 function openOwn(report) {
   let stream = document.hidden ? null : new Stream(report);
   document.addEventListener('visibilitychange', () => {
@@ -58,7 +58,7 @@ function openOwn(report) {
 }
 
 // Returns a function that reports the changes among the newest pictures since its last call, the oldest first. An event
-// that comes while the list is on its way says more than the list.
+// that comes while the list is on its way is newer than the list.
 function makeLook(onPicture, heardAt) {
   let seen = new Map();
   return async () => {

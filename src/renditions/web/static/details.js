@@ -29,7 +29,7 @@ function originalOf(picture) {
   return url ? image({ src: url, alt: `Original of ${picture.name}` }, missing) : missing;
 }
 
-// The original alone, of a picture without a rendition that a browser shows.
+// The original alone, for a picture that has no rendition that a browser shows.
 export const original = (picture) => element('div', { class: 'compare' }, originalOf(picture));
 
 // The original and a rendition under a slider.

@@ -1,4 +1,4 @@
-// Making elements, and changing what is shown without losing the keyboard's focus.
+// Makes elements, and changes what is shown without losing the keyboard's focus.
 
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);

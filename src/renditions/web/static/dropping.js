@@ -1,6 +1,6 @@
 // Files that are dropped, pasted or chosen.
 
-// A telephone and the clipboard name each of their pictures alike, so both are kept without a question.
+// A telephone's camera and the clipboard give each picture the same name, so the page keeps both without a question.
 const ALIKE = 'both';
 
 const drop = document.querySelector('#drop');

@@ -184,7 +184,7 @@ export class Gallery {
     return item;
   }
 
-  // If the tile with the focus goes, the focus goes to the one that comes to its place.
+  // If the tile with the focus is removed, the focus goes to the tile that takes its place.
   replaceItems(drawn) {
     const hadFocus = [...this.items].find(([, item]) => item.contains(document.activeElement));
     const index = hadFocus && [...this.items.keys()].indexOf(hadFocus[0]);

@@ -61,7 +61,7 @@ async function load() {
     const [picture, formats] = await Promise.all([insist(() => call('GET', `/pictures/${path(name)}`), onTrouble), insist(readFormats, onTrouble)]);
     if (name === shown) draw(picture, formats.shown);
   } catch (error) {
-    if (name === shown) sections.show([message(error.status === 404 ? 'There is no picture of this name any more.' : error.message)]);
+    if (name === shown) sections.show([message(error.status === 404 ? 'There is no picture with this name any more.' : error.message)]);
   }
   await showSteps();
 }

@@ -22,14 +22,14 @@ export function go(changes) {
   report();
 }
 
-// Goes to a place that takes the present one's position in the history.
+// Goes to a place, and replaces the present entry of the browser's history.
 export function replace(changes) {
   history.replaceState(history.state, '', hrefOf(changes));
   report();
 }
 
-// Leaves a place: goes back if the page led there, so that Back doesn't lead there again. The browser goes back a
-// moment later. Until then a second call, such as that of a repeated key, must not go back further.
+// Leaves a place: goes back if the page led there, so that Back doesn't lead there again. The browser goes back only a
+// moment later, so a second call until then, such as after a repeated key, does nothing.
 let isLeaving = false;
 export function leave(changes) {
   if (isLeaving) return;

@@ -1,4 +1,4 @@
-// The view of all problems: failed, rejected and warned pictures by cause, with what to do about it.
+// The view of all problems: failed pictures, rejected ones and those with warnings, by cause, with advice.
 
 import { call, describeTrouble, insist } from './api.js';
 import { say } from './announcer.js';

@@ -1,10 +1,10 @@
-// Keys that lead to places of the page, and the dialog that lists them.
+// Keyboard shortcuts, and the dialog that lists them.
 
 import { button, element } from './dom.js';
 
 const SETTING = 'single-keys';
 
-// Keys that work where they are, for the list.
+// Keys that the gallery and the dialogs handle themselves. They are here only for the list.
 const LOCAL = [
   ['← ↑ ↓ →', 'from picture to picture; in an open picture: previous and next'],
   ['Enter', 'open the picture'],

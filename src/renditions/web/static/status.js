@@ -56,7 +56,7 @@ function describeChange() {
 }
 
 function describeTrouble(troubles) {
-  return element('p', { class: 'reason' }, `The server lacks something (${troubles.map(({ part }) => part).join(', ')}): ${troubles[0].detail.replace(/\.$/, '')}.`);
+  return element('p', { class: 'reason' }, `The server isn't ready (${troubles.map(({ part }) => part).join(', ')}): ${troubles[0].detail.replace(/\.$/, '')}.`);
 }
 
 function explain({ state, reason, example, count: number }) {

@@ -2,8 +2,8 @@
 
 const RETRY_MS = 10_000;
 
-// Reports messages: {state: 'live' | 'lost'} and {picture: an event's item}. Before each 'live' events may have been
-// missed: while there was no stream, and those that the server no longer keeps.
+// Reports messages: {state: 'live' | 'lost'} and {picture: an event's item}. Before each 'live', the page may have missed
+// events, because there was no stream, or because the server no longer keeps them.
 export class Stream {
   constructor(report) {
     this.report = report;
@@ -18,7 +18,7 @@ export class Stream {
     this.events.addEventListener('picture', ({ data }) => this.report({ picture: JSON.parse(data) }));
     this.events.onerror = () => {
       this.turn('lost');
-      // The browser has given up. A server that never sent events has none.
+      // The browser has given up. If the server never sent an event, it has no stream, so this doesn't try again.
       if (this.events.readyState === EventSource.CLOSED && this.hasHeard) this.due = setTimeout(() => this.open(), RETRY_MS);
     };
   }

@@ -8,7 +8,7 @@ const show = (total, text) => { document.querySelector(`[data-total=${total}]`).
 export async function showTotals() {
   const totals = await insist(() => call('GET', '/stats'));
   const { rendition_bytes: sent, replaced_bytes: replaced, by_status: counts } = totals;
-  // Of a large catalog on AWS they are from the last tick, and not from now.
+  // On AWS, the totals of a large catalog are from the last tick.
   const since = totals.counted_at && new Date(totals.counted_at).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' });
   show('pictures', since ? `${formatCount(totals.pictures)} · ${since}` : formatCount(totals.pictures));
   show('original_bytes', formatBytes(totals.original_bytes));

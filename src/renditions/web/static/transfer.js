@@ -1,8 +1,8 @@
-// Sending one file with its form.
+// Sends one file with its form.
 
 import { Problem, isPassing } from './api.js';
 
-// A file whose bytes may be on their way. `onProgress` gets the share that was sent.
+// The sending of one file. `onProgress` gets the share of its bytes that was sent.
 export class Transfer {
   constructor(file, onProgress) {
     this.file = file;

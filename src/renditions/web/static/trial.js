@@ -9,7 +9,7 @@ const MOST_SHOWN = 100_000;
 const ENDLESS = ['text/event-stream'];
 const FORM = 'multipart/form-data';
 
-// Returns a closed part of the page. A picture's slashes stay in the URL.
+// Returns a closed part of the page with the form. Uploads and endless answers have none.
 export function makeTrial(method, path, operation) {
   const content = operation.requestBody?.content ?? {};
   const [type] = Object.keys(content);
@@ -43,6 +43,7 @@ function makeField({ name, in: where, schema, example }) {
   return { name, where, input, row: element('label', {}, element('code', {}, name), ' ', input) };
 }
 
+// Returns the path with the fields' values. The slashes of a picture's name stay in the URL.
 function fill(path, fields) {
   const query = new URLSearchParams();
   let filled = path;

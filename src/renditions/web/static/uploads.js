@@ -22,7 +22,7 @@ let running = 0;
 let saidAt = 0;
 let due = null;
 
-// What an upload knows of the others.
+// What an upload knows about the others.
 const queue = {
   countOpen: () => [...uploads].filter((upload) => !upload.hasEnded && upload.state !== 'stored').length,
   expect: (upload) => expected.set(upload.name, upload),
@@ -32,7 +32,7 @@ const queue = {
     wanted.set(upload.wanted, upload);
     if (other && other !== upload) await other.ended;
   },
-  // Takes the focus from a button that goes, to the next one or else to the list's title.
+  // Moves the focus from a button that disappears to the next one, or else to the list's title.
   passFocus: (row) => {
     const left = [...list.querySelectorAll('button')].filter((each) => !each.hidden);
     (left.find((each) => row.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_FOLLOWING) ?? title).focus();
@@ -57,7 +57,7 @@ export function report(name, picture, isNews) {
   expected.get(name)?.report(picture, isNews);
 }
 
-// The server will try the picture again, and couldn't even record that it failed.
+// Shows why a picture waits: the server couldn't record its failure, and will try it again.
 export function wait(name, reason) {
   expected.get(name)?.wait(reason);
 }

@@ -1,4 +1,4 @@
-// How sizes, times and counts are written.
+// Formats sizes, times and counts.
 
 export function formatBytes(count) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
