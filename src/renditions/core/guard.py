@@ -164,9 +164,9 @@ class Guard:
         """Write the source's marker if a full run found at least half the known pictures.
 
         The run must have found at least one picture. Version 0.1 wrote no marker, and a clone or a restored
-        backup of the source may lack it. A source that lost its marker gets it again only if no removal is
-        left to decide about. Otherwise the pictures that another disk has would soon be half of the known
-        ones.
+        backup of the source may lack it. A source that lost its marker gets it again only if no picture is
+        missing. Otherwise another disk with new pictures would get the marker as soon as these are half of
+        the known pictures.
         """
         is_whole = self.catalog_size is None
         is_found = census.found and 2 * census.known_found >= census.known

@@ -35,7 +35,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Files that show the same, in several widths and formats."""
+    """Files that look alike, in several widths and formats."""
 
     name: str
     """The name of the family, or of the first rendition."""

@@ -1,4 +1,4 @@
-"""Look-ups in the pages of a store's listing, which are read when needed.
+"""Look up objects in the pages of a store's listing, and read pages when needed.
 
 One request either lists a thousand objects or looks up one object. A plan looks up outputs in the order of
 the pictures' names, and almost every template makes keys in this order. So one page answers for many

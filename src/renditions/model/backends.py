@@ -200,14 +200,17 @@ Such an owner can find out whether another owner has ended.
 
 
 LISTING = "renditions.local.listing:listed"
-"""``listed(store) -> AbstractContextManager[Look]``
+"""The function that lists a whole store: ``listed(store) -> AbstractContextManager[Look]``
 
-Lists a whole store, so that looking up a key needs no request. Use it where one request lists many objects.
+Then looking up a key needs no request. Use the function where one request lists many objects.
 """
 
 
 OVERLAP = "renditions.local.overlap:find_overlaps"
-"""Finds the parts of an output folder that lie in the source: ``OVERLAP(source, output, catalog_id)``"""
+"""The function that finds the parts of an output folder that lie in the source.
+
+``find_overlaps(source, output, catalog_id)``
+"""
 
 
 def find_notifier(url: str) -> Backend | None:

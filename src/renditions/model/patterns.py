@@ -90,7 +90,7 @@ def find_exclusion(exclude: tuple[str, ...], path: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _find_folder_exclusion(exclude: tuple[str, ...], folder: str) -> str | None:
-    """Cache :func:`find_exclusion` for folders.
+    """Call :func:`find_exclusion` for a folder, and cache the result.
 
     A listing yields all files of a folder in a row.
     """

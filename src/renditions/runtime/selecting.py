@@ -1,6 +1,6 @@
 """Turn names and prefixes that a caller gives into the order of a run.
 
-Names, prefixes and renditions that match nothing are refused.
+This module refuses names, prefixes and renditions that match nothing.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ POSTPONED_SECONDS = 300
 """How long the queue delays messages that a superseded function puts back."""
 
 MOST_COUNTED = 50_000
-"""Up to how many records the API counts for each request. That takes some 13 requests to the table."""
+"""The API counts at most this many records for a request. That takes some 13 requests to the table."""
 
 NOTICE_SECONDS = 3.0
 """How long the end of a run may send due notices, so that the call ends within its time limit."""

@@ -42,7 +42,7 @@ class Redelivery:
     send: Callable[[Sequence[str]], object]
     """Puts up to ten new messages into the queue."""
     hide: Callable[[Sequence[Received], int], object]
-    """Hides up to ten received messages for so many seconds."""
+    """Hides up to ten received messages for this many seconds."""
     read: Callable[[Mapping[str, Any]], Received | None]
     """Returns the received message of a record of Lambda's event; None if the record lacks something."""
 
