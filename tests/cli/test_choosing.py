@@ -32,7 +32,9 @@ def test_files_in_folders_of_systems_and_nas_makers_are_reported_and_are_not_pic
     for name in ("a.jpg", "@eaDir/a.jpg", "#recycle/b.jpg", ".thumbnails/a.jpg", "x/__MACOSX/c.jpg"):
         draw(tmp_path / "inbox" / name)
     (tmp_path / "inbox" / "notes.txt").write_text("x")
-    left_out = "Files left out: 1 without a matching pattern, 4 excluded (renditions list --unmatched)"
+    left_out = (
+        "Files left out: 1 without a matching pattern, 4 excluded. To list them: renditions list --unmatched"
+    )
     plan = run(tmp_path, "plan")
     assert "Plan: 1 to" in plan.out
     assert left_out in plan.err
@@ -65,7 +67,9 @@ def test_links_and_special_files_are_counted_and_listed_with_the_reason(tmp_path
     (inbox / "album").symlink_to(tmp_path / "elsewhere")
     (inbox / ".hidden.jpg").symlink_to(inbox / "a.jpg")
     os.mkfifo(inbox / "pipe.jpg")
-    left_out = "Files left out: 1 excluded, 3 links or special files (renditions list --unmatched)"
+    left_out = (
+        "Files left out: 1 excluded, 3 links or special files. To list them: renditions list --unmatched"
+    )
     assert left_out in run(tmp_path, "plan").err
     synced = run(tmp_path, "sync", "--json")
     assert (synced.data["processed"], synced.data["links"]) == ({"done": 1}, 3)

@@ -310,7 +310,7 @@ def print_demo(records: Callable[[], Iterator[Record]], directory: Path, pipelin
         f"The files are in {escape(str((directory / pipeline.output.store).resolve()))}", soft_wrap=True
     )
     console.print(
-        f"The pipeline is  {escape(str((directory / 'renditions.toml').resolve()))}", soft_wrap=True
+        f"The pipeline file is {escape(str((directory / 'renditions.toml').resolve()))}", soft_wrap=True
     )
 
 

@@ -23,7 +23,7 @@ def print_counts(left_out: LeftOut) -> None:
     links = "1 link or special file" if left_out.links == 1 else f"{left_out.links:,} links or special files"
     parts += [links] if left_out.links else []
     if parts:
-        messages.print(f"Files left out: {', '.join(parts)} (renditions list --unmatched)")
+        messages.print(f"Files left out: {', '.join(parts)}. To list them: renditions list --unmatched")
 
 
 def print_files(parts: Parts, selection: Selection, *, as_json: bool) -> None:

@@ -46,7 +46,9 @@ def manifest(
     ] = None,
     hours: Annotated[
         int | None,
-        typer.Option(min=1, help="Sign the URLs of renditions on demand, so that they are valid this long."),
+        typer.Option(
+            min=1, help="Sign the URLs of renditions on demand; they stay valid for this many hours."
+        ),
     ] = None,
 ) -> None:
     """Print what a site needs to show pictures: URLs, srcset, dimensions and texts."""

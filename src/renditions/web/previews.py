@@ -77,13 +77,19 @@ class PreviewApi:
         """Answer with a picture's preview."""
         name = request.path_params["name"]
         if self.previews is None:
-            raise ApiError(HTTPStatus.NOT_FOUND, "this server was started with --no-previews")
+            raise ApiError(
+                HTTPStatus.NOT_FOUND,
+                "this server makes no previews (serve --no-previews). Download the original instead",
+            )
         with self.waiting.enter():
             # Requests that wait here need no thread, so others are answered meanwhile.
             async with self.rendering:
                 etag, content = await run_in_threadpool(self._make, self.previews, name)
         if content == NO_PREVIEW:
-            raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, f"no preview of {name!r} can be made")
+            raise ApiError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"can't make a preview of {name!r}. Download the original instead",
+            )
         is_fixed = request.query_params.get("v") == etag
         lifetime = "private, max-age=31536000, immutable" if is_fixed else "no-cache"
         headers = {"ETag": f'"{etag}"', "Cache-Control": lifetime}

@@ -195,7 +195,7 @@ def decode_answer(content: Any, parts: list[bytes], picture: bytes, job: Job) ->
     _check(all(_is_warning(warning) for warning in answer.warnings), "known warnings")
     _check_renditions(answer, job.recipes)
     times = [made.seconds for made in answer.made.values() if made.seconds is not None]
-    _check(all(0 <= seconds <= _MOST_SECONDS for seconds in times), "honest times")
+    _check(all(0 <= seconds <= _MOST_SECONDS for seconds in times), "plausible times")
     made = {
         name: Rendered(part, each.format, each.width, each.height, each.seconds, each.measured)
         for (name, each), part in zip(answer.made.items(), parts, strict=True)
