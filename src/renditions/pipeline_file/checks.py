@@ -21,8 +21,8 @@ from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.model.recipe import Rendition
 from renditions.model.record import ATTRIBUTES
 from renditions.pipeline_file.key_checks import check_keys_apart, check_loop
-from renditions.pipeline_file.lines import PipelineWarning
 from renditions.pipeline_file.paths import find_unusable_paths
+from renditions.pipeline_file.warnings import PipelineWarning
 from renditions.pipeline_file.watermark_checks import find_watermark_problems, find_watermark_warnings
 
 

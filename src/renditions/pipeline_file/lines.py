@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from renditions.errors import Problem
+from renditions.pipeline_file.warnings import PipelineWarning
 
 _TOKEN = re.compile(
     r'(?P<text>"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\')'
@@ -42,18 +43,6 @@ def shorten(text: str) -> str:
 def parent_of(place: str) -> str:
     """Return the path of the table or array around a place; empty for the file."""
     return place[: max(place.rfind("."), place.rfind("["), 0)]
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineWarning:
-    """A warning about an allowed but surprising value at one place of a file."""
-
-    place: str
-    text: str
-
-    def __str__(self) -> str:
-        """Return ``place: text``."""
-        return f"{self.place}: {self.text}"
 
 
 def locate(problems: Iterable[Problem], text: str) -> tuple[Problem, ...]:

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from renditions.errors import Problem
 from renditions.model.patterns import DEFAULT_EXCLUDE, Patterns, find_exclusion
 from renditions.model.source import Source
-from renditions.pipeline_file.lines import PipelineWarning
+from renditions.pipeline_file.warnings import PipelineWarning
 
 _NO_PATH = re.compile(r"^/|//|(^|/)\.\.?(/|$)")
 """Matches text that no path below a folder can have. Keys in a bucket may have it."""

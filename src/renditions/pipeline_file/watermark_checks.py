@@ -11,7 +11,7 @@ from renditions.imaging.typeface import read_faces
 from renditions.model.fields import Attachment
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Watermark
-from renditions.pipeline_file.lines import PipelineWarning
+from renditions.pipeline_file.warnings import PipelineWarning
 
 
 def find_watermark_problems(watermark: Watermark, place: str) -> Iterator[Problem]:
