@@ -22,6 +22,7 @@ from renditions.messages.events import encode_change
 from renditions.pipeline_file.plain import to_plain
 from renditions.pipeline_file.reading import load
 from serverless.deployed import make_cloud
+from serverless.test_edge import find_invalidated, make_distribution
 from serverless.test_lambda import Call
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -97,6 +98,19 @@ def write_root(folder: Path, outputs: Mapping[str, Any]) -> Path:
     return folder
 
 
+def work(root: Path, cloud: Cloud) -> str:
+    """Run a worker from Terraform's folder until its queue is empty; return stderr."""
+    queue = cloud.environment["QUEUE_URL"]
+    command = [str(RENDITIONS), "worker", "--workers", "1", "--from-terraform", str(root)]
+    with subprocess.Popen(command, cwd=root.parent, stderr=subprocess.PIPE, text=True) as worker:
+        while count_messages(queue) and worker.poll() is None:
+            time.sleep(0.2)
+        worker.send_signal(signal.SIGTERM)
+        _, said = worker.communicate(timeout=60)
+    assert worker.returncode == 0, said
+    return said
+
+
 @needs_terraform
 def test_a_worker_from_terraform_makes_the_same_bytes_under_the_same_keys_as_the_function(
     tmp_path: Path,
@@ -115,20 +129,50 @@ def test_a_worker_from_terraform_makes_the_same_bytes_under_the_same_keys_as_the
     event = json.loads(by_function.upload("a/photo.jpg", content))
     assert function.handle(event, Call()) == {"results": {"done": 1}}
     root = write_root(tmp_path / "deployment", {"environment": by_worker.environment})
-    queue = by_worker.environment["QUEUE_URL"]
-    Queue(CLIENTS.sqs, queue).send([by_worker.upload("a/photo.jpg", content)])
-    command = [str(RENDITIONS), "worker", "--workers", "1", "--from-terraform", str(root)]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as worker:
-        while count_messages(queue) and worker.poll() is None:
-            time.sleep(0.2)
-        worker.send_signal(signal.SIGTERM)
-        _, said = worker.communicate(timeout=60)
-    assert worker.returncode == 0, said
+    Queue(CLIENTS.sqs, by_worker.environment["QUEUE_URL"]).send([by_worker.upload("a/photo.jpg", content)])
+    work(root, by_worker)
     outputs, records, notices = by_function.read()
     assert outputs.keys() == {"made/a/photo.jpg/text.txt", "made/a/photo.jpg/thumb.webp"}
     assert records == {"a/photo.jpg": "done"}
     assert notices == [("a/photo.jpg", "done")]
     assert by_worker.read() == (outputs, records, notices)
+
+
+def upload_and_work(root: Path, cloud: Cloud, seed: int) -> str:
+    """Upload a photo that differs by its seed, and have a worker process it."""
+    draw(root.parent / "photo.jpg", seed=seed)
+    content = (root.parent / "photo.jpg").read_bytes()
+    Queue(CLIENTS.sqs, cloud.environment["QUEUE_URL"]).send([cloud.upload("photo.jpg", content)])
+    return work(root, cloud)
+
+
+@needs_terraform
+def test_a_worker_from_terraform_invalidates_replaced_outputs_like_the_function(tmp_path: Path) -> None:
+    (tmp_path / "renditions.toml").write_text(PIPELINE)
+    cloud = make(name_of(tmp_path))
+    distribution = {"DISTRIBUTION_ID": make_distribution(name_of(tmp_path))}
+    root = write_root(tmp_path / "deployment", {"environment": {**cloud.environment, **distribution}})
+
+    upload_and_work(root, cloud, seed=1)
+    assert find_invalidated(distribution) == []
+
+    upload_and_work(root, cloud, seed=2)
+    paths = [path for batch in find_invalidated(distribution) for path in batch]
+    assert sorted(paths) == ["/photo.jpg/text.txt", "/photo.jpg/thumb.webp"]
+
+
+@needs_terraform
+def test_a_worker_reports_a_failed_invalidation_and_its_picture_is_done(tmp_path: Path) -> None:
+    (tmp_path / "renditions.toml").write_text(PIPELINE)
+    cloud = make(name_of(tmp_path))
+    environment = {**cloud.environment, "DISTRIBUTION_ID": "EMISSING"}
+    root = write_root(tmp_path / "deployment", {"environment": environment})
+
+    upload_and_work(root, cloud, seed=1)
+    said = " ".join(upload_and_work(root, cloud, seed=2).split())
+
+    assert "Can't invalidate outputs: distribution EMISSING" in said
+    assert cloud.read()[1] == {"photo.jpg": "done"}
 
 
 @needs_terraform

@@ -32,19 +32,25 @@ key    = "{stem}-{hash}.txt"
 """
 
 
-@pytest.fixture
-def environ(aws: None, tmp_path: Path) -> Mapping[str, str]:
-    """Return a function's environment, with a distribution."""
+def make_distribution(name: str) -> str:
+    """Create a distribution, and return its ID."""
     made = CLIENTS.cloudfront.create_distribution(
         DistributionConfig={
-            "CallerReference": name_of(tmp_path),
+            "CallerReference": name,
             "Comment": "",
             "Enabled": True,
             "Origins": {"Quantity": 1, "Items": [{"Id": "a", "DomainName": "a.s3.amazonaws.com"}]},
             "DefaultCacheBehavior": {"TargetOriginId": "a", "ViewerProtocolPolicy": "allow-all"},
         }
     )
-    return make_cloud(name_of(tmp_path)) | {"DISTRIBUTION_ID": made["Distribution"]["Id"]}
+    return str(made["Distribution"]["Id"])
+
+
+@pytest.fixture
+def environ(aws: None, tmp_path: Path) -> Mapping[str, str]:
+    """Return a function's environment, with a distribution."""
+    name = name_of(tmp_path)
+    return make_cloud(name) | {"DISTRIBUTION_ID": make_distribution(name)}
 
 
 def open_handler(folder: Path, environ: Mapping[str, str]) -> Callable[[bytes | None], Any]:

@@ -50,7 +50,7 @@ ELSEWHERE = (
     "renditions.imaging.analysis", "renditions.imaging.watermark", "pyvips", "cffi", "PIL", "pillow_heif",
     "pypdfium2", "pydicom", "img2pdf",
     # Catalogs, notice targets and clients that the pipeline doesn't declare.
-    "renditions.notices.apprise", "renditions.notices.eventbridge",
+    "renditions.aws.edge", "renditions.notices.apprise", "renditions.notices.eventbridge",
     "renditions.notices.webhook", "apprise", "boto3", "sqlite3", "smtplib", "asyncio",
 )  # fmt: skip
 

@@ -14,9 +14,12 @@ from urllib.parse import quote
 
 from renditions.aws.clients import Clients, reported
 from renditions.core.ports import Condition, IfMatch, Store, StoredObject
+from renditions.core.read_through import ReadThrough
 from renditions.errors import Failed
 from renditions.model.fields import parse_template
 from renditions.model.keys import DIGITS
+from renditions.model.pipeline import Pipeline
+from renditions.model.registry import Shared
 
 MOST_PATHS = 3000
 """How many paths one distribution may invalidate at once.
@@ -84,7 +87,7 @@ class Edge:
         return len(keys)
 
 
-class _Watched:
+class _Watched(ReadThrough):
     """Passes every call on to another store, and reports replaced and deleted keys.
 
     It doesn't report an object under a new key, because CloudFront can't have it yet. It doesn't report
@@ -92,23 +95,14 @@ class _Watched:
     """
 
     def __init__(self, store: Store, note: Callable[..., None]) -> None:
+        super().__init__(store)
         self._store = store
         self._note = note
-        self.is_cheaper_to_list = store.is_cheaper_to_list
-        self.list = store.list
-        self.head = store.head
-        self.get = store.get
-        self.stream = store.stream
-        self.has_folder = store.has_folder
-        self.obstacle = store.obstacle
         self.folding = store.folding
-        self.writer_of = store.writer_of
         self.rewrite_headers = store.rewrite_headers
         self.purge = store.purge
         self.register = store.register
-        self.registered = store.registered
         self.mark = store.mark
-        self.is_marked = store.is_marked
 
     def put(
         self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""
@@ -123,6 +117,12 @@ class _Watched:
         """Delete the object, and report the key."""
         self._store.delete(key, condition)
         self._note(key, is_deleted=True)
+
+
+def open_edge(distribution: str, pipeline: Pipeline, shared: Shared) -> Edge:
+    """Return the edge of a distribution for a pipeline's keys, without a request."""
+    templates = [recipe.key_template(name) for name, recipe in pipeline.renditions.items()]
+    return Edge(distribution, templates, shared.get(Clients))
 
 
 def _has_version(template: str) -> bool:

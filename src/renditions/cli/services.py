@@ -41,6 +41,7 @@ from renditions.messages.worker import Worker
 from renditions.model.places import S3Place, parse_store
 from renditions.pipeline_file.reading import load
 from renditions.runtime import machine
+from renditions.runtime.edge import watch_outputs
 from renditions.runtime.machine import count_threads, open_workers
 from renditions.runtime.parts import now, open_queue
 from renditions.runtime.reload import PipelineFile, Session, run_reloading
@@ -188,7 +189,8 @@ def worker(
 
     logging.getLogger("renditions.messages.worker").setLevel(logging.INFO)
     _report_workers()
-    with opened(context, file, environ=deployed.environment) as parts, stopping() as stop:
+    with opened(context, file, environ=deployed.environment) as unwatched, stopping() as stop:
+        parts, invalidate = watch_outputs(unwatched, deployed.environment)
         store = parts.pipeline.source.store
         place = parse_store(store, Path())
         if not isinstance(place, S3Place):
@@ -210,5 +212,6 @@ def worker(
                 count_threads(workers),
                 tell,
                 send_due=partial(parts.outbox.send_due, NOTICE_SECONDS),
+                invalidate=partial(invalidate, {}),
             )
             worker.run(stop)

@@ -7,30 +7,19 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from renditions.core.ports import Condition, IfMatch, Store
+from renditions.core.ports import Condition, IfMatch
+from renditions.core.read_through import ReadThrough
 from renditions.errors import StoreRefused
 from renditions.model.folding import EXACT, Folding
 
 
-class ReadOnlyStore:
+class ReadOnlyStore(ReadThrough):
     """Reads another store, and refuses every write and every deletion.
 
     Raises:
         StoreRefused: A call would change the store.
 
     """
-
-    def __init__(self, store: Store) -> None:
-        self.is_cheaper_to_list = store.is_cheaper_to_list
-        self.list = store.list
-        self.head = store.head
-        self.get = store.get
-        self.stream = store.stream
-        self.has_folder = store.has_folder
-        self.obstacle = store.obstacle
-        self.writer_of = store.writer_of
-        self.registered = store.registered
-        self.is_marked = store.is_marked
 
     def folding(self) -> Folding:
         """Return ``EXACT``: this store writes nothing, so keys can't collide."""

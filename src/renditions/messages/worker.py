@@ -136,6 +136,8 @@ class Worker:
     times: Times = Times()
     send_due: Callable[[], None] = lambda: None
     """Sends the due notices and digests. The worker calls it every ``times.notices`` seconds."""
+    invalidate: Callable[[], None] = lambda: None
+    """Has CloudFront fetch changed outputs again. The worker calls it between messages and at its end."""
     _reporting: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def run(self, stop: threading.Event) -> None:
@@ -149,6 +151,12 @@ class Worker:
                 in progress back to the queue.
 
         """
+        try:
+            self._run(stop)
+        finally:
+            self.invalidate()
+
+    def _run(self, stop: threading.Event) -> None:
         held = Held(self.queue, self.times)
         running: set[Future[None]] = set()
         with held.renewed(), ThreadPoolExecutor(self.threads, thread_name_prefix="message") as executor:
@@ -162,6 +170,7 @@ class Worker:
                 for future in [future for future in running if future.done()]:
                     running.remove(future)
                     future.result()
+                self.invalidate()
                 for message in self._receive(self.threads - len(running), stop):
                     held.add(message)
                     running.add(executor.submit(self._handle, message, held, stop))

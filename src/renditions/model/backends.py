@@ -192,6 +192,13 @@ QUEUE = Backend(
 """The queue that triggers the work: ``opener(url, shared) -> Queue``"""
 
 
+EDGE = "renditions.aws.edge:open_edge"
+"""``open_edge(distribution, pipeline, shared) -> Edge``
+
+Knows the keys of the outputs that CloudFront must fetch again.
+"""
+
+
 OWNER = "renditions.local.owners:Owner"
 """The class of lease owners for a catalog in a file: ``OWNER(folder)``.
 

@@ -11,13 +11,12 @@ import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
 from renditions.aws.clients import Clients
 from renditions.aws.counting import KeptTotals
-from renditions.aws.edge import Edge
 from renditions.aws.sqs import Received
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Standing, Start
@@ -32,6 +31,7 @@ from renditions.pipeline_file.backend_checks import find_lambda_problems
 from renditions.pipeline_file.checks import find_pipeline_problems
 from renditions.pipeline_file.environment import override
 from renditions.pipeline_file.plain import from_plain
+from renditions.runtime.edge import Invalidate, watch_outputs
 from renditions.runtime.parts import Parts, now, open_parts, open_queue
 from renditions.serverless.allowance import Context
 from renditions.serverless.redelivery import Redelivery
@@ -67,8 +67,8 @@ class Bundled:
     """Puts up to ten messages back into the function's queue with a delay; None without a queue."""
     redelivery: Redelivery | None
     """Puts messages that aren't done back into the function's queue; None without a queue."""
-    edge: Edge | None
-    """Invalidates CloudFront's copies of changed outputs; None without CloudFront."""
+    refetch: Invalidate
+    """Invalidates CloudFront's copies of changed outputs; a failure is logged with the given fields."""
 
     def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
         """Process one picture.
@@ -85,25 +85,9 @@ class Bundled:
         return self.parts.make_guard(self._standing, is_attended=False)
 
     def invalidate(self, context: Context) -> None:
-        """Invalidate CloudFront's copies of outputs that this call replaced or deleted.
-
-        This method only logs a failure, because the pictures are done.
-        """
-        if self.edge is None:
-            return
-        try:
-            count = self.edge.invalidate()
-        except RenditionsError as error:
-            fields = {"request_id": context.aws_request_id}
-            fields |= metrics({"FunctionName": context.function_name}, {"InvalidationsFailed": 1})
-            log.error(  # noqa: TRY400 - the message is enough
-                "Can't invalidate outputs: %s. CloudFront may serve old files until they expire.",
-                error,
-                extra={"fields": fields},
-            )
-        else:
-            if count:
-                log.info("Outputs that CloudFront fetches again: %d", count)
+        """Have CloudFront fetch the outputs again that this call replaced or deleted."""
+        function = {"FunctionName": context.function_name}
+        self.refetch({"request_id": context.aws_request_id} | metrics(function, {"InvalidationsFailed": 1}))
 
     def renew_totals(self, has_time: Callable[[], bool]) -> None:
         """Count the records for the API, if there is time for it.
@@ -173,11 +157,7 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
     if problems:
         raise PipelineError(file.name, tuple(problems))
     parts = _kept_open.enter_context(open_parts(pipeline, file.parent))
-    edge = None
-    if distribution := environ.get("DISTRIBUTION_ID"):
-        templates = [recipe.key_template(name) for name, recipe in pipeline.renditions.items()]
-        edge = Edge(distribution, templates, parts.shared.get(Clients))
-        parts = replace(parts, output=edge.watch(parts.output))
+    parts, refetch = watch_outputs(parts, environ)
     url = environ.get("QUEUE_URL")
     memory_mb = read_memory(environ)
     if memory_mb is not None:
@@ -189,7 +169,7 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
         send=partial(_send, parts, url, 0) if url else None,
         postpone=partial(_send, parts, url, POSTPONED_SECONDS) if url else None,
         redelivery=_make_redelivery(parts, url) if url else None,
-        edge=edge,
+        refetch=refetch,
     )
 
 

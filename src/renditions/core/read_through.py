@@ -1,0 +1,24 @@
+"""Pass a store's reading calls on to another store."""
+
+from __future__ import annotations
+
+from renditions.core.ports import Store
+
+
+class ReadThrough:
+    """The calls of a store that change nothing, answered by another store.
+
+    A store that changes how another one writes inherits from this class.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.is_cheaper_to_list = store.is_cheaper_to_list
+        self.list = store.list
+        self.head = store.head
+        self.get = store.get
+        self.stream = store.stream
+        self.has_folder = store.has_folder
+        self.obstacle = store.obstacle
+        self.writer_of = store.writer_of
+        self.registered = store.registered
+        self.is_marked = store.is_marked
