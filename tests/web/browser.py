@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from starlette.types import ASGIApp
 
 from commands import RENDITIONS
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 """The browser of Debian, or the one in the environment. The tests download none."""
+
+PORTS = range(20_000, 32_000)
+"""Below those that systems choose: Linux begins at 32768."""
 
 OPENSSL = shutil.which("openssl")
 
@@ -77,6 +84,21 @@ def await_any(page: Page, received: list[Any]) -> None:
 
 
 @contextmanager
+def answered(app: ASGIApp) -> Iterator[str]:
+    """Serve the application; yield its URL."""
+    port = find_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_for(f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
 def served(directory: Path, *arguments: str) -> Iterator[str]:
     """Run ``renditions serve`` in a folder; yield its URL."""
     port = find_port()
@@ -124,10 +146,22 @@ def trust(certificate: Path) -> ssl.SSLContext:
 
 
 def find_port() -> int:
-    """Return a free port."""
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """Return a free port that no other test gets.
+
+    Systems choose the ports of clients, and of servers that name none, above this range. Among the tests, the
+    UDP port of the same number is the lock: this process keeps it.
+    """
+    for port in secrets.SystemRandom().sample(PORTS, 100):
+        lock = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            lock.bind(("127.0.0.1", port))
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            lock.close()
+            continue
+        lock.detach()  # so that it stays open until the process ends
+        return port
+    raise AssertionError("there is no free port")
 
 
 def wait_for(address: str, tls: ssl.SSLContext | None = None) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import re
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -16,16 +15,14 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
-import uvicorn
 from playwright.sync_api import APIResponse, Browser, Page, Route, expect
-from starlette.types import ASGIApp
 
 from commands import draw, write_pipeline
 from renditions.model.record import Record
 from renditions.web.app import make_app
 from renditions.web.pictures import picture_item
 from renditions.web.reach import Reach
-from web.browser import await_any, find_port, open_page, start_server, wait_for
+from web.browser import answered, await_any, find_port, open_page, start_server, wait_for
 from web.test_api import open_service
 from world import World
 
@@ -75,21 +72,6 @@ def opened(
         page.goto(address)
         expect(page.locator("#connection")).to_have_text("live")
         yield page
-
-
-@contextmanager
-def answered(app: ASGIApp) -> Iterator[str]:
-    """Serve the application; yield its URL."""
-    port = find_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        wait_for(f"http://127.0.0.1:{port}")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def give(page: Page, kind: str, files: list[Path]) -> None:
@@ -178,14 +160,14 @@ def test_the_page_waits_while_the_server_is_down_and_then_continues(browser: Bro
         with opened(browser, address) as page:
             server.kill()
             server.wait()
-            expect(page.locator("#connection")).to_have_text("lost, trying again", timeout=15_000)
+            expect(page.locator("#connection")).to_have_text("lost, trying again")
             page.set_input_files("#choose", draw_some(tmp_path / "given", "given", 1))
             expect(page.locator("#uploads li")).to_contain_text("Trying again")
             draw(tmp_path / "inbox" / "copied.jpg", 64, 48)
             server = start_server(tmp_path, port)
             expect(page.locator("#uploads li.good")).to_have_count(1, timeout=60_000)
             expect(page.locator(".tile[data-status=done]")).to_have_count(2, timeout=60_000)
-            expect(page.locator("#connection")).to_have_text("live", timeout=15_000)
+            expect(page.locator("#connection")).to_have_text("live")
     finally:
         server.terminate()
         server.wait(60)
@@ -210,8 +192,8 @@ def test_the_page_repeats_requests_that_failed(browser: Browser) -> None:
         answered(app) as address,
         opened(browser, address, lambda page: page.route(re.compile(r"/(pictures\?|stats)"), lose)) as page,
     ):
-        expect(page.locator(".tile[data-status=done]")).to_have_count(1, timeout=15_000)
-        expect(page.locator("[data-total=pictures]")).to_have_text("1", timeout=15_000)
+        expect(page.locator(".tile[data-status=done]")).to_have_count(1)
+        expect(page.locator("[data-total=pictures]")).to_have_text("1")
     assert {urlsplit(url).path for url in lost} == {"/stats", "/pictures"}
 
 

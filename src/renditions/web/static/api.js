@@ -59,6 +59,23 @@ export async function insist(ask, onTrouble = () => {}) {
   }
 }
 
+// Returns a function that asks, and shows the answer. Answers may come in another order than their requests, so an
+// answer that comes after that of a later request isn't shown. `ask` gets a function that shows what delays the answer,
+// and then the arguments; `show` and `showTrouble` get what they show, and then the arguments.
+export function inOrder(ask, show, showTrouble = () => {}) {
+  let asked = 0;
+  let shown = 0;
+  return async (...given) => {
+    asked += 1;
+    const number = asked;
+    const isLate = () => number < shown;
+    const answer = await ask((trouble) => { if (!isLate()) showTrouble(trouble, ...given); }, ...given);
+    if (isLate()) return;
+    shown = number;
+    show(answer, ...given);
+  };
+}
+
 // Says what failed. fetch() throws a TypeError if there was no answer.
 export const describeTrouble = (error) => (error instanceof TypeError ? "Can't reach the server." : `The server can't answer now: ${error.message}.`);
 

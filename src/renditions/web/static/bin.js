@@ -1,8 +1,8 @@
 // The view of the bin: pictures that were deleted and can be restored.
 
-import { call, insist } from './api.js';
+import { call, inOrder, insist } from './api.js';
 import { Sections, button, element } from './dom.js';
-import { keepDeleted } from './status.js';
+import { keepDeleted, onShown } from './status.js';
 import { restore } from './undo.js';
 import { count, formatBytes, formatCount, formatSeconds } from './words.js';
 
@@ -12,15 +12,23 @@ const section = document.querySelector('#bin');
 const title = section.querySelector('h2');
 const sections = new Sections(section.querySelector('div'), () => title);
 let due = null;
+let found = null; // the server's newest answer
 
 const note = (text) => ['note', text, () => element('p', { class: 'quiet' }, text)];
 
 export async function show() {
   if (section.hidden) return;
   if (!sections.made.size) sections.show([note('Loading…')]);
-  const found = await insist(() => call('GET', '/bin'), (trouble) => sections.show([note(`${trouble} Trying again…`)]));
-  draw(found);
+  await load();
 }
+
+const load = inOrder(
+  (onTrouble) => insist(() => call('GET', '/bin'), onTrouble),
+  (answer) => { found = answer; draw(); },
+  (trouble) => { found = null; sections.show([note(`${trouble} Trying again…`)]); },
+);
+
+onShown(draw);
 
 // Shows the bin again, soon after the last change.
 export function refresh() {
@@ -28,7 +36,9 @@ export function refresh() {
   due = setTimeout(() => { due = null; show(); }, REFRESH_MS);
 }
 
-function draw({ pictures, count: number }) {
+function draw() {
+  if (!found || keepDeleted() === null) return;
+  const { pictures, count: number } = found;
   const kept = formatSeconds(keepDeleted());
   sections.show([
     note(number ? `${count(number, 'deleted picture')}. Each stays here for ${kept}, and then it is deleted for good.` : `The bin is empty. Deleted pictures stay here for ${kept}.`),

@@ -1,6 +1,6 @@
 // Gets changes from the server: from a stream of events that all tabs share, or by asking again and again.
 
-import { call, insist } from './api.js';
+import { call, inOrder, insist } from './api.js';
 import { Stream } from './stream.js';
 
 const POLL_MS = 3000;
@@ -61,9 +61,8 @@ function openOwn(report) {
 // that comes while the list is on its way is newer than the list.
 function makeLook(onPicture, heardAt) {
   let seen = new Map();
-  return async () => {
-    const asked = performance.now();
-    const { pictures, next } = await call('GET', `/pictures?history=true&limit=${POLLED}`);
+  const ask = async () => ({ asked: performance.now(), ...await call('GET', `/pictures?history=true&limit=${POLLED}`) });
+  return inOrder(ask, ({ asked, pictures, next }) => {
     const now = new Map(pictures.map((picture) => [picture.name, picture]));
     const oldest = next && pictures[pictures.length - 1].timestamp;
     const gone = [...seen.values()].filter(({ name, timestamp }) => !now.has(name) && (!oldest || timestamp > oldest));
@@ -72,5 +71,5 @@ function makeLook(onPicture, heardAt) {
     const isCurrent = ({ name }) => heardAt(name) < asked;
     for (const { name } of gone.filter(isCurrent)) onPicture({ name, picture: null });
     for (const picture of changed.filter(isCurrent).reverse()) onPicture({ name: picture.name, picture });
-  };
+  });
 }

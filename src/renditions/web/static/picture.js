@@ -1,11 +1,11 @@
 // The view of one picture: a dialog that is open while the page's URL names a picture.
 
-import { call, describeTrouble, insist, path, readFormats } from './api.js';
+import { Problem, call, describeTrouble, inOrder, insist, path, readFormats } from './api.js';
 import { say } from './announcer.js';
 import * as details from './details.js';
 import { Sections, button, element } from './dom.js';
 import * as place from './place.js';
-import { canDelete, keepDeleted } from './status.js';
+import { canDelete, keepDeleted, onShown } from './status.js';
 import { offer } from './undo.js';
 
 const dialog = document.querySelector('#picture');
@@ -19,6 +19,7 @@ const steps = {
 const pageTitle = document.title;
 let gallery = null;
 let shown = null; // the name of the open picture
+let loaded = null; // the newest full record of the open picture, and the formats that a browser shows
 let trouble = '';
 
 dialog.append(
@@ -42,8 +43,9 @@ export async function follow({ picture: name }) {
     return;
   }
   trouble = '';
+  loaded = null;
   title.textContent = name;
-  sections.show(gallery.known.has(name) ? [...headOf(gallery.known.get(name)), message('Loading…')] : [message('Loading…')]);
+  showMessage(name, 'Loading…');
   if (!dialog.open) dialog.showModal();
   if (!before) title.focus();
   else say(name, 'picture');
@@ -53,18 +55,33 @@ export async function follow({ picture: name }) {
 
 const message = (text) => ['message', text, () => element('p', { class: 'quiet' }, text)];
 
+// Shows a message in place of the picture's full record.
+const showMessage = (name, text) => sections.show([...(gallery.known.has(name) ? headOf(gallery.known.get(name)) : []), message(text)]);
+
 // Loads the picture's full record, which has more fields than the one in the list.
 async function load() {
-  const name = shown;
-  const onTrouble = (text) => { if (name === shown) sections.show([...(gallery.known.has(name) ? headOf(gallery.known.get(name)) : []), message(`${text} Trying again…`)]); };
-  try {
-    const [picture, formats] = await Promise.all([insist(() => call('GET', `/pictures/${path(name)}`), onTrouble), insist(readFormats, onTrouble)]);
-    if (name === shown) draw(picture, formats.shown);
-  } catch (error) {
-    if (name === shown) sections.show([message(error.status === 404 ? 'There is no picture with this name any more.' : error.message)]);
-  }
+  await loadRecord(shown);
   await showSteps();
 }
+
+const loadRecord = inOrder(
+  async (onTrouble, name) => {
+    try {
+      const [picture, formats] = await Promise.all([insist(() => call('GET', `/pictures/${path(name)}`), onTrouble), insist(readFormats, onTrouble)]);
+      return { picture, formats: formats.shown };
+    } catch (error) {
+      if (error instanceof Problem) return { refusal: error.status === 404 ? 'There is no picture with this name any more.' : error.message };
+      throw error;
+    }
+  },
+  ({ refusal, ...answer }, name) => {
+    if (name !== shown) return;
+    loaded = refusal ? null : answer;
+    if (refusal) sections.show([message(refusal)]);
+    else draw();
+  },
+  (text, name) => { if (name === shown) { loaded = null; showMessage(name, `${text} Trying again…`); } },
+);
 
 // Shows a change of the open picture that the server reported.
 export async function report(name, picture) {
@@ -92,7 +109,9 @@ function close() {
 
 const headOf = (picture) => [['head', [picture.status, picture.reason, picture.warnings, picture.unsent_notices, picture.source_missing_since], () => details.head(picture)]];
 
-function draw(picture, formats) {
+function draw() {
+  if (!shown || !loaded) return;
+  const { picture, formats } = loaded;
   const outputs = details.shownRenditions(picture, formats);
   const kept = [picture.etag, picture.links, picture.renditions];
   sections.show([
@@ -107,35 +126,43 @@ function draw(picture, formats) {
   ]);
 }
 
+onShown(draw); // the status decides whether the picture can be deleted
+
 function actions(picture) {
   return element(
     'div',
     { class: 'actions' },
-    button(picture.status === 'done' ? 'Process again' : 'Try again', () => act('POST', `/pictures/${path(picture.name)}/process?again=true`)),
+    button(picture.status === 'done' ? 'Process again' : 'Try again', () => processAgain(picture.name)),
     element('a', { class: 'button', href: picture.links.original, download: '' }, 'Download the original'),
     ...(canDelete() ? [button('Delete', () => remove(picture.name))] : []),
   );
 }
 
-async function act(method, address) {
+// Returns the server's answer; undefined if there is none. Then the picture's view says why, if it is still open.
+async function act(name, method, address) {
   say('In progress…', 'action');
   trouble = '';
-  let outcome = null;
   try {
-    outcome = await call(method, address);
-    if (outcome?.result) say(`${outcome.result}${outcome.reason ? `: ${outcome.reason}` : ''}`, 'action');
+    return await call(method, address);
   } catch (error) {
-    trouble = error instanceof TypeError ? describeTrouble(error) : error.message;
-    say(trouble, 'action');
+    const text = error instanceof TypeError ? describeTrouble(error) : error.message;
+    if (name === shown) trouble = text;
+    say(text, 'action');
+    draw();
+    return undefined;
   }
-  if (shown) await load();
-  return outcome;
+}
+
+async function processAgain(name) {
+  const outcome = await act(name, 'POST', `/pictures/${path(name)}/process?again=true`);
+  if (outcome) say(`${outcome.result}${outcome.reason ? `: ${outcome.reason}` : ''}`, 'action');
+  if (name === shown) await load();
 }
 
 async function remove(name) {
   if (!keepDeleted() && !confirm(`Delete ${name} and its renditions for good? The source has no bin, so this can’t be undone.`)) return;
-  const binned = await act('DELETE', `/pictures/${path(name)}`);
-  if (trouble) return;
+  const binned = await act(name, 'DELETE', `/pictures/${path(name)}`);
+  if (binned === undefined) return;
   if (shown === name) close();
   if (binned) offer(binned);
   else say(`Deleted ${name} for good.`, 'action');

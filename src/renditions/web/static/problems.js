@@ -1,6 +1,6 @@
 // The view of all problems: failed pictures, rejected ones and those with warnings, by cause, with advice.
 
-import { call, describeTrouble, insist } from './api.js';
+import { call, describeTrouble, inOrder, insist } from './api.js';
 import { say } from './announcer.js';
 import { Sections, button, element } from './dom.js';
 import * as place from './place.js';
@@ -18,36 +18,37 @@ let loading = null;
 let due = null;
 
 export function show() {
-  if (section.hidden) return undefined;
-  loading ??= load().finally(() => { loading = null; });
-  return loading;
+  if (section.hidden) return;
+  if (!sections.made.size) sections.show([note('Loading…')]);
+  loading = load();
 }
 
 // Shows the problems again, soon after the last change.
 export function refresh() {
   if (section.hidden || due) return;
-  due = setTimeout(async () => { due = null; await loading; show(); }, REFRESH_MS);
+  due = setTimeout(async () => { await loading; due = null; show(); }, REFRESH_MS);
 }
 
 const note = (text) => ['note', text, () => element('p', { class: 'quiet' }, text)];
 
-async function load() {
+const load = inOrder(collect, draw, (trouble) => sections.show([note(`${trouble} Trying again…`)]));
+
+async function collect(onTrouble) {
   const groups = new Map();
   let older = null; // how many done pictures were checked, if there are more
-  if (!sections.made.size) sections.show([note('Loading…')]);
   for (const status of STATUSES) {
     let cursor = '';
     let checked = 0;
     for (let requests = 0; cursor !== null && !(status === 'done' && requests === most); requests += 1) {
       const query = new URLSearchParams({ status, ...(cursor && { cursor }) });
-      const page = await insist(() => call('GET', `/problems?${query}`), (trouble) => sections.show([note(`${trouble} Trying again…`)]));
+      const page = await insist(() => call('GET', `/problems?${query}`), onTrouble);
       for (const group of page.groups) add(groups, group);
       checked += page.checked;
       cursor = page.next;
     }
     if (cursor !== null) older = checked;
   }
-  draw([...groups.values()], older);
+  return { groups: [...groups.values()], older };
 }
 
 function add(groups, group) {
@@ -56,7 +57,7 @@ function add(groups, group) {
   groups.set(key, before ? { ...before, count: before.count + group.count } : group);
 }
 
-function draw(groups, older) {
+function draw({ groups, older }) {
   sections.show([
     ...(groups.length ? [] : [note('No picture has a problem.')]),
     ...groups.map((group) => [`${group.status} ${group.code}`, group, describe]),

@@ -1,6 +1,6 @@
 // Shows what the server holds back, what waits and why, and whether the source is read-only.
 
-import { call, insist } from './api.js';
+import { call, inOrder, insist } from './api.js';
 import { say } from './announcer.js';
 import { Sections, button, element } from './dom.js';
 import { count, formatCount } from './words.js';
@@ -14,18 +14,30 @@ const HOW_TO_ALLOW = {
 
 const banner = document.querySelector('#held');
 const sections = new Sections(banner.querySelector('div'), () => banner.querySelector('h2'));
+const listeners = [];
+let isKnown = false; // whether the server has answered
 let isReadOnly = false;
 let keepDeletedSeconds = 0;
+let refusal = ''; // why the server refused the last permission
 let hasChanged = false;
 let shown = '';
 let applied = null; // the generation of the pipeline file
 
-export const canDelete = () => !isReadOnly;
-// How long a deleted picture can be restored; 0 if a deletion is final.
-export const keepDeleted = () => keepDeletedSeconds;
+// Until the server's first answer, the page offers no deletion: it doesn't know whether one would be final.
+export const canDelete = () => isKnown && !isReadOnly;
+// How long a deleted picture can be restored; 0 if a deletion is final. Null until the server has answered.
+export const keepDeleted = () => (isKnown ? keepDeletedSeconds : null);
 
-export async function show(refusal = '') {
-  const { held, reasons, unsent_notices: unsent, read_only: readOnly, superseded, troubles, generation, file_problem: problem, keep_deleted_seconds: keepSeconds } = await insist(() => call('GET', '/status'));
+// Calls the listener after each answer of the server.
+export function onShown(listener) {
+  listeners.push(listener);
+}
+
+export const show = inOrder((onTrouble) => insist(() => call('GET', '/status'), onTrouble), draw);
+
+function draw(status) {
+  const { held, reasons, unsent_notices: unsent, read_only: readOnly, superseded, troubles, generation, file_problem: problem, keep_deleted_seconds: keepSeconds } = status;
+  isKnown = true;
   isReadOnly = readOnly;
   keepDeletedSeconds = keepSeconds;
   document.querySelector('nav [data-view=bin]').hidden = !keepSeconds;
@@ -41,13 +53,14 @@ export async function show(refusal = '') {
     ...held.map((each) => [`held ${each.what}`, each, describe]),
     ...waiting.map((each) => [`${each.state} ${each.code} ${each.example}`, each, explain]),
     ...unsent.map((each) => [`unsent ${each.target} ${each.reason}`, each, describeUnsent]),
-    ...(refusal ? [['refusal', refusal, (why) => element('p', { class: 'reason' }, why)]] : []),
+    ...(refusal && held.some(({ what }) => what === 'removals') ? [['refusal', refusal, (why) => element('p', { class: 'reason' }, why)]] : []),
   ];
   banner.hidden = lines.length === 0;
   sections.show(lines);
   const text = [...banner.querySelectorAll('p')].map((line) => line.textContent).join(' ');
   if (text !== shown && text) say(text, 'held');
   shown = text;
+  for (const listener of listeners) listener();
 }
 
 function describeChange() {
@@ -83,13 +96,13 @@ async function allow(number) {
     ? 'Remove the renditions and the record of 1 missing picture?'
     : `Remove the renditions and records of ${formatCount(number)} missing pictures?`;
   if (!confirm(question)) return;
-  let refusal = '';
   try {
     await call('POST', '/removals/allow', { count: number });
+    refusal = '';
   } catch (error) {
     refusal = error.message; // the number of missing pictures may have changed
   }
-  await show(refusal);
+  await show();
 }
 
 setInterval(() => { if (!document.hidden) show(); }, CHECK_MS);

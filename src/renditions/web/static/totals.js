@@ -1,12 +1,13 @@
 // The totals above the page, and the counts on the filters and on the link to the problems.
 
-import { call, insist } from './api.js';
+import { call, inOrder, insist } from './api.js';
 import { formatBytes, formatCount, formatSeconds } from './words.js';
 
 const show = (total, text) => { document.querySelector(`[data-total=${total}]`).textContent = text; };
 
-export async function showTotals() {
-  const totals = await insist(() => call('GET', '/stats'));
+export const showTotals = inOrder((onTrouble) => insist(() => call('GET', '/stats'), onTrouble), draw);
+
+function draw(totals) {
   const { rendition_bytes: sent, replaced_bytes: replaced, by_status: counts } = totals;
   // On AWS, the totals of a large catalog are from the last tick.
   const since = totals.counted_at && new Date(totals.counted_at).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' });

@@ -6,10 +6,10 @@ import { button, element } from './dom.js';
 import { Transfer } from './transfer.js';
 import { formatBytes, formatSeconds } from './words.js';
 
-const ATTEMPTS = 6;
+const ATTEMPTS = 8; // for about a minute: a restart of the server takes no longer
 const FIRST_PAUSE_MS = 500;
 
-// The states of an upload. Those in `ENDED` change only if the person tries again.
+// The states of an upload. Those in `ENDED` end what the person started.
 export const ENDED = ['done', 'rejected', 'failed', 'cancelled', 'skipped', 'refused'];
 const GOOD = ['done'];
 const AGAIN = ['cancelled', 'skipped', 'refused'];
@@ -40,6 +40,7 @@ export class Upload {
       if (this.state === 'uploading') this.turn('uploading', share < 1 ? 'uploading' : 'uploaded; waiting for the server');
     });
     this.turn('uploading', 'starting');
+    await this.queue.waitForName(this); // only once: a later upload of this name may wait for this one by now
     try {
       try {
         this.early = null;
@@ -67,7 +68,6 @@ export class Upload {
   // Gets a form. The server gives a picture another name if the name exists; then the person decides.
   async findForm(type) {
     const ask = (replace) => this.again(() => call('POST', '/uploads', { name: this.wanted, type, size_bytes: this.file.size, replace }));
-    await this.queue.waitForName(this);
     const form = await ask(this.answer === 'replace');
     if (form.name === this.wanted || this.answer) return form;
     this.turn('uploading', 'already exists');
@@ -96,11 +96,8 @@ export class Upload {
   }
 
   press() {
-    if (!this.hasEnded) { this.cancel(); return; }
-    this.answer = this.given;
-    this.progress.value = 0;
-    this.turn('waiting', 'waiting');
-    this.queue.restart(this);
+    if (this.hasEnded) this.queue.restart(this);
+    else this.cancel();
   }
 
   cancel() {

@@ -16,7 +16,7 @@ const summary = section.querySelector('.summary');
 const cancelAll = document.querySelector('#cancel-all');
 const uploads = new Set();
 const waiting = [];
-const expected = new Map(); // by the name that the picture got
+const expected = new Map(); // by the name that the picture got: its uploads, the last one last
 const wanted = new Map(); // by the name of the file: the last upload
 let running = 0;
 let saidAt = 0;
@@ -25,7 +25,7 @@ let due = null;
 // What an upload knows about the others.
 const queue = {
   countOpen: () => [...uploads].filter((upload) => !upload.hasEnded && upload.state !== 'stored').length,
-  expect: (upload) => expected.set(upload.name, upload),
+  expect: (upload) => expected.set(upload.name, [...openOf(upload.name).filter((each) => each !== upload), upload]),
   // Two files of a batch may have one name. The second one waits for the first, and then finds that the name exists.
   waitForName: async (upload) => {
     const other = wanted.get(upload.wanted);
@@ -37,7 +37,17 @@ const queue = {
     const left = [...list.querySelectorAll('button')].filter((each) => !each.hidden);
     (left.find((each) => row.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_FOLLOWING) ?? title).focus();
   },
-  restart: (upload) => { waiting.push(upload); next(); },
+  // A new upload takes the place of the one that ended: an answer to that one may still be on its way.
+  restart: (upload) => {
+    const again = new Upload(upload.file, queue, upload.given);
+    const hadFocus = document.activeElement === upload.button;
+    upload.row.replaceWith(again.row);
+    if (hadFocus) again.button.focus();
+    uploads.delete(upload);
+    uploads.add(again);
+    waiting.push(again);
+    next();
+  },
   note: () => { due ??= requestAnimationFrame(() => { due = null; describe(); }); },
 };
 
@@ -53,13 +63,16 @@ export function add(files, answer) {
   next();
 }
 
+// The uploads that a report about this picture concerns: the last one, and those before it that still wait for a result.
+const openOf = (name) => (expected.get(name) ?? []).filter((upload, at, all) => at === all.length - 1 || upload.state === 'stored');
+
 export function report(name, picture, isNews) {
-  expected.get(name)?.report(picture, isNews);
+  for (const upload of openOf(name)) upload.report(picture, isNews);
 }
 
 // Shows why a picture waits: the server couldn't record its failure, and will try it again.
 export function wait(name, reason) {
-  expected.get(name)?.wait(reason);
+  for (const upload of openOf(name)) upload.wait(reason);
 }
 
 function next() {
@@ -96,7 +109,9 @@ function describe() {
 function clear() {
   for (const upload of [...uploads].filter(({ hasEnded }) => hasEnded)) {
     uploads.delete(upload);
-    if (expected.get(upload.name) === upload) expected.delete(upload.name);
+    const left = (expected.get(upload.name) ?? []).filter((each) => each !== upload);
+    if (left.length) expected.set(upload.name, left);
+    else expected.delete(upload.name);
     upload.row.remove();
   }
   describe();
