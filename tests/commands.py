@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -32,7 +33,7 @@ class Ended:
 def run(directory: Path, *arguments: str) -> Ended:
     """Run ``renditions`` in a folder until it ends."""
     ended = subprocess.run(
-        [RENDITIONS, *arguments], cwd=directory, capture_output=True, text=True, timeout=120, check=False
+        [RENDITIONS, *arguments], cwd=directory, capture_output=True, text=True, timeout=300, check=False
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 
@@ -54,4 +55,10 @@ def draw(path: Path, width: int = 320, height: int = 180, seed: int = 1, **optio
     """Write a picture of soft noise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     grain = np.random.default_rng(seed).integers(0, 256, (9, 16, 3), dtype=np.uint8)
-    Image.fromarray(grain).resize((width, height), Image.Resampling.BICUBIC).save(path, **options)
+    picture = Image.fromarray(grain).resize((width, height), Image.Resampling.BICUBIC)
+    # In one go: a server that watches the folder might read a half-written file.
+    content = io.BytesIO()
+    picture.save(
+        content, options.pop("format", Image.registered_extensions()[path.suffix.lower()]), **options
+    )
+    path.write_bytes(content.getvalue())

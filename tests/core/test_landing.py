@@ -197,10 +197,10 @@ def test_a_watch_sends_a_waiting_notice_later(world: World, source: Fresh, *, is
         nonlocal seconds
         world.upload("photo.jpg", BAD)
         yield frozenset({"photo.jpg"} if is_hinted else ())
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while sent(world) == [] and time.monotonic() < deadline:
             threading.Event().wait(0.001)
-            seconds += 0.5
+            seconds = min(seconds + 0.5, 40)  # the threads may be slower than this clock
             source.unchanged_seconds = 2 + seconds
             yield frozenset()
 
@@ -218,7 +218,7 @@ def test_a_watch_sends_a_waiting_notice_later(world: World, source: Fresh, *, is
     )
     follow(hints(), following)
     assert sent(world) == ["rejected"]
-    assert 28 <= seconds < 60
+    assert seconds >= 28
 
 
 def test_a_changing_file_is_checked_again_when_its_settle_time_is_over(world: World, source: Fresh) -> None:
@@ -244,7 +244,7 @@ def test_a_watch_recognises_a_renamed_picture_whose_file_is_not_complete_yet(
         source.complete = False
         yield frozenset({"a.jpg", "b.jpg"})
         while seconds < 5:
-            threading.Event().wait(0.02)  # the threads process what is due
+            threading.Event().wait(0.2)  # the threads process what is due
             seconds += 0.5
             source.complete = seconds >= 1
             yield frozenset()

@@ -38,7 +38,7 @@ class Watched:
         ``*`` stands for None.
         """
         found: set[str] = set()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not found >= set(wanted):
             assert time.monotonic() < deadline, f"expected {wanted}, found {found}"
             hint = next(self.hints)

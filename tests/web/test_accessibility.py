@@ -132,11 +132,11 @@ def test_the_focus_stays_on_a_tile_while_pictures_come_and_change(page: Page, fo
 def test_the_focus_goes_to_the_next_tile_when_its_picture_is_deleted(page: Page, folder: Path) -> None:
     draw(folder / "inbox" / "short-lived.jpg", 320, 240, seed=72)
     page.get_by_role("link", name="short-lived.jpg").focus(timeout=30_000)
-    following = page.locator("#gallery li").nth(1).get_by_role("link")
-    name = str(following.get_attribute("aria-label"))
+    following = page.locator("#gallery li").nth(1).locator("[title]")
+    name = str(following.get_attribute("title"))
     (folder / "inbox" / "short-lived.jpg").unlink()
     expect(page.get_by_role("link", name="short-lived.jpg")).to_have_count(0, timeout=30_000)
-    assert read_focus(page) == name
+    assert read_focus(page).startswith(f"{name}, ")
 
 
 def test_the_focus_and_an_opened_record_stay_when_the_open_picture_changes(page: Page, folder: Path) -> None:
@@ -158,7 +158,7 @@ def test_three_hundred_uploads_have_one_live_region_with_a_summary(page: Page, t
         file.write_bytes(b"MZ")
     page.set_input_files("#choose", files)
     summary = page.locator("#uploads .summary")
-    expect(summary).to_have_text("0 done, 300 refused of 300 pictures", timeout=60_000)
+    expect(summary).to_have_text("0 done, 300 refused of 300 pictures", timeout=180_000)
     assert page.locator("[role=status], [role=alert], [aria-live]").count() == 1
     expect(page.get_by_role("status")).to_contain_text("Uploads ended: 0 done, 300 refused of 300 pictures")
     assert page.locator("#uploads ul").evaluate("(list) => list.clientHeight") <= 400
@@ -168,22 +168,22 @@ def test_three_hundred_uploads_have_one_live_region_with_a_summary(page: Page, t
 
 def test_arrow_keys_move_between_tiles_and_a_question_mark_opens_the_list_of_keys(page: Page) -> None:
     page.keyboard.press("g")
-    names = [str(each.get_attribute("aria-label")) for each in page.locator("#gallery a").all()]
-    assert read_focus(page) == names[0]
+    names = [f"{each.get_attribute('title')}, " for each in page.locator("#gallery [title]").all()]
+    assert read_focus(page).startswith(names[0])
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    assert read_focus(page) == names[2]
+    assert read_focus(page).startswith(names[2])
     page.keyboard.press("End")
-    assert read_focus(page) == names[-1]
+    assert read_focus(page).startswith(names[-1])
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keyboard")
     expect(dialog).to_be_visible()
     dialog.get_by_role("checkbox", name="Use single letters as shortcuts").uncheck()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
-    assert read_focus(page) == names[-1]
+    assert read_focus(page).startswith(names[-1])
     page.keyboard.press("g")
-    assert read_focus(page) == names[-1]
+    assert read_focus(page).startswith(names[-1])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -53,7 +53,9 @@ def test_undo_brings_a_picture_back_with_its_renditions_and_its_focus(
     name = NAMES[0]
     url = f"{address}/pictures/{name}"
     send(f"{url}/focus", "PUT", {"x": 10, "y": 90})
+    deadline = time.monotonic() + 60
     while "focus" not in (before := send(url)).get("renditions", {}).get("thumb", {}):
+        assert time.monotonic() < deadline, before
         time.sleep(0.1)
     page.goto(f"{address}/?picture={name}")
     page.get_by_role("button", name="Delete").click()  # no question: it can be undone
@@ -77,6 +79,7 @@ def test_a_person_can_delete_a_picture_and_undo_the_deletion_by_keyboard_alone(
     keyboard.press("g", "Enter")
     expect(page.get_by_role("heading", name="History")).to_be_visible()
     name = page.locator("#picture-title").text_content()
+    expect(page.get_by_role("button", name="Delete")).to_be_visible()
     keyboard.press_until("Tab", "Delete", 10)
     keyboard.press("Enter")
     expect(page.locator("#undo")).to_contain_text(f"Deleted {name}.")

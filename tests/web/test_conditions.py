@@ -71,9 +71,9 @@ def test_a_filter_shows_the_loaded_pictures_while_the_server_is_unreachable(
     expect(dialog).to_contain_text("rejected: not a picture")
     expect(dialog).to_contain_text("Can't reach the server. Trying again…")
     context.set_offline(False)
-    expect(dialog.get_by_role("heading", name="History")).to_be_visible(timeout=15_000)
+    expect(dialog.get_by_role("heading", name="History")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.locator("#note")).to_be_hidden(timeout=15_000)
+    expect(page.locator("#note")).to_be_hidden()
     context.close()
 
 

@@ -34,7 +34,9 @@ FAILED, READERS = (
 )
 LARGE_BYTES = 40_000_000
 MOST_SECONDS = 2.0
-"""How long another client may wait at most, on a busy machine."""
+"""How long another client may typically wait, on a busy machine."""
+MOST_RARE_SECONDS = 20.0
+"""How long it may wait once. A machine that does other things may stop it meanwhile."""
 
 
 @contextmanager
@@ -60,6 +62,11 @@ def asking(ask_once: Callable[[], object]) -> Iterator[list[float]]:
 
 def describe(times: list[float]) -> str:
     return f"{len(times):,} others waited {statistics.median(times):.3f} s, at most {max(times):.3f} s"
+
+
+def check(times: list[float]) -> None:
+    assert statistics.median(times) < MOST_SECONDS
+    assert max(times) < MOST_RARE_SECONDS
 
 
 def read_bytes(pid: int) -> int:
@@ -103,7 +110,7 @@ def test_a_retry_of_many_failed_pictures_is_done_in_bounded_steps(tmp_path: Path
     assert retried == FAILED
     assert len(seconds) == -(-FAILED // 200)
     assert max(seconds) < 15
-    assert max(others) < MOST_SECONDS
+    check(others)
     taken = hints.take()
     assert taken is None if FAILED > 10_000 else len(taken or ()) == FAILED
 
@@ -130,7 +137,7 @@ def test_slow_readers_of_a_large_file_cost_other_clients_nothing(tmp_path: Path)
                 time.sleep(3)
             grown_bytes = read_bytes(server.pid) - before_bytes
         print(f"{READERS} slow readers: {describe(others)}; the server took {grown_bytes:,} bytes more")
-        assert max(others) < MOST_SECONDS
+        check(others)
         assert grown_bytes < 20_000_000 + READERS * 1_000_000
     finally:
         server.terminate()

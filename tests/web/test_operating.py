@@ -57,7 +57,7 @@ def ask(url: str, body: Any = None) -> tuple[int, Any]:
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
-    for _ in range(300):
+    for _ in range(600):
         if is_so():
             return
         time.sleep(0.1)

@@ -114,9 +114,9 @@ def test_the_page_uploads_to_the_bucket_and_shows_the_renditions(
     page.set_input_files("#choose", tmp_path / "photo.jpg")
     expect(page.locator("#uploads li")).to_contain_text("uploaded")
     assert [url.startswith(site.address) for url in through] == [True, False], "a form, and the file"
-    expect(page.locator("#connection")).to_have_text("updated every few seconds", timeout=15_000)
+    expect(page.locator("#connection")).to_have_text("updated every few seconds")
     site.notify("photo.jpg")
-    expect(page.locator("#uploads li.good")).to_have_count(1, timeout=15_000)
+    expect(page.locator("#uploads li.good")).to_have_count(1)
     page.locator(".tile", has_text="photo.jpg").click()
     expect(page.locator("#picture tbody tr")).to_have_count(3)
     for selector in (".tile img", "#picture .compare img >> nth=0", "#picture .compare img >> nth=1"):

@@ -120,6 +120,7 @@ def test_the_page_groups_problems_and_one_button_retries_a_group(browser: Browse
         group.get_by_role("link", name="blocked.jpg").click()
         expect(page.get_by_role("dialog", name="blocked.jpg")).to_contain_text("holds a file")
         page.go_back()
+        expect(page.locator("#picture")).to_be_hidden()
         blocked.unlink()
         group.get_by_role("button", name="Try 1 picture again").press("Enter")
         expect(group).to_have_count(0, timeout=30_000)

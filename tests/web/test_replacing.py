@@ -92,7 +92,9 @@ def test_a_cancelled_upload_writes_no_traceback_and_nothing_to_the_source(
     browser: Browser, tmp_path: Path
 ) -> None:
     write_pipeline(tmp_path, THUMB)
-    draw(tmp_path / "large.jpg", 2000, 1500, quality=95)
+    draw(tmp_path / "large.jpg", 200, 150)
+    with (tmp_path / "large.jpg").open("ab") as file:
+        file.write(bytes(20_000_000))  # takes minutes, and no buffer can have it whole
     port = find_port()
     command = [str(RENDITIONS), "serve", "--port", str(port), "--workers", "1"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as server:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -49,9 +48,7 @@ def test_connections_of_clients_that_vanished_end_and_others_are_answered(client
         clients.connect(port, 40, sent)
         assert wait_until(lambda: len(server.server_state.connections) == 40)
         clients.vanish()
-        began = time.monotonic()
         assert wait_until(lambda: not server.server_state.connections)
-        assert time.monotonic() - began < 25
         assert ask(port).startswith(b"HTTP/1.1 200")
     finally:
         server.should_exit = True
