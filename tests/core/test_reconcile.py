@@ -461,6 +461,52 @@ def test_a_watch_processes_a_blocked_picture_again_only_when_its_key_is_free(
     assert (world.catalog.get("b/photo.jpg") is not None) == is_allowed
 
 
+def test_a_watch_processes_a_picture_again_whose_key_became_free_meanwhile(world: World) -> None:
+    """The result that names the key's owner comes after the owner was removed."""
+    take_over_key(world)
+    world.pipeline = replace(
+        world.pipeline, source=replace(world.pipeline.source, max_removals=MaxRemovals())
+    )
+    has_begun, is_free = threading.Event(), threading.Event()
+    process = world.processor().process
+
+    def late(name: str, ask: Ask = PLAIN) -> Outcome:
+        outcome = process(name, ask)
+        if name == "b/photo.jpg":
+            has_begun.set()
+            assert is_free.wait(30)
+        return outcome
+
+    def note(outcome: Outcome) -> None:
+        if outcome.result == "removed":
+            is_free.set()
+
+    def hint() -> Iterator[frozenset[str] | None]:
+        yield None
+        yield frozenset({"b/photo.jpg"})
+        assert has_begun.wait(30)
+        yield frozenset({"a/photo.jpg"})
+        deadline = time.monotonic() + 30
+        while world.catalog.get("b/photo.jpg") is None:
+            yield frozenset()
+            assert time.monotonic() < deadline
+            threading.Event().wait(0.001)
+
+    follow(
+        hint(),
+        Following(
+            process=late,
+            sync_all=lambda _: None,
+            guard=world.guard,
+            catalog_size=lambda: world.known,
+            threads=2,
+            monotonic_seconds=lambda: 0.0,
+            on_outcome=note,
+        ),
+    )
+    world.check_promise()
+
+
 def test_a_prefix_of_only_a_slash_selects_all_pictures() -> None:
     assert Selection.of(["/"]).prefixes == ("",)
     assert Selection.of(["/a/", "b"]) == Selection(("b",), ("a/",))

@@ -112,7 +112,8 @@ class _Work:
         self._following = following
         self._executor = executor
         self._due: dict[str, tuple[float, Ask]] = {}
-        self._running: dict[Future[Outcome], tuple[str, Ask]] = {}
+        self._running: dict[Future[Outcome], tuple[str, Ask, set[str]]] = {}
+        """The name and the options of each, and the pictures that may have freed keys since it began."""
         self._unrecorded: Counter[str] = Counter()
         """For each picture, how many failures in a row the catalog didn't record."""
         self._blocked: dict[str, set[str]] = {}
@@ -140,32 +141,36 @@ class _Work:
 
     def begin(self, now: float) -> None:
         """Start due pictures while threads are free."""
-        in_progress = {name for name, _ in self._running.values()}
+        in_progress = {name for name, _, _ in self._running.values()}
         for name in [name for name, (moment, _) in self._due.items() if moment <= now]:
             if len(self._running) >= self._following.threads:
                 break
             if name not in in_progress:
                 _, ask = self._due.pop(name)
-                self._running[self._executor.submit(self._following.process, name, ask)] = name, ask
+                self._running[self._executor.submit(self._following.process, name, ask)] = name, ask, set()
 
     def take_ended(self, now: float) -> None:
         """Report the finished pictures, and mark those that must be processed again."""
         futures = [future for future in self._running if future.done()]
-        ended = [(future.result(), self._running.pop(future)[1]) for future in futures]
-        for outcome, ask in ended:
+        ended = [(future.result(), *self._running.pop(future)[1:]) for future in futures]
+        for outcome, ask, _ in ended:
             if outcome.result == "removed" and ask is ALLOWED:
                 self._following.guard.window.note()
-        for outcome, ask in ended:
+        for outcome, ask, freed in ended:
             if outcome.result == "held" and ask is PLAIN and self._may_remove():
                 self._due[outcome.name] = now + self._following.removal_pause.total_seconds(), ALLOWED
                 continue
             self.note(outcome)
             self._add_pause(outcome.name, self._grow(outcome))
-            if outcome.blocked_by is not None:
+            if outcome.blocked_by in freed:
+                self.add((outcome.name,), now)
+            elif outcome.blocked_by is not None:
                 self._blocked.setdefault(outcome.blocked_by, set()).add(outcome.name)
-        for outcome, _ in ended:
+        for outcome, _, _ in ended:
             if outcome.result in _ENDS_BLOCKING:
                 self.add(self._blocked.pop(outcome.name, ()), now)
+                for _, _, freed in self._running.values():
+                    freed.add(outcome.name)
 
     def _grow(self, outcome: Outcome) -> timedelta | None:
         """Return the pause before the picture's next attempt.
@@ -183,5 +188,5 @@ class _Work:
             self._due[name] = self._following.monotonic_seconds() + pause.total_seconds(), PLAIN
 
     def _may_remove(self) -> bool:
-        in_progress = sum(ask is ALLOWED for _, ask in (*self._due.values(), *self._running.values()))
+        in_progress = sum(each[1] is ALLOWED for each in (*self._due.values(), *self._running.values()))
         return self._following.guard.allows_one_more(self._following.catalog_size(), in_progress)
