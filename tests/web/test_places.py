@@ -121,7 +121,7 @@ def test_a_middle_click_opens_the_picture_in_another_tab(page: Page) -> None:
 
 def test_the_url_of_a_missing_picture_says_that_it_is_missing(page: Page, address: str) -> None:
     page.goto(f"{address}/?picture=gone.jpg")
-    expect(page.get_by_role("dialog", name="gone.jpg")).to_contain_text("There is no picture of this name")
+    expect(page.get_by_role("dialog", name="gone.jpg")).to_contain_text("There is no picture with this name")
 
 
 def test_a_login_leads_back_to_the_picture_of_the_url(browser: Browser, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_corrected_pictures_replace_the_existing_ones_after_one_question(page: P
     files = upload(page, tmp_path, *BAGS, "new.jpg")
     # Three files are sent side by side. The page names the one whose answer came first.
     question = page.get_by_role("dialog", name=re.compile(r"^bag-00[123]\.jpg already exists$"))
-    expect(question).to_contain_text("counts for the other 3 files")
+    expect(question).to_contain_text("applies to the other 3 files")
     expect(question.get_by_role("button", name="Keep both")).to_be_focused()
     question.get_by_role("button", name="Replace").click()
     expect(page.locator("#uploads li.good")).to_have_count(4, timeout=60_000)
