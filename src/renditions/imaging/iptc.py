@@ -64,7 +64,7 @@ def datasets(block: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _resources(block: bytes) -> Iterator[bytes]:
-    """Yield the data of each resource for datasets.
+    """Yield the data of each resource that holds datasets.
 
     A block without resources, as in TIFF, is itself the data. A resource consists of "8BIM", its number, a
     padded Pascal string, a length of four bytes and padded data.

@@ -15,8 +15,8 @@ def enlarge(image: Any, across: float, down: float, size: Size, interpolation: s
     """Return the image enlarged by both factors and cut to the size.
 
     The colours of the image must be premultiplied by its alpha. ``interpolation`` is ``"bilinear"`` or
-    ``"bicubic"``. The offset moves the middle of the image's first pixel to the middle of the pixels that it
-    is enlarged to.
+    ``"bicubic"``. The middle of the image's first pixel becomes the middle of the pixels that it is enlarged
+    to.
     """
     return image.affine(
         [across, 0, 0, down],

@@ -87,7 +87,7 @@ def make_app(
         token: The access token. None if every client that can reach the server may use it.
         keys: The keys of signed URLs. By default there is one, which is derived from ``secret``.
         is_public: Whether every client may read renditions without a token, and every site may embed them.
-        previews: Makes previews. None if the server makes none.
+        previews: The maker of previews; None if the server makes none.
 
     """
     api = _LocalApi(service, LocalUploads(service, secret, reach.root_path), token, reach.root_path)

@@ -42,7 +42,7 @@ class Pages:
     """
 
     files_url: str = FILES
-    """The URL of the page's files, relative to the pages'."""
+    """The URL of the folder with the pages' files, relative to each page."""
 
     def read(self, page: str) -> str:
         """Return the page's text."""

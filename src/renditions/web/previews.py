@@ -60,7 +60,7 @@ class Previews:
 
     render: Renderer
     cache: Cache | None
-    """None if the catalog isn't a file, so that the browser's cache is the only one."""
+    """The kept previews; None if the catalog isn't a file. The browser's cache is then the only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class PreviewApi:
 
     service: Service
     previews: Previews | None
-    """None if the server makes no previews."""
+    """The maker of previews; None if the server makes none."""
     waiting: Gate = field(default_factory=lambda: Gate(MOST_WAITING, "requests for previews"))
     rendering: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
 

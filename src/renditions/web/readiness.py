@@ -41,7 +41,7 @@ class Trouble:
     """Something that the server needs and lacks."""
 
     part: str
-    """What lacks it: ``source``, ``output``, ``catalog`` or ``workers``."""
+    """The part of the server that doesn't work: ``source``, ``output``, ``catalog`` or ``workers``."""
     code: str
     detail: str
     """What is wrong and what to do, without the server's paths."""

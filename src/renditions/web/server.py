@@ -149,7 +149,7 @@ class Access:
 def serve(session: Session, listener: socket.socket, access: Access, workers: int) -> None:
     """Serve the page and the API, and process new pictures, until the session ends.
 
-    If the session has no standing, the page and the API are read-only.
+    If the session may not write to the catalog, the page and the API are read-only.
 
     Raises:
         UsageError: Other machines can reach the server, and there is no token.
@@ -234,7 +234,7 @@ def _following(
 ) -> Iterator[None]:
     """Follow the source folder in a thread until the session ends.
 
-    Afterwards, raise the error that ended it. A session without standing follows nothing.
+    Afterwards, raise the error that ended it. A session that may not write to the catalog follows nothing.
     """
     if session.standing is None:
         yield
@@ -266,7 +266,7 @@ def _configure(app: ASGIApp, access: Access) -> uvicorn.Config:
 def _open_process(session: Session, workers: int, on_open: Callable[[RenderPool], None]) -> Iterator[Process]:
     """Yield a function that processes a picture.
 
-    Without standing, the function raises ``Superseded``.
+    If the session may not write to the catalog, the function raises ``Superseded``.
     """
     if session.standing:
         with open_workers(session.parts, workers, session.standing, on_open) as process:

@@ -100,7 +100,10 @@ def _apply(layer: Layer, descriptor: int) -> LayerState:
 
 
 def _report_environment(_: int) -> str:
-    """Return no detail: the parent started this process with few variables."""
+    """Return an empty detail.
+
+    The parent already limited the variables when it started this process.
+    """
     return ""
 
 

@@ -181,7 +181,7 @@ def decode_answer(content: Any, parts: list[bytes], picture: bytes, job: Job) ->
     """Return a worker's answer to a job.
 
     Raises:
-        MalformedError: An honest worker never gives this answer to this job.
+        MalformedError: Only a faulty or attacked worker would give this answer to this job.
 
     """
     if not (isinstance(content, dict) and "made" in content):
@@ -250,6 +250,6 @@ def _is_warning(warning: PictureWarning) -> bool:
     return warning.code in WARNINGS and len(warning.text) <= MOST_TEXT
 
 
-def _check(is_honest: bool, expected: str) -> None:
-    if not is_honest:
+def _check(is_plausible: bool, expected: str) -> None:
+    if not is_plausible:
         raise MalformedError(f"expected {expected}")

@@ -12,9 +12,9 @@ from renditions.local.workers.wire import MalformedError
 from renditions.model.plain import hints_of
 
 MOST_CHARACTERS = 10_000
-"""The longest text."""
+"""The most characters of one text."""
 MOST_ELEMENTS = 10_000
-"""The longest list."""
+"""The most elements of one list or mapping."""
 MOST_WHOLE = 2**53
 """The largest whole number. All readers of JSON represent numbers up to this one exactly."""
 _LARGEST, _SMALLEST = 1e15, 1e-100

@@ -27,7 +27,7 @@ _READ_BYTES = 1 << 20
 
 
 class MalformedError(Exception):
-    """A message that no honest worker sends. The text says what is wrong with it."""
+    """An invalid message, which only a faulty or attacked process sends."""
 
 
 def pack(content: Any, parts: Sequence[bytes] = ()) -> list[bytes]:

@@ -54,6 +54,6 @@ def work(descriptor: int, render: str, layers: Collection[str]) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process at any point once the parent closes our stdin or dies."""
+    """Wait until the parent closes this process's stdin or dies, and then end."""
     os.read(0, 1)
     os._exit(0)
