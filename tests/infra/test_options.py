@@ -395,6 +395,19 @@ def test_no_kept_resource_depends_on_a_destroyed_one(plan: Plan) -> None:
 
 
 @needs_terraform
+def test_the_protected_table_is_destroyed_before_what_protects_the_buckets(plan: Plan) -> None:
+    """AWS refuses to delete the table. So a destroy that isn't allowed stops there."""
+    depends = plan.dependencies("stored")
+    later: set[str] = set()
+    found = {"aws_dynamodb_table"}
+    while found:
+        later |= found
+        found = {other for kind, other in depends if kind in found} - later
+    assert {kind for kind in KEPT if kind.startswith("aws_s3_bucket")} <= later
+    assert plan.resources("stored")["aws_dynamodb_table.this"]["deletion_protection_enabled"] is True
+
+
+@needs_terraform
 def test_the_example_of_several_pipelines_plans_a_separate_table_for_each(aws: None, tmp_path: Path) -> None:
     """The root of the example is planned as it is, with empty bundles."""
     names = ("archive", "medical", "shop", "social")
