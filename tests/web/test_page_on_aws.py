@@ -27,7 +27,7 @@ from renditions.serverless.gateway import open_gateway
 from renditions.web.pages import FILES
 from serverless.deployed import make_cloud
 from web.browser import open_page
-from web.gateway_server import TOKEN, run_gateway
+from web.gateway_server import TOKEN, Call, run_gateway
 
 PIPELINE = """
 [source]
@@ -40,17 +40,6 @@ width = 200
 width = 300
 format = "webp"
 """
-
-
-@dataclass
-class Time:
-    """A context with time left."""
-
-    function_name: str = "renditions"
-    aws_request_id: str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,7 @@ class Site:
         """Call the function as the bucket's notification does."""
         bucket = {"bucket": {"name": self.environ["SOURCE_BUCKET"]}, "object": {"key": name}}
         record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Post", "s3": bucket}
-        open_function(self.file, self.environ).handle({"Records": [record]}, Time())
+        open_function(self.file, self.environ).handle({"Records": [record]}, Call())
 
 
 @pytest.fixture(scope="module")
