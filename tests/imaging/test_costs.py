@@ -30,9 +30,9 @@ def test_a_jpeg_of_thousands_of_scans_is_rejected_before_it_is_decoded(progressi
     source = with_scans(
         encoded(Image.new("L", (800, 600)), "jpeg", quality=60, progressive=progressive), 5000
     )
-    began = time.monotonic()
+    began = time.process_time()
     rejected = render(source, Accept(), {"it": PNG}).rejected
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert rejected
     assert rejected.text.startswith("expected at most 100 scans in a JPEG, found 5,0")
     assert rejected.code == "source-not-accepted"
@@ -55,10 +55,10 @@ def test_a_narrow_strip_is_enlarged_and_cropped_to_its_detail_at_little_cost() -
     for side in ((8000, 2), (2, 8000)):
         source = encoded(strip if side[0] > 2 else strip.transpose(Image.Transpose.ROTATE_270), "png")
         for gravity in ("attention", "entropy"):
-            began = time.monotonic()
+            began = time.process_time()
             cover = Rendition(width=400, height=400, fit="cover", enlarge=True, gravity=gravity, format="png")
             made = shown(source, cover)
-            assert time.monotonic() - began < 3
+            assert time.process_time() - began < 3
             assert made.size == (400, 400)
             if gravity == "attention":
                 red, green, _ = made.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))  # type: ignore[misc]
@@ -95,9 +95,9 @@ def test_a_rendition_that_needs_too_much_memory_does_not_reject_the_others() -> 
     ],
 )
 def test_a_rendition_far_larger_than_its_picture_is_refused_before_it_is_made(recipe: Rendition) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     rendering = render(encoded(photo(20, 20), "png"), Accept(), {"huge": recipe, "thumb": PNG})
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert set(rendering.made) == {"thumb"}
     size = {"avif": "11000 by 11000", "tiff": "60020 by 60020"}.get(recipe.format, "60000 by 60000")
     assert rendering.errors["huge"].text.startswith(f"a rendition of {size} pixels needs ")

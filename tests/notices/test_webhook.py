@@ -146,7 +146,7 @@ def test_a_receiver_that_is_unreachable_or_slow_is_a_retryable_failure(
         began = time.monotonic()
         with pytest.raises(NotifyFailed, match="timed out"):
             make_notifier(receiver.url).send(DONE)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
 
 def test_a_receiver_that_answers_no_http_is_a_retryable_failure() -> None:

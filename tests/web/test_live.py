@@ -12,7 +12,7 @@ from renditions.web.live import MOST_KEPT, Announcements
 
 
 async def take(events: AsyncIterator[str], count: int) -> list[str]:
-    return [await asyncio.wait_for(anext(events), 5) for _ in range(count)]
+    return [await asyncio.wait_for(anext(events), 30) for _ in range(count)]
 
 
 def test_a_listener_gets_announcements_of_another_thread() -> None:
