@@ -157,6 +157,8 @@ locals {
     QUEUE_URL     = local.has_queue ? aws_sqs_queue.this["queue"].url : ""
     # Where all clients may read the outputs, for the API's redirects.
     SERVING_URL = local.is_private ? "" : try(coalesce(local.serving_url), "")
+    # Where the page finds its files; empty for the page's own URL.
+    PAGE_FILES_URL = local.has_page ? try(coalesce(local.serving_url), "") : ""
     # The distribution whose copies of changed outputs the functions invalidate.
     DISTRIBUTION_ID = local.invalidates ? aws_cloudfront_distribution.this[0].id : ""
   }

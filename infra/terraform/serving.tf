@@ -6,6 +6,11 @@ locals {
   invalidates   = try(var.serving.invalidate, false)
   serving_url   = one([for distribution in aws_cloudfront_distribution.this : "https://${try(sort(var.serving.domains)[0], distribution.domain_name)}/"])
 
+  caching_optimized = "658327ea-f89d-4fab-a63d-7e88639e58f6"
+
+  # The page's files don't change under their path, so CloudFront asks the API's function for each only once.
+  page_origins = local.has_page ? aws_apigatewayv2_api.this[*].api_endpoint : []
+
   # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
   serving_statements = [for distribution in aws_cloudfront_distribution.this : {
     Sid       = "Serving"
@@ -122,9 +127,9 @@ resource "aws_cloudfront_distribution" "this" {
   #checkov:skip=CKV_AWS_68:which requests to block is the owner's choice; attach a firewall by its own resource
   #checkov:skip=CKV_AWS_86:access logs cost and need a bucket of their own
   #checkov:skip=CKV_AWS_305:keys are served, and there is no page at the root
-  #checkov:skip=CKV_AWS_310:there is one bucket
+  #checkov:skip=CKV_AWS_310:there is one bucket, and one API
   #checkov:skip=CKV_AWS_374:who may see the pictures is the owner's choice
-  #checkov:skip=CKV2_AWS_47:the origin is a bucket, and runs no code
+  #checkov:skip=CKV2_AWS_47:a bucket runs no code, and the API's function no Java
 
   count = local.serving_count
 
@@ -143,6 +148,37 @@ resource "aws_cloudfront_distribution" "this" {
     origin_access_control_id = aws_cloudfront_origin_access_control.this[0].id
   }
 
+  dynamic "origin" {
+    for_each = local.page_origins
+
+    content {
+      origin_id   = "page"
+      domain_name = trimprefix(origin.value, "https://")
+
+      custom_origin_config {
+        http_port              = 80
+        https_port             = 443
+        origin_protocol_policy = "https-only"
+        origin_ssl_protocols   = ["TLSv1.2"]
+      }
+    }
+  }
+
+  # The name keeps it apart from keys of renditions, which have all other paths.
+  dynamic "ordered_cache_behavior" {
+    for_each = local.page_origins
+
+    content {
+      path_pattern           = "/static/renditions-page-*"
+      target_origin_id       = "page"
+      viewer_protocol_policy = "redirect-to-https"
+      allowed_methods        = ["GET", "HEAD"]
+      cached_methods         = ["GET", "HEAD"]
+      cache_policy_id        = local.caching_optimized
+      compress               = true
+    }
+  }
+
   # CloudFront keeps an object as long as its Cache-Control says: that of [output] in the pipeline file.
   # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html
   default_cache_behavior {
@@ -150,7 +186,7 @@ resource "aws_cloudfront_distribution" "this" {
     viewer_protocol_policy     = "redirect-to-https"
     allowed_methods            = ["GET", "HEAD", "OPTIONS"]
     cached_methods             = ["GET", "HEAD"]
-    cache_policy_id            = "658327ea-f89d-4fab-a63d-7e88639e58f6" # CachingOptimized
+    cache_policy_id            = local.caching_optimized
     response_headers_policy_id = aws_cloudfront_response_headers_policy.this[0].id
     # The bucket answers preflight requests by its CORS rule, for which it needs their origin.
     # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-origin-request-policies.html

@@ -418,7 +418,7 @@ variable "secrets" {
   }
 
   validation {
-    condition     = alltrue([for name in keys(var.secrets) : !contains(["SOURCE_BUCKET", "SOURCE_PREFIX", "OUTPUT_BUCKET", "OUTPUT_PREFIX", "TABLE_NAME", "TABLE_KEY", "SNS_TOPIC_ARN", "DEPLOYED_AT", "QUEUE_URL", "SERVING_URL", "DISTRIBUTION_ID"], name)])
+    condition     = alltrue([for name in keys(var.secrets) : !contains(["SOURCE_BUCKET", "SOURCE_PREFIX", "OUTPUT_BUCKET", "OUTPUT_PREFIX", "TABLE_NAME", "TABLE_KEY", "SNS_TOPIC_ARN", "DEPLOYED_AT", "QUEUE_URL", "SERVING_URL", "PAGE_FILES_URL", "DISTRIBUTION_ID"], name)])
     error_message = "Expected another name for the environment variable: the module itself sets this one."
   }
 

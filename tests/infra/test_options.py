@@ -16,6 +16,7 @@ from infra.terraform import MODULE, copy_module, needs_terraform
 from renditions.deploy.terraform import KEPT
 from renditions.model.notice_events import NOTICE_EVENTS
 from renditions.web.cors import PICTURE_METHODS, PICTURE_READ, PICTURE_SENT, PREFLIGHT_SECONDS
+from renditions.web.pages import FILES
 from systems.places import EXAMPLES
 
 KEYS = {
@@ -62,7 +63,8 @@ CALLS = {
     accept_function = "${{path.module}}/module/tests/accept.js"
   }}
   output = {{ cors_origins = ["https://shop.example.com"] }}""",
-    "scoped": """  name = "scoped"
+    "scoped": """  name    = "scoped"
+  serving = {}
   api = {
     bundle = "${path.module}/module/tests/empty.zip"
     jwt = {
@@ -382,6 +384,29 @@ def test_without_declared_origins_no_script_of_another_page_may_read_pictures(pl
     (behavior,) = planned["aws_cloudfront_distribution.this[0]"]["default_cache_behavior"]
     assert not behavior["origin_request_policy_id"]
     assert not any("cors_configuration" in address for address in planned)
+
+
+@needs_terraform
+def test_cloudfront_serves_the_page_s_files_and_nothing_else_of_the_api(plan: Plan) -> None:
+    """The renditions have the other paths."""
+    distribution = plan.resources("scoped")["aws_cloudfront_distribution.this[0]"]
+    (behavior,) = distribution["ordered_cache_behavior"]
+    pattern = re.escape(behavior["path_pattern"]).replace(r"\*", ".*")
+    assert re.fullmatch(pattern, f"/{FILES}app.js")
+    assert behavior["allowed_methods"] == ["GET", "HEAD"]
+    assert behavior["cache_policy_id"] == distribution["default_cache_behavior"][0]["cache_policy_id"]
+    assert not behavior["trusted_key_groups"]
+    origins = {origin["origin_id"]: origin for origin in distribution["origin"]}
+    assert set(origins) == {"renditions", behavior["target_origin_id"]}
+    (connection,) = origins["page"]["custom_origin_config"]
+    assert (connection["origin_protocol_policy"], connection["origin_ssl_protocols"]) == (
+        "https-only",
+        ["TLSv1.2"],
+    )
+    for name in ("served", "tuned"):  # without the page
+        distribution = plan.resources(name)["aws_cloudfront_distribution.this[0]"]
+        assert distribution["ordered_cache_behavior"] == []
+        assert [origin["origin_id"] for origin in distribution["origin"]] == ["renditions"]
 
 
 @needs_terraform

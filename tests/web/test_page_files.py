@@ -41,7 +41,7 @@ def test_a_change_of_one_file_changes_the_paths_of_all_files(
     shutil.copytree(str(STATIC), tmp_path / "static")
     monkeypatch.setattr(pages, "STATIC", tmp_path / "static")
     before = pages._digest()
-    assert f"static/page-{before}/" == FILES
+    assert f"static/renditions-page-{before}/" == FILES
     words = tmp_path / "static" / "words.js"
     words.write_text(words.read_text() + "\n")
     assert pages._digest() != before
@@ -49,6 +49,6 @@ def test_a_change_of_one_file_changes_the_paths_of_all_files(
 
 def test_a_request_for_a_file_of_another_version_gets_status_404(client: TestClient) -> None:
     """A browser would keep the content of another version for ever."""
-    for folder in ("static/", "static/page-0123456789abcdef/"):
+    for folder in ("static/", "static/renditions-page-0123456789abcdef/"):
         answer = client.get(f"/{folder}app.js")
         assert (answer.status_code, answer.headers["cache-control"]) == (404, "no-store")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
@@ -27,6 +28,7 @@ from renditions.serverless.gateway import open_gateway
 from renditions.web.pages import FILES
 from serverless.deployed import make_cloud
 from web.browser import open_page
+from web.edge import run_edge
 from web.gateway_server import TOKEN, Call, run_gateway
 
 PIPELINE = """
@@ -159,3 +161,35 @@ def test_shared_caches_may_not_keep_answers_that_need_authorization(page: Page, 
     assert answer.headers["cache-control"] == "private, no-cache"
     assert {"Cookie", "Authorization"} <= set(answer.headers["vary"].split(", "))
     assert page.request.get(f"{site.address}/{FILES}app.js").headers.get("vary") in (None, "Accept-Encoding")
+
+
+def test_the_page_s_files_come_from_cloudfront_where_it_is(browser: Browser, site: Site) -> None:
+    """The second visitor causes no call of the function for a file."""
+    paths: list[str] = []
+
+    def answer(event: Any, context: Any) -> Any:
+        paths.append(event["rawPath"])
+        return handle(event, context)
+
+    with run_edge() as edge:
+        handle = open_gateway(site.file, {**site.environ, "PAGE_FILES_URL": edge.url})
+        with run_gateway(answer) as address:
+            edge.origin = address
+            for visit in (1, 2):
+                with open_page(browser) as page:
+                    page.goto(address)
+                    page.wait_for_url("**/login")
+                    page.fill("#token", TOKEN)
+                    page.click("button")
+                    page.wait_for_url(f"{address}/")
+                    expect(page.locator("[data-total=pictures]")).to_have_text(re.compile(r"\d"))
+                    expect(page.locator("#connection")).to_have_text(
+                        "updated every few seconds", timeout=15_000
+                    )
+                    assert page.locator("body").evaluate("(body) => getComputedStyle(body).margin") != "8px"
+                    page.goto(f"{address}/docs")
+                    expect(page.locator("#operations section").first).to_be_visible()
+                # A file that is asked for twice comes from the cache.
+                asked = [path for path in paths if path.startswith("/static/")]
+                assert sorted(asked) == sorted(edge.kept), visit
+                assert len(asked) > 20

@@ -475,3 +475,37 @@ run "an_existing_output_bucket_keeps_its_cors_rules" {
     error_message = "CloudFront should let scripts of these pages read."
   }
 }
+
+run "the_page_s_files_come_from_cloudfront_where_it_is" {
+  variables {
+    serving = {}
+    api = {
+      bundle = "tests/empty.zip"
+      jwt    = { issuer = "https://issuer.example", audiences = ["pictures"] }
+    }
+  }
+
+  assert {
+    condition     = aws_lambda_function.api[0].environment[0].variables.PAGE_FILES_URL == output.serving_url
+    error_message = "The page should find its files at CloudFront."
+  }
+
+  assert {
+    condition     = "https://${[for origin in aws_cloudfront_distribution.this[0].origin : origin.domain_name if origin.origin_id == "page"][0]}" == aws_apigatewayv2_api.this[0].api_endpoint
+    error_message = "CloudFront should ask the API for them."
+  }
+}
+
+run "the_page_has_its_own_files_without_cloudfront" {
+  variables {
+    api = {
+      bundle = "tests/empty.zip"
+      jwt    = { issuer = "https://issuer.example", audiences = ["pictures"] }
+    }
+  }
+
+  assert {
+    condition     = aws_lambda_function.api[0].environment[0].variables.PAGE_FILES_URL == ""
+    error_message = "There is no other place for them."
+  }
+}

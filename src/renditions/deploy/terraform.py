@@ -46,6 +46,7 @@ NAME_FORM = (
 UNLOCKED = "-var=keep_pictures=false"
 
 KEPT = (
+    "aws_apigatewayv2_api",
     "aws_s3_bucket",
     "aws_s3_bucket_public_access_block",
     "aws_s3_bucket_ownership_controls",
@@ -64,9 +65,10 @@ KEPT = (
 )
 """The types of the resources that hold or protect pictures, renditions and records.
 
-Two kinds are in the list for other reasons: the log group reserves the deployment's name, which the kept
-table has too, and the output bucket's policy names CloudFront's distribution. No resource in the list
-depends on a type outside it, because Terraform destroys with a resource everything that depends on it.
+Three kinds are in the list for other reasons: the log group reserves the deployment's name, which the kept
+table has too, the output bucket's policy names CloudFront's distribution, and the distribution names the HTTP
+API, which answers nothing without its stage and routes. No resource in the list depends on a type outside it,
+because Terraform destroys with a resource everything that depends on it.
 """
 
 MAIN = Path(__file__).with_name("deployment.tf").read_text("utf-8")

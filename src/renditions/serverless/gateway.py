@@ -33,6 +33,7 @@ from renditions.web.app import make_api
 from renditions.web.headers import changing, keep_private
 from renditions.web.links import LINK_SECONDS, BucketLinks, Links
 from renditions.web.live import Announcements
+from renditions.web.pages import Pages
 from renditions.web.problems import problem, problem_item
 from renditions.web.service import Service
 from renditions.web.signing import SigningKeys, is_signed
@@ -52,8 +53,8 @@ def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any],
     """Return the function that answers API Gateway.
 
     It uses the parts that ``open_bundled`` opens. ``SERVING_URL`` in the environment is the URL below which
-    CloudFront serves the output store publicly, if it does. ``RENDITIONS_SIGNING_KEYS`` has the keys of
-    signed URLs.
+    CloudFront serves the output store publicly, if it does, and ``PAGE_FILES_URL`` the one below which it
+    serves the page's files. ``RENDITIONS_SIGNING_KEYS`` has the keys of signed URLs.
     """
     log_to_stdout()
     opened = open_bundled(file, environ)
@@ -69,7 +70,8 @@ def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any],
     links = BucketLinks(source.sign_download, output.sign_download)
     service = replace(make_service(opened, links), redirect=redirect)
     uploads = BucketUploads(service, source.sign_upload)
-    api = make_api(service, uploads, (source.origin, output.origin))
+    pages = Pages(environ.get("PAGE_FILES_URL", ""))
+    api = make_api(service, uploads, (source.origin, output.origin), pages)
     adapter = Mangum(Authorized(api, SigningKeys.read(environ)), "off")
 
     def handle(event: Any, context: Any) -> Any:

@@ -29,7 +29,7 @@ from renditions.web.guard import COOKIE, Guard, is_signed_url, is_token
 from renditions.web.headers import Labelled, restrict
 from renditions.web.limits import Gate
 from renditions.web.openapi import describe_api
-from renditions.web.pages import FILES, LOG_OUT, PageFiles, Pages, answer_page
+from renditions.web.pages import FILES, LOG_OUT, PAGES, PageFiles, Pages, answer_page
 from renditions.web.previews import PreviewApi, Previews
 from renditions.web.problems import ApiError, problem
 from renditions.web.reach import Reach
@@ -111,7 +111,7 @@ def make_app(
     return Labelled(shared, restrict())
 
 
-def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> ASGIApp:
+def make_api(service: Service, uploads: Uploads, origins: Iterable[str], pages: Pages = PAGES) -> ASGIApp:
     """Return the application for a gateway that authorizes requests itself.
 
     It has no logins and no live events.
@@ -120,11 +120,13 @@ def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> ASGI
         service: The parts and functions that answer the requests.
         uploads: Makes the upload forms.
         origins: The other origins to which the page uploads pictures, and from which it reads them.
+        pages: The HTML pages, with the URL of their files.
+
     """
-    log_in = Route("/login", Pages().show("token.html"))
-    application = make_application([*_routes(_Api(service, uploads)), log_in])
+    log_in = Route("/login", pages.show("token.html"))
+    application = make_application([*_routes(_Api(service, uploads, pages=pages)), log_in])
     shared = share(application, is_signed_url, picture_origins=service.parts.pipeline.output.cors_origins)
-    return Labelled(shared, restrict(origins))
+    return Labelled(shared, restrict(origins, pages.other_url))
 
 
 def _routes(api: _Api) -> list[BaseRoute]:
@@ -134,7 +136,7 @@ def _routes(api: _Api) -> list[BaseRoute]:
     """
     return [
         Route("/", api.show_page),
-        Route("/docs", Pages().show("docs.html")),
+        Route("/docs", api.pages.show("docs.html")),
         Mount(f"/{FILES}".rstrip("/"), PageFiles()),
         Route("/openapi.json", api.describe),
         Route("/uploads", api.make_upload, methods=["POST"]),
@@ -168,15 +170,16 @@ class _Api:
     Endpoints that aren't ``async`` run in a thread, because stores and catalogs can be slow.
     """
 
-    def __init__(self, service: Service, uploads: Uploads, root_path: str = "") -> None:
+    def __init__(self, service: Service, uploads: Uploads, root_path: str = "", pages: Pages = PAGES) -> None:
         self._service = service
+        self.pages = pages
         self.bin = BinApi(service)
         self._root_path = root_path
         self._uploads = uploads
         self._waiting = Gate(MOST_PROCESSED, "pictures for waiting clients")
 
     def show_page(self, _: Request) -> Response:
-        return answer_page(Pages().read("index.html"))
+        return answer_page(self.pages.read("index.html"))
 
     def describe(self, request: Request) -> Response:
         paths = {spell(route) for route in request.app.routes if isinstance(route, Route)}
@@ -307,18 +310,18 @@ class _LocalApi(_Api):
         self._in_memory = asyncio.Semaphore(MOST_IN_MEMORY)
 
     def show_page(self, _: Request) -> Response:
-        text = Pages().read("index.html")
+        text = self.pages.read("index.html")
         return answer_page(text.replace("<!-- log out -->", LOG_OUT) if self._token else text)
 
     async def log_in(self, request: Request) -> Response:
         if request.method == "GET":
-            return HTMLResponse(Pages().read("login.html"))
+            return HTMLResponse(self.pages.read("login.html"))
         limited = Request(request.scope, limit_body(request, MOST_BODY_BYTES))
         async with limited.form(max_files=0, max_fields=2) as form:
             given = str(form.get("token", ""))
         if not is_token(given, self._token):
             wrong = "<p class=reason role=alert>Wrong token: try again.</p>"
-            text = Pages().read("login.html").replace("<!-- problem -->", wrong)
+            text = self.pages.read("login.html").replace("<!-- problem -->", wrong)
             return HTMLResponse(text, HTTPStatus.UNAUTHORIZED)
         place = request.query_params.get("to")
         response = RedirectResponse(f"/?{place}" if place else "/", HTTPStatus.SEE_OTHER)

@@ -47,17 +47,19 @@ class Labelled:
             headers["ETag"] = f"W/{tag}"
 
 
-def restrict(origins: Iterable[str] = ()) -> dict[str, str]:
+def restrict(origins: Iterable[str] = (), files_url: str = "") -> dict[str, str]:
     """Return the headers that limit what the page may load.
 
     The page may load its own server's files, and pictures of ``data:`` and ``blob:`` URLs. It may also load
-    pictures from these origins, and send requests to them.
+    pictures from these origins, and send requests to them, and load its files below ``files_url``.
     """
     sources = " ".join(("'self'", *sorted(set(origins))))
+    files = f"'self' {files_url}".rstrip()
     policy = (
-        f"default-src 'none'; img-src {sources} data: blob:; style-src 'self'; script-src 'self'; "
+        f"default-src 'none'; img-src {sources} {files_url} data: blob:; style-src {files}; "
+        f"script-src {files}; "
         f"connect-src {sources}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
+    ).replace("  ", " ")
     return {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",

@@ -30,7 +30,7 @@ def _digest() -> str:
     return digest.hexdigest()[:16]
 
 
-FILES = f"static/page-{_digest()}/"
+FILES = f"static/renditions-page-{_digest()}/"
 """The path of the page's files below the server's, without the first slash."""
 
 
@@ -41,12 +41,18 @@ class Pages:
     Their links are relative, so that they work below any path.
     """
 
-    files_url: str = FILES
-    """The URL of the folder with the pages' files, relative to each page."""
+    served_at: str = ""
+    """The URL of another server that has the page's files too, with a final slash. Empty if there is none."""
+
+    @property
+    def other_url(self) -> str:
+        """The other server's URL of the page's files; empty if there is none."""
+        return self.served_at and self.served_at + FILES
 
     def read(self, page: str) -> str:
         """Return the page's text."""
-        return (STATIC / page).read_text("utf-8").replace('="static/', f'="{self.files_url}')
+        text = (STATIC / page).read_text("utf-8")
+        return text.replace('="static/', f'="{self.other_url or FILES}')
 
     def show(self, page: str) -> Callable[[Request], Response]:
         """Return an endpoint that serves this page."""
@@ -55,6 +61,9 @@ class Pages:
             return answer_page(self.read(page))
 
         return answer
+
+
+PAGES = Pages()
 
 
 def answer_page(text: str) -> Response:
@@ -73,4 +82,7 @@ class PageFiles(StaticFiles):
         """Return the answer with a file, which every cache may keep."""
         response = super().file_response(*arguments, **options)
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        # The page can be on another origin than CloudFront, which passes these headers on.
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return response
