@@ -246,7 +246,7 @@ def test_a_pipeline_s_own_bucket_is_used_and_left_as_it_is(tmp_path: Path, runti
     text = read_preset("base64").replace('"./inbox"', '"s3://my-bucket/prefix/"')
     (tmp_path / "renditions.toml").write_text(text.replace('"./processed"', '"s3://my-bucket/made/"'))
     _, said = run(tmp_path, "deploy", "--yes", code=2)
-    assert "can't deploy onto s3://my-bucket: HeadBucket: 404" in said
+    assert "can't deploy onto s3://my-bucket: HeadBucket failed: Not Found (404)" in said
     CLIENTS.s3.create_bucket(**bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     _, said = run(tmp_path, "deploy", "--yes", code=2)
     assert "s3://my-bucket: it doesn't send its events to EventBridge" in said
