@@ -254,7 +254,7 @@ class CatalogTooNew(CatalogFailed):
 
 
 class CatalogRefused(CatalogFailed):
-    """The catalog refuses the call until a person acts: no permission, or no table."""
+    """The catalog refuses the call until a person acts: no permission, table or file."""
 
     code = "catalog-refused"
     retryable = False

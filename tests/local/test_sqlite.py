@@ -234,6 +234,25 @@ def test_using_a_closed_catalog_is_an_error(path: Path, use: Callable[[SqliteCat
         use(catalog)
 
 
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_using_a_catalog_whose_file_was_deleted_or_replaced_is_an_error(
+    path: Path, catalog: SqliteCatalog, use: Callable[[SqliteCatalog], object], *, is_replaced: bool
+) -> None:
+    """A backup was restored while a server ran.
+
+    The server went on with the file that no other process can open any more.
+    """
+    with SqliteCatalog(path.with_name("backup.db")) as backup:
+        backup.write(make_record("a"))
+    if is_replaced:
+        path.with_name("backup.db").replace(path)
+    else:
+        path.unlink()
+    with pytest.raises(CatalogRefused, match=r"was deleted or replaced .* Start the process again"):
+        use(catalog)
+
+
 def test_writing_a_record_whose_name_is_not_unicode_text_is_an_error(catalog: SqliteCatalog) -> None:
     with pytest.raises(CatalogFailed, match="Unicode"):
         catalog.get("\udcff.jpg")

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from renditions.errors import CatalogRefused
 from renditions.local import locks
 from renditions.local.database import connect, describe_holder, prepare, refuse_newer, reported, transact
 
@@ -29,13 +30,14 @@ class Connections:
     """The connections to one file, for all threads of a process.
 
     Don't use them after a fork. The constructor opens all connections, so that they have the same file open
-    even if the path leads to another file later.
+    even if the path leads to another file later. Then every call fails: what it read would no longer be true,
+    and no other process would see what it wrote.
 
     Args:
         path: The file. A missing file is created, and an older one migrated.
 
     Raises:
-        CatalogFailed: The file can't be used, or a lock wasn't free in time.
+        CatalogFailed: The file can't be used, was replaced or deleted, or a lock wasn't free in time.
 
     """
 
@@ -51,6 +53,7 @@ class Connections:
                 readers.append(connect(path))
                 opened.callback(readers[-1].close)
                 readers[-1].execute("PRAGMA query_only = ON")
+            self._file = _identify(path)
             opened.pop_all()
         self._writers = _pool([writer])
         self._readers = _pool(readers) if readers else self._writers
@@ -94,9 +97,24 @@ class Connections:
         except queue.Empty:
             raise locks.NotFree(describe_holder(self._path)) from None
         try:
+            if _identify(self._path) != self._file:
+                raise CatalogRefused(
+                    f"the catalog {self._path} was deleted or replaced while this process used it. Start the "
+                    "process again"
+                )
             yield db
         finally:
             pool.put(db)
+
+
+def _identify(path: Path) -> tuple[int, int] | None:
+    """Return the device and inode of the file at a path; None if there is none."""
+    if path == IN_MEMORY:
+        return None
+    with suppress(FileNotFoundError):
+        status = path.stat()
+        return status.st_dev, status.st_ino
+    return None
 
 
 def _pool(connections: Sequence[sqlite3.Connection]) -> _Pool:

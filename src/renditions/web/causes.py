@@ -43,7 +43,10 @@ ADVICE: Mapping[str, str] = {
     "catalog-failed": "Check that the catalog is reachable and has space. Retries are automatic.",
     "catalog-full": "Free space on the disk. Retries are automatic.",
     "catalog-too-new": "Upgrade Renditions on this machine.",
-    "catalog-refused": "Check the catalog's permissions, and that its table exists. Then try again.",
+    "catalog-refused": (
+        "Check the catalog's permissions, and that its table exists. If its file was replaced, start the "
+        "server again. Then try again."
+    ),
     "record-unreadable": "Upgrade Renditions on this machine.",
     "queue-failed": "Check that the queue is reachable. Retries are automatic.",
     "queue-refused": "Check the queue's permissions, and that it exists. Then try again.",
