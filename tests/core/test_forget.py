@@ -42,7 +42,13 @@ def processor(world: World) -> Processor:
     return world.processor(standing=standing)
 
 
-def run(world: World, former: Mapping[str, Store] | None = None, pauses: list[float] | None = None) -> Report:
+def run(
+    world: World,
+    former: Mapping[str, Store] | None = None,
+    pauses: list[float] | None = None,
+    *,
+    is_marker_missing: bool = False,
+) -> Report:
     """Forget the picture."""
     worker = processor(world)
     assert worker.standing
@@ -50,6 +56,7 @@ def run(world: World, former: Mapping[str, Store] | None = None, pauses: list[fl
     reach = Reach(
         world.pipeline, world.source, world.catalog, {"out": world.output, **(former or {})}, worker.process,
         lambda _: own, (pauses if pauses is not None else []).append,
+        is_marker_missing=lambda: is_marker_missing,
     )  # fmt: skip
     return forget(NAME, reach)
 
@@ -63,6 +70,19 @@ def test_forget_removes_the_picture_its_outputs_and_its_record(world: World) -> 
     assert [found.key for found in world.source.list()] == ["other.jpg"]
     assert [found.key for found in world.output.list()] == ["other.jpg/thumb.jpg"]
     assert [record.name for record in world.catalog.list()] == ["other.jpg"]
+
+
+def test_forget_reports_that_a_source_without_its_marker_may_have_the_picture(world: World) -> None:
+    """The source's disk was unmounted.
+
+    ``forget`` wrongly reported that nothing was left.
+    """
+    world.remove(NAME)
+    report = run(world, is_marker_missing=True)
+    assert [(trace.what, trace.where) for trace in report.left] == [("picture", "in/photo.jpg")]
+    assert "mount it, and run forget again" in report.left[0].why
+    assert not world.output.head(KEY)
+    assert not run(world, is_marker_missing=False).left
 
 
 def test_forget_drops_the_unsent_notices_about_the_picture(world: World) -> None:

@@ -101,6 +101,27 @@ def test_sync_keeps_the_renditions_of_even_a_few_pictures_if_the_source_is_unmou
         assert run(tmp_path, "status", "--json").data["held"] == []
 
 
+@pytest.mark.parametrize("command", ["sync", "retry", "focus"])
+def test_a_command_that_names_a_picture_removes_nothing_if_the_source_is_unmounted(
+    tmp_path: Path, command: str
+) -> None:
+    """A person who names a missing picture intends its removal.
+
+    But here all pictures are missing.
+    """
+    fill(tmp_path)
+    assert run(tmp_path, "sync").code == 0
+    (tmp_path / "inbox").rename(tmp_path / "disk")
+    (tmp_path / "inbox").mkdir()
+    held = run(tmp_path, command, "0.jpg", *(["10", "10"] if command == "focus" else []))
+    assert held.code == 3
+    assert "the source lacks this catalog's marker" in held.err
+    assert "renditions sync --allow-removals 0.jpg" in held.err
+    assert count_outputs(tmp_path) == FEW
+    assert run(tmp_path, "sync", "--allow-removals", "0.jpg").code == 0
+    assert count_outputs(tmp_path) == FEW - 1
+
+
 def test_sync_processes_another_folder_in_place_of_the_source_and_removes_nothing(tmp_path: Path) -> None:
     fill(tmp_path)
     assert run(tmp_path, "sync").code == 0

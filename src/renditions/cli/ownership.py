@@ -183,6 +183,7 @@ def _reach(parts: Parts, process: Process) -> Reach:
         process,
         parts.read_neighbours,
         bin=parts.bin,
+        is_marker_missing=parts.preview_guard().is_marker_missing,
         drop_previews=previews.drop if previews else lambda _: False,
     )
 

@@ -70,6 +70,8 @@ class Reach:
     pause: Callable[[float], object] = time.sleep
     bin: Bin | None = None
     """The bin of the source; None if the source is read-only."""
+    is_marker_missing: Callable[[], bool] = lambda: False
+    """Returns whether the source lacks the marker that the catalog expects."""
     drop_previews: Callable[[str], bool] = lambda _: False
     """Deletes the previews that the page keeps of a picture; returns whether there were any."""
 
@@ -129,6 +131,13 @@ def _forget_source(name: str, reach: Reach, report: Report) -> None:
     where = _join(place, name)
     try:
         is_there = find(reach.source, name) is not None
+        if not is_there and reach.is_marker_missing():
+            why = (
+                "the source lacks this catalog's marker. If its disk is unmounted, mount it, and run forget "
+                "again"
+            )
+            report.left.append(Trace("picture", where, why))
+            return
         if reach.pipeline.source.read_only:
             if is_there:
                 why = "the source is read-only. Delete the picture there, or a sync makes its outputs again"

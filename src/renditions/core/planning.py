@@ -30,6 +30,7 @@ def plan(
     after: str = "",
     selection: Selection = EVERYTHING,
     left_out: LeftOut | None = None,
+    is_marker_missing: Callable[[], bool] = lambda: False,
 ) -> Iterator[Difference]:
     """Yield the difference of each picture and record, ordered by name.
 
@@ -42,8 +43,10 @@ def plan(
     prefixes = ("",) if selection.is_all else selection.prefixes
     for prefix in prefixes:
         yield from _plan_below(prefix, after, comparison, source, clock, selection, counted)
-    # A person who names a missing picture intends its removal.
-    named = replace(comparison, ask=allow_removal(comparison.ask))
+    # A person who names a missing picture intends its removal. But if the source's disk is unmounted, every
+    # picture is missing, and the person only wants the picture's renditions.
+    intends_removal = bool(selection.names) and not is_marker_missing()
+    named = replace(comparison, ask=allow_removal(comparison.ask)) if intends_removal else comparison
     for name in selection.names:
         try:
             record = comparison.catalog.get(name)

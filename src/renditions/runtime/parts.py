@@ -132,7 +132,13 @@ class Parts:
                 look_up = stack.enter_context(resolve(LISTING)(self.output))
                 comparison = replace(comparison, look_up=look_up)
             yield from planning.plan(
-                comparison, self.source, clock=now, after=after, selection=selection, left_out=left_out
+                comparison,
+                self.source,
+                clock=now,
+                after=after,
+                selection=selection,
+                left_out=left_out,
+                is_marker_missing=self._marker.is_missing,
             )
 
     def preview(
