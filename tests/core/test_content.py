@@ -149,5 +149,8 @@ def test_a_file_that_grows_over_the_byte_limit_before_it_is_read_is_rejected() -
     steps = Steps()
     process(steps)
     world, outcome = process(Steps(at=steps.names.index("MemoryStore.stream")))
-    assert (outcome.result, outcome.reason) == ("rejected", "expected at most 10 bytes, found 12")
+    assert (outcome.result, outcome.reason) == (
+        "rejected",
+        "expected at most 10 bytes, found 12 ([accept] max_bytes)",
+    )
     assert not list(world.output.list())

@@ -286,7 +286,10 @@ def test_a_file_over_the_byte_limit_is_rejected_without_being_read(world: World)
     world.upload(NAME, b"eleven bytes")
     steps = Steps()
     outcome = world.processor(steps=steps).process(NAME)
-    assert (outcome.result, outcome.reason) == ("rejected", "expected at most 10 bytes, found 12")
+    assert (outcome.result, outcome.reason) == (
+        "rejected",
+        "expected at most 10 bytes, found 12 ([accept] max_bytes)",
+    )
     assert "MemoryStore.get" not in steps.names
 
 

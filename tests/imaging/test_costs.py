@@ -131,7 +131,10 @@ def test_a_drawing_with_a_filter_is_drawn_whole_before_it_is_cropped() -> None:
     blurred = drawing('<rect width="50%" height="50%" style="filter:blur(1px)"/>')
     accept = Accept(formats=("svg",), max_pixels=1_000_000)
     errors = render(blurred, accept, {"it": Rendition(crop=CORNER, width=600)}).errors
-    assert errors["it"].text == "expected at most 1,000,000 pixels, found 1,800,000,000: 60000 by 30000"
+    assert (
+        errors["it"].text
+        == "expected at most 1,000,000 pixels, found 1,800,000,000: 60000 by 30000 ([accept] max_pixels)"
+    )
 
 
 def drawing(inside: str) -> bytes:

@@ -131,13 +131,13 @@ def test_an_unsupported_transfer_syntax_is_rejected_by_its_name(name: str, reaso
 def test_the_limits_of_a_dicom_are_checked_before_decoding() -> None:
     content = dicom(np.zeros((3, 100, 100), "u1"))
     assert refusal(content, replace(ACCEPT, max_pixels=9_999)) == (
-        "expected at most 9,999 pixels, found 10,000: 100 by 100"
+        "expected at most 9,999 pixels, found 10,000: 100 by 100 ([accept] max_pixels)"
     )
     stretched = dicom(np.zeros((100, 100), "u1"), PixelAspectRatio=[1, 50])
     assert "found 500,000: 5000 by 100" in refusal(stretched, replace(ACCEPT, max_pixels=20_000))
     every = {"it": Rendition(format="pdf", pages="all")}
     refused = render(content, ACCEPT, every, limits=Limits(pages=2)).errors["it"]
-    assert str(refused) == "expected at most 2 pages, found 3"
+    assert str(refused) == "expected at most 2 pages, found 3 ([limits] pages)"
 
 
 def test_rle_runs_beyond_the_last_pixel_are_ignored() -> None:

@@ -125,13 +125,15 @@ def test_a_picture_or_an_animation_counts_as_one_page() -> None:
 def test_only_the_chosen_pages_count_toward_the_limit_of_pages() -> None:
     source = tiff([photo(9, 6)] * 51)
     every = {"it": Rendition(format="pdf", pages="all")}
-    assert why_not(source, every["it"]) == "expected at most 50 pages, found 51"
+    assert why_not(source, every["it"]) == "expected at most 50 pages, found 51 ([limits] pages)"
     assert render(source, Accept(), every, limits=Limits(pages=51)).made
     assert render(source, Accept(), {"it": Rendition()}, limits=Limits(pages=1)).rejected is None
     apart = {"a": Rendition(), "b": Rendition(pages="2")}
     rendering = render(source, Accept(), apart, limits=Limits(pages=1))
     assert set(rendering.made) == {"a"}, "the first one stays within the limit"
-    assert rendering.errors == {"b": Reason("expected at most 1 pages, found 2", "source-not-accepted")}
+    assert rendering.errors == {
+        "b": Reason("expected at most 1 pages, found 2 ([limits] pages)", "source-not-accepted")
+    }
 
 
 def test_the_pixel_limit_counts_all_chosen_pages() -> None:
@@ -139,7 +141,7 @@ def test_the_pixel_limit_counts_all_chosen_pages() -> None:
     accept = Accept(max_pixels=3 * 90 * 60)
     assert render(source, accept, {"it": Rendition(format="pdf", pages="1-3")}).made
     assert why_not(source, Rendition(format="pdf", pages="all"), accept) == (
-        "expected at most 16,200 pixels, found 21,600: 90 by 60 in 4 pages"
+        "expected at most 16,200 pixels, found 21,600: 90 by 60 in 4 pages ([accept] max_pixels)"
     )
 
 
@@ -147,7 +149,7 @@ def test_an_animation_of_too_many_frames_is_rejected_if_they_are_kept() -> None:
     source = encoded(PAGES[0], "webp", save_all=True, append_images=PAGES[1:])
     keep = {"it": Rendition(format="webp", animation="keep")}
     refused = render(source, Accept(), keep, limits=Limits(frames=3)).rejected
-    assert refused == Reason("expected at most 3 frames, found 4", "source-not-accepted")
+    assert refused == Reason("expected at most 3 frames, found 4 ([limits] frames)", "source-not-accepted")
     assert render(source, Accept(), keep, limits=Limits(frames=4)).rejected is None
     assert render(source, Accept(), {"it": Rendition()}, limits=Limits(frames=1)).rejected is None
 
@@ -289,7 +291,7 @@ def test_the_first_page_of_a_huge_document_is_drawn_but_a_request_for_all_pages_
     assert render(source, PDF, recipes).original.frames == 100_000
     assert difference(opened(rendered(source, recipes["cover"], PDF).content), corner(200, 100)) < 0.5
     book = {"book": Rendition(format="pdf", pages="all")}
-    assert why_not(source, book["book"], PDF) == "expected at most 50 pages, found 100,000"
+    assert why_not(source, book["book"], PDF) == "expected at most 50 pages, found 100,000 ([limits] pages)"
 
 
 @pytest.mark.parametrize(
@@ -301,7 +303,7 @@ def test_the_first_page_of_a_huge_document_is_drawn_but_a_request_for_all_pages_
         ),
         (
             pdf("/MediaBox [0 0 60000 60000]"),
-            "expected at most 100,000,000 pixels, found 3,600,000,000: 60000 by 60000",
+            "expected at most 100,000,000 pixels, found 3,600,000,000: 60000 by 60000 ([accept] max_pixels)",
         ),
         (pdf(LANDSCAPE)[:300], "the PDF ends before its %%EOF mark"),
         (b"%PDF-1.7\n" + bytes(2000) + b"%%EOF", "the PDF is damaged (Failed to load document"),
@@ -335,7 +337,7 @@ def test_the_pixel_limit_counts_all_drawn_pages_of_a_pdf() -> None:
     book = Rendition(format="pdf", pages="all")
     assert render(source, accept, {"it": book}).made
     assert why_not(source, replace(book, width=201), accept) == (
-        "expected at most 60,000 pixels, found 60,903: 201 by 101 in 3 pages"
+        "expected at most 60,000 pixels, found 60,903: 201 by 101 in 3 pages ([accept] max_pixels)"
     )
 
 

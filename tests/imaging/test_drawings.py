@@ -116,11 +116,11 @@ def test_the_pixel_limit_applies_to_the_drawn_size() -> None:
     accept = Accept(formats=("svg",), max_pixels=120_000)
     assert render(svg(CROSS), accept, {"it": Rendition(width=400)}).rejected is None
     assert why_not(svg(CROSS), Rendition(width=404), accept) == (
-        "expected at most 120,000 pixels, found 122,412: 404 by 303"
+        "expected at most 120,000 pixels, found 122,412: 404 by 303 ([accept] max_pixels)"
     )
     huge = svg(CROSS, 'width="60000" height="60000"')
     assert why_not(huge, PNG, SVG) == (
-        "expected at most 100,000,000 pixels, found 3,600,000,000: 60000 by 60000"
+        "expected at most 100,000,000 pixels, found 3,600,000,000: 60000 by 60000 ([accept] max_pixels)"
     )
     assert render(huge, SVG, {"it": Rendition(width=100)}).made
 

@@ -84,9 +84,13 @@ def test_unsupported_formats_are_identified_by_name(content: bytes, name: str | 
         (
             encoded(photo(), "png"),
             Accept(max_pixels=76_799),
-            "expected at most 76,799 pixels, found 76,800: 320 by 240",
+            "expected at most 76,799 pixels, found 76,800: 320 by 240 ([accept] max_pixels)",
         ),
-        (bytes(2_000), Accept(max_bytes=1_999), "expected at most 1,999 bytes, found 2,000"),
+        (
+            bytes(2_000),
+            Accept(max_bytes=1_999),
+            "expected at most 1,999 bytes, found 2,000 ([accept] max_bytes)",
+        ),
     ],
 )
 def test_a_picture_that_breaks_a_rule_is_rejected_with_the_reason(
@@ -177,7 +181,10 @@ def test_a_decompression_bomb_is_rejected_by_its_header() -> None:
     """
     bomb = rgb_png(50_000, 50_000, bytes(1_000))
     result = render(bomb, Accept(), RECIPES)
-    assert str(result.rejected) == "expected at most 100,000,000 pixels, found 2,500,000,000: 50000 by 50000"
+    assert (
+        str(result.rejected)
+        == "expected at most 100,000,000 pixels, found 2,500,000,000: 50000 by 50000 ([accept] max_pixels)"
+    )
     assert result.original == Original(len(bomb), "png", 50_000, 50_000, 1)
 
 
@@ -190,7 +197,10 @@ def test_the_pixel_limit_counts_all_frames_only_if_they_are_kept() -> None:
     assert first.original.frames == 3
     for recipe in (Rendition(format="webp", animation="keep"), Rendition(format="auto", animation="keep")):
         kept = render(source, accept, {"a": recipe})
-        assert str(kept.rejected) == "expected at most 8,000 pixels, found 24,000: 100 by 80 in 3 frames"
+        assert (
+            str(kept.rejected)
+            == "expected at most 8,000 pixels, found 24,000: 100 by 80 in 3 frames ([accept] max_pixels)"
+        )
     into_jpeg = render(source, accept, {"a": Rendition(animation="keep")})
     assert into_jpeg.rejected is None
 

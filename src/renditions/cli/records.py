@@ -18,7 +18,6 @@ from renditions.model.record import Record
 FACTS = ("timestamp", "original_format", "original_frames", "etag", "attempts", "blocked_by")
 """The attributes of a record's JSON form that are printed unchanged."""
 
-_HEADINGS = ("picture", "status", "original", "renditions", "total size", "warnings", "when / why")
 _BATCH = 1_000
 """How many rows are printed at once, as a table with its own column widths."""
 

@@ -151,7 +151,9 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
     if not content:
         raise Undecodable("the file is empty")
     if len(content) > accept.max_bytes:
-        raise NotAccepted(f"expected at most {accept.max_bytes:,} bytes, found {len(content):,}")
+        raise NotAccepted(
+            f"expected at most {accept.max_bytes:,} bytes, found {len(content):,} ([accept] max_bytes)"
+        )
     accepted = ", ".join(accept.formats)
     if format_found is None:
         raise Undecodable(f"not a picture in a known format. Accepted are {accepted}")
@@ -185,11 +187,13 @@ def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mappin
     kept = any(keeps_animation(recipe, header) for recipe in recipes.values())
     frames = header.frames if kept else 1
     if frames > limits.frames:
-        raise NotAccepted(f"expected at most {limits.frames:,} frames, found {frames:,}")
+        raise NotAccepted(f"expected at most {limits.frames:,} frames, found {frames:,} ([limits] frames)")
     pixels = width * height * frames
     if pixels > accept.max_pixels:
         found = f"{width} by {height}" + (f" in {frames} frames" if kept else "")
-        raise NotAccepted(f"expected at most {accept.max_pixels:,} pixels, found {pixels:,}: {found}")
+        raise NotAccepted(
+            f"expected at most {accept.max_pixels:,} pixels, found {pixels:,}: {found} ([accept] max_pixels)"
+        )
 
 
 def _check_shape(size: Size, accept: Accept) -> None:

@@ -136,7 +136,7 @@ def _with_pages(
     """
     numbers = sorted({*pages, *chosen})
     if len(numbers) > most_pages:
-        raise NotAccepted(f"expected at most {most_pages:,} pages, found {len(numbers):,}")
+        raise NotAccepted(f"expected at most {most_pages:,} pages, found {len(numbers):,} ([limits] pages)")
     together = {number: pages.get(number) or _read_page(content, header, number) for number in numbers}
     if not header.drawing:
         _check_pixels([page.displayed for page in together.values()], max_pixels)
@@ -181,7 +181,7 @@ def _check_pixels(decoded: list[Size], max_pixels: int) -> None:
     if pixels > max_pixels:
         where = f" in {len(decoded):,} pages" if len(decoded) > 1 else ""
         found = f"{pixels:,}: {decoded[0].width} by {decoded[0].height}{where}"
-        raise NotAccepted(f"expected at most {max_pixels:,} pixels, found {found}")
+        raise NotAccepted(f"expected at most {max_pixels:,} pixels, found {found} ([accept] max_pixels)")
 
 
 def plan_task(name: str, recipe: Rendition, page: Header, region: Rectangle, pages: tuple[int, ...]) -> Task:
