@@ -131,10 +131,7 @@ def test_a_worker_past_its_lease_does_not_delete_an_output_that_has_its_old_etag
     slept: list[Any] = []
 
     class Slow:
-        """A catalog whose third answer takes an hour.
-
-        The third answer confirms the lease.
-        """
+        """A catalog whose second ``get``, which confirms the lease, takes an hour."""
 
         asked = 0
 

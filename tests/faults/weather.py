@@ -23,7 +23,10 @@ from world import LOG, make_pipeline
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = ("a/1.jpg", "a/2.jpg", "b/1.jpg", "c.jpg", "d.png")
 MEETING_NAMES = ("a/1.jpg", "A/1.jpg", "\u00e9.png", "e\u0301.png", "c.jpg")
-"""The first two are one file where case is ignored, the next two where the form of Unicode is."""
+"""Names that can be one file.
+
+The first two are, if the store ignores case. The next two are, if it ignores the form of Unicode.
+"""
 FOLDINGS = (Folding(ignores_case=True), Folding(ignores_form=True), Folding(True, True))
 PLACES = ("out", "elsewhere")
 """The output stores that a pipeline may name."""

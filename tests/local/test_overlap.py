@@ -65,7 +65,7 @@ def insist_refused(ended: Ended, folder: Path, *, source: str = "inbox", output:
     assert "Choose an [output] store outside of the source" in ended.err
 
 
-def test_an_output_that_links_into_the_source_is_refused(tmp_path: Path) -> None:
+def test_an_output_folder_that_links_into_the_source_is_refused(tmp_path: Path) -> None:
     prepare(tmp_path)
     (tmp_path / "inbox/below").mkdir()
     (tmp_path / "processed").symlink_to("inbox/below")
@@ -78,7 +78,7 @@ def test_an_output_that_links_into_the_source_is_refused(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("how", [BIND, BINDFS], ids=["bind", "bindfs"])
 @pytest.mark.parametrize("shown", ["inbox", "inbox/below", "."], ids=["same", "below", "above"])
-def test_an_output_that_is_a_mount_of_the_source_is_refused_before_the_first_write(
+def test_an_output_folder_that_is_a_mount_of_the_source_is_refused_before_the_first_write(
     tmp_path: Path, how: tuple[str, ...], shown: str
 ) -> None:
     folder = tmp_path / "project"
@@ -96,7 +96,9 @@ def test_an_output_that_is_a_mount_of_the_source_is_refused_before_the_first_wri
 
 
 @pytest.mark.parametrize("how", [BIND, BINDFS, NAMED_BINDFS], ids=["bind", "bindfs", "named bindfs"])
-def test_an_output_that_is_mounted_below_the_source_is_refused(tmp_path: Path, how: tuple[str, ...]) -> None:
+def test_an_output_folder_that_is_mounted_below_the_source_is_refused(
+    tmp_path: Path, how: tuple[str, ...]
+) -> None:
     prepare(tmp_path)
     (tmp_path / "processed").mkdir()
     with mounted(how, tmp_path / "processed", tmp_path / "inbox/2024/made"):

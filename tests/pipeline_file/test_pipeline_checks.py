@@ -161,7 +161,7 @@ def test_stores_and_keys_that_are_similar_but_distinct_are_accepted(text: str) -
     assert find_problems(text) == ()
 
 
-def test_an_output_that_links_into_the_source_is_refused(tmp_path: Path) -> None:
+def test_an_output_folder_that_links_into_the_source_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "out").symlink_to("in")
     assert [problem.place for problem in find_problems(ONE, tmp_path)] == ["output.store"]

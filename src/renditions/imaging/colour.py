@@ -10,7 +10,10 @@ from renditions.imaging.vips import Error, GValue, Image, warnings_of_libraries
 from renditions.imaging.warn import warn
 
 Kept = Literal["nothing", "profile", "code"]
-"""The declarations of colours that a rendition keeps: none, an ICC profile, or a profile or CICP."""
+"""Which declaration of its colours a rendition keeps.
+
+``nothing``: none. ``profile``: an ICC profile. ``code``: an ICC profile or CICP.
+"""
 _PROFILE = "icc-profile-data"
 _UNUSABLE = ("corrupt profile", "profile incompatible", "profile does not support")
 """How libvips' warnings about an unusable profile begin."""

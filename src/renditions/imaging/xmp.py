@@ -66,9 +66,9 @@ _Wanted = Callable[[str, str], bool]
 
 
 def rights_of(packet: bytes) -> bytes:
-    """Return the packet without all statements except those on rights.
+    """Return the packet with only its statements on rights.
 
-    The result is empty if it has none or is invalid.
+    The result is empty if the packet has no such statement or is invalid.
     """
     return _select(packet, lambda schema, name: (schema, name) in _RIGHTS or schema == _RIGHTS_SCHEMA)
 

@@ -31,7 +31,7 @@ def find_notify_problems(pipeline: Pipeline) -> Iterator[Problem]:
 
 
 def _check_target(notify: Notify, place: str) -> Iterator[Problem]:
-    """Yield fields that an entry of this kind must have, or can't have."""
+    """Yield a problem for each field that this kind of target lacks or can't use."""
     backend = find_notifier(notify.to)
     if backend is None:
         return

@@ -108,7 +108,7 @@ def render_alone(render: Renderer, content: bytes, recipes: Recipes) -> Rendered
 
     Raises:
         Rejected: The picture breaks a rule, is damaged, or isn't a picture. The class says which.
-        Failed: Something other than the picture failed, for example the time limit.
+        Failed: Rendering failed for another reason than the picture, such as the time limit.
 
     """
     unfocused = {name: recipe.focused_on(None) for name, recipe in recipes.renditions.items()}

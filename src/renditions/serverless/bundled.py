@@ -50,7 +50,7 @@ NOTICE_SECONDS = 3.0
 """How long the end of a run may send due notices, so that the call ends within its time limit."""
 
 _kept_open = ExitStack()
-"""Keeps the parts open. Nothing closes them, because Lambda ends the process without notice."""
+"""Keeps the parts open. Nothing closes them, because Lambda kills the process without warning."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ _NUMBER = re.compile("[0-9]{1,18}")
 def limit_body(request: Request, limit_bytes: int) -> Callable[[], Any]:
     """Return a function that receives the request's body with this limit.
 
-    It raises ApiError once the body is too long.
+    That function raises ApiError once the body is too long, and this one if the declared length is.
     """
     declared = parse_number(request.headers.get("content-length", ""))
     if declared is not None and declared > limit_bytes:

@@ -112,7 +112,7 @@ def runs(request: pytest.FixtureRequest) -> Iterator[tuple[int, Runs]]:
 
 
 def possible(outcomes: Outcomes) -> list[tuple[str, str]]:
-    """Return the attacks that get through without any layer."""
+    """Return the attacks that got through in these outcomes."""
     return [
         (kind, name)
         for kind, attacks in outcomes.items()
