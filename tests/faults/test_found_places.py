@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from doubles import MemoryCatalog, MemoryStore
-from renditions.core.ask import ALLOWED, PLAIN
+from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.leases import Leases
 from renditions.core.ports import IfAbsent
 from renditions.core.strays import Stray, delete_stray
@@ -221,3 +221,23 @@ def test_a_crash_while_strays_are_deleted_deletes_no_file_in_a_store_that_is_use
     world.settle()
     assert world.content(KEY) == b"not ours"
     assert not list(world.catalog.list())
+
+
+def test_a_partial_run_keeps_no_output_whose_file_it_overwrites_under_another_spelling() -> None:
+    """The record named both outputs, but they were one file."""
+    thumb = Rendition(width=200, key="{dir}{name}/Thumb.jpg")
+    world = World(
+        pipeline=make_pipeline((), thumb=thumb),
+        output=MemoryStore(IGNORES_CASE),
+        catalog=MemoryCatalog(IGNORES_CASE),
+    )
+    world.bind()
+    world.upload(NAME, b"one")
+    world.settle()
+    large = Rendition(width=900, key="{dir}{name}/THUMB.jpg")
+    world.pipeline = make_pipeline((), thumb=replace(thumb, key="{dir}{name}/small.jpg"), large=large)
+    world.upload(NAME, b"two")
+    world.processor().process(NAME, Ask(renditions=frozenset({"large"})))
+    assert [made.rendition for made in world.record(NAME).outputs] == ["large"]
+    world.settle()
+    world.check_promise()

@@ -261,14 +261,15 @@ class Updater:
         source_format = old.source_format if same_picture else None
         sha256 = difference.sha256 or (old.sha256 if same_picture else "")
         goal = self.pipeline.goal_of(difference.name, found.etag, old.wishes, source_format, sha256)
-        made_keys = {keys[rendition] for rendition in difference.make}
+        folding = self.output.folding()
+        made_keys = {folding(keys[rendition]) for rendition in difference.make}
         kept = tuple(
             output
             for output in old.outputs
             if output.rendition not in difference.make
             and (
                 keys.get(output.rendition) == output.key
-                or (difference.is_partial and output.key not in made_keys)
+                or (difference.is_partial and folding(output.key) not in made_keys)
             )
         )
         return replace(
