@@ -365,8 +365,14 @@ def test_main_tf_matches_the_module() -> None:
     assert called.keys() - {"source"} - {name for name in called if name.startswith("__")} <= known
     outputs = names_in((MODULE / "outputs.tf").read_text(), "output")
     assert names_in(MAIN, "output") <= outputs
+
+
+def test_destroy_keeps_all_settings_of_the_buckets_but_their_notification() -> None:
+    """The notification names a queue or a function, which are destroyed."""
     kinds = {kind for file in MODULE.glob("*.tf") for kind in names_in(file.read_text(), "resource")}
     assert set(terraform.KEPT) <= kinds
+    settings = {kind for kind in kinds if kind.startswith("aws_s3_bucket_")}
+    assert settings - set(terraform.KEPT) == {"aws_s3_bucket_notification"}
 
 
 def names_in(text: str, kind: str) -> set[str]:

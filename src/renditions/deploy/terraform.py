@@ -52,6 +52,7 @@ KEPT = (
     "aws_s3_bucket_ownership_controls",
     "aws_s3_bucket_server_side_encryption_configuration",
     "aws_s3_bucket_policy",
+    "aws_s3_bucket_cors_configuration",
     "aws_s3_bucket_lifecycle_configuration",
     "aws_s3_bucket_versioning",
     "aws_cloudfront_distribution",
