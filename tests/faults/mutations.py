@@ -218,8 +218,8 @@ MUTATIONS = (
     Mutation(
         "two keys that are one file count as two",
         "update",
-        "if len(set(map(folding, keys.values()))) < len(keys):",
-        "if len(set(keys.values())) < len(keys):",
+        "if len(set(map(folding, declared.values()))) < len(declared):",
+        "if len(set(declared.values())) < len(declared):",
     ),
     Mutation(
         "a sync goes on with a lost catalog",

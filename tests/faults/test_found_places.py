@@ -241,3 +241,19 @@ def test_a_partial_run_keeps_no_output_whose_file_it_overwrites_under_another_sp
     assert [made.rendition for made in world.record(NAME).outputs] == ["large"]
     world.settle()
     world.check_promise()
+
+
+def test_a_partial_run_rejects_a_picture_for_which_two_renditions_have_one_file() -> None:
+    """The run compared only the keys of the renditions that it made."""
+    world = World(output=MemoryStore(IGNORES_CASE), catalog=MemoryCatalog(IGNORES_CASE))
+    world.pipeline = make_pipeline((), thumb=Rendition(width=200))
+    world.bind()
+    world.upload(NAME, b"one")
+    world.settle()
+    large = Rendition(width=900, key="{dir}{name}/THUMB.jpg")
+    world.pipeline = make_pipeline((), thumb=Rendition(width=200), large=large)
+    world.upload(NAME, b"two")
+    outcome = world.processor().process(NAME, Ask(renditions=frozenset({"large"})))
+    assert "thumb and large would both write" in (outcome.reason or "")
+    world.settle()
+    world.check_promise()

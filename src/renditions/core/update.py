@@ -89,6 +89,7 @@ class Updater:
         keys = {
             name: key for name, key in (difference.keys or {}).items() if name not in served and is_known(key)
         }
+        declared = keys
         if difference.is_partial:
             keys = {rendition: keys[rendition] for rendition in difference.make if rendition in keys}
         foreign = self.leases.ownership.find_foreign(
@@ -104,8 +105,8 @@ class Updater:
         pending = tuple(sorted((before | frozenset(wanted.values())) - stays))
         fresh = replace(fresh, retired=retired, refused_keys=tuple(sorted(keys[name] for name in foreign)))
         try:
-            if len(set(map(folding, keys.values()))) < len(keys):
-                raise refuse_own_keys(keys, folding)
+            if len(set(map(folding, declared.values()))) < len(declared):
+                raise refuse_own_keys(declared, folding)
             begun = self.leases.take(replace(fresh, pending_keys=pending))
         except Rejected as refusal:
             if isinstance(refusal, KeyTaken) and self._is_about_to_go(refusal.owner):
