@@ -6,6 +6,7 @@ short command.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -118,14 +119,47 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    _open_missing_streams()
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names may not be UTF-8
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here an error has a message; while Python ends, it has none
     except BrokenPipeError:
         # The reader of our output has ended, like `head`. An error message would have no reader either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in _NO_SPACE or error.filename is not None:
+            raise
+        _discard_output()
+        errors.print(f"[red]error:[/] can't write the output: {error.strerror}. Free some space, and try again")
+        sys.exit(1)
+
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a write to stdout. Stores and catalogs turn theirs into errors of their own."""
+
+
+def _discard_output() -> None:
+    """Let what is still to be written to stdout go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_missing_streams() -> None:
+    """Replace streams that the parent process closed, as with ``>&-``, which Python has as None.
+
+    Otherwise the first file that a command opens gets the number of stdout or stderr.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            handle = os.open(os.devnull, os.O_RDWR)
+            if handle != number:
+                os.dup2(handle, number)
+                os.close(handle)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))
 
 
 def _show_version(*, wanted: bool) -> None:

@@ -95,11 +95,10 @@ def _choose(entry: dict[str, Any], look: str | None) -> dict[str, Any]:
 
 def _print_json(entries: Iterable[dict[str, Any]]) -> None:
     """Print the document with one line for each picture, without holding all of them."""
-    sys.stdout.write(f'{{"version": {VERSION}, "pictures": [')
-    separator = "\n"
-    for entry in entries:
-        sys.stdout.write(f"{separator}{reveal_in_json(json.dumps(entry, ensure_ascii=False))}")
-        separator = ",\n"
+    lines = (reveal_in_json(json.dumps(entry, ensure_ascii=False)) for entry in entries)
+    first = next(lines, None)  # an unknown name raises here, before half a document is printed
+    sys.stdout.write(f'{{"version": {VERSION}, "pictures": [' + (f"\n{first}" if first else ""))
+    sys.stdout.writelines(f",\n{line}" for line in lines)
     sys.stdout.write("\n]}\n")
 
 

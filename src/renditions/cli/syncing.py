@@ -230,6 +230,8 @@ def focus(
     point = Focus(x=x, y=y) if x is not None and y is not None else None
     if clear == (x is not None) or (x is None) != (y is None):
         raise UsageError("focus: expected a name with X and Y, or a name with --clear")
+    if point and not (0 <= point.x <= 100 and 0 <= point.y <= 100):  # the options' range lets NaN through
+        raise UsageError(f"focus: expected X and Y from 0 to 100, found {x:g} and {y:g}")
     with opened(context, file) as parts:
         standing = parts.bind(FOLLOWS)
         record = find_record(parts, name)

@@ -76,8 +76,7 @@ def _list_texts(source: Store, selection: Selection) -> frozenset[str] | None:
 
 
 def _list_records(parts: Parts, selection: Selection, on_unreadable: OnUnreadable) -> Iterator[Record]:
-    for name in selection.names:
-        yield find_record(parts, name)
+    yield from [find_record(parts, name) for name in selection.names]  # an unknown name raises before the first
     for prefix in ("",) if selection.is_all else selection.prefixes:
         yield from parts.catalog.list(prefix=prefix, on_unreadable=on_unreadable)
 

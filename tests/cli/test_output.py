@@ -1,0 +1,68 @@
+"""What commands do when stdout is full, closed, or read only in part."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from commands import RENDITIONS, draw, run, write_pipeline
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with two pictures and their renditions."""
+    folder = tmp_path_factory.mktemp("site")
+    write_pipeline(folder, '[renditions.thumb]\nwidth = 20\nfit = "cover"\nheight = 20\ngravity = "focus"\n')
+    for number, name in enumerate(("a.jpg", "b.jpg")):
+        draw(folder / "inbox" / name, 40, 30, seed=number)
+    assert run(folder, "sync").code == 0
+    return folder
+
+
+def run_in_shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+    program = shlex.quote(str(RENDITIONS))
+    return subprocess.run(
+        ["sh", "-c", line.replace("renditions", program, 1)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", ["list", "list --json", "manifest", "show a.jpg --json", "--version"])
+def test_output_that_has_no_space_is_an_error_in_one_line(site: Path, command: str) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("NOT TESTED: this system has no /dev/full")
+    ended = run_in_shell(site, f"renditions {command} > /dev/full")
+    assert ended.returncode == 1
+    assert "error: can't write the output: No space left on device." in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "Exception ignored" not in ended.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_commands_work_with_closed_streams(site: Path, closed: str) -> None:
+    ended = run_in_shell(site, f"renditions sync a.jpg {closed}")
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_an_unknown_name_prints_no_half_of_a_manifest(site: Path) -> None:
+    for form in ("json", "html"):
+        ended = run(site, "manifest", "a.jpg", "z.jpg", "--format", form)
+        assert (ended.code, ended.out) == (2, "")
+        assert "z.jpg" in ended.err
+
+
+@pytest.mark.parametrize("point", [("nan", "50"), ("50", "nan")])
+def test_a_focus_that_is_no_number_is_refused_and_not_stored(site: Path, point: tuple[str, str]) -> None:
+    ended = run(site, "focus", "a.jpg", *point)
+    assert ended.code == 2
+    assert "expected X and Y from 0 to 100" in ended.err
+    record = run(site, "show", "a.jpg", "--json").out
+    assert "focus" not in json.loads(record, parse_constant=pytest.fail)
