@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from renditions.core.ask import ALLOWED, Ask
 from renditions.core.binding import Start
@@ -72,7 +72,7 @@ def load(pipeline: PathLike | Mapping[str, Any], *, directory: PathLike | None =
 
 
 def render(
-    picture: bytes | PathLike,
+    picture: bytes | bytearray | memoryview | PathLike,
     pipeline: LoadedPipeline | PathLike | Mapping[str, Any],
     *,
     renditions: Iterable[str] | None = None,
@@ -86,7 +86,8 @@ def render(
         picture: The content of a picture's file, or its path.
         pipeline: What to make: a pipeline, the path of its file, or a mapping from the name of each rendition
             to its fields, such as ``{"thumb": {"width": 200}}``.
-        renditions: The names of renditions or families to make; None for all that every picture gets.
+        renditions: The names of renditions or families to make; None for all that every picture gets. An
+            empty list makes none.
 
     Raises:
         Rejected: The picture breaks a rule, is damaged, or isn't a picture.
@@ -95,8 +96,12 @@ def render(
         UsageError: There is no such file or rendition.
 
     """
-    recipes = _find_recipes(pipeline).choose(renditions)
-    content = picture if isinstance(picture, bytes) else read_picture(picture, recipes.accept)
+    names, recipes = _list(renditions), _find_recipes(pipeline)
+    recipes = replace(recipes, renditions={}) if names == [] else recipes.choose(names)
+    if isinstance(picture, (bytes, bytearray, memoryview)):
+        content = bytes(picture)
+    else:
+        content = read_picture(picture, recipes.accept)
     return render_alone(find_pool(recipes.limits), content, recipes)
 
 
@@ -124,8 +129,11 @@ def open_pipeline(
 
     Raises:
         PipelineError: The pipeline has problems.
+        UsageError: ``workers`` isn't a whole number from 1.
 
     """
+    if workers is not None and (type(workers) is not int or workers < 1):
+        raise UsageError(f"open: expected workers to be a whole number from 1, found {workers!r}")
     loaded = pipeline if isinstance(pipeline, LoadedPipeline) else load(pipeline)
     return OpenPipeline(loaded, workers or os.cpu_count() or 1, unattended=unattended)
 
@@ -245,9 +253,18 @@ class OpenPipeline:
         """Yield the records of all or some pictures, newest first.
 
         ``prefix`` is a folder of the source. Records that can't be read are logged and left out.
+
+        Raises:
+            UsageError: There is no such status, or the prefix matches nothing.
+
         """
+        statuses = get_args(Status)
+        if status is not None and status not in statuses:
+            raise UsageError(f"records: expected a status of {', '.join(statuses)}, found {status!r}")
+        folder = _folder(prefix)
         with self._reading() as parts:
-            yield from parts.catalog.query(status, prefix=_folder(prefix), on_unreadable=_log_unreadable)
+            check_prefixes(parts, Selection(prefixes=(folder,)))
+            yield from parts.catalog.query(status, prefix=folder, on_unreadable=_log_unreadable)
 
     def manifest(
         self,
@@ -305,12 +322,12 @@ class OpenPipeline:
         prefix: str | None,
         renditions: Iterable[str] | None,
     ) -> Order | None:
-        """Return the order for the chosen pictures; None for an empty list of names."""
-        chosen = _choose(names, prefix)
-        if chosen is None:
+        """Return the order for the chosen pictures; None for an empty list of names or renditions."""
+        chosen, wanted = _choose(names, prefix), _list(renditions)
+        if chosen is None or wanted == []:
             return None
         ask = Ask(verify=parts.default_verify(is_attended=self._is_attended))
-        return make_order(parts, chosen, ask, renditions)
+        return make_order(parts, chosen, ask, wanted)
 
     def _open(self) -> Parts:
         with self._lock:
@@ -354,10 +371,15 @@ def _choose(names: Iterable[str] | None, prefix: str | None) -> list[str] | None
 
     An empty list means all pictures. Return None if the caller gives an empty list of names.
     """
-    chosen = [names] if isinstance(names, str) else list(names or ())
-    if names is not None and not chosen and prefix is None:
+    given = _list(names)
+    if given == [] and prefix is None:
         return None
-    return chosen if prefix is None else [*chosen, _folder(prefix) or "/"]
+    return (given or []) if prefix is None else [*(given or []), _folder(prefix) or "/"]
+
+
+def _list(names: Iterable[str] | None) -> list[str] | None:
+    """Return the names as a list. A single text is one name, not the names of its letters."""
+    return [names] if isinstance(names, str) else None if names is None else list(names)
 
 
 def _folder(prefix: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -154,3 +156,39 @@ def test_a_closed_pipeline_opens_again(site: Path) -> None:
     pipeline.close()
     assert pipeline.sync().results == {}
     pipeline.close()
+
+
+def test_a_single_name_of_a_rendition_is_one_name_and_an_empty_list_chooses_none(site: Path) -> None:
+    with renditions.open(site / "renditions.toml") as pipeline:
+        planned = list(pipeline.plan(["a.jpg"], renditions="thumb"))
+        assert [each.make for each in planned] == [("thumb",)]
+        assert list(pipeline.plan(renditions=[])) == []
+        assert pipeline.sync(renditions=[]).results == {}
+
+
+@pytest.mark.parametrize("workers", [0, -1, True, "2", 1.5])
+def test_a_number_of_workers_below_one_is_a_usage_error(site: Path, workers: Any) -> None:
+    with pytest.raises(errors.UsageError, match="workers"):
+        renditions.open(site / "renditions.toml", workers=workers)
+
+
+def test_records_refuses_an_unknown_status_and_a_prefix_that_matches_nothing(site: Path) -> None:
+    unknown: Any = "finished"
+    with renditions.open(site / "renditions.toml") as pipeline:
+        with pytest.raises(errors.UsageError, match="processing, done, rejected, failed, found 'finished'"):
+            list(pipeline.records(status=unknown))
+        with pytest.raises(errors.UsageError, match="nothing matches 'nowhere/'"):
+            list(pipeline.records(prefix="nowhere"))
+        assert list(pipeline.records(prefix="more")) == []
+
+
+def test_a_mapping_can_have_paths_and_tuples(site: Path) -> None:
+    tables = {
+        "source": MappingProxyType({"store": site / "inbox", "exclude": ("more/",)}),
+        "output": {"store": site / "elsewhere"},
+        "renditions": {"photo": {"widths": (10, 20)}},
+    }
+    loaded = renditions.load(MappingProxyType(tables))
+    assert list(loaded.pipeline.renditions) == ["photo-10", "photo-20"]
+    with pytest.raises(errors.PipelineError, match=r"renditions\.5"):
+        renditions.load(tables | {"renditions": {5: {"size": 1}}})

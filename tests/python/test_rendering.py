@@ -153,3 +153,22 @@ def test_a_forked_process_starts_its_own_workers(site: Path) -> None:
         os._exit(0 if renditions.render(content, THUMB)["thumb"].content == expected else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert renditions.render(content, THUMB)["thumb"].content == expected
+
+
+def test_render_accepts_any_kind_of_bytes(site: Path) -> None:
+    content = (site / "inbox" / "a.jpg").read_bytes()
+    expected = renditions.render(content, THUMB)["thumb"].content
+    for each in (bytearray(content), memoryview(content)):
+        assert renditions.render(each, THUMB)["thumb"].content == expected
+
+
+def test_a_single_text_is_one_rendition_and_an_empty_list_makes_none(site: Path) -> None:
+    recipes = {"thumb": {"width": 100}, "t": {"width": 50}}
+    assert list(renditions.render(site / "inbox" / "a.jpg", recipes, renditions="thumb").outputs) == ["thumb"]
+    rendered = renditions.render(site / "inbox" / "a.jpg", recipes, renditions=[])
+    assert (rendered.outputs, rendered.original.format) == ({}, "jpeg")
+
+
+def test_a_path_with_a_null_byte_is_a_usage_error() -> None:
+    with pytest.raises(errors.UsageError, match="can't read"):
+        renditions.render("a\0b.jpg", THUMB)

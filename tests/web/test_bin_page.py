@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from commands import draw, write_pipeline
-from web.browser import CHROMIUM, find_violations, served
+from web.browser import CHROMIUM, find_violations, open_page, served
 from web.test_journeys import Keyboard
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
@@ -128,3 +128,25 @@ def test_the_page_of_a_read_only_source_has_no_delete_button_and_no_bin(
         page.keyboard.press("Escape")
         expect(page.get_by_role("link", name="Bin")).to_be_hidden()
         page.close()
+
+
+@pytest.mark.parametrize(
+    ("keep", "expected"),
+    [("30 d", "Deleted pictures stay here for 30 d"), ("0 s", "There is no bin here. A deletion is final.")],
+)
+def test_the_url_of_the_bin_says_how_long_pictures_stay_once_the_server_has_answered(
+    browser: Browser, tmp_path: Path, keep: str, expected: str
+) -> None:
+    write_pipeline(tmp_path, RENDITIONS)
+    file = tmp_path / "renditions.toml"
+    file.write_text(file.read_text().replace("[source]", f'[source]\nkeep_deleted = "{keep}"'))
+    with served(tmp_path) as address, open_page(browser) as page:
+        page.route("**/status", _continue_late)
+        page.goto(f"{address}/?view=bin")
+        expect(page.locator("#bin .quiet")).not_to_have_text("Loading…")
+        expect(page.locator("#bin .quiet")).to_contain_text(expected, timeout=1)
+
+
+def _continue_late(route: Route) -> None:
+    time.sleep(0.5)
+    route.continue_()

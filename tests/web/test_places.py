@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from commands import draw, write_pipeline
-from web.browser import served
+from web.browser import open_page, served
 
 THUMB = "[renditions.thumb]\nwidth = 20\n"
 NAMES = ("2026/c & d.jpg", "a.jpg", "b.jpg")
@@ -121,7 +122,42 @@ def test_a_middle_click_opens_the_picture_in_another_tab(page: Page) -> None:
 
 def test_the_url_of_a_missing_picture_says_that_it_is_missing(page: Page, address: str) -> None:
     page.goto(f"{address}/?picture=gone.jpg")
-    expect(page.get_by_role("dialog", name="gone.jpg")).to_contain_text("There is no picture with this name")
+    expect(page.get_by_role("dialog", name="gone.jpg")).to_contain_text("There is no picture with this name.")
+
+
+@pytest.mark.parametrize("name", ["../status", "a/../../ready", "..", "2026/./c & d.jpg"])
+def test_a_name_with_dots_for_a_folder_sends_no_request_to_another_path(
+    page: Page, address: str, name: str
+) -> None:
+    paths: list[str] = []
+    page.on("request", lambda request: paths.append(urlsplit(request.url).path))
+    page.goto(f"{address}/?picture={quote(name)}")
+    expect(page.get_by_role("dialog", name=name)).to_contain_text("There is no picture with this name.")
+    assert "/ready" not in paths
+    assert [path for path in paths if path.startswith("/pictures/")] == []
+
+
+def test_a_url_with_an_unknown_view_and_status_shows_all_pictures(browser: Browser, address: str) -> None:
+    with open_page(browser) as page:  # it fails on an error of the page's scripts
+        page.goto(f"{address}/?view=nowhere&status=finished")
+        expect(page.locator("#gallery li")).to_have_count(len(NAMES) + 1)
+        expect(page.locator("#filters [aria-pressed=true]")).to_have_text("all")
+        expect(page.locator("nav [aria-current]")).to_contain_text("Pictures")
+
+
+def test_forced_colours_keep_what_is_chosen_distinguishable(browser: Browser, address: str) -> None:
+    page = browser.new_page(forced_colors="active")
+    page.goto(address)
+    for chosen, other in (
+        ("#filters [aria-pressed=true]", "#filters [aria-pressed=false]"),
+        ("nav [aria-current]", "nav a:not([aria-current])"),
+    ):
+        colours = [
+            page.locator(each).first.evaluate("(each) => getComputedStyle(each).backgroundColor")
+            for each in (chosen, other)
+        ]
+        assert colours[0] != colours[1]
+    page.close()
 
 
 def test_a_login_leads_back_to_the_picture_of_the_url(browser: Browser, tmp_path: Path) -> None:

@@ -135,7 +135,9 @@ def main() -> None:
         if error.errno not in _NO_SPACE or error.filename is not None:
             raise
         _discard_output()
-        errors.print(f"[red]error:[/] can't write the output: {error.strerror}. Free some space, and try again")
+        errors.print(
+            f"[red]error:[/] can't write the output: {error.strerror}. Free some space, and try again"
+        )
         sys.exit(1)
 
 

@@ -7,6 +7,7 @@ in ``model``; the rules between several fields are in ``checks``.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -98,7 +99,7 @@ def check(
     data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[str, str], text: str = ""
 ) -> LoadedPipeline:
     """Check values from TOML or JSON; ``text`` is the TOML. See :func:`parse`."""
-    reader = _Reader(directory)
+    reader, data = _Reader(directory), _to_toml(data)
     values = reader.read_fields(Pipeline, data, "")
     tables = values.get("renditions", {})
     reader.problems += find_family_problems(tables, data.get("renditions", {}))
@@ -129,7 +130,7 @@ def check_recipes(data: Mapping[str, Any], directory: Path) -> Mapping[str, Rend
         PipelineError: The renditions have problems. The error lists all of them.
 
     """
-    reader = _Reader(directory)
+    reader, data = _Reader(directory), _to_toml(data)
     hint = get_type_hints(Pipeline, include_extras=True)["renditions"]
     tables = reader.read(hint, data, "renditions") or {}
     reader.problems += find_family_problems(tables, data)
@@ -291,6 +292,21 @@ class _Reader:
 
     def _wrong(self, place: str, expected: str, found: Any) -> None:
         self.problems.append(Problem(place, expected, _show(found)))
+
+
+_DEEPEST = 20
+"""How many levels of values are converted. No field has as many, and a hostile file has thousands."""
+
+
+def _to_toml(value: Any, depth: int = 0) -> Any:
+    """Return a program's value as TOML has it: paths and keys as texts, tuples as arrays."""
+    if depth == _DEEPEST:
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _to_toml(each, depth + 1) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_to_toml(each, depth + 1) for each in value]
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def preset_names() -> list[str]:

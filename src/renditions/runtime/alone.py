@@ -134,8 +134,9 @@ def read_picture(path: str | os.PathLike[str], accept: Accept) -> bytes:
         if size > accept.max_bytes:
             raise refuse_size(size, accept.max_bytes)
         return Path(path).read_bytes()
-    except OSError as error:
-        raise UsageError(f"can't read {os.fspath(path)!r}: {error.strerror}. Check the path") from error
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"can't read {os.fspath(path)!r}: {why}. Check the path") from error
 
 
 def _needs_source(renditions: Mapping[str, Rendition]) -> bool:

@@ -76,7 +76,8 @@ def _list_texts(source: Store, selection: Selection) -> frozenset[str] | None:
 
 
 def _list_records(parts: Parts, selection: Selection, on_unreadable: OnUnreadable) -> Iterator[Record]:
-    yield from [find_record(parts, name) for name in selection.names]  # an unknown name raises before the first
+    # The list is complete first, so an unknown name raises before the first record.
+    yield from [find_record(parts, name) for name in selection.names]
     for prefix in ("",) if selection.is_all else selection.prefixes:
         yield from parts.catalog.list(prefix=prefix, on_unreadable=on_unreadable)
 

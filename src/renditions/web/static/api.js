@@ -79,7 +79,15 @@ export function inOrder(ask, show, showTrouble = () => {}) {
 // Says what failed. fetch() throws a TypeError if there was no answer.
 export const describeTrouble = (error) => (error instanceof TypeError ? "Can't reach the server." : `The server can't answer now: ${error.message}.`);
 
-export const path = (name) => name.split('/').map(encodeURIComponent).join('/');
+// A name as a part of a path. The browser would resolve the parts . and .. and so send the request to another path. No
+// picture has such a name.
+export function path(name) {
+  const parts = name.split('/');
+  if (parts.includes('.') || parts.includes('..')) throw Object.assign(new Problem(NO_PICTURE), { status: 404 });
+  return parts.map(encodeURIComponent).join('/');
+}
+
+export const NO_PICTURE = 'There is no picture with this name.';
 
 // The server's list of formats: those of files to upload, and those that a browser shows.
 let formats = null;

@@ -38,6 +38,10 @@ export function refresh() {
 
 function draw() {
   if (!found || keepDeleted() === null) return;
+  if (!keepDeleted()) {
+    sections.show([note('There is no bin here. A deletion is final.')]);
+    return;
+  }
   const { pictures, count: number } = found;
   const kept = formatSeconds(keepDeleted());
   sections.show([

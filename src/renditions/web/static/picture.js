@@ -1,6 +1,6 @@
 // The view of one picture: a dialog that is open while the page's URL names a picture.
 
-import { Problem, call, describeTrouble, inOrder, insist, path, readFormats } from './api.js';
+import { NO_PICTURE, Problem, call, describeTrouble, inOrder, insist, path, readFormats } from './api.js';
 import { say } from './announcer.js';
 import * as details from './details.js';
 import { Sections, button, element } from './dom.js';
@@ -70,7 +70,7 @@ const loadRecord = inOrder(
       const [picture, formats] = await Promise.all([insist(() => call('GET', `/pictures/${path(name)}`), onTrouble), insist(readFormats, onTrouble)]);
       return { picture, formats: formats.shown };
     } catch (error) {
-      if (error instanceof Problem) return { refusal: error.status === 404 ? 'There is no picture with this name any more.' : error.message };
+      if (error instanceof Problem) return { refusal: error.status === 404 ? NO_PICTURE : error.message };
       throw error;
     }
   },

@@ -1,13 +1,18 @@
 // What the page shows is in its URL: the view, the list's status and the open picture. So each picture has a URL,
 // and Back works.
 
-const KEYS = ['view', 'status', 'picture'];
+// What each part can be. The page ignores any other value, which an old or mistyped link may have.
+const PARTS = {
+  view: (value) => ['problems', 'bin'].includes(value),
+  status: (value) => ['done', 'rejected', 'failed', 'processing'].includes(value),
+  picture: () => true,
+};
 
 const listeners = [];
 
 export function here() {
   const query = new URLSearchParams(location.search);
-  return Object.fromEntries(KEYS.map((key) => [key, query.get(key) ?? '']));
+  return Object.fromEntries(Object.entries(PARTS).map(([key, isKnown]) => [key, [query.get(key) ?? ''].find(isKnown) ?? '']));
 }
 
 // The URL of the present place with these changes.
