@@ -322,7 +322,7 @@ class OpenPipeline:
         prefix: str | None,
         renditions: Iterable[str] | None,
     ) -> Order | None:
-        """Return the order for the chosen pictures; None for an empty list of names or renditions."""
+        """Return the order for the chosen pictures; None for an empty choice."""
         chosen, wanted = _choose(names, prefix), _list(renditions)
         if chosen is None or wanted == []:
             return None
@@ -378,7 +378,7 @@ def _choose(names: Iterable[str] | None, prefix: str | None) -> list[str] | None
 
 
 def _list(names: Iterable[str] | None) -> list[str] | None:
-    """Return the names as a list. A single text is one name, not the names of its letters."""
+    """Return the names as a list. A single text is one name."""
     return [names] if isinstance(names, str) else None if names is None else list(names)
 
 

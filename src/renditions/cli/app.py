@@ -151,7 +151,7 @@ def _discard_output() -> None:
 
 
 def _open_missing_streams() -> None:
-    """Replace streams that the parent process closed, as with ``>&-``, which Python has as None.
+    """Replace streams that the parent process closed, as with ``>&-``.
 
     Otherwise the first file that a command opens gets the number of stdout or stderr.
     """

@@ -299,7 +299,7 @@ _DEEPEST = 20
 
 
 def _to_toml(value: Any, depth: int = 0) -> Any:
-    """Return a program's value as TOML has it: paths and keys as texts, tuples as arrays."""
+    """Return a program's value as TOML has it: paths as texts, tuples as arrays."""
     if depth == _DEEPEST:
         return value
     if isinstance(value, Mapping):
