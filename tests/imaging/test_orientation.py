@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from imaging.pictures import BEST, STORED_AS, difference, encoded, photo, quarters, shown, stored
+from imaging.pictures import BEST, STORED_AS, difference, encoded, heic, photo, quarters, shown, stored
 from renditions.imaging.render import render
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
@@ -35,6 +35,23 @@ def test_the_box_and_the_gravity_of_a_crop_apply_to_the_upright_picture(orientat
     assert picture.size == (40, 10)
     assert difference(picture, quarters(40, 26).crop((0, 0, 40, 10))) < 4
     assert shown(source, Rendition(width=60)).size == (60, 40)
+
+
+@pytest.mark.parametrize("orientation", STORED_AS)
+@pytest.mark.parametrize("recipe", [Rendition(format="tiff"), Rendition(format="png", trim=10)])
+def test_the_exif_of_a_heic_rotates_nothing(orientation: int, recipe: Rendition) -> None:
+    """The container declares the rotation, which the decoder applies."""
+    upright = Image.new("RGB", (160, 120), "white")
+    upright.paste(quarters(120, 80), (10, 20))
+    turned = STORED_AS[orientation]
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    source = heic(upright if turned is None else upright.transpose(turned), exif=exif.tobytes(), quality=100)
+    picture = shown(source, recipe)
+    wanted = upright.crop((10, 20, 130, 100)) if recipe.trim else upright
+    assert picture.getexif().get(0x112, 1) == 1
+    assert picture.size == wanted.size
+    assert difference(picture, wanted) < 4
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 255])

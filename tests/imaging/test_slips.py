@@ -9,12 +9,13 @@ import io
 import re
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from PIL import Image, ImageCms
 
-from imaging.pictures import BEST, difference, encoded, opened, photo, png_chunk, rendered, shown
+from imaging.pictures import BEST, difference, encoded, heic, opened, photo, png_chunk, rendered, shown
 from renditions.imaging.formats.gif_blocks import frames_in
 from renditions.imaging.formats.jpeg import tidied
 from renditions.imaging.render import render
@@ -86,6 +87,26 @@ def test_a_jpeg_with_a_slip_gives_the_same_picture(kind: str, slip: str) -> None
     assert spoiled != source
     for recipe in (PNG, SMALL):
         assert shown(spoiled, recipe).tobytes() == shown(source, recipe).tobytes()
+
+
+@pytest.mark.parametrize("code", [2, 3, 255])
+@pytest.mark.parametrize(("kind", "usual"), [("baseline", 1), ("progressive", 1), ("cmyk", 2)])
+def test_an_unknown_code_in_adobes_marker_means_ycc(kind: str, usual: int, code: int) -> None:
+    """Browsers read such files in the same way."""
+
+    def marked(jpeg: bytes, code: int) -> bytes:
+        for name in (b"JFIF", b"Adobe"):
+            if (at := jpeg.find(name)) > 0:
+                jpeg = jpeg[: at - 4] + jpeg[at - 2 + int.from_bytes(jpeg[at - 2 : at], "big") :]
+        return jpeg[:2] + b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + bytes([code]) + jpeg[2:]
+
+    if code != usual:
+        for recipe in (PNG, SMALL):
+            wanted = shown(marked(JPEGS[kind], usual), recipe)
+            assert shown(marked(JPEGS[kind], code), recipe).tobytes() == wanted.tobytes()
+    damaged = marked(JPEGS[kind], code)
+    damaged = damaged[: len(damaged) * 2 // 3]
+    assert render(damaged, EVERY, {"it": PNG}).rejected
 
 
 def test_a_jpeg_with_zeros_between_two_scans_gives_the_same_picture() -> None:
@@ -294,6 +315,29 @@ def test_a_broken_profile_of_a_cmyk_picture_is_ignored() -> None:
         encoded(picture, "jpeg", quality=95, **more) for more in ({}, {"icc_profile": b"x" * 200})
     )
     assert difference(shown(broken, PNG), shown(plain, PNG)) < 1
+
+
+@pytest.mark.parametrize("profile", ["srgb", "keep"])
+@pytest.mark.parametrize("file_format", ["jpeg", "webp", "tiff", "avif", "heic"])
+def test_a_profile_for_lab_in_an_rgb_picture_is_ignored_with_a_warning(
+    file_format: str, profile: Any
+) -> None:
+    """It has as many channels as RGB."""
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+
+    def encode(**options: Any) -> bytes:
+        if file_format == "heic":
+            return heic(photo(), **options)
+        return encoded(photo(), file_format, **BEST.get(file_format, {}), **options)
+
+    recipe = Rendition(format="png", profile=profile)
+    accept = replace(EVERY, formats=(*EVERY.formats, "heic"))
+    source = encode(icc_profile=lab)
+    (warning,) = render(source, accept, {"it": recipe}).warnings
+    assert warning.code == "profile-ignored"
+    made = opened(rendered(source, recipe, accept).content)
+    assert "icc_profile" not in made.info
+    assert difference(made, shown(encode(), PNG)) < 1
 
 
 def test_a_profile_for_another_colour_space_is_ignored_with_a_warning() -> None:

@@ -153,6 +153,10 @@ BAD_FILES = {
     "negative sharpness": (pipeline_text(more="[accept]\nmin_sharpness = -1"), "accept.min_sharpness"),
     "no shape": (pipeline_text(more="[accept]\nmax_aspect_ratio = 0"), "accept.max_aspect_ratio"),
     "watermark of nothing": (pipeline_text("watermark = {}"), "renditions.one.watermark"),
+    "watermark of invisible characters": (
+        pipeline_text('watermark = {text = "\\u200b\\u00a0 \\ufeff\\u2060"}'),
+        "renditions.one.watermark.text",
+    ),
     "watermark of two": (
         pipeline_text('watermark = {text = "a", image = "source:b"}'), "renditions.one.watermark",
     ),

@@ -21,6 +21,9 @@ _MAX_PROBED_BYTES = 65_536
 """The most bytes of a profile that is compared with sRGB. Larger ones are tables for a device, never sRGB."""
 _GREYS = ("b-w", "grey16")
 _RGBS = ("srgb", "rgb16")
+_SPACES = {**dict.fromkeys(_GREYS, b"GRAY"), **dict.fromkeys(_RGBS, b"RGB "), "cmyk": b"CMYK"}
+"""The colour space in the header of a profile (ICC.1, 7.2.6) for images of each interpretation."""
+_SPACE_AT = slice(16, 20)
 # Pure colours, greys and a few tones between. A profile that changes none of them is the same as sRGB.
 _PROBES = [
     *([level] * 3 for level in (0, 16, 48, 96, 128, 176, 224, 255)),
@@ -67,8 +70,12 @@ def _follow_profile(image: Any) -> tuple[Any, bool]:
     """Return the image in sRGB, and whether its profile can be used.
 
     Browsers also ignore a profile that is broken or for another colour space. libvips then takes the default
-    for the image's colour space, and only logs why.
+    for the image's colour space, and only logs why. It accepts a profile for another colour space that has as
+    many channels, such as L*a*b*.
     """
+    space = _SPACES.get(image.interpretation)
+    if space and image.get(_PROFILE)[_SPACE_AT] != space:
+        return image, False
     with warnings_of_libraries() as warnings:
         try:
             converted = image.icc_transform(

@@ -223,17 +223,26 @@ def sharpen(image: Any, sigma: float) -> Any:
 
 
 def pixelate(image: Any, side: int) -> Any:
-    """Return the image as squares of their mean colours.
+    """Return the image as squares of the mean colours of their pixels.
 
-    The first square is at the upper left. If a square exceeds the right or lower edge, the pixels at that
-    edge count several times in the square's mean.
+    The first square is at the upper left. The squares at the right and lower edges are cut off.
     """
-    width, height = image.width, image.height
-    return (
-        weighted(image, lambda image: image.shrink(side, side, ceil=True))
-        .zoom(side, side)
-        .crop(0, 0, width, height)
+    squares = weighted(image, lambda image: _shrink(image, side).rint().cast(image.format))
+    return squares.zoom(side, side).crop(0, 0, image.width, image.height)
+
+
+def _shrink(image: Any, side: int) -> Any:
+    """Return the means of squares, also of those that an edge cuts off."""
+    across, down = -(-image.width // side), -(-image.height // side)
+    # Black pixels fill up the squares at the edges, and these are then made brighter by what is missing.
+    filled = image.cast("float").embed(0, 0, across * side, down * side)
+    means = filled.shrink(side, side)
+    rows, columns = (
+        [*[1.0] * (count - 1), side / (length - (count - 1) * side)]
+        for count, length in ((down, image.height), (across, image.width))
     )
+    wide, high = Image.new_from_array([columns]), Image.new_from_array([[row] for row in rows])
+    return means * (wide.replicate(1, down) * high.replicate(across, 1)).cast("float")
 
 
 def round_corners(image: Any, recipe: Rendition) -> Any:

@@ -154,11 +154,12 @@ def _read_page(content: bytes, header: Header, number: int) -> Header:
 def on_page(number: int, header: Header) -> Iterator[None]:
     """Turn damage on a page other than the header's into ``Unrenderable``.
 
-    So only the renditions with this page fail: the other pages can still be valid.
+    An unsupported page counts as damaged. So only the renditions with this page fail: the other pages can
+    still be valid.
     """
     try:
         yield
-    except Undecodable as error:
+    except (Undecodable, NotAccepted) as error:
         if number == header.page:
             raise
         raise Unrenderable(f"page {number + 1:,}: {error}") from error

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from renditions.errors import Undecodable
-from renditions.imaging import tiff_tags
+from renditions.imaging import tiff_tags, tiff_ycbcr
 
 _USUAL = ("uchar", "ushort")
 _BITS = {"char": 8, "short": 16, "int": 32, "uint": 32}
@@ -56,6 +56,8 @@ class Samples:
     """Whether the colours of doubles are multiplied by alpha."""
     is_white_zero: bool = False
     """Whether 0 is white."""
+    conversion: tiff_ycbcr.Conversion | None = None
+    """How the samples become RGB; None if libvips returns grey, RGB or CMYK."""
     bands: tuple[int, ...] = ()
     """The samples that are colours or alpha, if the page also has other samples."""
 
@@ -66,6 +68,8 @@ class Samples:
         """
         if self.is_double:
             image = self._join_doubles(image)
+        if self.conversion:
+            image = self.conversion.apply(image)
         if not self.bands or image.bands <= max(self.bands):
             return image
         chosen = [image[band] for band in self.bands]
@@ -94,7 +98,7 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
         Undecodable: The page has doubles in an arrangement that can't be read as such pairs.
 
     """
-    tags = (*_DESCRIPTION, tiff_tags.PHOTOMETRIC, tiff_tags.PLANAR, tiff_tags.PREDICTOR)
+    tags = (*_DESCRIPTION, tiff_tags.PHOTOMETRIC, tiff_tags.PLANAR, tiff_tags.PREDICTOR, *tiff_ycbcr.TAGS)
     fields = tiff_tags.read_page(content, page, tags)
     found = {tag: field.first for tag, field in fields.items()}
     kind, colours = found.get(tiff_tags.SAMPLE_FORMAT, _UNSIGNED), found.get(tiff_tags.PHOTOMETRIC)
@@ -102,7 +106,8 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
     extra = fields[tiff_tags.EXTRA_SAMPLES].values if tiff_tags.EXTRA_SAMPLES in fields else ()
     bands = _choose_bands(colours, extra)
     if found.get(tiff_tags.BITS) != _DOUBLE_BITS or kind != _FLOAT:
-        return content, Samples(is_white_zero=is_white_zero, bands=bands)
+        conversion = tiff_ycbcr.find_conversion(fields)
+        return content, Samples(is_white_zero=is_white_zero, conversion=conversion, bands=bands)
     samples = found.get(tiff_tags.SAMPLES, 0)
     is_mixed = samples == 1 or found.get(tiff_tags.PLANAR, 1) == 1
     has_predictor = found.get(tiff_tags.PREDICTOR, 1) != 1

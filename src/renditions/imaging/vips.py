@@ -18,7 +18,7 @@ from typing import Any
 
 import pyvips
 
-from renditions.errors import Failed, Rejected
+from renditions.errors import Failed, NotAccepted, Rejected, Undecodable
 from renditions.model.formats import SOURCE_FORMATS
 
 Image = pyvips.Image
@@ -56,6 +56,10 @@ _ENDS_EARLY = re.compile(
     re.IGNORECASE,
 )
 """Matches the error messages of libraries about a file that was cut off."""
+_UNSUPPORTED = re.compile(
+    r"support is not configured|is not implemented|not a whole number of bytes|bad labq format", re.IGNORECASE
+)
+"""Matches the error messages of libraries about a valid file that they can't decode."""
 _MOST_QUOTED = 300
 
 
@@ -99,7 +103,8 @@ def warnings_of_libraries() -> Iterator[list[str]]:
 def translated(refusal: type[Rejected], failure: str) -> Iterator[None]:
     """Raise libvips' errors as ``refusal``, or as ``Failed`` if memory ran out.
 
-    ``failure`` says what failed; see :func:`explain`.
+    ``failure`` says what failed; see :func:`explain`. A file that is valid, but that the libraries can't
+    decode, isn't damaged: it raises ``NotAccepted``.
     """
     pyvips.vips_lib.vips_error_clear()  # an earlier picture may have left messages although it didn't fail
     try:
@@ -110,6 +115,9 @@ def translated(refusal: type[Rejected], failure: str) -> Iterator[None]:
             raise Failed(
                 f"not enough memory for the picture ({detail}). Free memory, or use fewer workers"
             ) from error
+        if refusal is Undecodable and _UNSUPPORTED.search(detail):
+            reason = f"this way to store pixels isn't supported ({detail[:_MOST_QUOTED]})"
+            raise NotAccepted(f"{reason}. Save the picture in another way") from error
         raise refusal(explain(failure, detail)) from error
 
 

@@ -237,9 +237,17 @@ PictureFile = Annotated[
 ]
 FontFile = Annotated[Attachment, MostBytes(50_000_000), Pattern(r"^[^\x00-\x1f\x7f]+(?!\n)$", "a font file")]
 """A font file. Its limit leaves room for Chinese, Japanese and Korean fonts, which have 10 to 30 MB."""
+_INVISIBLE = (
+    r"\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u205f-\u206f"
+    r"\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
+)
+"""Blanks, and the characters that Unicode draws as nothing (Default_Ignorable_Code_Point), as a class."""
 Line = Annotated[
     str,
-    Pattern(r"^(?=.*[^ ])[^\x00-\x1f\x7f]{1,200}(?!\n)$", "a line of 1 to 200 characters, not all blank"),
+    Pattern(
+        rf"^(?=.*[^{_INVISIBLE}])[^\x00-\x1f\x7f]{{1,200}}(?!\n)$",
+        "a line of 1 to 200 characters, not all blank",
+    ),
 ]
 OpaqueColour = Annotated[
     str,

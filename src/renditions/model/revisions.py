@@ -58,6 +58,13 @@ REVISIONS: tuple[Revision, ...] = (
     ),
     Revision(12, "text", "declared fonts", "Texts in a declared font aren't hinted."),
     Revision(13, "source", "pdf", "Text in a font that a page doesn't embed is the same everywhere."),
+    Revision(14, "source", "tiff", "YCbCr that isn't compressed as JPEG has its colours."),
+    Revision(
+        15, "source", "heic", "The orientation in EXIF isn't applied again, in TIFF output and by trim."
+    ),
+    Revision(
+        16, "operation", "pixelate", "Squares that an edge cuts off have the mean colour of their pixels."
+    ),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 

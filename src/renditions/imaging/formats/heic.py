@@ -88,6 +88,9 @@ def decode(content: bytes, header: Header, **_: Any) -> Any:
     for theirs, ours in _BLOBS.items():
         if block := picture.info.get(theirs):
             image.set_type(GValue.blob_type, ours, block)
+    if image.get_typeof("orientation"):
+        # libvips reads it from the EXIF block, and would rotate the picture again.
+        image.remove("orientation")
     return declare(image, code, lambda: image)
 
 

@@ -3,8 +3,9 @@
 Some cameras write files that don't quite follow the standard. Strict decoding stops at any of libjpeg's
 warnings, because most of them mean damaged pixels. Some only mean a small fault of the container: a few stray
 bytes after a scan or between two segments, spectral parameters that a sequential scan doesn't use, an unknown
-version of JFIF, or a missing end mark although every scan is there. :func:`tidied` repairs these faults, and
-the file is then decoded strictly again. Damage in the pixels' own data is never tolerated.
+version of JFIF, an unknown code in Adobe's marker, or a missing end mark although every scan is there.
+:func:`tidied` repairs these faults, and the file is then decoded strictly again. Damage in the pixels' own
+data is never tolerated.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ _PROGRESSIVE_FRAME = 0xC2
 """The marker of a progressive frame with Huffman's coding."""
 _PROGRESSIVE_FRAMES = (_PROGRESSIVE_FRAME, 0xCA)
 """The markers of progressive frames with Huffman's coding and with arithmetic coding."""
+_ADOBE, _ADOBE_COLOURS_AT = b"Adobe", 15
+"""How the data of Adobe's marker begins, and where in the segment its code for colours is (T.872, 6.5.3)."""
+_ADOBE_COLOURS = {3: (0, 1), 4: (0, 2)}
+"""The codes for each number of components. The last one means YCbCr, or YCCK."""
 _COEFFICIENT_BYTES = 2
 _MOST_SCANS = 100
 _USUAL_SCANS = 20
@@ -116,6 +121,8 @@ def tidied(content: bytes) -> bytes:
     """
     parts, scans = [content[:2]], _Scans()
     ends: list[int] = []
+    frames = (segment for marker, segment, _ in _segments(content) if marker in _FRAMES)
+    components = int.from_bytes(next(frames, b"")[9:10], "big")
     for marker, segment, data in _segments(content):
         if marker == _EOI:
             return b"".join([*_without_strays(parts, ends), segment, data])
@@ -125,7 +132,7 @@ def tidied(content: bytes) -> bytes:
             continue
         if marker in _FRAMES:
             scans.begin(segment)
-        parts.append(_with_version(segment))
+        parts.append(_with_known_colours(_with_version(segment), components))
     if not scans.are_complete:
         return content
     parts[-1] = _without_padding(parts[-1])
@@ -227,6 +234,18 @@ def _with_version(segment: bytes) -> bytes:
     """Return the segment. A JFIF segment with version 0 gets version 1.1."""
     is_unknown = segment[1] == 0xE0 and segment[4:10] == b"JFIF\0\0"
     return segment[:9] + b"\x01\x01" + segment[11:] if is_unknown else segment
+
+
+def _with_known_colours(segment: bytes, components: int) -> bytes:
+    """Return the segment. An unknown code in Adobe's marker is replaced.
+
+    Decoders take unknown codes for YCbCr, or for YCCK if there are four components.
+    """
+    codes = _ADOBE_COLOURS.get(components, ())
+    is_adobe = segment[1] == 0xEE and segment[4:].startswith(_ADOBE) and len(segment) > _ADOBE_COLOURS_AT
+    if not is_adobe or not codes or segment[_ADOBE_COLOURS_AT] in codes:
+        return segment
+    return segment[:_ADOBE_COLOURS_AT] + bytes([codes[-1]]) + segment[_ADOBE_COLOURS_AT + 1 :]
 
 
 def _without_padding(data: bytes) -> bytes:
