@@ -60,7 +60,7 @@ class MemoryStore:
         self.folders: set[str] = set()
         """The folders that exist, also empty ones."""
         self.markers: set[str] = set()
-        """The catalogs whose source it is."""
+        """The catalogs that use this store as their source."""
         self._lock = threading.Lock()
 
     def list(

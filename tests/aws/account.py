@@ -17,7 +17,7 @@ VISIBILITY_SECONDS = 2
 
 
 class Account:
-    """Two buckets, a table, a topic, and two queues.
+    """Two buckets, a table, a topic, two queues and a dead-letter queue.
 
     One queue gets the topic's notices, the other one gets S3's notifications.
     """

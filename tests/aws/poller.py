@@ -46,7 +46,7 @@ class Poller:
         return True
 
     def drain(self, limit_seconds: float = 90.0) -> None:
-        """Pass messages to the function until the queue would redeliver none."""
+        """Pass messages to the function until the queue is empty."""
         deadline = time.monotonic() + limit_seconds
         while count_messages(self.url):
             self.poll()

@@ -50,7 +50,7 @@ class Request:
 
 
 class Proxy(ThreadingHTTPServer):
-    """Forwards the chosen requests to another server."""
+    """Forwards requests to another server, with the faults that ``choose`` returns."""
 
     daemon_threads = True
 
@@ -67,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Proxy
 
     def handle_one(self) -> None:
-        """Handle one request in the way that ``choose`` returns."""
+        """Handle one request with the fault that ``choose`` returns, if any."""
         fault = self.server.choose(Request(self.command, self.path, self.headers.get("X-Amz-Target", "")))
         if fault == "reset":  # before its content is read
             self.reset()

@@ -122,7 +122,7 @@ def test_redrive_sends_back_known_messages_and_leaves_the_others(
     assert len(bodies) == 4, "three, and S3's test event"
 
 
-def test_a_redriven_picture_that_was_given_up_is_tried_again(account: Account, tmp_path: Path) -> None:
+def test_redrive_resets_the_attempts_of_a_given_up_picture(account: Account, tmp_path: Path) -> None:
     """The worker processes a given-up picture only after its attempts are reset.
 
     Without this reset, the message would return to the dead-letter queue.

@@ -1,4 +1,4 @@
-"""What a deployment checks of existing buckets, on moto's server."""
+"""The check of an existing bucket and the start of a function, on moto's server."""
 
 from __future__ import annotations
 

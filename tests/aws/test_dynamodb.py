@@ -144,7 +144,7 @@ def test_a_record_keeps_the_order_of_its_outputs_in_a_dynamodb_map() -> None:
     assert item_to_record(item, KEY) == record
 
 
-def test_the_names_that_the_tables_key_can_not_have_are_those_of_all_attributes() -> None:
+def test_no_attribute_of_a_record_can_be_the_name_of_the_tables_key() -> None:
     full = replace(FULL, original=replace(FULL.original, frames=2) if FULL.original else None, revision=1)
     assert record_to_item(full, KEY).keys() - {KEY} == ATTRIBUTES | (
         DYNAMODB.own_attributes - {"owner", "output_key", "kept", "notice"}
@@ -177,7 +177,9 @@ def test_a_listing_of_records_does_not_show_claims(catalog: DynamoCatalog, table
 
 
 @pytest.mark.parametrize("name", [CLAIM + "k", "", "é" * 513, "\udcff"])
-def test_writing_a_record_with_an_invalid_name_is_refused(catalog: DynamoCatalog, name: str) -> None:
+def test_reading_or_writing_a_record_with_an_invalid_name_is_refused(
+    catalog: DynamoCatalog, name: str
+) -> None:
     catalog.write(make_record(outputs=("k",)))
     with pytest.raises(CatalogRefused, match="expected a name"):
         catalog.get(name)

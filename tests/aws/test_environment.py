@@ -42,7 +42,7 @@ on = ["done", "rejected", "failed"]
 to = "log:"
 """
 PREFIXES = {"SOURCE_PREFIX": "uploads/", "OUTPUT_PREFIX": "made/", "TABLE_KEY": "image_id"}
-"""The values that differ from the defaults. The topic does too: the pipeline file names none."""
+"""The variables whose values differ from the defaults, apart from the topic's."""
 
 
 @dataclass
@@ -87,7 +87,7 @@ def make(name: str) -> Cloud:
 
 
 def write_root(folder: Path, outputs: Mapping[str, Any]) -> Path:
-    """Apply a root of Terraform's that has only these outputs."""
+    """Write and apply a Terraform root that has only these outputs; return its folder."""
     folder.mkdir()
     blocks = (f'output "{name}" {{\n  value = {json.dumps(value)}\n}}\n' for name, value in outputs.items())
     (folder / "main.tf").write_text("".join(blocks))

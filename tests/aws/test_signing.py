@@ -1,4 +1,4 @@
-"""Signed URLs: their host, and how long the signer reuses them."""
+"""Signed URLs and forms, the reuse of URLs, and the choice of a preview."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_a_message_has_the_form_of_a_record_that_lambda_gets(url: str) -> None:
     assert "a.jpg" in str(message.contents)
 
 
-def test_opening_a_missing_queue_is_refused(url: str) -> None:
+def test_receiving_from_a_missing_queue_is_refused(url: str) -> None:
     with pytest.raises(QueueRefused, match=f"{url}-not"):
         Queue(CLIENTS.sqs, f"{url}-not").receive(wait_seconds=0)
 

@@ -33,7 +33,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
 
 
 def deploy(folder: Path, at: str) -> Bundled:
-    """Return a function with the folder's pipeline that was deployed at this time."""
+    """Return a function that was deployed at this time with the folder's pipeline."""
     bundled = folder / "bundled.json"
     bundled.write_text(json.dumps(to_plain(load(folder / "renditions.toml").pipeline)))
     return open_bundled(bundled, {**os.environ, "DEPLOYED_AT": at})

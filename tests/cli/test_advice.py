@@ -1,6 +1,6 @@
 """The advice in reasons and messages works.
 
-Each test reads the advice and follows it.
+Most tests read the advice and follow it.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ SHARED = {
         "Put {key} into the rendition's key, or delete one of the two pictures",
     ),
 }
-"""Templates, with two pictures that get the same key by each, and the advice."""
+"""By template: two pictures to which it gives the same key, and the advice."""
 
 
 @pytest.mark.parametrize("does_put_key", [True, False], ids=["key", "picture"])
@@ -228,7 +228,7 @@ def test_retry_prints_a_repeated_rejection_although_it_sends_no_notice(folder: P
 
 
 @pytest.mark.parametrize("what", ["removals", "renditions", "output", "catalog"])
-def test_held_work_is_done_after_following_the_command_in_the_status(folder: Path, what: str) -> None:
+def test_the_command_in_the_status_ends_what_is_held_back(folder: Path, what: str) -> None:
     assert run(folder, "sync").code == 0
     with SqliteCatalog(folder / "renditions.db") as catalog:
         hold(catalog, [Held(what, 1, "it is unusual", datetime.now(UTC))])

@@ -192,7 +192,9 @@ def test_an_unattended_sync_refuses_a_changed_file_until_a_person_applies_it(tmp
 
 
 @pytest.mark.parametrize("command", ["watch", "sync"])
-def test_a_watch_with_an_old_file_stops_after_a_sync_with_a_new_one(tmp_path: Path, command: str) -> None:
+def test_an_unattended_run_with_an_old_file_stops_after_a_sync_with_a_new_one(
+    tmp_path: Path, command: str
+) -> None:
     """Two checkouts of one project share a catalog.
 
     The older checkout must not undo the work of the newer one.

@@ -1,4 +1,4 @@
-"""Names with hidden characters can't change anything else on a terminal."""
+"""Commands print names with hidden characters in a harmless form."""
 
 from __future__ import annotations
 

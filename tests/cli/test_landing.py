@@ -17,7 +17,7 @@ NOTIFY = '[[notify]]\non = ["done", "rejected"]\nto = "log:"\n'
 
 
 def write_source(folder: Path, line: str) -> None:
-    """Write a pipeline file with another field in ``[source]``."""
+    """Write a pipeline file with one more line in ``[source]``."""
     write_pipeline(folder, THUMB, NOTIFY)
     file = folder / "renditions.toml"
     settled = 'settle = "0.001 s"\n'

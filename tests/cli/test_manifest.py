@@ -103,7 +103,7 @@ def test_a_picture_in_the_manifest_has_its_size_alternative_text_placeholder_and
     assert "alt" not in picture_of(manifest, "a folder/small, 50%.png")
 
 
-def test_each_look_has_its_own_srcset(manifest: dict[str, Any]) -> None:
+def test_each_look_has_its_own_sources_and_image(manifest: dict[str, Any]) -> None:
     looks = picture_of(manifest, "big.jpg")["looks"]
     assert list(looks) == ["photo", "square"]
     photo = looks["photo"]
@@ -208,7 +208,7 @@ def test_without_a_base_url_urls_are_relative_and_a_warning_says_so(tmp_path: Pa
     assert "no base_url in [output]" in " ".join(ended.err.split())
 
 
-def test_a_changed_base_url_makes_nothing_again(tmp_path: Path) -> None:
+def test_a_changed_base_url_makes_no_rendition_again(tmp_path: Path) -> None:
     write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 9")
     draw(tmp_path / "inbox" / "a.jpg")
     assert run(tmp_path, "sync").code == 0

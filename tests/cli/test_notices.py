@@ -22,7 +22,7 @@ THUMB = '[renditions.thumb]\nwidth = 40\nkey = "{key}"\n'
 
 @pytest.fixture
 def topic(tmp_path: Path) -> str:
-    """Write a pipeline that sends its notices to a topic, and return its ARN.
+    """Write a pipeline that sends its notices to a topic, and return the topic's ARN.
 
     The topic doesn't exist yet.
     """

@@ -16,9 +16,9 @@ PICTURES = 4
 
 
 def declare(folder: Path, width: int, more: str = "") -> None:
-    """Write a pipeline file under which no run may remove two pictures.
+    """Write a pipeline file under which a run may remove at most one picture.
 
-    Only a person can allow this removal.
+    Only a person can allow more.
     """
     thumb = f'[renditions.thumb]\nwidth = {width}\nkey = "thumb/{{name}}"\n'
     write_pipeline(folder, thumb, more)

@@ -161,7 +161,7 @@ def test_the_bin_gives_an_object_back_only_under_its_own_key(site: Site) -> None
     assert list(site.bin.deletions()) == [binned.deletion]
 
 
-def test_emptying_the_bin_deletes_only_objects_deleted_before_the_time_minus_a_margin(site: Site) -> None:
+def test_emptying_the_bin_deletes_old_entries_and_keeps_recent_ones(site: Site) -> None:
     for content in (b"one", b"two", b"three"):
         put(site.store, KEY, content)
         site.now += timedelta(days=1)
@@ -231,7 +231,7 @@ def test_a_file_is_moved_to_the_bin_and_back_where_hard_links_are_impossible(
     assert [path.name for path in (tmp_path / "in" / "a ü").iterdir()] == ["photo.jpg"]
 
 
-def test_a_move_that_was_interrupted_between_its_two_steps_ends_with_the_next_restoration(
+def test_an_interrupted_restoration_is_completed_by_the_next_one(
     tmp_path: Path,
 ) -> None:
     site = open_folder(tmp_path)

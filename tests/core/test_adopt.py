@@ -50,7 +50,7 @@ def place(world: World, content: bytes, writer: str) -> None:
 
 
 def is_adopted(world: World) -> bool:
-    """Return whether the output is claimed, valid and carries our mark."""
+    """Return whether the output is claimed; check that a claimed one is ours."""
     binding = world.catalog.read_binding()
     assert binding
     record = world.catalog.get(NAME)

@@ -14,7 +14,7 @@ from world import World, make_pipeline
 EVENTS = ("done", "rejected", "failed", "removed")
 LOG, EVENT_BUS = "log:", "events:default"
 LARGE = Rendition(width=1200)
-"""Content that begins with "half" fails in this one."""
+"""A rendition that can't be made of content that begins with "half"."""
 
 
 def run(world: World, *entries: Notify) -> tuple[Processor, dict[str, MemoryNotifier]]:

@@ -533,7 +533,7 @@ def test_a_picture_with_an_invalid_output_key_is_rejected_and_can_be_deleted(
     world.check_promise()
 
 
-def test_a_failure_is_returned_even_if_the_lease_was_lost(world: World) -> None:
+def test_a_failure_is_raised_even_if_the_lease_was_lost(world: World) -> None:
     """The source fails at the second read, after another process wrote the record."""
 
     class Failing(MemoryStore):

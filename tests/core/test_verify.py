@@ -54,7 +54,7 @@ def find(world: World, rendition: str = "thumb") -> Output:
     return made
 
 
-def test_a_plan_without_verification_does_not_find_a_lost_output(world: World) -> None:
+def test_processing_without_verification_does_not_find_a_lost_output(world: World) -> None:
     world.lose_outputs()
     assert world.processor().process(NAME, PLAIN).result == "unchanged"
     assert list(world.output.list()) == []

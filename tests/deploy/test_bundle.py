@@ -34,7 +34,7 @@ from renditions.pipeline_file.reading import load, parse, read_preset
 HERE = Target("x86_64", f"{sys.version_info.major}.{sys.version_info.minor}")
 NOT_HERE = Target("arm64", "3.99")
 ELF_MACHINES = {"x86_64": 62, "arm64": 183}
-"""https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html, e_machine"""
+"""The values of e_machine: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html"""
 
 
 def preset(name: str) -> Pipeline:

@@ -92,7 +92,7 @@ def calls(folder: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
-def test_deploy_fails_and_writes_nothing_without_terraform(
+def test_deploy_and_destroy_fail_and_write_nothing_without_terraform(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     (tmp_path / "renditions.toml").write_text(read_preset("base64"))
@@ -128,7 +128,9 @@ def test_deploy_shows_the_plan_and_applies_it_after_a_yes(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "answer"), [(("deploy",), "n\n"), (("destroy",), ""), (("destroy", "--pictures"), "\n")]
 )
-def test_deploy_applies_nothing_without_a_yes(folder: Path, command: tuple[str, ...], answer: str) -> None:
+def test_deploy_and_destroy_apply_nothing_without_a_yes(
+    folder: Path, command: tuple[str, ...], answer: str
+) -> None:
     (folder / "deployment" / "main.tf").write_text("# mine")
     assert run(folder, *command, answer=answer).code == 1
     assert "apply" not in [call[0] for call in calls(folder)]

@@ -29,7 +29,7 @@ from renditions.errors import UsageError
 from renditions.pipeline_file.reading import read_preset
 
 FONT = "fontpkg-open-sans"
-"""A library without dependencies and compiled files."""
+"""A library that has neither dependencies nor compiled files."""
 
 
 def make_wheel(folder: Path, name: str = FONT) -> str:

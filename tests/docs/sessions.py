@@ -52,7 +52,7 @@ class Session:
     ports: Mapping[str, str] = field(
         default_factory=lambda: {"8080": str(free_port()), "8000": str(free_port())}
     )
-    """What stands for the ports of the pages, which another program may use."""
+    """The free port that replaces each port of the pages, which may be in use."""
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def run(self, snippet: Snippet) -> str | None:
@@ -166,7 +166,7 @@ def check(language: str, code: str, directory: Path) -> str | None:
 
 @contextmanager
 def open_session(page: Page, folder: Path, *, with_long: bool) -> Iterator[Session]:
-    """Prepare the folder of a page."""
+    """Prepare the folder of a page, and yield its session."""
     home = folder / "home"
     home.mkdir()
     environment = {

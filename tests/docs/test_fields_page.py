@@ -18,8 +18,10 @@ from renditions.model.recipe import Rendition
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
 FAR = 40
-"""The largest allowed difference, of 255. WebP's losses in the committed pictures are smaller; the difference
-after a shift by a pixel or two is larger."""
+"""Each difference of colours must be smaller than this, out of 255.
+
+WebP's losses in the committed pictures are smaller; the difference after a shift by a pixel or two is larger.
+"""
 FIELDS = [spec.name for spec in fields(Rendition)]
 
 

@@ -48,7 +48,7 @@ def blocks(language: str) -> list[str]:
     return [block for name, block in found if name == language]
 
 
-def test_every_table_is_documented() -> None:
+def test_the_list_of_tables_has_every_table_of_a_pipeline_file() -> None:
     assert len(TABLES) == len(fields(Pipeline)) + 1  # a watermark is in a rendition
 
 

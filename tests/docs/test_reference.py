@@ -33,7 +33,7 @@ FOR_LIBRARIES = {
     "VIPS_DISC_THRESHOLD",
     "WEBHOOK_SECRET",  # an example in a docstring
 }
-"""Variables that the code sets for its libraries."""
+"""Variables that need no documentation: they are for libraries, or an example."""
 
 
 @pytest.mark.parametrize("name", GENERATED)

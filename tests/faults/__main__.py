@@ -76,7 +76,7 @@ def main() -> int:
 
 
 def count_crash_points() -> int:
-    """Let a worker die at each step of each scenario; return the number of steps."""
+    """Let a worker die at each step of each scenario; return how often one died."""
     from faults.test_crash_points import SCENARIOS, crash_everywhere  # noqa: PLC0415 - as below
 
     return sum(map(crash_everywhere, SCENARIOS))

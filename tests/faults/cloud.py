@@ -65,7 +65,7 @@ class CloudStore:
     observer: Observer | None = None
     """The observer, which sees every change of outputs."""
     place: OutputStore | None = None
-    """The output store that it is."""
+    """This store, if it is an output store."""
     headers: str = ""
     """The ``Cache-Control`` header of objects that this store writes."""
     outsiders: Outsiders | None = None
@@ -203,7 +203,7 @@ class CloudCatalog:
         return record
 
     def get_all(self, names: Sequence[str], on_unreadable: OnUnreadable) -> Mapping[str, Record]:
-        """Read each record at another moment."""
+        """Read each record in a call of its own."""
         return {name: record for name in names if (record := self.get(name))}
 
     def write(self, record: Record) -> Record:
@@ -375,7 +375,7 @@ class Message:
     name: str
     visible_from: float
     ask: Ask = PLAIN
-    """The request in it. A message about a deletion allows the removal of the picture."""
+    """The request in the message. A message about a deletion allows the removal of the picture."""
     deliveries: int = 0
 
 

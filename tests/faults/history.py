@@ -94,7 +94,7 @@ class History(Site):
         promise.check(self._look(), may_stray=may_stray and not weather.deletes_strays)
 
     def _check_strays(self) -> None:
-        """Check that strays are listed, and have a person delete them.
+        """Check that strays are listed; in some histories, have a person delete them.
 
         Then run a last sync, because a picture may need the keys that are free now.
         """

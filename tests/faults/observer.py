@@ -55,9 +55,9 @@ class Observer:
     deleting_strays: dict[Task, bool] = field(default_factory=dict)
     """The tasks that delete strays, and whether in the present store, where a record must claim each."""
     hidden: frozenset[str] = frozenset()
-    """The pictures that are there, and that the source or its listings don't show."""
+    """The existing pictures that the source or its listings don't show."""
     _invisible: frozenset[str] = frozenset()
-    """The pictures that the source doesn't show by their names either."""
+    """The existing pictures that the source doesn't show even by name."""
     _removed_wrongly: int = 0
     _step: int = 0
     _decided_at: dict[Record, int] = field(default_factory=dict)
@@ -69,9 +69,9 @@ class Observer:
     in_digests: set[Record] = field(default_factory=set)
     """The records that digests reported."""
     _stated_at: dict[Record, int] = field(default_factory=dict)
-    """The same, whatever ETag the source gave to a content."""
+    """When each decided state first appeared, regardless of the source's ETags."""
     _contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
-    """The content of pictures, by ETag."""
+    """The content of each version of a picture, by name and ETag."""
     _hashes_of: dict[str, set[str]] = field(default_factory=dict)
     """The SHA-256 of each content that a picture had."""
     _current: dict[str, str] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Observer:
     _gone_until: dict[str, int] = field(default_factory=dict)
     """When each picture was last missing from the source, or hidden."""
     _ended_at: dict[tuple[str, str], int] = field(default_factory=dict)
-    """When each picture last lost an ETag, and when a content, by its SHA-256."""
+    """The last step at which each picture lost an ETag, or a content (by SHA-256)."""
     _last_written: dict[Task, Record] = field(default_factory=dict)
     _written: dict[str, Record] = field(default_factory=dict)
     """The last record of each picture that a worker wrote."""

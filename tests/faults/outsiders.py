@@ -45,10 +45,7 @@ class Outsiders:
     _backup: Backup | None = None
 
     def hides(self, key: str) -> bool:
-        """Return whether the source finds no picture under this name.
-
-        The picture is there, but hidden.
-        """
+        """Return whether the source hides this picture even from requests by name."""
         return key in self.hidden and not self.is_listing_only
 
     def list_source(self, objects: Iterable[StoredObject]) -> Iterator[StoredObject]:
@@ -92,7 +89,7 @@ class Outsiders:
         Args:
             place: The output store.
             keys: The keys that a rendition may need.
-            fresh: The content that a worker would write under each key. An unmarked copy may be put there.
+            fresh: The content that a worker would write under each key. A copy of it may be put there.
         """
         free = [key for key in keys if place.store.head(key) is None and place.claimant(key) is None]
         if not free:

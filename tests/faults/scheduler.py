@@ -47,7 +47,7 @@ class Process:
     """How many seconds its clock is ahead."""
     is_dead: bool = False
     asleep_until: float = 0.0
-    """Whether the process is stopped, with all its tasks."""
+    """Until when the process is stopped, with all its tasks."""
 
 
 @dataclass(eq=False, slots=True)
@@ -154,7 +154,7 @@ class Scheduler:
         return task
 
     def take(self, which: int) -> Task:
-        """Take any waiting task, not only the next one."""
+        """Take a waiting task by its position, not by its time."""
         entry = self.waiting.pop(which % len(self.waiting))
         heapify(self.waiting)
         return entry[-1]

@@ -1,6 +1,6 @@
 """More pictures at once than the workers can process.
 
-Memory stays bounded, and no picture is lost. In this test some pictures arrive at once; with ``make
+Memory stays bounded, and no picture is lost. ``BURST`` pictures arrive at once; with ``make
 test-burst`` they are 100,000. The hints, the watcher and the core are the real ones; the renderer only
 hashes.
 """
@@ -128,7 +128,7 @@ def test_all_hints_that_many_threads_add_are_kept() -> None:
 def test_all_pictures_of_a_burst_are_processed_with_a_limited_number_of_hints() -> None:
     """Three threads upload faster than the workers process.
 
-    There is a hint for each picture.
+    Each upload adds a hint.
     """
     world = World(make_pipeline(notify=(), thumb=Rendition(width=200)))
     hints, pace = Observed(), Pace(world.processor().process)

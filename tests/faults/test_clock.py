@@ -135,7 +135,7 @@ def test_a_clock_jump_while_a_picture_is_replaced_loses_no_picture(jumping: Jump
 
 @jumps
 def test_the_lease_of_a_worker_that_dies_after_a_clock_jump_ends(jumping: Jumping, jump: timedelta) -> None:
-    """By the clock after the jump, the lease lasts no longer than a lease may last."""
+    """After a jump back, other workers don't accept a lease that lasts too long."""
     jumping.world.upload(NAME, b"one")
 
     def die() -> None:

@@ -215,7 +215,7 @@ def test_a_sync_recovers_from_a_crash_at_any_step(scenario: Callable[[World], No
 
 
 @each_scenario
-def test_a_worker_changes_nothing_while_another_one_holds_a_valid_lease(
+def test_a_second_worker_at_any_step_causes_no_wrong_output_or_record(
     scenario: Callable[[World], None],
 ) -> None:
     for at in range(count_steps(scenario)):

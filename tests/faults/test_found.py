@@ -1,4 +1,4 @@
-"""A test for each failure that the simulator has found."""
+"""Tests for failures that the simulator has found."""
 
 from __future__ import annotations
 
@@ -336,7 +336,7 @@ def test_a_function_deployed_before_a_take_over_is_superseded() -> None:
 
 
 def test_an_output_stays_until_its_replacement_is_recorded_even_if_another_key_is_refused() -> None:
-    """A folder can't hold both keys.
+    """A folder can't hold both the old keys and the refused key.
 
     The core writes nothing under the refused key, so it must not delete the old output first.
     """

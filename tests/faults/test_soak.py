@@ -30,8 +30,8 @@ def test_constant_or_falling_values_do_not_count_as_growth() -> None:
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Vitals)])
-def test_a_resource_that_grows_by_a_third_is_reported(name: str) -> None:
-    """Each measurement grows by a little more than a third in an hour."""
+def test_a_resource_that_grows_all_the_time_is_reported(name: str) -> None:
+    """Each of the 60 measurements is larger than the one before."""
     before = getattr(SEEN, name)
     taken = [replace(SEEN, **{name: before * (1 + number / 120) + number}) for number in range(60)]
     _, grown = compare_quarters(taken)

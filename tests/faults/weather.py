@@ -161,7 +161,7 @@ class Weather:
     vanish: float
     """The probability that the source hides or shows pictures, or that its listings begin to lag."""
     restore: float
-    """The probability that the catalog is kept, restored or lost."""
+    """The probability that the catalog is backed up, restored or lost."""
     loses_catalog: bool
     """Whether the catalog is lost in the end."""
     changes: float

@@ -42,7 +42,7 @@ _ACCEPTS = (
     replace(_STRICT, damaged="lenient"),
     replace(_STRICT, min_sharpness=20.0),
 )
-"""The rules. A third of the files is accepted although it is damaged."""
+"""The rules, which the files use in turn. One of them accepts damaged files."""
 _ANALYZES = tuple(
     Analyze(
         exif=True, position=True, colours=5, placeholder=placeholder, perceptual_hash=True, sharpness=True,

@@ -19,7 +19,7 @@ from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered
 
 INPUT_FORMATS = tuple(each.name for each in SOURCE_FORMATS.values() if each.auto == each.name)
-"""The pixel formats that Pillow can write too."""
+"""The pixel formats that Renditions reads and Pillow can write."""
 
 BEST: dict[str, dict[str, Any]] = {
     "jpeg": {"quality": 97, "subsampling": 0},
@@ -38,7 +38,7 @@ STORED_AS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-"""For each orientation tag, the rotation that it reverts."""
+"""For each orientation tag, the rotation or flip that it reverts."""
 
 Pixels = NDArray[np.int16]
 

@@ -234,7 +234,7 @@ def test_the_sharpness_does_not_depend_on_the_resolution_or_on_the_renditions() 
             assert result.original.analysis.sharpness == pytest.approx(alone, rel=0.08)
 
 
-def test_a_blurred_picture_is_rejected_by_a_rule_on_sharpness() -> None:
+def test_a_rule_on_sharpness_rejects_a_picture_without_edges() -> None:
     source = encoded(Image.new("RGB", (90, 90), "teal"), "png")
     result = render(source, Accept(min_sharpness=50), THUMB)
     assert str(result.rejected) == "expected a sharpness of at least 50, found 0"
@@ -341,7 +341,7 @@ def test_the_analysis_of_a_drawing_uses_its_drawn_pixels() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (2, 3)])
-def test_a_picture_of_a_few_pixels_has_a_full_analysis(size: tuple[int, int]) -> None:
+def test_a_tiny_or_narrow_picture_has_a_full_analysis(size: tuple[int, int]) -> None:
     item = found_in(encoded(Image.new("RGB", size, "teal"), "png"), ALL).to_item()
     assert item.keys() == {"colours", "thumbhash", "perceptual_hash", "sharpness", "transparency"}
     assert found_in(encoded(Image.new("RGB", size, "teal"), "png"), Analyze(placeholder="blurhash")).blurhash

@@ -160,7 +160,7 @@ def test_a_picture_one_pixel_high_can_be_cropped_and_enlarged() -> None:
     assert picture.size == (400, 400)
 
 
-def test_a_scan_becomes_a_page_of_its_size_on_paper() -> None:
+def test_a_scan_becomes_a_page_of_its_own_size_or_of_the_declared_size() -> None:
     for recipe, size in (
         (Rendition(format="pdf"), (595, 842)),
         (Rendition(format="pdf", page_size="a5"), (420, 595)),

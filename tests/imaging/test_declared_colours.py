@@ -318,7 +318,7 @@ def test_a_png_with_cicp_ignores_its_profile() -> None:
     assert np.abs(found(shown(kept, PNG)) - COLOURS).max() <= 2
 
 
-def test_the_profile_of_an_avif_overrides_its_declared_code_unless_it_is_broken() -> None:
+def test_the_profile_of_an_avif_overrides_its_colour_code_unless_the_profile_is_broken() -> None:
     picture = Image.fromarray(np.rint(255 * coded("p3")).astype("u1"))
     for profile, is_followed in ((SRGB, False), (b"no profile at all" * 20, True)):
         source = with_code(encoded(picture, "avif", quality=100, icc_profile=profile), 12, 13)
@@ -326,7 +326,7 @@ def test_the_profile_of_an_avif_overrides_its_declared_code_unless_it_is_broken(
         assert (np.abs(made - COLOURS).max() <= 4) == is_followed
 
 
-def test_a_heic_that_declares_no_colours_is_in_srgb() -> None:
+def test_a_heic_that_declares_no_colours_is_read_as_srgb() -> None:
     """The HEVC bitstream may declare colours too, but Renditions ignores them."""
     bare = heic(coded("p3"), 12, 13).replace(b"colrnclx", b"freenclx")
     assert np.abs(found(shown(bare, PNG)) - np.rint(255 * coded("p3")[0, ::SIDE])).max() <= 4

@@ -124,7 +124,7 @@ def test_a_dicom_with_contradictory_elements_is_rejected_with_the_reason(content
         ("badVR.dcm", "the DICOM header is damaged"),
     ],
 )
-def test_an_unsupported_transfer_syntax_is_rejected_by_its_name(name: str, reason: str) -> None:
+def test_unsupported_and_damaged_dicoms_are_rejected_with_the_reason(name: str, reason: str) -> None:
     assert reason in refusal(sample(name))
 
 

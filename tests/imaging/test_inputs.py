@@ -221,7 +221,7 @@ def test_libvips_blocks_the_loaders_that_are_not_listed(tmp_path: Path) -> None:
 
 
 def test_the_format_detection_of_libvips_uses_only_the_listed_loaders() -> None:
-    """The detection works by the content or by the name of a file."""
+    """The test detects formats by the content of a file."""
     with pytest.raises(vips.Error):
         vips.Image.new_from_buffer(b"P5 2 2 255 0000", "")
     assert vips.Image.new_from_buffer(encoded(photo(), "png"), "").width == 320

@@ -196,7 +196,7 @@ def test_a_rendition_without_profile_keep_declares_no_colours(output_format: Any
 
 
 @pytest.mark.parametrize("parts", [[gamma(100_000)], [cicp(1, 13)], [cicp(9, 14)], []], ids=str)
-def test_colours_without_numbers_of_cicp_become_srgb(parts: list[tuple[bytes, bytes]]) -> None:
+def test_colours_that_are_not_kept_become_srgb(parts: list[tuple[bytes, bytes]]) -> None:
     source = png(coded("p3"), *parts)
     made = rendered(source, KEPT).content
     assert declared_in(made) is None

@@ -129,7 +129,7 @@ def test_the_tiles_of_an_avif_form_one_picture() -> None:
     assert refusal(read("avifenc_grid.avif")[:-60])
 
 
-def test_camera_raw_of_other_programs_is_refused_by_name() -> None:
+def test_the_reason_for_rejected_camera_raw_of_another_program_names_it() -> None:
     assert "camera RAW isn't accepted" in refusal(read("tifffile_raw.tif"))
 
 
@@ -216,7 +216,9 @@ FORMATS = {"jpg": "jpeg", "png": "png", "webp": "webp", "tif": "tiff"}
 @needs_exiftool
 @pytest.mark.parametrize("suffix", HOLDERS)
 @pytest.mark.parametrize("policy", ["none", "copyright", "all"])
-def test_names_that_exiftool_wrote_are_kept_and_previews_are_removed(suffix: str, policy: Any) -> None:
+def test_names_of_exiftool_follow_the_metadata_policy_and_previews_are_removed(
+    suffix: str, policy: Any
+) -> None:
     plain = encoded(photo(), FORMATS[suffix])
     source = by_exiftool(plain, suffix, *HOLDERS[suffix], preview=PREVIEW)
     names = (

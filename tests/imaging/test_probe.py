@@ -48,7 +48,7 @@ def test_each_format_is_identified_by_its_content(source_format: str) -> None:
         (b"", None),
     ],
 )
-def test_unsupported_formats_are_identified_by_name(content: bytes, name: str | None) -> None:
+def test_a_format_is_identified_by_the_first_bytes(content: bytes, name: str | None) -> None:
     assert sniff(content) == name
 
 

@@ -356,7 +356,7 @@ def test_padding_puts_the_picture_on_the_declared_background(mode: str, backgrou
     assert difference(made.getchannel("A"), wanted.getchannel("A"), "L") <= 1
 
 
-def test_only_the_rendition_whose_padding_is_too_large_for_its_format_fails() -> None:
+def test_a_rendition_whose_padding_is_too_large_for_its_format_fails() -> None:
     recipe = Rendition(padding=9000, format="webp")
     assert "at most 16,383" in str(render(encoded(photo(), "png"), Accept(), {"it": recipe}).errors["it"])
 

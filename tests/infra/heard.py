@@ -17,7 +17,7 @@ BUS = "pictures"
 SUBSCRIBERS = f"""notices = {{
     emails = ["{ANN}"]
     phones = ["{PHONE}"]"""
-"""The beginning of the module's argument, with people."""
+"""The beginning of the module's argument ``notices``, with two subscribers."""
 
 TARGETS = f"""
 [[notify]]
@@ -28,7 +28,7 @@ on     = ["done"]
 to     = "ses:{ANN}"
 sender = "{SENDER}"
 """
-"""Targets beside the topic, of one event."""
+"""Two targets of one event, beside the topic."""
 
 
 def subscribe(topic: str) -> str:

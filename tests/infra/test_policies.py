@@ -56,7 +56,7 @@ NOT_HELD = {
 
 @dataclass
 class Call:
-    """A context with time left."""
+    """The context of a call on Lambda, with time left."""
 
     function_name: str = "renditions"
     aws_request_id: str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
@@ -300,7 +300,7 @@ def test_the_policy_allows_exactly_the_needed_actions(
     work: Any,
     notices: tuple[Notify, ...],
 ) -> None:
-    """The comparison also detects one action or condition that lacks or is too much."""
+    """The comparison also detects a single missing or superfluous action or condition."""
     policy: Policy = runs[run][output]
     prefix = "uploads/" if run == "through_eventbridge" else ""
     calls = work(cloud, make_environment(cloud, runs[run], prefix), tmp_path, *notices)
@@ -330,7 +330,7 @@ class Held:
     """A server that enforces a role's policy on S3 calls with the role's credentials."""
 
     cloud: Clients
-    """The credentials whose calls the server doesn't check."""
+    """Clients whose calls the server doesn't check."""
     iam: Any
     sts: Any
     patch: pytest.MonkeyPatch

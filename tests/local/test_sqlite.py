@@ -253,7 +253,9 @@ def test_using_a_catalog_whose_file_was_deleted_or_replaced_is_an_error(
         use(catalog)
 
 
-def test_writing_a_record_whose_name_is_not_unicode_text_is_an_error(catalog: SqliteCatalog) -> None:
+def test_reading_or_writing_a_record_whose_name_is_not_unicode_text_is_an_error(
+    catalog: SqliteCatalog,
+) -> None:
     with pytest.raises(CatalogFailed, match="Unicode"):
         catalog.get("\udcff.jpg")
     with pytest.raises(CatalogFailed, match="Unicode"):

@@ -54,7 +54,7 @@ with Owner(Path(sys.argv[1])) as owner:
 def stopped(script: str, path: Path) -> Iterator[tuple[int, str]]:
     """Run the script until it prints a line, and stop its process.
 
-    Yields the process's id and the line.
+    Yield the process's id and the line.
     """
     process = subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE, text=True)
     with process:

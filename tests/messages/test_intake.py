@@ -31,7 +31,7 @@ KEYS = st.text(st.characters(codec="utf-8"), min_size=1)
 
 
 def read(bodies: Sequence[str]) -> list[Content]:
-    """Return the tasks that the function reads from these messages."""
+    """Return the contents that the function reads from messages with these bodies."""
     messages = decode(
         {"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": body} for body in bodies]}
     ).messages
@@ -53,7 +53,7 @@ REMOVED = Picture("a/b.jpg", "Object Deleted", is_removal=True)
         (Ignored("s3:TestEvent"), Ignored("s3:TestEvent")),
     ],
 )  # fmt: skip
-def test_only_messages_about_this_pipelines_bucket_are_accepted(content: Content, task: object) -> None:
+def test_each_content_of_a_message_becomes_its_task_or_a_refusal(content: Content, task: object) -> None:
     assert read_task(content, PLACE) == task
 
 

@@ -52,7 +52,7 @@ def world() -> World:
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    """Make a queue and its dead-letter queue, and return the URL.
+    """Make a queue and its dead-letter queue, and return the queue's URL.
 
     The dead-letter queue gets messages that were delivered three times.
     """
@@ -117,10 +117,7 @@ def test_a_message_is_redelivered_until_its_picture_is_done(world: World, url: s
 def test_the_message_of_a_picture_that_always_fails_reaches_the_dead_letter_queue(
     world: World, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The same holds after an unexpected exception.
-
-    The exception doesn't affect other messages.
-    """
+    """The picture raises an unexpected exception, which affects no other message."""
     world.upload("second.jpg", b"2")
     calls: list[str] = []
 

@@ -84,7 +84,7 @@ width = "wide"
 
 
 def test_each_message_names_its_line(tmp_path: Path) -> None:
-    """An unknown field, wrong values, a rule between two fields, and a missing table."""
+    """The messages are about an unknown field, wrong values, and missing fields."""
     with pytest.raises(PipelineError) as caught:
         parse(WRONG, "renditions.toml", tmp_path, {})
     assert {(problem.place, problem.line) for problem in caught.value.problems} == {

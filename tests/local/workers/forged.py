@@ -1,6 +1,6 @@
 """Answers that a worker could give after an attacker took it over.
 
-Each is an honest answer, changed at random.
+Most are honest answers, changed at random.
 """
 
 from __future__ import annotations

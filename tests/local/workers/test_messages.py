@@ -217,7 +217,7 @@ def test_a_very_long_reason_of_an_honest_worker_is_shortened() -> None:
     assert isinstance(broken, Broken)
 
 
-def test_a_worker_counts_as_ready_only_after_its_ready_message() -> None:
+def test_only_a_well_formed_ready_message_is_accepted() -> None:
     ready = encode_ready((LayerState("landlock", "on", "version 7"),))
     assert decode_ready(ready) == (LayerState("landlock", "on", "version 7"),)
     malformed: tuple[Any, ...] = (
