@@ -49,9 +49,9 @@ USD = {
     "s3 HeadObject": 0.0004 / 1000,
     "s3 GetObject": 0.0004 / 1000,
 }
-"""Assumed for S3 Standard in us-east-1, each request; see https://aws.amazon.com/s3/pricing/"""
+"""The assumed price of each request to S3 Standard in us-east-1; see https://aws.amazon.com/s3/pricing/"""
 USD_OF_READ_UNIT = 0.125 / 1_000_000
-"""Assumed for DynamoDB on demand in us-east-1, each read request unit; see https://aws.amazon.com/dynamodb/pricing/on-demand/"""
+"""The assumed price of a read request unit of DynamoDB on demand in us-east-1; see https://aws.amazon.com/dynamodb/pricing/on-demand/"""
 
 Requests = Mapping[str, int]
 

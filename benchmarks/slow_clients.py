@@ -89,7 +89,7 @@ class Honest:
     def take(self) -> tuple[int, int, float]:
         """Return how many requests there were since the last call, and how many failed.
 
-        Returns also the 99th percentile of their time, in seconds.
+        Also return the 99th percentile of their time, in seconds.
         """
         seconds, failures = self.seconds, self.failures
         self.seconds, self.failures = [], []

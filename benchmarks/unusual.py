@@ -20,7 +20,7 @@ from imaging.test_other_encoders import CHART, OTHERS
 _NO_PICTURES = (
     "animated.png", "cjk.jpg", "download.jfif", "line.png", "rich.jpg", "scan_a4_300dpi.tif", "README.md",
 )  # fmt: skip
-"""What is unusual about them isn't their picture, but frames, metadata, names, limits or paper."""
+"""Files that are unusual in their frames, metadata, names, limits or paper, not in their picture."""
 _SMALL_WIDTHS = {"lossless_sof3.jpg": 80, "liblj92_lossless.jpg": 16}
 _QUARTERS = ((16, 12), (48, 12), (16, 36), (48, 36))
 _SHOWN = Right((64, 48), dict(zip(_QUARTERS, CHART, strict=True)))

@@ -58,7 +58,7 @@ class MemoryStore:
         self.headers_of: dict[str, str] = {}
         """The ``Cache-Control`` header of each object."""
         self.folders: set[str] = set()
-        """The folders that exist, also empty ones."""
+        """The folders that :meth:`has_folder` finds."""
         self.markers: set[str] = set()
         """The catalogs that use this store as their source."""
         self._lock = threading.Lock()

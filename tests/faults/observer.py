@@ -53,7 +53,7 @@ class Observer:
     syncing: set[Task] = field(default_factory=set)
     """The tasks that process pictures for a sync."""
     deleting_strays: dict[Task, bool] = field(default_factory=dict)
-    """The tasks that delete strays, and whether in the present store, where a record must claim each."""
+    """Whether each task that deletes strays does so in the present store. There a record must claim each."""
     hidden: frozenset[str] = frozenset()
     """The existing pictures that the source or its listings don't show."""
     _invisible: frozenset[str] = frozenset()

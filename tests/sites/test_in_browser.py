@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is n
 
 PICTURES = 100
 WIDTHS = (320, 640, 1280)
-"""The widths of the files, beside one of the browser's three."""
+"""The widths of each picture's files, in pixels."""
 SIZES = "(max-width: 700px) 100vw, 50vw"
 EXPECTED = {320: 320, 640: 640, 1600: 1280}
 """The width of the file that a window of this width needs: 100 vw, or 50 vw from 700 pixels on."""

@@ -54,7 +54,7 @@ def test_the_command_of_each_unit_exists_with_its_options(tmp_path: Path, name: 
     assert run(tmp_path, *shlex.split(command), "--help").code == 0
 
 
-def test_the_container_runs_serve_without_rights_and_asks_for_its_health(tmp_path: Path) -> None:
+def test_the_dockerfile_declares_serve_an_ordinary_user_and_a_health_check(tmp_path: Path) -> None:
     instructions = read_instructions()
     last = dict(instructions)
     assert last["USER"] == "10001"

@@ -149,7 +149,7 @@ def test_the_square_example_gives_the_results_on_its_page(
 ) -> None:
     """The example writes the square to the bucket of OUTPUT_BUCKET.
 
-    The square's key is below the prefix of the Terraform root.
+    The Terraform root sets an empty prefix, so the key begins with the picture's name.
     """
     code = put_pipeline(EXAMPLES / "square" / "renditions.toml", engine, tmp_path / "task")
     system = run(code, runtime, tmp_path, read_module_call("square"), photographs / "photo.jpg")

@@ -29,7 +29,7 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.whic
 """The browser of Debian, or the one in the environment. The tests download none."""
 
 PORTS = range(20_000, 32_000)
-"""Below those that systems choose: Linux begins at 32768."""
+"""These ports are below those that systems choose: Linux begins at 32768."""
 
 OPENSSL = shutil.which("openssl")
 

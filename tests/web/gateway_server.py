@@ -25,7 +25,7 @@ TOKEN = "the.right.token"  # noqa: S105 - for tests
 
 @dataclass
 class Call:
-    """What Lambda tells a function about a call: it has time left."""
+    """The context of a call on Lambda, with time left."""
 
     function_name: str = "renditions"
     aws_request_id: str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"

@@ -46,7 +46,7 @@ def world() -> World:
 
 
 def void(_: object) -> None:
-    """Ignore hints."""
+    """Ignore the argument."""
 
 
 def open_service(world: World) -> Service:
@@ -560,7 +560,7 @@ def test_the_answer_to_each_error_has_its_status_and_its_code(
     assert (answer.status_code, told["status"], told["code"]) == (status, status, code)
 
 
-def test_ready_names_what_the_server_lacks_without_a_token(world: World) -> None:
+def test_ready_needs_no_token_and_names_what_the_server_lacks(world: World) -> None:
     service = replace(open_service(world), find_worker_problem=lambda: "no memory")
     app = make_app(service, secret=b"secret", reach=REACH, token="right")  # noqa: S106 - the tests' own
     with TestClient(app) as client:
@@ -644,7 +644,7 @@ def test_every_request_needs_the_token_if_one_is_set(world: World) -> None:
         assert client.get("/pictures").status_code == 200
 
 
-def test_requests_with_wrong_tokens_are_limited_and_the_right_token_still_works(world: World) -> None:
+def test_requests_with_wrong_tokens_are_limited_and_the_right_bearer_token_still_works(world: World) -> None:
     app = make_app(open_service(world), secret=b"secret", reach=REACH, token="right")  # noqa: S106 - the tests' own
     with TestClient(app, follow_redirects=False) as client:
         wrong = {"authorization": "Bearer wrong"}
@@ -665,7 +665,7 @@ def test_many_requests_without_the_token_leave_room_for_others(world: World) -> 
         assert client.get("/pictures", headers={"authorization": "Bearer right"}).status_code == 200
 
 
-def test_the_login_refuses_a_long_body_without_reading_it(world: World) -> None:
+def test_the_login_refuses_a_long_body(world: World) -> None:
     app = make_app(open_service(world), secret=b"secret", reach=REACH, token="right")  # noqa: S106 - the tests' own
     with TestClient(app) as client:
         assert client.post("/login", data={"token": "x" * 200_000}).status_code == 413
@@ -680,7 +680,7 @@ def test_the_rate_limit_counts_the_requests_of_each_address_within_a_time_span()
     assert not rate.is_over("a")
 
 
-def test_the_answer_to_a_request_over_the_rate_limit_has_retry_after() -> None:
+def test_the_refusal_of_too_many_uploads_at_once_has_retry_after() -> None:
     gate = Gate(2, "uploads")
     with gate.enter(), gate.enter():
         with pytest.raises(ApiError, match="at most 2 uploads at once") as refused, gate.enter():
@@ -690,7 +690,9 @@ def test_the_answer_to_a_request_over_the_rate_limit_has_retry_after() -> None:
         pass
 
 
-def test_the_openapi_document_lists_exactly_the_routes(client: TestClient) -> None:
+def test_the_openapi_document_lists_the_status_of_each_answer_and_has_valid_examples(
+    client: TestClient,
+) -> None:
     description = client.get("/openapi.json").json()
     assert description["openapi"].startswith("3.1")
     for path, operations in description["paths"].items():

@@ -30,7 +30,7 @@ for (const [kind, names] of [
   [window, ['SharedWorker', 'structuredClone', 'navigation', 'scheduler', 'CloseWatcher']],
 ]) for (const name of names) delete kind[name];
 """
-"""Removes what browsers got later than `<dialog>`, which the page needs."""
+"""A script that removes newer functions than `<dialog>` (2022). The page needs `<dialog>`."""
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_a_browser_of_2022_shows_and_opens_pictures(browser: Browser, address: s
     context.close()
 
 
-def test_the_style_sheet_needs_no_function_newer_than_2022() -> None:
+def test_the_style_sheet_needs_no_feature_newer_than_2022() -> None:
     style = (STATIC / "style.css").read_text("utf-8")
     assert re.findall(r"light-dark\(|color-mix\(|oklch\(|:has\(|@layer|@scope|text-wrap", style) == []
 

@@ -24,9 +24,9 @@ from renditions.web.server import notice_gone, open_certificate
 from web.browser import make_certificate, trust
 
 LIMITS = Limits(head_seconds=0.6, check_seconds=0.3, bytes_per_second=1_000, most=12, most_of_address=12)
-"""For clients that are too slow."""
+"""The limits in tests with clients that are too slow."""
 PATIENT = replace(LIMITS, head_seconds=30, check_seconds=30)
-"""For clients that must get their answer, also where the machine is busy."""
+"""The limits for clients that must get their answer, even on a busy machine."""
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n"
 BUSY = b"POST /busy HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n"
@@ -114,9 +114,9 @@ def ask(port: int, path: str = "/") -> bytes:
 
 
 def drip(client: socket.socket, content: bytes) -> bytes:
-    """Send one byte at a time until the server ends the connection.
+    """Send one byte at a time until the server answers.
 
-    Return the server's answer.
+    Return its answer, or the text of the error that ended the connection.
     """
     client.settimeout(0.05)
     for byte in content:

@@ -162,7 +162,7 @@ READ = """async (url) => {
 
 
 @pytest.mark.parametrize("is_declared", [True, False])
-def test_a_browser_lets_a_page_read_a_picture_that_it_already_shows(
+def test_a_page_can_read_a_picture_that_it_already_shows_only_if_its_origin_is_declared(
     browser: Browser, tmp_path: Path, is_declared: bool
 ) -> None:
     """The first request has no origin, and the browser keeps its answer."""

@@ -1,4 +1,4 @@
-"""Many failed pictures, and many slow readers, cost other clients nothing.
+"""Many failed pictures and many slow readers hardly delay other clients.
 
 In the suite both are few. ``make test-crowds`` has 100,000 failed pictures and 100 slow readers.
 """
@@ -36,7 +36,7 @@ LARGE_BYTES = 40_000_000
 MOST_SECONDS = 2.0
 """How long another client may typically wait, on a busy machine."""
 MOST_RARE_SECONDS = 20.0
-"""How long it may wait once. A machine that does other things may stop it meanwhile."""
+"""The longest that another client may ever wait. A busy machine may stop it for a while."""
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def test_a_retry_of_many_failed_pictures_is_done_in_bounded_steps(tmp_path: Path
     assert taken is None if FAILED > 10_000 else len(taken or ()) == FAILED
 
 
-def test_slow_readers_of_a_large_file_cost_other_clients_nothing(tmp_path: Path) -> None:
+def test_slow_readers_of_a_large_file_hardly_delay_other_clients(tmp_path: Path) -> None:
     write_pipeline(tmp_path, "[renditions.a]\nwidth = 20\n")
     draw(tmp_path / "inbox" / "large.jpg")
     with (tmp_path / "inbox" / "large.jpg").open("ab") as file:

@@ -11,7 +11,7 @@ from web.browser import await_any, served
 
 RENDITIONS = "[renditions.thumb]\nwidth = 20\n[renditions.large]\nwidth = 30\nformat = 'webp'\n"
 PRESENT = 40
-"""How many pictures the gallery has before."""
+"""How many pictures the gallery has before the upload."""
 
 
 class Keyboard:

@@ -30,7 +30,7 @@ def logging_server(
     """Serve a folder; yield the URL, the file with the log, and the server's process.
 
     ``before`` and ``after`` are options before and after the command's name. The shell runs ``first`` before
-    it. In the end the log must have no traceback.
+    the server. At the end, the log must have no traceback.
     """
     port, log = find_port(), directory.parent / f"{directory.name}.log"
     script = f"{first} cd {directory}; exec {RENDITIONS} {before} serve --workers 1 --port {port} {after}"
@@ -68,7 +68,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
     ("before", "after", "expected"),
     [("--log-format json", "", True), ("--quiet", "", False), ("", "--no-access-log", False)],
 )
-def test_the_log_has_a_line_for_each_request_without_secrets(
+def test_requests_are_logged_without_secrets_unless_an_option_prevents_it(
     tmp_path: Path, before: str, after: str, expected: bool
 ) -> None:
     write_pipeline(tmp_path, "[renditions.a]\nwidth = 20\n")

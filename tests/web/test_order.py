@@ -1,6 +1,6 @@
 """Answers that come in another order than their requests, in a real browser.
 
-Each test holds the answer to an early request until a later one was answered. The page must keep showing
+Most tests hold the answer to an early request until a later one was answered. The page must keep showing
 the later answer.
 """
 
@@ -194,7 +194,7 @@ def test_an_older_list_of_changes_does_not_undo_a_newer_one(site: Site) -> None:
     expect(done).to_have_count(1)
 
 
-def test_a_picture_can_be_deleted_once_the_server_has_said_whether_that_is_final(site: Site) -> None:
+def test_a_picture_can_be_deleted_only_after_the_server_has_said_whether_that_is_final(site: Site) -> None:
     site.process(b"one")
     status: list[Route] = []
     site.page.route("**/status", lambda route: status.append(route))  # noqa: PLW0108 - it wants no builtin
@@ -207,7 +207,7 @@ def test_a_picture_can_be_deleted_once_the_server_has_said_whether_that_is_final
     expect(view.get_by_role("button", name="Delete")).to_be_visible()
 
 
-def test_the_bin_says_how_long_it_keeps_pictures_once_the_server_has_said_it(site: Site) -> None:
+def test_the_bin_says_how_long_it_keeps_pictures_as_soon_as_the_page_knows_it(site: Site) -> None:
     status: list[Route] = []
     site.page.route("**/status", lambda route: status.append(route))  # noqa: PLW0108 - it wants no builtin
     site.page.route("**/bin", lambda route: route.fulfill(json={"pictures": [BINNED], "count": 1}))

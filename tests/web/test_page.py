@@ -26,7 +26,7 @@ from world import World
 RENDITIONS = "[renditions.thumb]\nwidth = 200\n[renditions.large]\nwidth = 300\nformat = 'webp'\n"
 MANY = 10_000
 MOST_FRAME_SECONDS = 0.1
-"""The share of a frame's time that scripts may use during scrolling."""
+"""How long scripts may run in a frame during scrolling, in nine of ten frames."""
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_a_deleted_picture_disappears_from_the_page(page: Page, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("colour", [(200, 80, 40), (10, 90, 250), (255, 255, 255)])
-def test_a_tile_has_its_picture_s_colour_before_the_picture_loads(
+def test_the_page_computes_the_colour_of_a_picture_from_its_placeholder(
     page: Page, colour: tuple[int, int, int]
 ) -> None:
     """A placeholder has few bits, so its colour is not exact."""

@@ -55,7 +55,7 @@ def test_the_url_of_an_open_picture_opens_the_same_picture_in_another_tab(
     other.close()
 
 
-def test_back_closes_the_picture_and_leaves_the_filter_but_not_the_page(page: Page) -> None:
+def test_back_closes_the_picture_then_removes_the_filter_and_stays_on_the_page(page: Page) -> None:
     page.get_by_role("button", name="done", exact=False).click()
     expect(page.locator("#gallery li")).to_have_count(len(NAMES))
     page.locator(".tile", has_text="a.jpg").click()
@@ -112,7 +112,7 @@ def test_a_repeated_escape_closes_the_picture_and_nothing_else(page: Page) -> No
     assert page.url.endswith("?status=done")
 
 
-def test_a_middle_click_opens_the_picture_in_another_tab(page: Page) -> None:
+def test_a_click_with_control_opens_the_picture_in_another_tab(page: Page) -> None:
     with page.context.expect_page() as opened:
         page.locator(".tile", has_text="a.jpg").click(modifiers=["Control"])
     expect(opened.value.get_by_role("dialog", name="a.jpg")).to_be_visible()
@@ -120,7 +120,7 @@ def test_a_middle_click_opens_the_picture_in_another_tab(page: Page) -> None:
     opened.value.close()
 
 
-def test_the_url_of_a_missing_picture_says_that_it_is_missing(page: Page, address: str) -> None:
+def test_the_page_at_the_url_of_a_missing_picture_says_that_it_is_missing(page: Page, address: str) -> None:
     page.goto(f"{address}/?picture=gone.jpg")
     expect(page.get_by_role("dialog", name="gone.jpg")).to_contain_text("There is no picture with this name.")
 

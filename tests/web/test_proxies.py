@@ -54,7 +54,7 @@ http {{
   }}
 }}
 """
-"""As docs/web.md has them, with nginx's own files in the test's folder. nginx sets ``Host`` to ``inner``."""
+"""The settings in docs/web.md, with nginx's files in the test's folder. nginx sets ``Host`` to ``inner``."""
 
 
 @dataclass(frozen=True)

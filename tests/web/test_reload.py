@@ -1,6 +1,6 @@
 """``watch`` and ``serve`` follow changes of their pipeline file.
 
-Both also follow a file that another process applies.
+``watch`` ends when another process applies another file.
 """
 
 from __future__ import annotations

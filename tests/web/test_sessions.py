@@ -91,6 +91,6 @@ def test_another_site_can_t_log_a_browser_out(client: TestClient) -> None:
     assert client.get("/pictures").status_code == 200
 
 
-def test_a_page_without_a_token_has_no_log_out_button(world: World) -> None:
+def test_the_page_of_a_server_without_a_token_has_no_log_out_button(world: World) -> None:
     with open_client(world) as client:
         assert "Log out" not in client.get("/").text

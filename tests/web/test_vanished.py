@@ -56,7 +56,7 @@ def test_connections_of_clients_that_vanished_end_and_others_are_answered(client
 
 
 def test_the_system_ends_an_idle_connection_of_a_client_that_vanished(clients: Vanishing) -> None:
-    """No limit of the server applies while it works, and it sends nothing."""
+    """While the server works and sends nothing, none of its limits applies."""
     listener = socket.create_server((SERVER, 0))
     notice_gone(listener)
     for option in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):  # minutes would be too long for a test

@@ -49,7 +49,7 @@ class Vanishing:
         self._link = link
         self._namespace = namespace
         self.enter = ("nsenter", "--net", "--target", str(namespace))
-        """Before a command, this runs it in the namespace."""
+        """The words before a command that run it in the namespace."""
         self.clients: list[subprocess.Popen[str]] = []
 
     def connect(self, port: int, count: int, sent: Sequence[str]) -> None:
