@@ -24,7 +24,7 @@ class NoticeItems:
         self._reader = reader
 
     def keep(self, notices: Sequence[UnsentNotice]) -> None:
-        """Keep notices; each replaces the one with its ``id``."""
+        """Keep notices; each replaces a stored notice with the same ``id``."""
         if len(notices) == 1:
             with self._reader.reported():
                 self._client.put_item(**self.put(notices[0]))

@@ -127,7 +127,10 @@ class TableReader:
             return ()
 
     def read_all(self, names: Sequence[str], on_unreadable: OnUnreadable | None = None) -> dict[str, Record]:
-        """Return the records of these names, without missing and unreadable records."""
+        """Return the records of these names, without missing and unreadable records.
+
+        Without ``on_unreadable``, an unreadable record raises ``RecordUnreadable``.
+        """
         found: dict[str, Record] = {}
         for item in self.find_all(names):
             try:

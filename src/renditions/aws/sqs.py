@@ -97,8 +97,8 @@ class Queue:
     ) -> list[Received]:
         """Take up to ``limit`` (1 to 10) messages.
 
-        Wait up to 20 seconds for the first one. SQS hides these messages from other receivers for
-        ``hide_seconds``; by default, for the queue's own visibility timeout.
+        Wait up to ``wait_seconds`` (at most 20) for the first one. SQS hides these messages from other
+        receivers for ``hide_seconds``; by default, for the queue's own visibility timeout.
         """
         hidden = {} if hide_seconds is None else {"VisibilityTimeout": hide_seconds}
         with self._reported():

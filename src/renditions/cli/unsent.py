@@ -46,7 +46,8 @@ def print_counts(parts: Parts) -> None:
 def print_groups(groups: Iterable[UnsentGroup], most: int) -> None:
     """Print how many notices each target waits for, and why.
 
-    ``most`` is how many notices :func:`count_unsent` read at most. A count that reaches it gets a plus sign.
+    ``most`` is how many notices :func:`count_unsent` read at most. A count that
+    reaches ``most`` gets a plus sign.
     """
     for group in groups:
         then = "Later runs try again. To send now: renditions notices --resend"

@@ -73,7 +73,7 @@ def _count_records(catalog: Catalog, most: int) -> int:
 def _find_foreign(
     differences: Iterator[Difference], output: Store, catalog_id: str, most: int
 ) -> tuple[list[Difference], int, int]:
-    """Take differences until they have ``most`` wanted keys.
+    """Take up to ``most`` differences, until they have ``most`` wanted keys.
 
     Return the differences, how many of their keys hold a file that this catalog didn't write, and how many
     keys they have. Keys of pictures with a record count as written by this catalog.

@@ -24,18 +24,18 @@ class Ask:
     removal: Removal = "no"
     verify: Verify = "no"
     is_retry: bool = False
-    """Whether to restore a missing output although it was restored before."""
+    """Whether to restore a missing or changed output although it was restored before."""
     is_forced: bool = False
     """Whether to make every output again."""
     renditions: frozenset[str] | None = None
-    """The renditions to make or delete; None for all."""
+    """The renditions to make; None for all."""
     ignores_source: bool = False
     """Whether to treat the picture as gone even if the source still has it.
 
     This is how ``forget`` handles pictures of a read-only source.
     """
     adopts: bool = False
-    """Whether to take over foreign outputs that are proven to be this catalog's."""
+    """Whether to take over outputs that an earlier catalog of these pictures provably wrote."""
     rests: bool = True
     """Whether the notice of a rejection waits until its file has stopped changing.
 

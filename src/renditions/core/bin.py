@@ -59,7 +59,7 @@ class Bin(Protocol):
     def put(self, key: str, condition: IfMatch, deletion: str) -> Binned | None:
         """Move the original into the bin, whole or not at all.
 
-        Return None if there is no object with this key. Raises ``Conflict`` if it was replaced.
+        Return None if there is no object with this key. Raises ``Conflict`` if the object was replaced.
         """
         ...
 
@@ -80,7 +80,7 @@ class Bin(Protocol):
         ...
 
     def drop(self, deletion: str) -> None:
-        """Delete the original for good. It is no error if the bin doesn't have it."""
+        """Delete the original for good. A missing original is no error."""
         ...
 
 

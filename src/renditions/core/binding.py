@@ -143,7 +143,7 @@ def bind(catalog: Catalog, claimant: Claimant) -> Binding:
 
     Raises:
         BindingRefused: The catalog belongs to another pipeline file, source or deployment.
-        Superseded: The catalog uses another generation, and the claimant doesn't set it.
+        Superseded: The catalog uses another generation, and the claimant doesn't set the generation.
         CatalogTooNew: A newer version wrote the binding.
     """
     while True:

@@ -53,7 +53,7 @@ def _affected_by(record: Record) -> Collection[str] | None:
 
 
 def _is_changed(before: Record, decided: Record) -> bool:
-    """Return whether the picture, its status or its outputs changed.
+    """Return whether the picture, its status, its reason or its outputs changed.
 
     Only such a change needs a new notice.
     """

@@ -78,7 +78,7 @@ class Difference:
     drift: Mapping[str, str] = field(default_factory=dict)
     """Why outputs must be made again although picture and recipe are unchanged, by rendition."""
     is_restore: bool = False
-    """Whether the action only restores outputs: the store lost them, or the file names another store."""
+    """Whether the action only restores outputs: the store lost them, or another store is declared."""
     left: frozenset[str] = frozenset()
     """The differing renditions that stay unchanged, because the caller asked only for others."""
     is_partial: bool = False

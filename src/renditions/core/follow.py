@@ -113,7 +113,7 @@ class _Work:
         self._executor = executor
         self._due: dict[str, tuple[float, Ask]] = {}
         self._running: dict[Future[Outcome], tuple[str, Ask, set[str]]] = {}
-        """The name and the options of each, and the pictures that may have freed keys since it began."""
+        """Each future's picture and request, and the pictures that may have freed keys meanwhile."""
         self._unrecorded: Counter[str] = Counter()
         """For each picture, how many failures in a row the catalog didn't record."""
         self._blocked: dict[str, set[str]] = {}

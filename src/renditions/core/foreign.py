@@ -71,7 +71,7 @@ class Ownership:
         return KeyTaken(blocking, owner) if owner not in (None, name) else ForeignOutput(key, str(obstacle))
 
     def _is_foreign(self, name: str, key: str, claimed: frozenset[str]) -> bool:
-        """Return whether an object lacks our mark, and no picture claims its key.
+        """Return whether an object lacks our mark, and no other picture claims its key.
 
         The picture's own claim proves nothing: after a change of the output store, it still refers to the
         former store.

@@ -43,7 +43,7 @@ ANSWER_LASTS = timedelta(seconds=5)
 class Leases:
     """Takes leases for one owner, and writes under them.
 
-    Every method raises Conflict if a lease is lost.
+    The methods that write raise Conflict if another worker took the lease over.
     """
 
     catalog: Catalog

@@ -1,7 +1,7 @@
 """The looks of a picture: the renditions that a browser may choose among.
 
 A browser takes any file of a ``srcset``, and chooses by width alone. So the files must look alike: they have
-the same recipe but for width, format and encoding, and the same proportions.
+the same recipe, except for width, format and encoding, and the same proportions.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def find_looks(pipeline: Pipeline, record: Record, unmade: Iterable[File] = ()) 
 def _name(pipeline: Pipeline, groups: list[list[File]]) -> list[Look]:
     """Return the looks with their names.
 
-    The second look of a family has the name of its first rendition.
+    A family's second look has the name of the first rendition in that look.
     """
     named: dict[str, Look] = {}
     for group in groups:

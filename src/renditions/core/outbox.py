@@ -64,10 +64,10 @@ class Outbox:
     """The targets that failed a moment ago. All outboxes of a process share them."""
 
     def send(self, unsent: UnsentNotice, notice: Notice) -> bool:
-        """Send a new notice, and return whether it was sent.
+        """Send a notice, and return whether it was sent.
 
         If the sending fails, if the target is paused, or if the notice waits for a digest, put it into the
-        outbox.
+        outbox. A notice whose target is no longer declared counts as sent.
         """
         if unsent.target not in self.notifiers:
             return True  # the pipeline file has no such target any more
@@ -241,7 +241,7 @@ class Outbox:
     def _compare(self, notices: Sequence[UnsentNotice]) -> Iterator[tuple[UnsentNotice, Notice | None]]:
         """Yield notices with their present content; None if a notice is no longer true.
 
-        Leave out the notices of pictures in progress, because their next status isn't known yet.
+        Leave out a notice whose record is in progress or can't be read, because the notice may still be true.
         """
         for start in range(0, len(notices), READ_AT_ONCE):
             some = notices[start : start + READ_AT_ONCE]

@@ -25,8 +25,10 @@ class Outcome:
     result: Result
     reason: str | None = None
     again_after: timedelta | None = None
-    """How long to wait before the next call; None if no further call is needed. One is needed if the
-    picture waits, has failed and isn't given up, or still owes a notice.
+    """How long to wait before the next call; None if no further call is needed.
+
+    A further call is needed if the picture can't be processed yet, if it has failed and isn't given up, or if
+    old outputs remain. A picture that waits for the removal of ``blocked_by`` has no such time.
     """
     record: Record | None = None
     code: str = ""

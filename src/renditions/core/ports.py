@@ -1,8 +1,9 @@
 """The protocols of the parts that the core uses: a store, a catalog, a renderer.
 
-``process`` and ``reconcile`` do all their I/O through these. Each protocol has one contract suite in
-``tests/contract`` that every implementation passes. A write is conditional wherever two workers could write
-at the same time. The second one then gets :class:`~renditions.errors.Conflict` and reads again.
+``process`` and ``reconcile`` do all their I/O through these, except that they send notices
+by ``notify``. Each protocol has one contract suite in ``tests/contract`` that every
+implementation passes. A write is conditional wherever two workers could write at the same
+time. The second one then gets :class:`~renditions.errors.Conflict` and reads again.
 """
 
 from __future__ import annotations
@@ -353,7 +354,7 @@ class Catalog(Protocol):
         ...
 
     def keep_notice(self, *notices: UnsentNotice) -> None:
-        """Keep notices until ``drop_notice``. Each replaces the one with its ``id``."""
+        """Keep notices until ``drop_notice``. Each replaces one with the same ``id``."""
         ...
 
     def drop_notice(self, *notices: UnsentNotice) -> None:

@@ -46,7 +46,7 @@ def find_renamed(pipeline: Pipeline, record: Record) -> dict[str, str]:
 def relabel(pipeline: Pipeline, record: Record, renamed: Mapping[str, str]) -> Record:
     """Return the record with new names for renamed renditions that keep their keys.
 
-    The renditions of a renamed family that have the file of such a rendition also get their new names.
+    The stand-ins that refer to such a rendition get the new names, too.
     """
     if not renamed:
         return record

@@ -14,7 +14,7 @@ class Selection:
 
     names: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
-    """The selected folders. Each prefix ends with a slash; an empty one selects everything."""
+    """The selected folders. Each prefix ends with a slash, or is empty and selects everything."""
     status: Status | None = None
     """Select only pictures whose record has this status; None selects any status."""
 

@@ -72,7 +72,7 @@ class Claims:
     place: str
     """The store, as the pipeline file spells it."""
     is_present: bool
-    """Whether this is the current output store. All claims refer to the current store."""
+    """Whether this is the current output store. There, every claim counts."""
 
     def __call__(self, key: str) -> bool:
         """Return whether a record claims the key.

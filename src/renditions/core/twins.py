@@ -97,7 +97,7 @@ class Twins:
         """Save the wishes of a picture before its removal.
 
         A copy of the picture (a twin) without wishes of its own gets these wishes, and this method returns
-        its name. If there is no such twin, the catalog keeps the wishes for a while.
+        its name. If there is no such twin, the catalog keeps the wishes for the declared time.
         """
         if removed.wishes == NO_WISHES:
             return None
@@ -112,7 +112,7 @@ class Twins:
         return None
 
     def _is_free(self, record: Record) -> bool:
-        """Return whether the record has no lease, an expired one, or an ended worker's."""
+        """Return whether no running worker holds a lease on the record."""
         held = record.lease is not None and record.leased_at(self.clock())
         return not held or bool(record.lease and self.is_gone and self.is_gone(record.lease.owner))
 

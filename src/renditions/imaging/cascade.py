@@ -137,7 +137,7 @@ def _make_from(
 ) -> None:
     """Make one page of each rendition.
 
-    The largest page comes first, so that smaller pages can use it. ``finished`` collects the pages of
+    The largest size comes first, and smaller sizes can be made from it. ``finished`` collects the pages of
     renditions that still need other pages.
     """
     levels = [base]

@@ -164,7 +164,7 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
 
 
 def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mapping[str, Rendition]) -> None:
-    """Raise ``NotAccepted`` if the picture's dimensions break a rule.
+    """Raise ``NotAccepted`` if the picture's header breaks a rule.
 
     All decoded frames count. The pixels of a drawing depend on its renditions, so the planning of renditions
     checks them.

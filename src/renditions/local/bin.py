@@ -190,7 +190,8 @@ def _move(source: int, target: int, name: bytes) -> None:
     """Move a file to another folder, in which the name is free.
 
     A rename would replace a file that another program creates there at this moment. A hard link fails
-    instead, so this function adds the new name and then removes the old one.
+    instead, so this function adds the new name and then removes the old one. It renames only on a file system
+    without hard links.
     """
     try:
         os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)

@@ -326,7 +326,7 @@ def _find_obstacle(root: int, parts: Sequence[bytes]) -> Obstacle | None:
 
 
 def open_store(place: FolderPlace, declared: Source | OutputPlace, _: Shared) -> FolderStore:
-    """Return the store in a folder; create a missing folder for outputs only."""
+    """Return the store in a folder; only a folder for outputs may be missing."""
     if isinstance(declared, OutputPlace):
         return FolderStore(place.path, create=True)
     return FolderStore(place.path, declared.settle)

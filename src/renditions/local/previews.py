@@ -25,8 +25,8 @@ _KEPT_SHARE = 0.9
 class PreviewCache:
     """Previews by the picture's name and version.
 
-    Many threads and processes may share it. Only the owner of the process can read the files, because the
-    pictures may be private.
+    Many threads and processes may share it. Only the user who runs the process can read the files,
+    because the pictures may be private.
     """
 
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:

@@ -50,7 +50,9 @@ def add_totals(db: sqlite3.Connection, status: Status, totals: Totals) -> None:
 
 
 def repair_record(db: sqlite3.Connection, name: str) -> Record | None:
-    """Replace a damaged record by what can be saved; return None if it isn't damaged.
+    """Replace a damaged record by what can be saved, and return the new record.
+
+    Return None if no record of this name is damaged.
 
     The record's claims stay unchanged. The totals are counted again, because the damaged row no longer says
     what the record added to them. Counting reads every record, some 30,000 in a second.

@@ -20,7 +20,7 @@ def locked(work: int) -> Iterator[None]:
     """Hold the store's lock, which excludes other threads and other processes.
 
     Raises:
-        NotFree: Another thread or process held it for too long.
+        NotFree: Another thread or process held the lock for too long.
 
     """
     with closed(os.open(b"lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666, dir_fd=work)) as lock:

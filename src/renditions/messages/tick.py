@@ -48,7 +48,7 @@ class Ticked:
     next: SyncRequest | None = None
     """The request that this call sent to the next call; None if there is no next call."""
     held: tuple[Held, ...] = ()
-    """The removals and outputs that the guard held back; empty unless this call let the guard decide."""
+    """The work that this call held back, because the guard decided so or the catalog was lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,7 +182,7 @@ class Worker:
             log.warning("%s. The notices that are due will be sent later.", error)
 
     def _receive(self, limit: int, stop: threading.Event) -> list[Received]:
-        """Return messages from the queue; an empty list if ``stop`` is set."""
+        """Return messages from the queue; none if none came in time or ``stop`` is set."""
         for attempt in itertools.count():
             try:
                 received = self.queue.receive(limit, self.times.poll, self.times.hold)

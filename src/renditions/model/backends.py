@@ -126,7 +126,7 @@ CATALOGS = (
 
 ``opener(declared, directory, shared, *, read_only, folding) -> AbstractContextManager[Catalog]``
 
-With ``read_only``, the opener doesn't create a missing catalog, but returns an empty one that isn't stored.
+With ``read_only``, the opener creates no missing file, but returns an empty catalog that isn't stored.
 ``folding()`` returns how the output store compares keys.
 """
 

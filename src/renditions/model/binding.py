@@ -82,7 +82,7 @@ class Binding:
     held: tuple[Held, ...] = ()
     """Work that the last full run held back."""
     former_patterns: str | None = None
-    """The pipeline file that still uses the default patterns of version 0.1: its ``pattern_fingerprint``.
+    """The ``pattern_fingerprint`` of the file that still uses the default patterns of version 0.1.
 
     Empty: the current defaults apply. None: an older version created the catalog, and no newer version has
     used it yet.

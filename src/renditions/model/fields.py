@@ -266,7 +266,7 @@ _NEVER = (
     ),
     (r".*\*\.\w+\s*[,;|\s]\s*\*\.", 'one pattern in each text, such as ["*.jpg", "*.png"]'),
 )
-"""Forms that match no key: Windows paths, URLs, blanks at an end, and several patterns in one text.
+"""Forms that match no key: Windows paths, URLs, blanks at an end, choices in braces, and several patterns.
 
 They are invalid in ``match`` and in ``exclude``.
 """

@@ -39,7 +39,7 @@ class SourceFormat:
     signature: bytes
     """A regular expression for the start of its files; if several formats match, the longest match counts."""
     confirm: str | None = None
-    """f(content): returns whether a file with this signature has this format. None: each such file has it."""
+    """f(content): returns whether a file with this signature has this format. None: all do."""
     header: str
     """f(content, page): returns the ``Header``, and decodes no pixel."""
     decoder: str

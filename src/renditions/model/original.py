@@ -107,7 +107,7 @@ class Original:
     height: int | None = None
     frames: int | None = None
     analysis: Analysis | None = None
-    """None if the pipeline declares no analysis, if it found nothing, or if the picture is rejected."""
+    """None if no analysis is declared, if the analysis found nothing, or if the picture is rejected."""
 
     def completed_from(self, earlier: Original | None) -> Original:
         """Return these facts, with missing dimensions from an earlier reading.

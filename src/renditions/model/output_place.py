@@ -11,7 +11,7 @@ from renditions.model.source import STORE_FORMS
 
 Verify = Literal["always", "schedule", "never"]
 NOT_OF_THE_OUTPUTS = ("store", "base_url", "on_demand_url", "cors_origins")
-"""The fields that change neither an output nor its key."""
+"""The fields without effect on a generation: they change neither an output nor its key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

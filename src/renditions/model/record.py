@@ -134,7 +134,7 @@ class Record:
     """The source object's key, relative to the source's prefix."""
     status: Status
     timestamp: datetime
-    """When the status was last decided."""
+    """When the status was decided, or when processing began."""
     reason: str | None = None
     """Why the picture was rejected or failed."""
     code: str = ""

@@ -88,9 +88,9 @@ def _table_of(name: str, rendition: Rendition) -> str:
 
 
 def find_accept_problems(accept: Accept) -> Iterator[Problem]:
-    """Yield duplicate or impossible rules, and formats without their library.
+    """Yield problems of rules: duplicates, contradictions, and missing libraries.
 
-    A picture can't pass an impossible rule.
+    No picture can pass contradictory rules. A rule that has no effect is a problem, too.
     """
     if twice := [name for name in SOURCE_FORMATS if accept.formats.count(name) > 1]:
         yield Problem("accept.formats", "each format once", f"{twice[0]!r} twice")
@@ -119,7 +119,7 @@ def find_accept_problems(accept: Accept) -> Iterator[Problem]:
 
 
 def find_catalog_problems(pipeline: Pipeline) -> Iterator[Problem]:
-    """Yield values that the catalog can't hold."""
+    """Yield a problem for each value that the catalog can't hold."""
     if pipeline.catalog.key in RESERVED_ATTRIBUTES:
         expected = "a name that no other attribute of a record has"
         yield Problem("catalog.key", expected, repr(pipeline.catalog.key))
@@ -232,7 +232,7 @@ def explain_template(template: str, place: str) -> Problem:
 
 
 def _check_template(rendition: Rendition, place: str) -> Iterator[Problem]:
-    """Yield the template fields that this rendition can't fill in."""
+    """Yield a problem for each template field that this rendition can't fill in."""
     for _, field in parse_template(rendition.key):
         if field in ("ext", "format") and rendition.format == AUTO:
             expected = '{name}, since the format that "auto" gives isn\'t known beforehand'
@@ -258,7 +258,7 @@ def _check_box(rendition: Rendition, place: str) -> Iterator[Problem]:
 
 
 def _check_points(rendition: Rendition, place: str) -> Iterator[Problem]:
-    """Yield a crop that goes beyond the picture, and a focus without a cut."""
+    """Yield problems of the crop and of the focus."""
     for start, extent in (("left", "width"), ("top", "height")) if rendition.crop else ():
         begin, length = (Fraction(str(getattr(rendition.crop, name))) for name in (start, extent))
         if begin + length > 100:
@@ -277,7 +277,7 @@ def _check_points(rendition: Rendition, place: str) -> Iterator[Problem]:
 
 
 def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
-    """Yield fields that the format can't hold or doesn't use."""
+    """Yield a problem for each field that the format can't hold or doesn't use."""
     if rendition.format == AUTO:
         yield from _check_auto(rendition, place)
         return
@@ -312,9 +312,9 @@ def _check_pages(rendition: Rendition, place: str) -> Iterator[Problem]:
 
 
 def _check_sides(rendition: Rendition, place: str) -> Iterator[Problem]:
-    """Yield sides that are too long for the format.
+    """Yield a problem for each side that is too long for the format.
 
-    They may be declared, or the result of multiplication and padding.
+    A side may be declared, or result from multiplication and padding.
     """
     limit = OUTPUT_FORMATS[rendition.format].max_side
     expected = f"at most {limit:,} pixels with {rendition.format}"
@@ -356,7 +356,7 @@ def _check_encoding(rendition: Rendition, place: str) -> Iterator[Problem]:
 
 
 def _check_encoder_choices(rendition: Rendition, place: str) -> Iterator[Problem]:
-    """Yield the fields that don't fit the format or the other fields."""
+    """Yield a problem for each field that doesn't fit the format or another field."""
     default = Rendition()
     for field, formats in ENCODER_CHOICES.items():
         value = getattr(rendition, field)

@@ -15,7 +15,7 @@ from renditions.pipeline_file.pattern_checks import make_examples
 def check_keys_apart(
     templates: dict[str, str], tables: dict[str, str], source: Source, *, is_folder: bool
 ) -> Iterator[Problem]:
-    """Yield renditions with equal keys, or with a key that is a folder of another key.
+    """Yield a problem for renditions with equal keys, or with a key below another.
 
     Different templates can give the same key (``{name}`` and ``{stem}.jpg``), so this function compares the
     keys of example pictures.
@@ -55,7 +55,7 @@ def _example_names(source: Source) -> list[str]:
 def check_loop(
     pipeline: Pipeline, templates: dict[str, str], tables: dict[str, str], source: str, output: str
 ) -> Iterator[Problem]:
-    """Yield outputs that could land in the source and so become pictures themselves.
+    """Yield a problem for outputs that could land in the source and become pictures.
 
     An output's URL begins with the output store and the template's text before the first field. If neither
     this beginning nor the source store begins with the other, no output can land in the source.

@@ -146,7 +146,7 @@ class _Finder:
                 self._at += 1
 
     def _skip_to(self, end: str) -> bool:
-        """Skip lines and commas, and the end if it comes next."""
+        """Skip lines and commas, then the end; return whether the end came next."""
         while self._skip("\n") or self._skip(","):
             pass
         return self._skip(end)

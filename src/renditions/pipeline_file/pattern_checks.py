@@ -29,7 +29,7 @@ _FILLERS = ("photo", "7", "é", "~ (1)", "2024/summer holidays of a very long na
 
 
 def find_source_problems(source: Source) -> Iterator[Problem]:
-    """Yield the patterns of valid form that match nothing or exclude every picture."""
+    """Yield a problem for each pattern that matches nothing or excludes everything."""
     is_folder = not source.store.startswith("s3://")
     for field in ("match", "exclude"):
         for number, pattern in enumerate(getattr(source, field) or ()):
@@ -53,9 +53,9 @@ def _is_outside(pattern: str, store: str, field: str) -> bool:
 
 
 def _find_excluded(source: Source) -> Iterator[Problem]:
-    """Yield the patterns of ``match`` whose pictures are all excluded.
+    """Yield a problem for each ``match`` pattern whose pictures are all excluded.
 
-    If that applies to every pattern of ``match``, yield the pattern of ``exclude`` instead.
+    If that applies to every pattern of ``match``, yield one for a pattern of ``exclude`` instead.
     """
     match, exclude = source.patterns.match, source.patterns.exclude
     excluded: dict[str, str] = {}

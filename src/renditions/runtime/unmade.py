@@ -22,7 +22,7 @@ class Unmade:
     rendition: str
     format: str
     size: Size | None
-    """The size that the rendition will have; None if the size depends on the picture's pixels."""
+    """The size that the rendition will have; None if only rendering shows the size."""
 
 
 def find_unmade(pipeline: Pipeline, record: Record) -> Iterator[Unmade]:

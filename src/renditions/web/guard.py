@@ -36,7 +36,7 @@ MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS = 20, 60.0
 """One network address may send this many wrong tokens, in this many seconds."""
 
 MOST_STRANGERS = 100
-"""How many requests without the token the server answers at once. So they can't block those with it."""
+"""How many requests without the token the server answers at once. So they can't block other requests."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class PageFiles(StaticFiles):
     """Serves the page's files."""
 
     def __init__(self) -> None:
-        """Find them in this package."""
+        """Find the page's files in this package."""
         super().__init__(packages=[("renditions.web", "static")])
 
     def file_response(self, *arguments: Any, **options: Any) -> Response:

@@ -134,7 +134,7 @@ def process_picture(service: Service, name: str, *, again: bool) -> dict[str, An
 
 
 def parse_focus(x: float, y: float) -> Focus:
-    """Return the point at these percentages; raise ApiError with all mistakes in them."""
+    """Return the point at these percentages; raise ApiError that lists all mistakes."""
     problems = [
         (name, f"expected 0 to 100, found {value}")
         for name, value in (("x", x), ("y", y))

@@ -31,7 +31,8 @@ _NUMBER = re.compile("[0-9]{1,18}")
 def limit_body(request: Request, limit_bytes: int) -> Callable[[], Any]:
     """Return a function that receives the request's body with this limit.
 
-    That function raises ApiError once the body is too long, and this one if the declared length is.
+    This call raises ApiError if the declared length exceeds the limit. The returned function raises it if the
+    received bytes do.
     """
     declared = parse_number(request.headers.get("content-length", ""))
     if declared is not None and declared > limit_bytes:
@@ -86,7 +87,7 @@ async def read_json(request: Request, *, is_optional: bool = False) -> Mapping[s
 def check_body(
     body: Mapping[str, Any], required: Mapping[str, type], optional: Mapping[str, Any]
 ) -> tuple[Any, ...]:
-    """Return the values of a JSON body; raise ApiError with all mistakes in it."""
+    """Return the values of a JSON body; raise ApiError that lists all mistakes."""
     types = {**required, **{name: type(default) for name, default in optional.items()}}
     values = {name: _read_number(value, types.get(name)) for name, value in body.items()}
     problems = [

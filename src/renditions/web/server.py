@@ -311,9 +311,9 @@ class _Server(uvicorn.Server):
         return self._stop.is_set() or await super().on_tick(counter)
 
     async def shutdown(self, sockets: object = None) -> None:
-        """End the streams of events at once, others after ``SHUTDOWN_SECONDS``.
+        """End event streams at once, other requests after ``SHUTDOWN_SECONDS``.
 
-        uvicorn would cancel the requests of the others instead, and log a traceback for each.
+        uvicorn itself would cancel the other requests, and log a traceback for each.
         """
         self._announcements.close()
         loop = asyncio.get_running_loop()

@@ -67,7 +67,7 @@ class Service:
     def insist_writable(self) -> None:
         """Raise ApiError (403) if the source is read-only.
 
-        Then nothing can be uploaded or deleted.
+        Nothing can be uploaded or deleted then. Also raise Superseded, see :meth:`insist_in_force`.
         """
         self.insist_in_force()
         if self.parts.pipeline.source.read_only:

@@ -52,7 +52,7 @@ def is_animated(content: bytes, header: Header) -> bool:
 
 
 def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
-    """Encode an image, or the frames or pages in it, as a file."""
+    """Encode an image as a file."""
     # By default, libvips reduces the resolution of colours only below quality 90.
     options: dict[str, Any] = {"subsample_mode": "off"} if recipe.chroma == "444" else {}
     if image.format == "ushort":

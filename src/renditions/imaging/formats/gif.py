@@ -72,6 +72,6 @@ def _painted(mask: Any, frame: Frame, value: int) -> Any:
 
 
 def encode(image: Any, _: Rendition, __: int | None) -> bytes:
-    """Encode an image, or the frames or pages in it, as a file."""
+    """Encode an image, or the frames in it, as a file."""
     # The format has no place for metadata.
     return bytes(image.gifsave_buffer(keep="none"))

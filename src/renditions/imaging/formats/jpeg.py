@@ -258,7 +258,7 @@ def _without_padding(data: bytes) -> bytes:
 
 
 def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
-    """Encode an image, or the frames or pages in it, as a file."""
+    """Encode an image as a file."""
     options: dict[str, Any] = {"interlace": True} if recipe.progressive else {}
     if recipe.quality == "auto":
         options = _SMALL_JPEG

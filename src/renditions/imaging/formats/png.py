@@ -164,7 +164,7 @@ def arranged(content: bytes) -> bytes:
 
 
 def encode(image: Any, recipe: Rendition, _: int | None) -> bytes:
-    """Encode an image, or the frames or pages in it, as a file."""
+    """Encode an image as a file."""
     options: dict[str, Any] = {"interlace": True} if recipe.progressive else {}
     if recipe.palette:
         bits = max(depth for depth in _PALETTE_DEPTHS if 2**depth <= recipe.palette)

@@ -141,7 +141,7 @@ def check_data(content: bytes, header: Header, _: int) -> None:
 
 
 def encode(image: Any, recipe: Rendition, _: int | None) -> bytes:
-    """Encode an image, or the frames or pages in it, as a file."""
+    """Encode an image, or the pages in it, as a file."""
     return bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=kept(recipe)))
 
 

@@ -22,7 +22,7 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
-    """Encode an image, or the frames or pages in it, as a file."""
+    """Encode an image, or the frames in it, as a file."""
     return bytes(
         image.webpsave_buffer(
             Q=quality,

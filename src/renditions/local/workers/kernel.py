@@ -84,7 +84,7 @@ def call(name: str, *arguments: Any) -> int:
 
 
 def forbid_new_privileges() -> None:
-    """Forbid programs that this process starts to have more rights than it has.
+    """Keep programs that this process starts from getting more rights.
 
     For example, setuid then has no effect. Landlock and seccomp demand this of processes without rights of
     their own.

@@ -38,10 +38,11 @@ class _PathBeneath(ctypes.Structure):
 
 
 def restrict(readable: Iterable[Path]) -> int:
-    """Limit this process to reading these paths: no writes and no TCP connections.
+    """Limit this process to reading these paths, without any writes.
 
-    The process can never read the memory of processes outside. From version 6 of Landlock on, it can neither
-    send them signals nor reach their abstract sockets.
+    The process can never read the memory of processes outside. From version 4 of Landlock on, it can make no
+    TCP connections. From version 6 on, it can neither send signals to processes outside nor reach their
+    abstract sockets.
 
     Returns:
         The version of the kernel's Landlock.
