@@ -319,10 +319,11 @@ class CatalogLost(RenditionsError):
 
     def __init__(self, records: int, foreign: int, checked: int) -> None:
         self.foreign = foreign
-        """How many of the checked keys hold files that the catalog didn't write."""
+        """How many of the checked keys hold files that the catalog has no record of."""
         known = f"has only {records:,} {'record' if records == 1 else 'records'}" if records else "is empty"
         self.why = (
-            f"the catalog {known}, but {foreign:,} of {checked:,} output keys hold files that it didn't write"
+            f"the catalog {known}, but {foreign:,} of {checked:,} output keys hold files that it has no "
+            "record of"
         )
         super().__init__(
             f"{self.why[0].upper()}{self.why[1:]}. Nothing was changed. If its records were lost, run "

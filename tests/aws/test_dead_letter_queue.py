@@ -169,8 +169,8 @@ def test_drop_deletes_only_the_named_message(account: Account, dead: Queue, tmp_
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("redrive",), "name the messages, or pass --all"),
-        (("drop", "no-such-id"), "there is no message 'no-such-id'"),
+        (("redrive",), "name messages or pass --all, but not both"),
+        (("drop", "no-such-id"), "'no-such-id' is none of the"),
     ],
 )
 def test_redrive_and_drop_refuse_missing_and_unknown_message_ids(

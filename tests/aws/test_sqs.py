@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -83,7 +84,12 @@ def test_a_batch_request_that_fails_for_one_message_is_an_error(
     failed = {"Id": "0", "SenderFault": ours, "Code": code}
     with answering([Answer(200, json.dumps({"Failed": [failed], "Successful": []}))]) as (clients, _):
         queue = Queue(clients.sqs, "http://queue")
-        for use in (queue.delete, partial(queue.hide, seconds=5)):
-            with pytest.raises(error, match=code) as raised:
+        uses: dict[str, Callable[[list[Received]], None]] = {
+            "send": lambda _: queue.send(["{}"]),
+            "delete": queue.delete,
+            "hide": partial(queue.hide, seconds=5),
+        }
+        for action, use in uses.items():
+            with pytest.raises(error, match=rf"can't {action} a message: .*{code}") as raised:
                 use([OURS])
             assert type(raised.value) is error

@@ -140,7 +140,10 @@ def test_show_prints_the_analysis_and_a_changed_analyze_table_keeps_renditions(t
     assert all(f"  {line}\n" in shown for line in lines)
     assert all(f"{colour['colour']} {colour['share']:.0%}" in shown for colour in found["colours"])
     refused = run(tmp_path, "show", "tall.png").out
-    assert "expected an aspect ratio of at least 0.5, found 0.1875: 60 by 320" in refused
+    assert (
+        "expected an aspect ratio of at least 0.5, found 0.1875: 60 by 320 ([accept] min_aspect_ratio)"
+        in refused
+    )
 
 
 def test_invalid_pictures_are_rejected_with_a_reason_and_do_not_block_others(tmp_path: Path) -> None:

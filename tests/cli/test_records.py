@@ -29,7 +29,7 @@ def test_show_prints_wishes_and_history(capsys: pytest.CaptureFixture[str]) -> N
     lines = show(record.with_event(NOW + timedelta(seconds=1), "done", ""), capsys)
     assert "focus 10 % from the left, 20.5 % from the top" in lines
     assert "demanded zoom, banner" in lines
-    assert "lease until 2026-03-04T05:06:07.000000Z, of the process me" in lines
+    assert "lease until 2026-03-04T05:06:07.000000Z, held by process me" in lines
     assert lines[-3:] == [
         "history status why",
         "2026-03-04 05:06:07 UTC processing it was renamed from [old].jpg",

@@ -215,9 +215,9 @@ def test_pictures_that_are_kept_without_their_source_are_shown_and_counted(synce
     assert run(synced, "sync").code == 0
     assert len(outputs(synced)) == 8
     table = " ".join(run(synced, "list", "e.jpg", "text.jpg").out.split())
-    assert table.count("source is missing since") == 2
+    assert table.count("source has been missing since") == 2
     assert "heic; source" in table
-    assert "Its source is missing since" in run(synced, "show", "e.jpg").out
+    assert "Its source has been missing since" in run(synced, "show", "e.jpg").out
     assert "source_missing_since" in run(synced, "show", "e.jpg", "--json").data
     assert "source_missing_since" not in run(synced, "show", "cats/a.jpg", "--json").data
     assert "missing from the source: 2" in run(synced, "status").out

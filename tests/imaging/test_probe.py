@@ -74,12 +74,12 @@ def test_a_format_is_identified_by_the_first_bytes(content: bytes, name: str | N
         (
             encoded(photo(), "png"),
             Accept(min_width=321),
-            "expected a width of at least 321 pixels, found 320",
+            "expected a width of at least 321 pixels, found 320 ([accept] min_width)",
         ),
         (
             encoded(photo(), "png"),
             Accept(min_height=241),
-            "expected a height of at least 241 pixels, found 240",
+            "expected a height of at least 241 pixels, found 240 ([accept] min_height)",
         ),
         (
             encoded(photo(), "png"),
@@ -103,13 +103,16 @@ def test_a_picture_that_breaks_a_rule_is_rejected_with_the_reason(
 @pytest.mark.parametrize(
     ("accept", "reason"),
     [
-        (Accept(max_width=319), "expected a width of at most 319 pixels, found 320"),
-        (Accept(max_height=239), "expected a height of at most 239 pixels, found 240"),
+        (Accept(max_width=319), "expected a width of at most 319 pixels, found 320 ([accept] max_width)"),
+        (Accept(max_height=239), "expected a height of at most 239 pixels, found 240 ([accept] max_height)"),
         (
             Accept(min_aspect_ratio=16 / 9),
-            "expected an aspect ratio of at least 1.778, found 1.333: 320 by 240",
+            "expected an aspect ratio of at least 1.778, found 1.333: 320 by 240 ([accept] min_aspect_ratio)",
         ),
-        (Accept(max_aspect_ratio=1), "expected an aspect ratio of at most 1, found 1.333: 320 by 240"),
+        (
+            Accept(max_aspect_ratio=1),
+            "expected an aspect ratio of at most 1, found 1.333: 320 by 240 ([accept] max_aspect_ratio)",
+        ),
     ],
 )
 def test_a_picture_that_is_too_large_or_has_a_wrong_aspect_ratio_is_rejected(
@@ -211,7 +214,7 @@ def test_rules_apply_to_the_displayed_picture() -> None:
     exif[0x112] = 6
     source = encoded(photo(200, 100), "jpeg", exif=exif)
     result = render(source, Accept(min_width=150), {})
-    assert str(result.rejected) == "expected a width of at least 150 pixels, found 100"
+    assert str(result.rejected) == "expected a width of at least 150 pixels, found 100 ([accept] min_width)"
     assert (result.original.width, result.original.height) == (100, 200)
 
 

@@ -220,7 +220,7 @@ def test_a_picture_for_base64_alone_is_still_checked_against_the_rules() -> None
     assert render(encoded(photo(), "png"), Accept(max_bytes=10), recipes).rejected
     assert render(encoded(photo(), "png"), Accept(formats=("jpeg",)), recipes).rejected
     narrow = render(encoded(photo(), "png"), Accept(min_width=321), recipes)
-    assert str(narrow.rejected) == "expected a width of at least 321 pixels, found 320"
+    assert str(narrow.rejected) == "expected a width of at least 321 pixels, found 320 ([accept] min_width)"
     assert narrow.made == {}
 
 

@@ -215,6 +215,15 @@ def test_a_damaged_watermark_fails_its_rendition_with_the_reason() -> None:
     )
 
 
+def test_a_watermark_with_too_many_pixels_names_no_setting_that_would_not_allow_it() -> None:
+    large = Attachment("logo.png", encoded(Image.new("1", (5001, 5000)), "png"))
+    result = render(encoded(photo(), "png"), Accept(), {"it": Rendition(watermark=Watermark(image=large))})
+    assert str(result.errors["it"]) == (
+        "the watermark 'logo.png': expected at most 25,000,000 pixels, found 25,005,000. "
+        "Name a smaller picture"
+    )
+
+
 DRAW = """
 import sys
 from renditions.model.fields import Attachment

@@ -161,8 +161,8 @@ class TableReader:
                 return
             pause(attempt)
         raise CatalogFailed(
-            f"{self}: can't read {len(keys)} records in {ATTEMPTS} attempts: "
-            "DynamoDB left them unprocessed. Try again later."
+            f"{self}: can't read all records in {ATTEMPTS} attempts: DynamoDB left {len(keys):,} unprocessed"
+            ". Try again later."
         )
 
     def key(self, value: str) -> Item:

@@ -87,7 +87,7 @@ class Queue:
         ]
         with self._reported():
             answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-        self._check(answer)
+        self._check("send", answer)
 
     def receive(
         self,
@@ -167,7 +167,7 @@ class Queue:
         ]
         with self._reported():
             answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
-        self._check(answer)
+        self._check("delete", answer)
 
     def hide(self, messages: Sequence[Received], seconds: int) -> None:
         """Hide up to ten messages from other receivers for this long, from now.
@@ -180,16 +180,16 @@ class Queue:
         ]
         with self._reported():
             answer = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
-        self._check(answer)
+        self._check("hide", answer)
 
-    def _check(self, answer: dict[str, Any]) -> None:
-        """Raise an error if SQS refused single messages of a successful request."""
+    def _check(self, action: str, answer: dict[str, Any]) -> None:
+        """Raise an error if a successful request failed for single messages."""
         failed = answer.get("Failed", ())
         for entry in failed:
             can_pass = not entry["SenderFault"] or entry["Code"] in PASSING
             some = "a message" if len(failed) == 1 else f"{len(failed)} messages"
             why = f"{entry.get('Message', '')} ({entry['Code']})".strip()
-            text = f"{self._url}: the queue refused {some}: {why}"
+            text = f"{self._url}: can't {action} {some}: {why}"
             raise (QueueFailed if can_pass else QueueRefused)(text)
 
     def _reported(self) -> AbstractContextManager[None]:

@@ -203,7 +203,7 @@ def drop(  # noqa: PLR0913 - one for each option
         chosen = _choose(letters, ids, every=every)
         if chosen:
             _print(chosen)
-            ask(f"Delete these {len(chosen):,} messages?", yes=yes)
+            ask(f"Delete {display.count_of(len(chosen), 'message')}?", yes=yes)
         letters.delete(chosen)
     messages.print(f"Messages deleted: {len(chosen):,}")
 
@@ -217,7 +217,9 @@ def _choose(letters: DeadLetters, ids: Sequence[str] | None, *, every: bool) -> 
 
     """
     if bool(ids) == every:
-        raise UsageError("dlq: name the messages, or pass --all. To see them, run renditions dlq list")
+        raise UsageError(
+            "dlq: name messages or pass --all, but not both. To see the messages, run renditions dlq list"
+        )
     found = list(letters.look(MOST_LOOKED))
     if every:
         others = sum(not letter.is_understood for letter in found)
@@ -230,7 +232,8 @@ def _choose(letters: DeadLetters, ids: Sequence[str] | None, *, every: bool) -> 
     by_id = {letter.received.id: letter for letter in found}
     if missing := [each for each in ids or () if each not in by_id]:
         raise UsageError(
-            f"dlq: there is no message {missing[0]!r}. To see the messages, run renditions dlq list"
+            f"dlq: {missing[0]!r} is none of the {len(found):,} messages that could be read now. To see "
+            "them, run renditions dlq list"
         )
     return [by_id[each] for each in dict.fromkeys(ids or ())]
 
@@ -257,4 +260,4 @@ def _print(letters: Sequence[DeadLetter]) -> None:
     if letters:
         display.make_data_console().print(table)
     else:
-        messages.print("The dead-letter queue is empty.")
+        messages.print("The dead-letter queue has no visible message.")

@@ -82,10 +82,8 @@ class _Place:
         self.url = url or parts.pipeline.output.store
         self.is_present = self.url == parts.pipeline.output.store
         if not self.is_present and self.url not in former:
-            known = ", ".join(former) or "none"
-            raise UsageError(
-                f"--store: this catalog never used {self.url!r}. Name a store that it used before: {known}"
-            )
+            advice = f"Name one of its former stores: {', '.join(former)}" if former else "Leave out --store"
+            raise UsageError(f"--store: this catalog never used {self.url!r}. {advice}")
         self.store = parts.output if self.is_present else parts.open_place(self.url)
         self.neighbours = parts.read_neighbours(self.store)
 

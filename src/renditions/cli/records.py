@@ -24,7 +24,9 @@ _BATCH = 1_000
 
 def _describe_missing(record: Record) -> str:
     """Return since when the picture's source is missing; empty if it is there."""
-    return f"source is missing since {_format_time(record.missing_since)}" if record.missing_since else ""
+    return (
+        f"source has been missing since {_format_time(record.missing_since)}" if record.missing_since else ""
+    )
 
 
 def print_records(records: Iterable[Record]) -> None:
@@ -75,7 +77,7 @@ def _print_facts(console: Console, record: Record, key_name: str) -> None:
     if record.wishes.demanded:
         facts["demanded"] = ", ".join(record.wishes.demanded)
     if record.lease:
-        facts["lease"] = f"until {format_time(record.lease.until)}, of the process {record.lease.owner}"
+        facts["lease"] = f"until {format_time(record.lease.until)}, held by process {record.lease.owner}"
     for name, text in facts.items():
         console.print(f"  [dim]{name}[/] {escape(text)}", soft_wrap=True)
     if record.original and record.original.analysis:

@@ -123,9 +123,13 @@ def _draw_comparisons(trial: _Trial, picture: Path, tried: Sequence[Tried], fold
     for name, recipe in recipes.renditions.items():
         own = [each for each in tried if each.rendition == name and each.made]
         panels = [Panel(_describe(each), each.made) for each in own if each.made]
-        details = draw_details(trial.render, picture.read_bytes(), recipe, panels) if panels else None
+        if not panels:
+            continue
+        details = draw_details(trial.render, picture.read_bytes(), recipe, panels)
         if details is None:
-            messages.print(f"{escape(name)}: can't show these files side by side")
+            messages.print(
+                f"{escape(name)}: can't show the files side by side, because browsers don't show this format"
+            )
             continue
         path = folder / f"{name}.{trial.field}.png"
         _write(path, details)

@@ -178,9 +178,13 @@ def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mappin
     for side, length in (("width", width), ("height", height)):
         least, most = getattr(accept, f"min_{side}"), getattr(accept, f"max_{side}")
         if least is not None and length < least:
-            raise NotAccepted(f"expected a {side} of at least {least} pixels, found {length}")
+            raise NotAccepted(
+                f"expected a {side} of at least {least} pixels, found {length} ([accept] min_{side})"
+            )
         if most is not None and length > most:
-            raise NotAccepted(f"expected a {side} of at most {most} pixels, found {length}")
+            raise NotAccepted(
+                f"expected a {side} of at most {most} pixels, found {length} ([accept] max_{side})"
+            )
     _check_shape(header.displayed, accept)
     if header.drawing:
         return
@@ -202,9 +206,13 @@ def _check_shape(size: Size, accept: Accept) -> None:
     found = f"found {width / height:.4g}: {width} by {height}"
     low, high = accept.min_aspect_ratio, accept.max_aspect_ratio
     if low is not None and width < math.floor(height * low):
-        raise NotAccepted(f"expected an aspect ratio of at least {low:.4g}, {found}")
+        raise NotAccepted(
+            f"expected an aspect ratio of at least {low:.4g}, {found} ([accept] min_aspect_ratio)"
+        )
     if high is not None and height < math.floor(width / high):
-        raise NotAccepted(f"expected an aspect ratio of at most {high:.4g}, {found}")
+        raise NotAccepted(
+            f"expected an aspect ratio of at most {high:.4g}, {found} ([accept] max_aspect_ratio)"
+        )
 
 
 def check_animation(content: bytes, header: Header, accept: Accept) -> None:

@@ -10,21 +10,23 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from renditions.errors import Rejected, Undecodable, Unrenderable
+from renditions.errors import NotAccepted, Rejected, Undecodable, Unrenderable
 from renditions.imaging.decode import decode_still, read_header, resize
 from renditions.imaging.effects import Rgba, parse_colour
 from renditions.imaging.font_choice import Letters, choose_fonts
 from renditions.imaging.geometry import Offset, Size, place, region_of, round_half_up
 from renditions.imaging.lettering import draw_letters
-from renditions.imaging.probe import check_end, check_file, check_header, sniff
+from renditions.imaging.probe import check_end, check_file, sniff
 from renditions.imaging.vips import Image
 from renditions.imaging.warn import warn
 from renditions.model.fields import Attachment
-from renditions.model.pipeline import Accept, Limits
+from renditions.model.pipeline import Accept
 from renditions.model.recipe import Watermark
 
-_RULES = Accept(max_pixels=25_000_000)
-"""The rules that the picture of a watermark must follow."""
+_MAX_BYTES = 50_000_000
+"""The largest file of a watermark's picture."""
+_MAX_PIXELS = 25_000_000
+"""The most pixels of a watermark's picture."""
 _OPAQUE = 255
 _PAPER, _INK = Rgba(255, 255, 255, 255), Rgba(0, 0, 0, 255)
 _TEXT_PIXELS = 64
@@ -113,10 +115,11 @@ def _read(picture: Attachment) -> Any:
     content = picture.content
     assert content is not None  # noqa: S101 - the entry points read attachments first
     try:
-        picture_format = check_file(content, sniff(content), _RULES)
+        _check_size(len(content), "bytes", _MAX_BYTES)
+        picture_format = check_file(content, sniff(content), Accept())
         check_end(content, picture_format)
         header = read_header(content, picture_format)
-        check_header(header, _RULES, Limits(), {})
+        _check_size(header.displayed.width * header.displayed.height, "pixels", _MAX_PIXELS)
         whole = region_of(header.grid, None)
         image = decode_still(content, header, whole, header.displayed, "nothing").images[0]
     except Rejected as error:
@@ -126,6 +129,11 @@ def _read(picture: Attachment) -> Any:
     image = Image.new_from_memory(pixels, image.width, image.height, image.bands, "uchar")
     image = image.copy(interpretation=interpretation)
     return image if image.hasalpha() else image.bandjoin(_OPAQUE)
+
+
+def _check_size(found: int, unit: str, most: int) -> None:
+    if found > most:
+        raise NotAccepted(f"expected at most {most:,} {unit}, found {found:,}. Name a smaller picture")
 
 
 def _lay_out(text: str, font: Attachment | None, face: int | None) -> Letters:

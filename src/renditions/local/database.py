@@ -22,8 +22,8 @@ _WHEN_DAMAGED = (
     "record, and stay"
 )
 _WHEN_READ_ONLY = (
-    "Renditions must write the file and its folder. Check their permissions, and whether the disk is mounted "
-    "read-only"
+    "Renditions must be able to write the file and its folder. Check their permissions, and whether the disk "
+    "is mounted read-only"
 )
 _ADVICE = {
     sqlite3.SQLITE_CORRUPT: _WHEN_DAMAGED,

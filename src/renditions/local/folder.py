@@ -102,7 +102,7 @@ class FolderStore:
         def report(folder: str, error: OSError) -> None:
             reason = f"{self._root.path / folder}/ can't be read: {error.strerror}"
             if on_unreadable is None:
-                raise StoreFailed(reason) from error
+                raise StoreFailed(f"{reason}. Check the permissions and the disk") from error
             on_unreadable(Unreadable(folder, f"{reason}. Its pictures are unchanged"))
 
         with self._root.reported(), suppress(NotMade), closed(self._root.open()) as root:

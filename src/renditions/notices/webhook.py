@@ -94,7 +94,9 @@ class WebhookNotifier:
         return error(f"{self._notify.spelled}: {status}. Check the URL, and the receiver's log")
 
     def _failed(self, why: str) -> NotifyFailed:
-        return NotifyFailed(f"{self._notify.spelled}: can't reach the receiver ({why})")
+        return NotifyFailed(
+            f"{self._notify.spelled}: can't reach the receiver ({why}). Check the URL and the network"
+        )
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

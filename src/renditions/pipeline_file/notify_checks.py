@@ -23,7 +23,7 @@ def find_notify_problems(pipeline: Pipeline) -> Iterator[Problem]:
         try:
             find_members(pipeline.renditions, notify.renditions)
         except UsageError as error:
-            yield Problem(f"{place}.renditions", "declared renditions or families", str(error))
+            yield Problem(f"{place}.renditions", "declared renditions or families", f"another one ({error})")
         for name in ONE_EACH:
             found = getattr(notify, name)
             if getattr(first.setdefault(notify.to, notify), name) != found:

@@ -81,8 +81,11 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> LoadedPipeline
         problem = Problem("", "UTF-8 text", f"byte 0x{error.object[error.start]:02x} at offset {error.start}")
         raise PipelineError(str(path), (problem,)) from None
     except OSError as error:
-        expected = "a pipeline file (renditions init writes one)"
-        raise PipelineError(str(path), (Problem("", expected, error.strerror or str(error)),)) from None
+        found = (
+            "none" if isinstance(error, FileNotFoundError) else f"one that can't be read ({error.strerror})"
+        )
+        problem = Problem("", "a pipeline file (renditions init writes one)", found)
+        raise PipelineError(str(path), (problem,)) from None
     return parse(text, str(path), path.absolute().parent, environ or {})
 
 

@@ -228,9 +228,11 @@ def find_alt_text(source: Store, name: str) -> str | None:
             return None
         read = source.get(key)
         return " ".join(read[1].decode("utf-8-sig").split()) if read else None
-    except (Rejected, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        log.warning("%s isn't used: it isn't UTF-8. Save it as UTF-8", key)
+    except Rejected as error:
         log.warning("%s isn't used: %s", key, error)
-        return None
+    return None
 
 
 def make_html(entry: dict[str, Any], look: str) -> str:

@@ -42,7 +42,7 @@ def answer_file(request: Request, file: Download, headers: Mapping[str, str]) ->
     first, last = part
     if first >= size_bytes:
         status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
-        detail = f"expected a part of {size_bytes:,} bytes, found {asked!r}"
+        detail = f"expected a range within the file's {size_bytes:,} bytes, found {asked!r}"
         response = answer_error(request, ApiError(status, detail))
         response.headers["Content-Range"] = f"bytes */{size_bytes}"
         return response

@@ -47,7 +47,10 @@ ADVICE: Mapping[str, str] = {
         "Check the catalog's permissions, and that its table exists. If its file was replaced, start the "
         "server again. Then try again."
     ),
-    "record-unreadable": "Upgrade Renditions on this machine.",
+    "record-unreadable": (
+        "If a newer version of Renditions wrote the record, upgrade this machine. Otherwise run renditions "
+        "retry with the picture's name."
+    ),
     "queue-failed": "Check that the queue is reachable. Retries are automatic.",
     "queue-refused": "Check the queue's permissions, and that it exists. Then try again.",
     "notice-failed": "Check that the target is reachable. Retries are automatic.",

@@ -164,10 +164,11 @@ class Guard:
             )
             return HTTPStatus.TOO_MANY_REQUESTS, detail
         if not is_known and not scope["path"].startswith(OPEN_PATHS):
-            return (
-                HTTPStatus.UNAUTHORIZED,
-                "The token is missing or wrong. Use the token that the server printed when it started.",
+            detail = (
+                "The token is missing or wrong. Use the token that you gave the server, or that it printed "
+                "when it started."
             )
+            return HTTPStatus.UNAUTHORIZED, detail
         return None
 
 
@@ -223,7 +224,10 @@ def _crosses_sites(headers: Headers, host: str, reach: Reach, *, has_effects: bo
         return None
     site = headers.get("sec-fetch-site")
     if site not in (None, "same-origin", "none"):
-        return f"{expected}, found Sec-Fetch-Site: {site}"
+        return (
+            f"{expected}, found Sec-Fetch-Site: {site}. To let another site's pages use the API, start the "
+            "server with --allow-origin"
+        )
     if origin is not None and not reach.is_own_origin(origin, host):
         return (
             f"{expected}, found Origin: {origin!r} and Host: {host!r}. If a proxy serves them there, let it "

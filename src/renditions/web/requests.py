@@ -52,7 +52,8 @@ def limit_body(request: Request, limit_bytes: int) -> Callable[[], Any]:
 
 def _too_long(limit_bytes: int) -> ApiError:
     return ApiError(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {limit_bytes:,} bytes, found more"
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"expected a request body of at most {limit_bytes:,} bytes, found more",
     )
 
 
@@ -70,7 +71,7 @@ async def read_json(request: Request, *, is_optional: bool = False) -> Mapping[s
         return {}
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        detail = f"expected application/json, found {kind or 'no content type'}"
+        detail = f"expected the Content-Type application/json, found {kind or 'none'}"
         raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
     try:
         data = json.loads(body)

@@ -63,11 +63,11 @@ def allow_removals(service: Service, count: int) -> dict[str, Any]:
     if missing > count:
         hold(
             catalog,
-            [*others, Held("removals", missing, f"{missing:,} pictures are gone from the source", now)],
+            [*others, Held("removals", missing, "more pictures are missing than a person allowed", now)],
         )
         detail = (
-            f"{missing:,} pictures are missing now, more than the {count:,} of your request, so no removal "
-            "was allowed. Check the number and send it again."
+            f"Expected at most {count:,} missing pictures, as in the request, found {missing:,}. So no "
+            "removal was allowed. Check the number and send it again."
         )
         raise ApiError(HTTPStatus.CONFLICT, detail, [("count", detail)])
     hold(catalog, others)

@@ -135,7 +135,9 @@ class LocalUploads:
         """Write the file to the source store, and request its processing."""
         name, source = conditions["key"], self.service.parts.source
         if len(content) != conditions["size_bytes"]:
-            detail = f"expected {conditions['size_bytes']:,} bytes, found {len(content):,}"
+            detail = (
+                f"expected {conditions['size_bytes']:,} bytes, as in POST /uploads, found {len(content):,}"
+            )
             is_larger = len(content) > conditions["size_bytes"]
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if is_larger else HTTPStatus.BAD_REQUEST
             raise ApiError(status, detail)
@@ -216,10 +218,9 @@ def find_upload_problems(
     types = [SOURCE_FORMATS[name].media_type for name in pipeline.accept.formats]
     if content_type not in types:
         problems.append(("type", f"expected one of {', '.join(types)}, found {content_type!r}"))
-    if not 0 < size_bytes <= pipeline.accept.max_bytes:
-        problems.append(
-            ("size_bytes", f"expected 1 to {pipeline.accept.max_bytes:,} bytes, found {size_bytes:,}")
-        )
+    if not 0 < size_bytes <= (most := pipeline.accept.max_bytes):
+        detail = f"expected 1 to {most:,} bytes ([accept] max_bytes), found {size_bytes:,}"
+        problems.append(("size_bytes", detail))
     return problems
 
 

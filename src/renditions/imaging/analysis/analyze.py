@@ -115,7 +115,10 @@ class Study:
             return None
         sharpness = _measure_sharpness(small)
         if self.min_sharpness is not None and sharpness < self.min_sharpness:
-            raise NotAccepted(f"expected a sharpness of at least {self.min_sharpness:g}, found {sharpness:g}")
+            raise NotAccepted(
+                f"expected a sharpness of at least {self.min_sharpness:g}, found {sharpness:g} "
+                "([accept] min_sharpness)"
+            )
         return sharpness if self.analyze.sharpness else None
 
 

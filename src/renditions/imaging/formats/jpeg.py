@@ -105,7 +105,10 @@ def check_cost(content: bytes) -> None:
     # half of the time of bytes.count.
     is_suspect = next(islice(_SCAN.finditer(content), _MOST_SCANS, None), None)
     if is_suspect and (found := _count_scans(content)) > _MOST_SCANS:
-        raise NotAccepted(f"expected at most {_MOST_SCANS} scans in a JPEG, found {found:,}")
+        raise NotAccepted(
+            f"expected at most {_MOST_SCANS} scans in a JPEG, found {found:,}. Save the picture again with "
+            "fewer scans"
+        )
 
 
 def _count_scans(content: bytes) -> int:

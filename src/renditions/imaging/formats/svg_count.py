@@ -18,6 +18,7 @@ MAX_ELEMENTS = 100_000
 """How many elements may be drawn. librsvg needs about ten seconds for this many."""
 MAX_DEPTH = 200
 """How deep elements and references may be nested. librsvg's parser allows more."""
+SIMPLIFY = "Simplify the drawing"
 
 
 @dataclass(slots=True, eq=False)
@@ -119,7 +120,7 @@ class References:
         if found > MAX_ELEMENTS:
             raise NotAccepted(
                 f"expected at most {MAX_ELEMENTS:,} drawn elements (each reference counts as what it draws), "
-                f"found {found:,}"
+                f"found {found:,}. {SIMPLIFY}"
             )
         return _Drawn(total, depth, is_fixed)
 
@@ -127,12 +128,14 @@ class References:
         """Raise ``NotAccepted`` unless a style sheet closes the circle."""
         circle = within[within.index(target) :]
         if not any(each.startswith(_RULE) for each in circle):
-            raise NotAccepted(f"the references form a circle at {target[:100]!r}")
+            raise NotAccepted(
+                f"the drawing's references form a circle at {target[:100]!r}. Remove one of them"
+            )
 
 
 def _check_depth(depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise NotAccepted(f"the references are nested more than {MAX_DEPTH} deep")
+        raise NotAccepted(f"the drawing's references are nested more than {MAX_DEPTH} deep. {SIMPLIFY}")
 
 
 _RULE = "\0"

@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from renditions.errors import NotAccepted, Undecodable
 from renditions.imaging.font_choice import STAND_IN
-from renditions.imaging.formats.svg_count import MAX_DEPTH, MAX_ELEMENTS, References
+from renditions.imaging.formats.svg_count import MAX_DEPTH, MAX_ELEMENTS, SIMPLIFY, References
 from renditions.imaging.formats.svg_embedded import Embedded
 from renditions.imaging.formats.svg_file import unpack
 from renditions.imaging.formats.svg_scripts import check_attribute, check_element
@@ -30,7 +30,7 @@ from renditions.model.warning import WarningCode
 
 _MAX_EXPANDED = 1_000_000
 """How many characters entities may add to a drawing."""
-_TOO_EXPANDED = f"expected entities of at most {_MAX_EXPANDED:,} characters, found more"
+_TOO_EXPANDED = f"expected entities of at most {_MAX_EXPANDED:,} characters, found more. {SIMPLIFY}"
 _AMPLIFIED = 43
 """The error code of expat's own limit on entities: XML_ERROR_AMPLIFICATION_LIMIT_BREACH."""
 _SVG = ("http://www.w3.org/2000/svg", "")
@@ -185,9 +185,11 @@ class _Reader:
     def _count(self, attributes: dict[str, str]) -> None:
         self._elements += 1
         if len(self._open) >= MAX_DEPTH:
-            raise NotAccepted(f"the elements are nested more than {MAX_DEPTH} deep")
+            raise NotAccepted(f"the drawing's elements are nested more than {MAX_DEPTH} deep. {SIMPLIFY}")
         if self._elements > MAX_ELEMENTS:
-            raise NotAccepted(f"expected at most {MAX_ELEMENTS:,} elements, found more")
+            raise NotAccepted(
+                f"expected at most {MAX_ELEMENTS:,} elements in a drawing, found more. {SIMPLIFY}"
+            )
         for value in attributes.values():
             self._count_characters(value)
 

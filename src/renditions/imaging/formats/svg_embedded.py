@@ -40,13 +40,17 @@ class Embedded:
         source_format = sniff(data)
         if source_format not in _ACCEPTED:
             raise NotAccepted(
-                f"expected an embedded {' or '.join(_ACCEPTED)}, found {source_format or 'an unknown format'}"
+                f"expected embedded pictures in {' or '.join(_ACCEPTED)}, "
+                f"found {source_format or 'an unknown format'}"
             )
         with translated(Undecodable, "an embedded picture is damaged"):
             image = load(source_format, data)
             self._pixels += image.width * image.height
             if self._pixels > MAX_PIXELS:
-                raise NotAccepted(f"expected at most {MAX_PIXELS:,} embedded pixels, found {self._pixels:,}")
+                raise NotAccepted(
+                    f"expected at most {MAX_PIXELS:,} pixels in a drawing's embedded pictures, found "
+                    f"{self._pixels:,}. Embed smaller pictures"
+                )
             if source_format not in _CONVERTED:
                 return url
             png = image.pngsave_buffer(compression=1)

@@ -7,7 +7,7 @@ import re
 from renditions.errors import NotAccepted
 
 _MAX_LENGTH = 1_000_000
-"""The longest side that the root may declare, in its own units. Far larger numbers overflow in librsvg."""
+"""The furthest from 0 that a number of the root's size may be. Far larger numbers overflow in librsvg."""
 _DEFAULTS = {"width": 300.0, "height": 150.0}
 """The size in CSS pixels of a drawing that declares no size (CSS 2.2, 10.3.2 and 10.6.2)."""
 _PIXELS = {
@@ -33,7 +33,10 @@ def with_size(attributes: dict[str, str]) -> dict[str, str]:
     for attribute in ("width", "height", "viewBox"):
         for number in _NUMBER.findall(attributes.get(attribute, "")):
             if abs(float(number)) > _MAX_LENGTH:
-                raise NotAccepted(f"expected a {attribute} of at most {_MAX_LENGTH:,}, found {number[:30]}")
+                raise NotAccepted(
+                    f"the drawing's {attribute} attribute: expected numbers from -{_MAX_LENGTH:,} to "
+                    f"{_MAX_LENGTH:,}, found {number[:30]}. Export the drawing with smaller numbers"
+                )
     styled = {name.lower(): value for name, value in _STYLED.findall(attributes.get("style", ""))}
     declared = {name: styled.get(name, attributes.get(name, "")).strip() for name in _DEFAULTS}
     sides = {name: _to_pixels(text) for name, text in declared.items()}

@@ -77,7 +77,7 @@ export function inOrder(ask, show, showTrouble = () => {}) {
 }
 
 // Says what failed. fetch() throws a TypeError if there was no answer.
-export const describeTrouble = (error) => (error instanceof TypeError ? "Can't reach the server." : `The server can't answer now: ${error.message}.`);
+export const describeTrouble = (error) => (error instanceof TypeError ? "Can't reach the server." : `The server can't answer now: ${error.message.replace(/\.$/, '')}.`);
 
 // A name as a part of a path. The browser would resolve the parts . and .. and so send the request to another path. No
 // picture has such a name.
