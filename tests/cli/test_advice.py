@@ -120,7 +120,7 @@ SHARED = {
         "Put {key} into the rendition's key, or delete one of the two pictures",
     ),
 }
-"""By template: two pictures to which it gives the same key, and the advice."""
+"""Maps each template to two pictures that get the same key from it, and to the advice."""
 
 
 @pytest.mark.parametrize("does_put_key", [True, False], ids=["key", "picture"])

@@ -14,7 +14,7 @@ from commands import RENDITIONS, draw, run, write_pipeline
 
 THUMB = "[renditions.thumb]\nwidth = {}\n"
 COUNT = 45
-"""More than the command line lists on a terminal."""
+"""How many pictures there are: more than the command line lists on a terminal."""
 
 
 @pytest.fixture(scope="module")

@@ -195,7 +195,7 @@ def test_each_write_raises_the_revision(catalog: Catalog) -> None:
     assert names(catalog) == ["a.jpg"]
 
 
-def test_a_write_of_an_older_revision_is_refused(catalog: Catalog) -> None:
+def test_a_write_of_another_revision_is_refused(catalog: Catalog) -> None:
     first = catalog.write(make_record())
     second = catalog.write(replace(first, status="failed"))
     for revision in (0, first.revision, second.revision + 1):

@@ -101,7 +101,7 @@ def test_a_picture_that_the_newer_engine_processed_is_up_to_date(
     assert "new.tif" not in whys(world)
 
 
-def test_outputs_of_an_older_engine_are_made_again_once_the_pipeline_stops_naming_it(
+def test_outputs_of_an_older_engine_are_made_again_after_the_pipeline_stops_naming_it(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until then, the newer engine makes only new outputs, which stay afterwards."""

@@ -433,7 +433,7 @@ def test_the_later_of_two_pictures_with_one_key_is_rejected_with_a_reason_that_n
     world.check_promise()
 
 
-def test_a_blocked_picture_is_processed_once_its_key_is_free(world: World) -> None:
+def test_a_blocked_picture_is_processed_after_its_key_becomes_free(world: World) -> None:
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="thumb_{name}"))
     world.upload("a/photo.jpg", b"a")
     world.upload("b/photo.jpg", b"b")
@@ -487,7 +487,7 @@ def test_a_rejected_picture_is_made_after_the_foreign_file_is_moved_away(world: 
     world.check_promise()
 
 
-def test_a_refused_foreign_file_is_replaced_once_overwrite_is_declared(world: World) -> None:
+def test_a_refused_foreign_file_is_replaced_after_overwrite_is_declared(world: World) -> None:
     world.upload(NAME, b"one")
     world.output.put(f"{NAME}/thumb.jpg", b"not ours", IfAbsent(), "image/jpeg")
     assert world.processor().process(NAME).result == "rejected"

@@ -25,7 +25,7 @@ NAMES = ("a/1.jpg", "a/2.jpg", "b/1.jpg", "c.jpg", "d.png")
 MEETING_NAMES = ("a/1.jpg", "A/1.jpg", "\u00e9.png", "e\u0301.png", "c.jpg")
 """Names that can be one file.
 
-The first two are, if the store ignores case. The next two are, if it ignores the form of Unicode.
+If the store ignores case, the first two name one file. If it ignores the form of Unicode, the next two do.
 """
 FOLDINGS = (Folding(ignores_case=True), Folding(ignores_form=True), Folding(True, True))
 PLACES = ("out", "elsewhere")

@@ -69,7 +69,7 @@ _PNG = Rendition(format="png")
 
 @dataclass(frozen=True)
 class Case:
-    """A file, and a picture with the same colours, which Chromium draws."""
+    """A file, and its twin: a file with the same colours that Chromium draws."""
 
     colours: str
     carrier: str

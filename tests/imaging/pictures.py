@@ -38,7 +38,7 @@ STORED_AS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-"""For each orientation tag, the rotation or flip that it reverts."""
+"""Maps each orientation tag to the rotation or flip that a viewer must undo."""
 
 Pixels = NDArray[np.int16]
 

@@ -61,7 +61,7 @@ def test_the_coefficients_and_the_references_of_the_file_count() -> None:
     assert difference(shown(tiff(whole(np.dstack([luma, chroma])), tags=tags), PNG), photo()) < 1.5
 
 
-def test_impossible_coefficients_and_references_count_for_nothing() -> None:
+def test_impossible_coefficients_and_references_are_ignored() -> None:
     tags = {**YCBCR, 529: (5, [1, 0] * 3), 532: (5, [0, 0] * 6)}
     assert difference(shown(tiff(whole(ycbcr(photo())), tags=tags), PNG), photo()) < 1
 

@@ -137,7 +137,7 @@ def test_unusual_file_times_do_not_break_a_listing(root: Path) -> None:
     assert keys(FolderStore(root)) == ["a", "b"]
 
 
-def test_a_file_is_complete_once_it_has_stopped_changing(root: Path) -> None:
+def test_a_file_is_complete_after_it_has_stopped_changing(root: Path) -> None:
     file = root / "a"
     file.write_bytes(b"")
     os.utime(file, (0, 0))  # the time of content can be set back, as cp -p does; this must not help

@@ -144,7 +144,7 @@ def test_sync_writes_the_marker_again_if_all_pictures_are_there(tmp_path: Path) 
     assert len(find_markers(tmp_path)) == 1
 
 
-def test_sync_writes_the_marker_again_once_a_person_has_allowed_the_removals(tmp_path: Path) -> None:
+def test_sync_writes_the_marker_again_after_a_person_has_allowed_the_removals(tmp_path: Path) -> None:
     fill(tmp_path)
     assert run(tmp_path, "sync").code == 0
     shutil.rmtree(tmp_path / "inbox/.renditions")

@@ -70,7 +70,7 @@ def test_is_gone_can_be_called_before_the_owner_is_entered_and_creates_no_folder
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_owner_is_gone_once_its_process_is_killed(tmp_path: Path) -> None:
+def test_an_owner_is_gone_after_its_process_is_killed(tmp_path: Path) -> None:
     """The owner is gone even while a program that its process started still runs."""
     with holder(tmp_path) as (process, owner_id):
         assert not Owner(tmp_path).is_gone(owner_id)

@@ -31,7 +31,7 @@ class Builder:
     """How a site is built."""
 
     data: str
-    """Where the example wants the manifest."""
+    """The file in which the example expects the manifest."""
     command: tuple[str, ...]
     page: str
     needs_npm: bool = True

@@ -44,7 +44,7 @@ class Scene:
     victim: int
     """Another process, which has a secret in its environment and in its memory."""
     secret_at: int
-    """Where the secret is in the victim's memory."""
+    """The address of the secret in the victim's memory."""
     port: int
     """A TCP port on this machine where something listens."""
     abstract: str
