@@ -38,7 +38,7 @@ PAGE = ROOT / "docs" / "formats.md"
 _READERS = ROOT / "benchmarks" / "readers"
 _EVERY = Accept(formats=tuple(SOURCE_FORMATS))
 _TOLERANCE = 6
-"""The largest difference of a value, of 255: encoders and conversions differ by less."""
+"""The largest difference of a value, out of 255. Encoders and conversions differ by less."""
 _SECONDS = 60
 _OURS = ("FONTCONFIG_FILE", "PANGOCAIRO_BACKEND")
 """What Renditions sets in this process for its own fonts. The others draw with the machine's."""

@@ -126,7 +126,7 @@ WRONG_SECONDS = 4000.0
 """How many seconds a wrong clock is off."""
 
 LIMITS = MaxRemovals(pictures=0, percent=40.0)
-"""The limits of removals because of a listing, for these few pictures."""
+"""The limits on removals because of a listing. They suit the few pictures of a history."""
 
 ATTENDED = Ask(verify="quick", is_retry=True)
 ADOPTING = replace(ATTENDED, adopts=True)

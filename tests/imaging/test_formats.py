@@ -31,7 +31,7 @@ from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
 
 TOLERANCE = {"jpeg": 2.5, "webp": 2.5, "avif": 2.5, "gif": 9.0, "png": 0.7, "tiff": 0.7}
-"""The largest mean absolute difference, of 255, that each output format's compression may cause."""
+"""The largest mean absolute difference, out of 255, that each output format's compression may cause."""
 
 
 @pytest.mark.parametrize("source_format", INPUT_FORMATS)

@@ -91,7 +91,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, 
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Clients]:
-    """Return clients of a separate server.
+    """Yield clients of a separate server.
 
     Its resources have the names that are in the policies.
     """

@@ -26,7 +26,7 @@ def world() -> World:
 
 @pytest.fixture
 def client(world: World) -> Iterator[TestClient]:
-    """Return a client that is logged in."""
+    """Yield a client that is logged in."""
     app = make_app(open_service(world), secret=b"secret", reach=REACH, token=TOKEN)
     with TestClient(app, follow_redirects=False) as client:
         client.post("/login", data={"token": TOKEN})
