@@ -1,4 +1,4 @@
-"""The code for AWS: S3, DynamoDB, SNS, EventBridge and SQS.
+"""The code for the services of AWS, such as S3 and DynamoDB.
 
 No other package imports botocore.
 """

@@ -178,7 +178,7 @@ class S3Store:
         return
 
     def writer_of(self, key: str) -> str | None:
-        """See :meth:`~renditions.core.ports.Store.writer_of`: it is in the metadata."""
+        """See :meth:`~renditions.core.ports.Store.writer_of`; the metadata has the id."""
         with self._reported(key):
             try:
                 answer = self._client.head_object(**self._target(key))

@@ -40,7 +40,7 @@ PIPE_COLUMNS = 160
 """The width of tables in characters, if stdout isn't a terminal."""
 
 MOST_LINES = 40
-"""How many pictures a list for people shows. It only counts the others."""
+"""How many pictures a list for people shows. The list only counts the others."""
 
 NO_PICTURES = "found no pictures"
 """The words of a plan, and of a sync's summary, if the source is empty or nothing is selected."""

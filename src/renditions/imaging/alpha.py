@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 _LOST_STEPS = 2
-"""How many steps a resize can darken an image of one colour, because the integer weights of the resize don't
-add up to one."""
+"""By how many steps a resize can darken an image of one colour. The integer weights of the resize don't
+always add up to one."""
 
 
 def weighted(image: Any, mix: Callable[[Any], Any]) -> Any:

@@ -71,9 +71,9 @@ class Frames:
     """The frames of one picture at one size. A still picture has one frame."""
 
     images: tuple[Any, ...]
-    """libvips images in memory, upright, in RGB or grey, with or without alpha, with 8 bits or 16.
+    """libvips images in memory. They are upright, in RGB or grey, and may have alpha.
 
-    Only colours of a kept colour code have 16 bits.
+    Their samples have 8 bits; only colours of a kept colour code can have 16.
     """
     size: Size
     timing: Timing | None = None

@@ -64,7 +64,7 @@ class Header:
     orientation: int
     """The orientation as in EXIF, 1 to 8."""
     frames: int
-    """The number of frames of an animation or a DICOM, or of pages of a document."""
+    """How many frames an animation or a DICOM has; for a document, how many pages."""
     page: int = 0
     """The page of a document that this header describes, starting at 0."""
     drawing: Size | None = None
@@ -73,7 +73,7 @@ class Header:
     A drawing has no pixels of its own: its decoder draws it at the needed size.
     """
     draws_parts: bool = False
-    """Whether the decoder can draw a part of this drawing alone. Otherwise it draws the whole."""
+    """Whether the decoder can draw a part of this drawing alone. Otherwise it draws all of it."""
     bands: int = 1
     """The least number of values per decoded pixel."""
     dpi: float | None = None

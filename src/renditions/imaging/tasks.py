@@ -69,7 +69,7 @@ class Plans:
 
     tasks: list[Task] = field(default_factory=list)
     errors: dict[str, Reason] = field(default_factory=dict)
-    """Why some renditions have no task."""
+    """Why some renditions can't be made. These have no task."""
     stand_ins: dict[str, str] = field(default_factory=dict)
     """See ``Rendering.stand_ins``: a rendition that has the file of another rendition needs no task."""
 
@@ -89,10 +89,10 @@ def plan_tasks(
     most_pages: int,
     memory: Memory,
 ) -> Plans:
-    """Return the tasks, and for each rendition without a task the reason.
+    """Return the tasks, the stand-ins, and why some renditions can't be made.
 
-    A rendition that needs more pages, pixels or memory than may be used, or a damaged page, has no task. The
-    limits on pages and pixels count over all renditions, in the order in which they are declared.
+    A rendition can't be made if it exceeds a limit on pages, pixels or memory, or if it needs a damaged page.
+    The limits on pages and pixels count over all renditions, in the order in which they are declared.
 
     Raises:
         Undecodable: The picture itself, or a document's first page, must be trimmed and is damaged.

@@ -30,8 +30,8 @@ class Connections:
     """The connections to one file, for all threads of a process.
 
     Don't use them after a fork. The constructor opens all connections, so that they have the same file open
-    even if the path leads to another file later. Then every call fails: what it read would no longer be true,
-    and no other process would see what it wrote.
+    even if the path leads to another file later. In that case, every call fails: what it read would no longer
+    be true, and no other process would see what it wrote.
 
     Args:
         path: The file. A missing file is created, and an older one migrated.

@@ -51,7 +51,10 @@ class Notice:
     subject: Record | Removal | Held | Digest
     """The picture, the held work, or the collected notices."""
     source: str = ""
-    """The URL or path of the source object, even if it is gone. Receivers distinguish pipelines by it."""
+    """The URL or path of the source object, even if the object is gone.
+
+    If the notice isn't about one picture, this is the source store. Receivers distinguish pipelines by it.
+    """
 
     @property
     def name(self) -> str:

@@ -70,7 +70,7 @@ class Waiting:
 
 
 def is_unrecorded(outcome: Outcome) -> bool:
-    """Return whether a picture failed, will be tried again, and has no record of that."""
+    """Return whether a picture failed and will be tried again, but has no record."""
     return outcome.result == "failed" and outcome.again_after is not None and outcome.record is None
 
 

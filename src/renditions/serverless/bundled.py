@@ -103,7 +103,7 @@ class Bundled:
         log.warning("Can't count the records: %s. The API shows the previous totals.", why)
 
     def read_kept_totals(self) -> Counted | None:
-        """Return the totals of the last tick; None if the records can be counted now."""
+        """Return the last tick's totals; None if missing, or if few records exist."""
         kept = self._totals.read()
         is_large = kept and sum(totals.pictures for totals in kept.by_status.values()) > MOST_COUNTED
         return kept if is_large else None

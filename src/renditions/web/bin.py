@@ -21,7 +21,7 @@ from renditions.web.problems import ApiError
 from renditions.web.service import Service
 
 MOST_BINNED = 50
-"""How many deleted pictures a list of the bin has. In a bucket, each costs a request."""
+"""How many deleted pictures a list of the bin has. In a bucket, each picture costs a request."""
 
 MOST_EMPTIED = 10
 """How many expired originals one deletion removes from the bin for good."""

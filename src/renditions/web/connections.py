@@ -87,12 +87,12 @@ class Connections:
     def admit(self, connection: Connection) -> bool:
         """Add a connection; return whether there is room for it.
 
-        If all places are taken, this method ends one connection to make room. It takes the network address
-        with the most connections, and ends the connection there that has waited longest for its client. But
-        if the client's own address has all of its places taken, the method ends a connection of that address.
-        So clients that send and read nothing make room for others, and clients of one address can't take the
-        places of another. If none of the address's connections waits for its
-        client, the oldest one ends, unless the address is a proxy's, or has no more than the client's own.
+        If all places are taken, this method ends a connection of the network address with the most
+        connections: the one that has waited longest for its client, or else the oldest. If that address is a
+        proxy's, or has hardly more connections than the client's own address, only a waiting connection can
+        end. If the client's own address has all of its places taken, only a waiting connection of that
+        address can end. So clients that send and read nothing make room for others, and clients of one
+        address can't take the places of another.
         """
         limits, address = self.limits, connection.address
         leaving: Connection | None = None

@@ -213,7 +213,7 @@ def _announcer(
 ) -> Callable[[Outcome], None]:
     """Return a function that reports an outcome to clients.
 
-    It logs an outcome that no record has.
+    The function logs an outcome that no record has.
     """
 
     def announce(outcome: Outcome) -> None:

@@ -24,7 +24,10 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from renditions.errors import UsageError
 
 SIGNING_KEYS = "RENDITIONS_SIGNING_KEYS"
-"""The environment variable with the keys: ``ID:SECRET,ID:SECRET``. The first one signs, all are accepted."""
+"""The environment variable with the keys: ``ID:SECRET,ID:SECRET``.
+
+The first key signs; signatures of all keys are accepted.
+"""
 
 RENDITION_PATHS = ("/i/", "/renditions/")
 SIGNED_PATHS = (*RENDITION_PATHS, "/originals/")
@@ -52,7 +55,7 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class SigningKeys:
-    """The keys of signed URLs. The first one signs, all are accepted.
+    """The keys of signed URLs. The first one signs; all signatures are accepted.
 
     To replace a key, put a new one before it. Remove the old key when the last URL with it has expired.
     """

@@ -55,7 +55,7 @@ _MOST_STRAYS = 32
 """How many stray bytes may follow a scan. More bytes are probably the rest of a damaged scan."""
 _END = bytes([0xFF, _EOI])
 _SEQUENTIAL_PARAMETERS = b"\x00\x3f\x00"
-"""The first and last coefficient and the bit position: T.81, B.2.3 allows only these values."""
+"""The first and last coefficient, and the bit position. Only these values are allowed (T.81, B.2.3)."""
 _SMALL_JPEG = {"interlace": True, "optimize_scans": True, "trellis_quant": True, "quant_table": 2}
 """The options of the encoder (mozjpeg) that make the smallest JPEG for the same SSIMULACRA2 score.
 

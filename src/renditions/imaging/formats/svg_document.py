@@ -1,8 +1,8 @@
 """Read a drawing's XML, check it, and write a safe version for librsvg.
 
 The safe version has no references to other documents. The check reads the document (XML 1.0; Namespaces in
-XML 1.0; SVG 2, chapters 5, 12, 13, 15 and 16). It rejects a document that isn't well-formed, that has scripts
-or entities from outside, or that has too much to draw. It expands short entities, and converts embedded
+XML 1.0; SVG 2, chapters 5, 12, 13, 15 and 16). It rejects a document that isn't well-formed, has
+too much to draw, or contains a script or an external entity. It expands short entities, and converts embedded
 pictures that librsvg can't read. It leaves out references to other documents, HTML and characters without a
 glyph, each with a warning.
 """

@@ -80,7 +80,8 @@ _AT_NUMBER, _AT_ARCHITECTURE, _AT_ARGUMENTS = 0, 4, 16
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _SET_MODE_FILTER = 1
 _ALL_THREADS, _WITHOUT_MITIGATIONS = 1, 4
-"""Flags. Without the second, older kernels slow the process down by mitigations against side channels."""
+"""Flags of a filter. Without ``_WITHOUT_MITIGATIONS``, older kernels slow the process down
+by mitigations against side channels."""
 
 
 class _Program(ctypes.Structure):
