@@ -12,16 +12,19 @@ import pytest
 from doubles import MemoryCatalog, MemoryStore
 from renditions.core.ask import ALLOWED, Ask
 from renditions.core.binding import Claimant, Start, bind
+from renditions.core.leases import wish
 from renditions.core.outbox import Outbox
 from renditions.core.ports import IfMatch
 from renditions.errors import NotifyFailed, StoreFailed, Superseded
 from renditions.model.binding import Binding
 from renditions.model.pipeline import Accept, Analyze
-from renditions.model.recipe import Rendition
+from renditions.model.recipe import Focus, Rendition
 from renditions.model.rendering import Rendering
+from renditions.model.wishes import NO_WISHES, Wishes
 from world import Crash, Steps, World, hash_render, make_pipeline
 
 NAME = "a/photo.jpg"
+COPY = "b/photo.jpg"
 WIDER = make_pipeline(thumb=Rendition(width=300))
 WIDE = make_pipeline(thumb=Rendition(width=200))
 
@@ -333,6 +336,33 @@ def test_a_function_deployed_before_a_take_over_is_superseded() -> None:
     with pytest.raises(Superseded):
         claim("deployed", Start(deployed_at="2026-01-01"))
     assert claim("newer", Start(deployed_at="2026-01-02")).generation == "newer"
+
+
+def test_a_superseded_worker_gives_no_wishes_to_a_picture_that_a_newer_generation_processed() -> None:
+    """It removed a picture, and wrote the picture's wishes into the record of a copy.
+
+    The worker then couldn't process the copy. So the copy's outputs lacked the wishes until the next sync.
+    """
+    world = World(pipeline=WIDE)
+    world.bind()
+    world.upload(NAME, b"one")
+    world.settle()
+    wishes = Wishes(focus=Focus(x=10, y=20))
+    wish(world.catalog, world.record(NAME), wishes)
+    world.upload(COPY, b"one")
+    world.settle()
+    superseded = world.processor("superseded")
+    world.pipeline = WIDER
+    world.bind()
+    world.processor("newer").process(COPY)
+    world.remove(NAME)
+    with pytest.raises(Superseded):
+        superseded.process(NAME, ALLOWED)
+    assert world.record(COPY).wishes == NO_WISHES
+    world.now += timedelta(hours=1)
+    world.settle()
+    assert world.record(COPY).wishes == wishes
+    world.check_promise()
 
 
 def test_an_output_stays_until_its_replacement_is_recorded_even_if_another_key_is_refused() -> None:

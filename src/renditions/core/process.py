@@ -113,13 +113,14 @@ class Processor:
 
     @property
     def _twins(self) -> Twins:
-        return Twins(self.pipeline, self.source, self.catalog, self.clock, self.is_gone)
+        return Twins(self.pipeline, self.source, self.catalog, self.clock, self.is_gone, self.standing)
 
     def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
         """Bring the picture's outputs, record and notices up to date.
 
         Raises:
-            Superseded: The catalog uses another version of the pipeline file; nothing was written.
+            Superseded: The catalog uses another version of the pipeline file. A process of that version
+                continues what this one began.
             Failed: A store or the catalog failed, and the failure couldn't be recorded.
         """
         held: Record | None = None

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from renditions.core.binding import Standing
 from renditions.core.content import Reader
 from renditions.core.decide import owe
 from renditions.core.difference import Difference
@@ -35,6 +36,8 @@ class Twins:
     clock: Callable[[], datetime]
     is_gone: Callable[[str], bool] | None
     """Returns whether a lease's owner has certainly ended; None if a lease ends only by its time."""
+    standing: Standing | None = None
+    """Decides whether the pipeline is in force; None if the catalog has no binding (in tests)."""
 
     def identify(self, found: StoredObject, reader: Reader) -> str:
         """Return the SHA-256 of a new picture.
@@ -98,14 +101,20 @@ class Twins:
 
         A copy of the picture (a twin) without wishes of its own gets these wishes, and this method returns
         its name. If there is no such twin, the catalog keeps the wishes for the declared time.
+
+        Raises:
+            Superseded: A process of a newer generation wrote the twin's record.
         """
         if removed.wishes == NO_WISHES:
             return None
         for name in self.catalog.find_content(removed.sha256).names if removed.sha256 else ():
             twin = get_readable(self.catalog, name) if name != removed.name else None
             is_heir = twin and twin.sha256 == removed.sha256 and twin.wishes == NO_WISHES
-            if twin and is_heir and self._is_free(twin) and wish(self.catalog, twin, removed.wishes):
-                return twin.name
+            if twin and is_heir and self._is_free(twin):
+                if self.standing:
+                    self.standing.check(twin)
+                if wish(self.catalog, twin, removed.wishes):
+                    return twin.name
         if seconds := self.pipeline.catalog.keep_wishes:
             until = self.clock() + timedelta(seconds=seconds)
             self.catalog.keep_wishes(KeptWishes(removed.name, removed.sha256, removed.wishes, until))
