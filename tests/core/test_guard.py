@@ -327,7 +327,7 @@ def test_an_unattended_run_restores_lost_outputs_if_others_still_exist() -> None
     assert len(list(world.output.list())) == 40
 
 
-def test_an_unattended_run_with_another_output_store_makes_only_new_pictures() -> None:
+def test_an_unattended_run_with_another_output_store_makes_outputs_only_for_new_pictures() -> None:
     world = make_world(3)
     world.move_output("elsewhere")
     world.upload("new.jpg", b"new")

@@ -141,7 +141,7 @@ def test_no_stray_is_deleted_in_a_former_store_that_is_the_output_store_again(wo
     assert not list(world.catalog.list())
 
 
-def test_after_a_crash_while_deleting_a_stray_sync_leaves_neither_file_nor_record(world: World) -> None:
+def test_sync_leaves_neither_file_nor_record_of_a_stray_whose_deletion_crashed(world: World) -> None:
     stray = strays(world)["a/ours.jpg"]
 
     steps = Steps()

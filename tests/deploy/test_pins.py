@@ -73,7 +73,7 @@ def test_a_wheel_with_a_hash_in_the_users_own_lock_is_accepted(index: Path, tmp_
 def test_without_pip_uv_downloads_the_same_libraries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An environment of ``uv tool install`` has no pip.
 
-    uv is on the PATH there, or a module.
+    There, uv is a program on the PATH or an installed module.
     """
     by_pip = list(collect_libraries([FONT], HERE, Pins()))
     find_spec = importlib.util.find_spec

@@ -302,7 +302,7 @@ class Observer:
         self.sent.append(notice)
 
     def _find_decided(self, told: Reported) -> set[Record]:
-        """Return the records that a picture in a digest can stand for."""
+        """Return the recorded states that one entry of a digest can report."""
         decided = self._decided.get((told.name, told.event, told.timestamp), set())
         return {record for record in decided if (record.reason or "").startswith(told.reason)}
 

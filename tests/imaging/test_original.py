@@ -80,7 +80,7 @@ def test_a_copied_png_keeps_its_transparency() -> None:
     assert np.array_equal(pixels(opened(copied(source, "png")), "RGBA"), pixels(opened(source), "RGBA"))
 
 
-def test_a_webp_is_copied_only_without_metadata() -> None:
+def test_only_a_webp_without_metadata_is_copied_unchanged() -> None:
     exif = Image.Exif()
     exif[0x010E] = SECRET.decode()
     plain, told = encoded(photo(), "webp", quality=20), encoded(photo(), "webp", quality=20, exif=exif)

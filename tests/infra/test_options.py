@@ -123,7 +123,7 @@ def plan(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return plan_calls(tmp_path_factory.mktemp("options"), CALLS)
 
 
-def test_every_option_of_the_module_is_planned() -> None:
+def test_the_planned_calls_set_every_option_of_the_module() -> None:
     """In a plan, the provider checks the options that resources get."""
     text = (MODULE / "variables.tf").read_text()
     types = re.findall(

@@ -104,7 +104,10 @@ def test_check_finds_a_missing_variable_and_an_unknown_url(
     assert "notify[0].to: expected a value in the environment variable TEAM_URL" in run(tmp_path, "check").err
     monkeypatch.setenv("TEAM_URL", f"nonsense://{CANARY}")
     checked = run(tmp_path, "check")
-    assert "notify[0].to: expected a URL that apprise knows in ${TEAM_URL}, found another one" in checked.err
+    assert (
+        "notify[0].to: expected only URLs that apprise supports in ${TEAM_URL}, found another one"
+        in checked.err
+    )
     assert CANARY not in checked.out + checked.err
     monkeypatch.setenv("TEAM_URL", f"json://127.0.0.1:{find_port()}/{CANARY}")
     assert run(tmp_path, "check").code == 0

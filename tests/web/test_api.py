@@ -100,6 +100,21 @@ def test_a_second_upload_with_the_same_name_gets_a_number_unless_it_replaces_the
     world.check_promise()
 
 
+def test_an_upload_is_refused_if_all_numbered_names_are_taken(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("renditions.web.uploads.MOST_NUMBERED", 3)
+    for expected in ("photo.jpg", "photo-2.jpg", "photo-3.jpg"):
+        assert upload(client).headers["location"] == f"/pictures/a/{expected}"
+    form = {"name": "a/photo.jpg", "type": "image/jpeg", "size_bytes": 9}
+    answer = client.post("/uploads", json=form)
+    assert answer.status_code == 409
+    assert (
+        "'a/photo.jpg' exists, and so do its numbered variants up to 'a/photo-3.jpg'"
+        in answer.json()["detail"]
+    )
+
+
 def test_the_answer_to_an_invalid_upload_request_lists_all_errors(client: TestClient) -> None:
     answer = client.post("/uploads", json={"name": "a.exe", "type": "text/html", "size_bytes": 60_000_000})
     assert answer.status_code == 422

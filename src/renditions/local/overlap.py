@@ -84,10 +84,10 @@ def _unescape(field: str) -> str:
 
 
 def locate(folder: PurePath, mounts: Sequence[Mount]) -> Location:
-    """Return the real place of a folder.
+    """Return the device of a folder, and its path on that device.
 
-    If a mount shows another folder, this returns the place of that folder, which only an earlier mount can
-    contain.
+    A mount can show another folder, for example with bindfs. Then this function locates that other folder. It
+    ignores this mount and later ones, because the other folder was there before them.
     """
     above = [number for number, mount in enumerate(mounts) if folder.is_relative_to(mount.at)]
     if not above:

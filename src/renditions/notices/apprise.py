@@ -82,7 +82,7 @@ def find_problems(place: str, notify: Notify, environ: Mapping[str, str]) -> Ite
         return
     if _open_services(urls) is None:
         variable = notify.to.removeprefix("apprise:")
-        yield Problem(f"{place}.to", f"a URL that apprise knows in {variable}", "another one")
+        yield Problem(f"{place}.to", f"only URLs that apprise supports in {variable}", "another one")
 
 
 def open_notifier(notify: Notify, _shared: Shared) -> AppriseNotifier:

@@ -106,7 +106,10 @@ class BucketLinks:
 
 
 def find_small(links: Links, record: Record) -> str | None:
-    """Return the URL of the smallest picture that a browser can show, or None."""
+    """Return the URL of the smallest rendition that a browser can show.
+
+    If there is none, return the URL of the original's preview, or None.
+    """
     shown = [output for output in record.outputs if is_shown(output.format) and output.width]
     smallest = min(shown, key=lambda output: (output.width or 0) * (output.height or 0), default=None)
     return links.rendition(record, smallest) if smallest else _find_original_preview(links, record)

@@ -195,13 +195,13 @@ def _accept_name(service: Service, name: str, content_type: str, size_bytes: int
 def _free_name(service: Service, name: str) -> str:
     """Return the name, with a number before its suffix if that picture already exists."""
     stem, suffix = posixpath.splitext(name)
-    for number in range(2, MOST_NUMBERED):
-        if service.parts.source.head(name) is None:
-            return name
-        name = f"{stem}-{number}{suffix}"
+    numbered = (f"{stem}-{number}{suffix}" for number in range(2, MOST_NUMBERED + 1))
+    for free in (name, *numbered):
+        if service.parts.source.head(free) is None:
+            return free
     raise ApiError(
         HTTPStatus.CONFLICT,
-        f"There are already {MOST_NUMBERED} pictures with names like {name!r}. Choose another name.",
+        f"{name!r} exists, and so do its numbered variants up to {free!r}. Choose another name.",
     )
 
 
