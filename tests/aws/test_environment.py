@@ -176,7 +176,7 @@ def test_a_worker_reports_a_failed_invalidation_and_its_picture_is_done(tmp_path
 
 
 @needs_terraform
-def test_a_root_without_the_output_is_reported_with_what_to_add(tmp_path: Path) -> None:
+def test_a_terraform_root_without_the_needed_output_is_reported_with_what_to_add(tmp_path: Path) -> None:
     (tmp_path / "renditions.toml").write_text(PIPELINE)
     write_root(tmp_path / "deployment", {"table": "Pictures"})
     ended = run(tmp_path, "worker", "--from-terraform", "deployment")

@@ -243,7 +243,7 @@ def working(folder: Path, account: Account, number: int) -> Iterator[subprocess.
             worker.wait(timeout=60)
 
 
-def test_two_workers_make_every_picture_exactly_once(account: Account, tmp_path: Path) -> None:
+def test_two_workers_process_every_picture_exactly_once(account: Account, tmp_path: Path) -> None:
     """Each of the ``QUEUE_PICTURES`` pictures is made by only one of the two workers."""
     names = [f"{number % 7}/{number:04}.jpg" for number in range(WORKED)]
     draw(tmp_path / "some.jpg", 64, 36)

@@ -85,7 +85,7 @@ def test_a_bucket_and_a_folder_choose_the_same_pictures(folder: Path, account: A
     }
 
 
-def test_a_small_picture_shares_files_of_a_family_on_aws_too(folder: Path, account: Account) -> None:
+def test_one_file_serves_two_widths_of_a_small_picture_on_aws_too(folder: Path, account: Account) -> None:
     text = (folder / "renditions.toml").read_text().partition("[renditions.thumb]")[0]
     (folder / "renditions.toml").write_text(f"{text}[renditions.photo]\nwidths = [200, 400, 800]\n")
     account.upload(SOUND[2], (folder / "inbox" / SOUND[2]).read_bytes())
@@ -124,7 +124,7 @@ def test_sync_on_aws_reports_rejected_pictures_and_deletes_outputs_of_deleted_pi
 
 
 @pytest.mark.parametrize("command", ["retry", "sync"])
-def test_an_archived_picture_is_made_after_following_the_advice_in_its_reason(
+def test_an_archived_picture_gets_its_outputs_after_following_the_advice(
     folder: Path, account: Account, command: str
 ) -> None:
     name = "my archived.jpg"

@@ -125,7 +125,7 @@ def test_a_raised_revision_of_tiff_remakes_only_tiffs(
     }
 
 
-def test_the_listed_revisions_remake_only_pictures_of_the_formats_they_name(upgraded: Upgraded) -> None:
+def test_the_listed_revisions_affect_only_pictures_of_the_formats_they_name(upgraded: Upgraded) -> None:
     named = {each.name for each in REVISIONS if each.kind == "source"}
     assert upgraded.whys.keys() == {
         record.name for record in upgraded.catalog.list() if record.source_format in named

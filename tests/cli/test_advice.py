@@ -44,7 +44,7 @@ def change(folder: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("advice", ["Move it away", "set [output] overwrite = true"])
-def test_a_picture_is_made_after_moving_away_the_foreign_file_or_allowing_to_overwrite_it(
+def test_a_picture_gets_its_outputs_after_moving_away_or_overwriting_the_foreign_file(
     folder: Path, advice: str
 ) -> None:
     assert run(folder, "sync").code == 0
@@ -62,7 +62,7 @@ def test_a_picture_is_made_after_moving_away_the_foreign_file_or_allowing_to_ove
 
 
 @pytest.mark.parametrize("advice", ["picture's name", "rendition's key"])
-def test_a_picture_with_a_too_long_key_is_made_after_shortening_its_name_or_the_key(
+def test_a_picture_with_a_too_long_key_gets_its_outputs_after_shortening_its_name_or_the_key(
     folder: Path, advice: str
 ) -> None:
     change(folder, "{key}", "{key}.thumb.webp")
@@ -78,7 +78,7 @@ def test_a_picture_with_a_too_long_key_is_made_after_shortening_its_name_or_the_
 
 
 @pytest.mark.parametrize("kind", ["folder", "link", "file"])
-def test_a_picture_is_made_after_moving_away_what_blocks_its_output(folder: Path, kind: str) -> None:
+def test_a_picture_gets_its_outputs_after_moving_away_what_blocks_them(folder: Path, kind: str) -> None:
     draw(folder / "inbox" / "below" / "a.jpg")
     blocked = folder / "processed" / ("below" if kind == "file" else "below/a.jpg")
     blocked.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def test_a_picture_is_made_after_moving_away_what_blocks_its_output(folder: Path
     assert (folder / "processed" / "below" / "a.jpg").is_file()
 
 
-def test_a_picture_is_made_after_changing_one_of_two_keys_that_are_the_same_for_it(folder: Path) -> None:
+def test_a_picture_gets_its_outputs_after_changing_one_of_two_equal_keys(folder: Path) -> None:
     write_pipeline(
         folder, '[renditions.a]\nwidth = 40\nkey = "x/{name}"\n[renditions.b]\nkey = "{dir}{name}"\n'
     )
@@ -125,7 +125,7 @@ SHARED = {
 
 @pytest.mark.parametrize("does_put_key", [True, False], ids=["key", "picture"])
 @pytest.mark.parametrize("template", SHARED)
-def test_following_the_advice_makes_both_of_two_pictures_with_the_same_key(
+def test_following_the_advice_resolves_a_key_that_two_pictures_share(
     tmp_path: Path, template: str, *, does_put_key: bool
 ) -> None:
     first, second, advice = SHARED[template]
@@ -179,7 +179,7 @@ def test_check_names_two_pictures_that_a_template_gives_one_key(
 
 
 @pytest.mark.parametrize("advice", ["Upload it again", 'set [accept] damaged = "lenient"'])
-def test_a_damaged_picture_is_made_after_uploading_it_again_or_accepting_damage(
+def test_a_damaged_picture_gets_its_outputs_after_uploading_it_again_or_accepting_damage(
     folder: Path, advice: str
 ) -> None:
     picture = folder / "inbox" / NAME
@@ -228,7 +228,7 @@ def test_retry_prints_a_repeated_rejection_although_it_sends_no_notice(folder: P
 
 
 @pytest.mark.parametrize("what", ["removals", "renditions", "output", "catalog"])
-def test_the_command_in_the_status_ends_what_is_held_back(folder: Path, what: str) -> None:
+def test_the_command_in_the_status_allows_the_held_work(folder: Path, what: str) -> None:
     assert run(folder, "sync").code == 0
     with SqliteCatalog(folder / "renditions.db") as catalog:
         hold(catalog, [Held(what, 1, "it is unusual", datetime.now(UTC))])

@@ -284,7 +284,7 @@ def test_the_focus_command_sets_the_point_that_cropping_keeps(folder: Path) -> N
         assert run(folder, "focus", "tall.png", *wrong).code == 2
 
 
-def test_retry_tries_named_and_rejected_pictures_again(folder: Path) -> None:
+def test_retry_processes_a_named_picture_or_all_rejected_pictures_again(folder: Path) -> None:
     (folder / "inbox" / "text.jpg").write_text("no picture")
     assert run(folder, "sync").code == 1
     before = run(folder, "show", "text.jpg", "--json").data

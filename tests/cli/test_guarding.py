@@ -65,7 +65,7 @@ def test_sync_holds_removals_from_an_empty_source_until_a_person_allows_them(tmp
     assert run(tmp_path, "status", "--json").data["held"] == []
 
 
-def test_held_removals_keep_their_start_time_and_end_when_the_pictures_return(tmp_path: Path) -> None:
+def test_held_removals_keep_their_start_time_until_the_pictures_return(tmp_path: Path) -> None:
     fill(tmp_path)
     shutil.copytree(tmp_path / "inbox", tmp_path / "copy")
     empty_source(tmp_path)
@@ -124,7 +124,7 @@ def test_sync_does_all_other_work_while_removals_are_held(tmp_path: Path) -> Non
     assert count_outputs(tmp_path) == MANY + 1
 
 
-def test_sync_fails_because_of_earlier_rejections_only_with_strict(tmp_path: Path) -> None:
+def test_earlier_rejections_fail_a_sync_only_with_the_option_strict(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB)
     draw(tmp_path / "inbox" / "good.jpg")
     (tmp_path / "inbox" / "text.jpg").write_text("no picture")

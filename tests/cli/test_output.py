@@ -52,7 +52,7 @@ def test_commands_work_with_closed_streams(site: Path, closed: str) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_an_unknown_name_prints_no_half_of_a_manifest(site: Path) -> None:
+def test_an_unknown_name_prints_no_part_of_a_manifest(site: Path) -> None:
     for form in ("json", "html"):
         ended = run(site, "manifest", "a.jpg", "z.jpg", "--format", form)
         assert (ended.code, ended.out) == (2, "")

@@ -174,7 +174,7 @@ def test_commands_report_and_skip_a_record_that_cant_be_read(synced: Path, name:
     assert "new.jpg" in listed(synced)
 
 
-def test_retry_makes_a_picture_with_an_unreadable_record_again_and_forget_deletes_it(synced: Path) -> None:
+def test_retry_processes_and_forget_deletes_a_picture_with_an_unreadable_record(synced: Path) -> None:
     for name in ("cats/a.jpg", "cats/b.jpg"):
         with sqlite3.connect(synced / "renditions.db") as db:
             db.execute("UPDATE records SET item = '{' WHERE name = ?", [name])

@@ -109,7 +109,7 @@ def test_try_prints_the_score_that_the_search_for_a_quality_uses(site: Path) -> 
     assert tried["score"] >= 90 > below["score"]
 
 
-def test_a_comparison_prints_a_table_and_writes_one_picture_of_all_values(site: Path) -> None:
+def test_a_comparison_prints_a_table_and_writes_one_sheet_that_shows_every_value(site: Path) -> None:
     ended = run(
         site, "try", "inbox/a.jpg", "--rendition", "thumb", "--compare", "quality=10,50,90", "-o", "tried"
     )

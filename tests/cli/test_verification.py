@@ -129,7 +129,7 @@ def test_sync_with_a_restored_catalog_makes_newer_outputs_again(folder: Path) ->
     assert outputs(folder) == yesterday
 
 
-def test_sync_only_updates_the_records_of_outputs_that_were_copied(folder: Path) -> None:
+def test_after_outputs_were_copied_sync_updates_records_and_writes_no_output(folder: Path) -> None:
     shutil.copytree(folder / "processed", folder / "copy")
     shutil.rmtree(folder / "processed")
     (folder / "copy").rename(folder / "processed")

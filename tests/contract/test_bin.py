@@ -197,7 +197,7 @@ def test_dropping_an_object_from_the_bin_of_a_bucket_leaves_no_version_and_no_ma
     assert not left.get("DeleteMarkers")
 
 
-def test_a_restored_original_stays_when_its_entry_is_emptied(tmp_path: Path) -> None:
+def test_a_restored_original_stays_when_its_leftover_entry_in_the_bin_is_deleted(tmp_path: Path) -> None:
     """A process died after it removed the marker and before it removed the entry."""
     site = open_s3(tmp_path)
     put(site.store, KEY, b"one")

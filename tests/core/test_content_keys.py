@@ -158,7 +158,7 @@ def test_the_later_of_two_pictures_with_the_same_content_and_key_is_rejected() -
     assert world.record("zebra.jpg").blocked_by == NAME
 
 
-def test_a_renamed_picture_with_a_versioned_key_is_copied() -> None:
+def test_the_output_of_a_renamed_picture_with_a_versioned_key_is_not_rendered() -> None:
     world = make_world(Rendition(width=200, key="{dir}{stem}-{version}.jpg"))
     world.settle()
     world.remove(NAME)

@@ -65,7 +65,7 @@ def whys(world: World) -> dict[str, str]:
     return {each.name: each.why for each in world.differences() if each.action != "keep"}
 
 
-def test_a_fix_for_a_source_format_remakes_only_pictures_of_this_format(
+def test_a_fix_for_a_source_format_affects_only_pictures_of_this_format(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upgrade(world, monkeypatch)

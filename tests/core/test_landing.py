@@ -132,7 +132,7 @@ def test_a_single_run_waits_and_sends_the_notice_of_a_rejection(world: World, so
     assert sync(world.run(on_wait=None)).standing == {"rejected": 1, "done": 1}
 
 
-def test_a_picture_that_is_complete_after_the_wait_is_made_and_counts_once(
+def test_a_picture_that_is_complete_after_the_wait_is_done_and_counts_once(
     world: World, source: Fresh
 ) -> None:
     world.upload("photo.jpg", BAD)

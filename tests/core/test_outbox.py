@@ -265,7 +265,7 @@ def test_a_renamed_picture_sends_the_notice_done_and_no_notice_of_a_removal(key:
 
 
 @pytest.mark.parametrize("content", [b"one", b"bad"])
-def test_a_changed_rule_that_changes_no_picture_sends_no_notice(world: World, content: bytes) -> None:
+def test_a_changed_rule_that_affects_no_picture_sends_no_notice(world: World, content: bytes) -> None:
     world.upload(NAME, content)
     world.settle()
     before = events(world)

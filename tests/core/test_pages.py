@@ -71,7 +71,7 @@ def test_one_page_of_a_listing_finds_about_ten_outputs(
     assert store.listings <= 44
 
 
-def test_one_listing_shows_that_many_objects_are_missing() -> None:
+def test_one_listing_is_enough_to_find_500_missing_objects() -> None:
     store = fill("a.webp", "z.webp")
     look = Pages(store).find
     assert [look(f"m{number:04}.webp") for number in range(500)] == [None] * 500

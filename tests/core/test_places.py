@@ -154,7 +154,9 @@ class TestKeepReplaced:
         world.settle()
         world.check_promise()
 
-    def test_undeclared_renditions_are_kept_until_a_person_allows_their_removal(self, world: World) -> None:
+    def test_outputs_of_undeclared_renditions_stay_until_a_person_allows_their_removal(
+        self, world: World
+    ) -> None:
         use(world, large=LARGE)
         world.processor().process(NAME, KEPT)
         assert f"{NAME}/thumb.jpg" in list_keys(world)
@@ -176,7 +178,7 @@ class TestKeepReplaced:
 class TestMovedStore:
     """A changed ``[output] store``."""
 
-    def test_every_output_is_made_in_the_new_store_and_the_old_ones_stay(self, world: World) -> None:
+    def test_every_output_is_made_in_the_new_store_and_the_old_outputs_stay(self, world: World) -> None:
         world.move_output("elsewhere")
         (difference,) = world.differences()
         assert (difference.action, difference.make, difference.is_restore) == (

@@ -389,7 +389,7 @@ def test_an_archived_picture_is_rejected_until_it_is_restored_and_retried(world:
     world.check_promise()
 
 
-def test_a_restored_picture_is_made_by_the_next_call_or_sync(world: World) -> None:
+def test_a_picture_restored_from_its_archive_is_processed_by_the_next_call_or_sync(world: World) -> None:
     class Archive(MemoryStore):
         is_archived: bool | None = True
 
@@ -477,7 +477,7 @@ def test_a_picture_is_rejected_if_a_foreign_file_has_its_key_and_the_file_stays(
     assert {found.key: world.content(found.key) for found in world.output.list()} == {key: b"not ours"}
 
 
-def test_a_rejected_picture_is_made_after_the_foreign_file_is_moved_away(world: World) -> None:
+def test_a_rejected_picture_gets_its_outputs_after_the_foreign_file_is_moved_away(world: World) -> None:
     world.upload(NAME, b"one")
     stored = world.output.put(f"{NAME}/thumb.jpg", b"not ours", IfAbsent(), "image/jpeg")
     world.processor().process(NAME)

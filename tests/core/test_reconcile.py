@@ -395,7 +395,7 @@ def test_a_sync_names_the_picture_whose_held_removal_blocks_another_picture(worl
     assert world.catalog.get("b/photo.jpg") is None, "so that the next full sync finds it"
 
 
-def test_one_sync_removes_a_picture_with_permission_and_makes_the_one_that_needs_its_key(
+def test_one_sync_removes_a_picture_with_permission_and_processes_the_one_that_needs_its_key(
     world: World,
 ) -> None:
     take_over_key(world)

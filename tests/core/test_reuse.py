@@ -96,7 +96,7 @@ def test_an_output_with_a_key_below_the_old_key_is_copied_before_the_old_one_is_
     process_without_rendering(world)
 
 
-def test_a_new_rendition_with_the_recipe_of_another_one_is_copied(world: World) -> None:
+def test_a_new_rendition_with_the_recipe_of_another_one_is_not_rendered(world: World) -> None:
     declare(world, thumb=replace(THUMB, key="{name}-small.jpg"), again=replace(THUMB, key="again/{name}"))
     process_without_rendering(world)
 

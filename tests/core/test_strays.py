@@ -98,7 +98,7 @@ def delete_stopped(world: World, at: int, meanwhile: Callable[[], None], **store
     return why
 
 
-def test_an_equal_output_that_another_process_wrote_after_the_lease_stays(world: World) -> None:
+def test_an_equal_output_stays_if_another_process_wrote_it_after_the_lease_ended(world: World) -> None:
     """The deletion's condition can't distinguish the two objects.
 
     Their ETags are equal.

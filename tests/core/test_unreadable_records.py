@@ -62,7 +62,7 @@ def test_a_picture_that_waits_for_the_key_of_an_unreadable_record_stays_rejected
     assert (outcome.result, outcome.reason) == ("unchanged", "it is rejected")
 
 
-def test_a_new_picture_with_the_content_of_an_unreadable_record_is_made(
+def test_a_new_picture_with_the_content_of_an_unreadable_record_is_processed(
     world: World, catalog: Damaged
 ) -> None:
     world.upload("a.jpg", b"x")
@@ -87,7 +87,9 @@ def test_a_removed_picture_whose_twin_can_not_be_read_keeps_its_wishes(
     assert catalog.find_wishes("b.jpg")
 
 
-def test_a_plan_over_names_reports_an_unreadable_record_and_goes_on(world: World, catalog: Damaged) -> None:
+def test_a_plan_of_named_pictures_reports_an_unreadable_record_and_continues(
+    world: World, catalog: Damaged
+) -> None:
     for name in ("a.jpg", "b.jpg"):
         world.upload(name, b"x")
     world.settle()

@@ -69,7 +69,7 @@ def test_every_event_of_the_server_is_documented() -> None:
     assert results == list(get_args(Result))
 
 
-def test_every_code_has_a_cure() -> None:
+def test_the_errors_page_lists_every_error_code() -> None:
     assert all(f"| `{code}` | " in read_generated("errors.md") for code in list_codes())
 
 

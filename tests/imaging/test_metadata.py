@@ -127,7 +127,7 @@ def test_the_names_in_exif_and_xmp_of_a_heic_are_kept() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_writing_names_leaves_damaged_exif_unchanged(data: bytes) -> None:
+def test_damaged_exif_stays_unchanged_when_names_are_written(data: bytes) -> None:
     for start in (b"", b"II*\0", b"MM\0*", b"Exif\0\0II*\0\x08\0\0\0"):
         names = read_names(start + data)
         assert write_names(start + data, {"exif-ifd0-Artist": b"long enough"}) == start + data

@@ -185,6 +185,6 @@ def test_the_reason_for_rejected_camera_raw_in_a_sub_directory_names_its_format(
     assert "camera RAW isn't accepted" in str(render(source, Accept(), {"it": PNG}).rejected)
 
 
-def test_a_tiff_with_an_ordinary_picture_in_a_sub_directory_is_made() -> None:
+def test_a_tiff_with_an_ordinary_picture_in_a_sub_directory_is_read() -> None:
     source = tiff(FULL, tags={330: (4, [8])})
     assert np.array_equal(np.asarray(shown(source, PNG)), FULL)

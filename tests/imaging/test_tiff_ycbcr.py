@@ -52,7 +52,7 @@ def test_ycbcr_with_fewer_samples_of_colour_has_the_same_colours() -> None:
     assert difference(shown(tiff(padded, tags=tags), PNG), flat) < 2
 
 
-def test_the_coefficients_and_the_references_of_the_file_count() -> None:
+def test_the_coefficients_and_reference_values_of_the_file_are_applied() -> None:
     values = ycbcr(photo(), BT_709)
     luma, chroma = values[..., :1] * 219 / 255 + 16, (values[..., 1:] - 128) * 112 / 127 + 128
     coefficients = [number for share in BT_709 for number in (round(share * 10_000), 10_000)]

@@ -215,7 +215,7 @@ def test_a_damaged_watermark_fails_its_rendition_with_the_reason() -> None:
     )
 
 
-def test_a_watermark_with_too_many_pixels_names_no_setting_that_would_not_allow_it() -> None:
+def test_the_reason_for_a_watermark_with_too_many_pixels_asks_for_a_smaller_one() -> None:
     large = Attachment("logo.png", encoded(Image.new("1", (5001, 5000)), "png"))
     result = render(encoded(photo(), "png"), Accept(), {"it": Rendition(watermark=Watermark(image=large))})
     assert str(result.errors["it"]) == (

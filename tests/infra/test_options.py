@@ -156,7 +156,7 @@ def find_paths(text: str) -> set[str]:
 
 
 @needs_terraform
-def test_functions_table_and_schedule_are_as_declared(plan: Plan) -> None:
+def test_planned_resources_have_their_declared_settings(plan: Plan) -> None:
     planned = plan.resources("tuned")
     function = planned["aws_lambda_function.this"]
     assert (function["architectures"], function["runtime"], function["memory_size"]) == (
@@ -264,7 +264,7 @@ def test_roles_and_functions_get_the_declared_boundary_network_and_tags(plan: Pl
 
 
 @needs_terraform
-def test_subscribers_get_their_events_and_alarms_go_to_a_topic_of_their_own(plan: Plan) -> None:
+def test_subscribers_get_only_their_events_and_alarms_have_a_separate_topic(plan: Plan) -> None:
     planned = plan.resources("noticed")
     kinds = {
         address.partition("[")[0].removeprefix("aws_sns_topic_subscription."): values

@@ -99,7 +99,7 @@ def test_an_output_keeps_its_file_if_only_the_case_of_its_key_changes() -> None:
     assert not world.output.writer_of("a.jpg")
 
 
-def test_a_picture_is_rejected_if_two_of_its_renditions_are_one_file() -> None:
+def test_a_picture_is_rejected_if_two_of_its_renditions_would_have_the_same_file() -> None:
     world = make_world()
     world.pipeline = make_pipeline(
         thumb=Rendition(width=20, key="A/{key}"), large=Rendition(width=90, key="a/{key}")

@@ -247,7 +247,7 @@ def test_a_tick_sends_one_message_for_each_differing_picture(world: World, url: 
     world.check_promise()
 
 
-def test_a_worker_receives_only_as_many_messages_as_it_can_start_and_stops_on_request(
+def test_a_stopped_worker_has_received_only_as_many_messages_as_it_could_start(
     world: World, url: str
 ) -> None:
     names = [f"{number}.jpg" for number in range(6)]

@@ -75,7 +75,7 @@ def test_a_name_that_matches_nothing_is_a_usage_error(site: Path) -> None:
             list(pipeline.plan(prefix="none"))
 
 
-def test_process_makes_and_removes_one_picture(site: Path) -> None:
+def test_process_makes_and_removes_the_outputs_of_one_picture(site: Path) -> None:
     with renditions.open(site / "renditions.toml") as pipeline:
         outcome = pipeline.process("a.jpg")
         assert outcome.result == "done"
@@ -158,7 +158,7 @@ def test_a_closed_pipeline_opens_again(site: Path) -> None:
     pipeline.close()
 
 
-def test_a_single_name_of_a_rendition_is_one_name_and_an_empty_list_chooses_none(site: Path) -> None:
+def test_a_single_text_names_one_rendition_and_an_empty_list_chooses_none(site: Path) -> None:
     with renditions.open(site / "renditions.toml") as pipeline:
         planned = list(pipeline.plan(["a.jpg"], renditions="thumb"))
         assert [each.make for each in planned] == [("thumb",)]

@@ -162,7 +162,7 @@ def test_render_accepts_any_kind_of_bytes(site: Path) -> None:
         assert renditions.render(each, THUMB)["thumb"].content == expected
 
 
-def test_a_single_text_is_one_rendition_and_an_empty_list_makes_none(site: Path) -> None:
+def test_a_single_text_names_one_rendition_and_an_empty_list_names_none(site: Path) -> None:
     recipes = {"thumb": {"width": 100}, "t": {"width": 50}}
     assert list(renditions.render(site / "inbox" / "a.jpg", recipes, renditions="thumb").outputs) == ["thumb"]
     rendered = renditions.render(site / "inbox" / "a.jpg", recipes, renditions=[])

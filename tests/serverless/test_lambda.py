@@ -319,7 +319,7 @@ def test_a_sync_stops_before_the_call_ends_and_the_next_one_continues(
     world.check_promise()
 
 
-def test_a_tick_with_a_queue_sends_messages_for_differing_pictures_and_the_next_call(
+def test_a_tick_with_a_queue_sends_a_message_for_each_new_picture_and_one_to_continue(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Later calls of the function handle these messages like any others.
@@ -517,7 +517,7 @@ def test_a_key_with_a_line_break_is_logged_in_one_line(capsys: pytest.CaptureFix
     assert json.loads(line)["message"] == "a\nb \u2028"
 
 
-def test_pictures_are_read_and_written_while_another_is_rendered(world: World) -> None:
+def test_reading_rendering_and_writing_of_three_pictures_overlap(world: World) -> None:
     """Three pictures wait for each other in three stages.
 
     Rendering uses one core, so the stages must overlap.

@@ -117,7 +117,7 @@ def test_the_accessibility_tree_names_every_part_of_the_page(page: Page) -> None
     )
 
 
-def test_the_focus_stays_on_a_tile_while_pictures_come_and_change(page: Page, folder: Path) -> None:
+def test_the_keyboard_focus_stays_on_a_tile_while_pictures_come_and_change(page: Page, folder: Path) -> None:
     page.get_by_role("link", name="bag-005.jpg").focus()
     draw(folder / "inbox" / "newer.jpg", 320, 240, seed=70)
     expect(page.locator("#gallery li").first).to_contain_text("newer.jpg", timeout=30_000)
@@ -129,7 +129,9 @@ def test_the_focus_stays_on_a_tile_while_pictures_come_and_change(page: Page, fo
     assert read_focus(page).startswith("bag-005.jpg")
 
 
-def test_the_focus_goes_to_the_next_tile_when_its_picture_is_deleted(page: Page, folder: Path) -> None:
+def test_the_keyboard_focus_moves_to_the_next_tile_when_the_focused_one_disappears(
+    page: Page, folder: Path
+) -> None:
     draw(folder / "inbox" / "short-lived.jpg", 320, 240, seed=72)
     page.get_by_role("link", name="short-lived.jpg").focus(timeout=30_000)
     following = page.locator("#gallery li").nth(1).locator("[title]")
@@ -139,7 +141,9 @@ def test_the_focus_goes_to_the_next_tile_when_its_picture_is_deleted(page: Page,
     assert read_focus(page).startswith(f"{name}, ")
 
 
-def test_the_focus_and_an_opened_record_stay_when_the_open_picture_changes(page: Page, folder: Path) -> None:
+def test_the_keyboard_focus_and_an_opened_record_stay_when_the_open_picture_changes(
+    page: Page, folder: Path
+) -> None:
     page.get_by_role("link", name="bag-006.jpg").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Copy").focus()

@@ -430,7 +430,7 @@ def test_a_rejected_picture_can_be_processed_again(world: World, client: TestCli
     assert client.get("/plan").json() == {"counts": {"keep": 1}, "differences": []}
 
 
-def test_retry_reopens_many_pictures_in_parts(world: World, client: TestClient) -> None:
+def test_each_retry_request_reopens_a_limited_number_of_pictures(world: World, client: TestClient) -> None:
     for number in range(MOST_RETRIED + 5):
         world.upload(f"{number:03}.jpg", b"bad")
         world.processor().process(f"{number:03}.jpg")

@@ -96,7 +96,7 @@ def read_paste(page: Page) -> str:
     return page.locator("#paste").input_value()
 
 
-def test_copy_works_on_an_address_of_the_local_network(browser: Browser, tmp_path: Path) -> None:
+def test_the_copy_button_works_on_a_page_without_a_secure_context(browser: Browser, tmp_path: Path) -> None:
     write_pipeline(tmp_path, RENDITIONS)
     draw(tmp_path / "inbox" / "good.jpg", 40, 30)
     port = find_port()

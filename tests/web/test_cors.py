@@ -162,7 +162,7 @@ READ = """async (url) => {
 
 
 @pytest.mark.parametrize("is_declared", [True, False])
-def test_a_page_can_read_a_picture_that_it_already_shows_only_if_its_origin_is_declared(
+def test_only_a_page_of_a_declared_origin_can_read_a_picture_that_it_already_shows(
     browser: Browser, tmp_path: Path, is_declared: bool
 ) -> None:
     """The first request has no origin, and the browser keeps its answer."""

@@ -77,7 +77,9 @@ def test_problems_are_grouped_by_cause_with_the_most_frequent_first(world: World
     assert client.get("/problems?status=odd").status_code == 400
 
 
-def test_problems_of_many_pictures_come_in_parts(world: World, client: TestClient) -> None:
+def test_each_request_for_problems_checks_a_limited_number_of_pictures(
+    world: World, client: TestClient
+) -> None:
     add(world, MOST_CHECKED + 5, "failed", "store-failed")
     first = client.get("/problems?status=failed").json()
     second = client.get("/problems", params={"status": "failed", "cursor": first["next"]}).json()

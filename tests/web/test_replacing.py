@@ -60,7 +60,7 @@ def test_corrected_pictures_replace_the_existing_ones_after_one_question(page: P
     expect(page.locator("#uploads li.good")).to_have_count(5, timeout=60_000)
 
 
-def test_keep_both_stores_the_upload_under_a_second_name(page: Page, tmp_path: Path) -> None:
+def test_the_button_keep_both_gives_the_upload_a_second_name(page: Page, tmp_path: Path) -> None:
     before = (tmp_path / "inbox" / BAGS[0]).read_bytes()
     (file,) = upload(page, tmp_path, BAGS[0])
     page.get_by_role("button", name="Keep both").press("Enter")
