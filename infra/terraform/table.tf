@@ -72,6 +72,8 @@ resource "aws_dynamodb_table" "this" {
   # `terraform destroy` deletes this table before what protects the buckets. AWS refuses to delete a protected
   # table, so a destroy that isn't allowed stops while the buckets are still private and encrypted.
   depends_on = [
+    aws_s3_bucket_cors_configuration.page,
+    aws_s3_bucket_cors_configuration.renditions,
     aws_s3_bucket_lifecycle_configuration.this,
     aws_s3_bucket_ownership_controls.this,
     aws_s3_bucket_policy.this,

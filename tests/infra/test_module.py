@@ -19,6 +19,7 @@ from renditions.model import backends
 from renditions.model.catalog_place import CatalogPlace
 from renditions.model.pipeline import Limits
 from renditions.pipeline_file import environment as pipeline_environment
+from renditions.runtime import edge
 from renditions.serverless import bundled, gateway
 from renditions.serverless.gateway import OPEN_FOLDER, OPEN_PATHS, SIGNED_FOLDER
 from renditions.web.signing import SIGNING_KEYS
@@ -62,7 +63,7 @@ def test_the_module_refuses_names_that_it_uses_itself() -> None:
 def test_the_function_gets_the_variables_that_the_code_reads_and_no_others() -> None:
     environment = read_environment()
     sources = "".join(
-        inspect.getsource(module) for module in (pipeline_environment, backends, bundled, gateway)
+        inspect.getsource(module) for module in (pipeline_environment, backends, bundled, gateway, edge)
     )
     read_by_code = set(re.findall(r'"([A-Z_]{5,})"', sources))
     assert set(environment) == read_by_code

@@ -116,10 +116,12 @@ def test_an_upload_is_refused_if_all_numbered_names_are_taken(
 
 
 def test_the_answer_to_an_invalid_upload_request_lists_all_errors(client: TestClient) -> None:
-    answer = client.post("/uploads", json={"name": "a.exe", "type": "text/html", "size_bytes": 60_000_000})
-    assert answer.status_code == 422
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert [error["part"] for error in answer.json()["errors"]] == ["name", "type", "size_bytes"]
+    for size_bytes in (0, 60_000_000):
+        wrong = {"name": "a.exe", "type": "text/html", "size_bytes": size_bytes}
+        answer = client.post("/uploads", json=wrong)
+        assert answer.status_code == 422
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert [error["part"] for error in answer.json()["errors"]] == ["name", "type", "size_bytes"]
     assert "found 60,000,000" in answer.json()["detail"]
 
 

@@ -218,7 +218,8 @@ def find_upload_problems(
     types = [SOURCE_FORMATS[name].media_type for name in pipeline.accept.formats]
     if content_type not in types:
         problems.append(("type", f"expected one of {', '.join(types)}, found {content_type!r}"))
-    if not 0 < size_bytes <= (most := pipeline.accept.max_bytes):
+    most = pipeline.accept.max_bytes
+    if not 0 < size_bytes <= most:
         detail = f"expected 1 to {most:,} bytes ([accept] max_bytes), found {size_bytes:,}"
         problems.append(("size_bytes", detail))
     return problems
