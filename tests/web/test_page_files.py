@@ -26,7 +26,9 @@ def test_every_file_that_a_page_needs_may_be_kept_for_ever(client: TestClient) -
     linked = {
         link for path in ("/", "/docs") for link in re.findall(r'="(static/[^"]+)"', client.get(path).text)
     }
-    assert linked == {f"{FILES}{name}" for name in ("app.js", "docs.js", "icon.svg", "style.css")}
+    assert linked == {
+        f"{FILES}{name}" for name in ("app.js", "arrival.js", "docs.js", "icon.svg", "style.css")
+    }
     for file in STATIC.iterdir():
         answer = client.get(f"/{FILES}{file.name}")
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"

@@ -197,6 +197,25 @@ def test_the_page_repeats_requests_that_failed(browser: Browser) -> None:
     assert {urlsplit(url).path for url in lost} == {"/stats", "/pictures"}
 
 
+def test_the_page_loads_again_if_one_of_its_scripts_did_not_arrive(browser: Browser) -> None:
+    """The browser drops waiting requests when the computer changes its network."""
+    lost: list[str] = []
+
+    def lose_once(route: Route) -> None:
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.request.url)
+            route.abort("internetdisconnected")
+
+    app = make_app(open_service(World()), secret=b"s", reach=Reach())
+    with (
+        answered(app) as address,
+        opened(browser, address, lambda page: page.route(re.compile(r"/gallery\.js$"), lose_once)),
+    ):
+        assert len(lost) == 1
+
+
 def test_the_page_shows_what_happened_between_its_first_request_and_its_stream(browser: Browser) -> None:
     world = World()
     service = open_service(world)
