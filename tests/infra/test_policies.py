@@ -34,6 +34,7 @@ from renditions.serverless.gateway import open_gateway
 from renditions.serverless.secrets import read_secrets
 from serverless.test_gateway import event_loop, make_call
 from systems.places import EXAMPLES, NAMES
+from web.gateway_server import Call
 
 TICK = {"source": "renditions", "detail-type": "Reconcile"}
 MORE = (
@@ -52,17 +53,6 @@ NOT_HELD = {
     ): "without permission to list, S3 answers 403 for a missing key, and moto 404",
 }
 """The permissions that moto doesn't check, and the reason."""
-
-
-@dataclass
-class Call:
-    """The context of a call on Lambda, with time left."""
-
-    function_name: str = "renditions"
-    aws_request_id: str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
 
 
 @pytest.fixture(scope="module")

@@ -263,10 +263,7 @@ class Catalog(Protocol):
         ...
 
     def get_all(self, names: Sequence[str], on_unreadable: OnUnreadable) -> Mapping[str, Record]:
-        """Return the records of these names, by name.
-
-        The catalog calls ``on_unreadable`` as in ``list``.
-        """
+        """Return these names' records, by name; call ``on_unreadable`` as ``list`` does."""
         ...
 
     def repair(self, name: str) -> Record | None:

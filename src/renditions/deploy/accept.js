@@ -1,6 +1,6 @@
 // Renditions wrote this CloudFront function from a pipeline file. It runs for each viewer request. If the browser
 // shows a better format, it changes the requested key to the key of the same rendition in that format. So CloudFront
-// caches each format under its own key, whatever the header Accept is.
+// caches each format under its own key, and Accept is no part of that key.
 // CloudFront has no destructuring, no spread and no for-of:
 // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-javascript-runtime-20.html
 

@@ -122,13 +122,11 @@ class Parts:
         selection: Selection = EVERYTHING,
         left_out: LeftOut | None = None,
     ) -> Iterator[Difference]:
-        """Yield the difference of each picture; see :func:`renditions.core.planning.plan`.
-
-        To verify all outputs in a bucket, this method lists them: one request for each thousand outputs.
-        """
+        """Yield the difference of each picture; see :func:`renditions.core.planning.plan`."""
         comparison = self._compare(ask)
         with ExitStack() as stack:
             if ask.verify != "no" and selection.is_all and self.output.is_cheaper_to_list:
+                # Listing a bucket costs one request for each thousand outputs, and not one for each.
                 look_up = stack.enter_context(resolve(LISTING)(self.output))
                 comparison = replace(comparison, look_up=look_up)
             yield from planning.plan(
