@@ -11,7 +11,7 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from web.browser import (
 )
 from web.test_connections import wait_until
 from web.test_sites import embed, other_site
-from web.vanishing import CLIENTS, Vanishing, vanishing
+from web.vanishing import CLIENTS, Vanishing
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 TOKEN = "right"  # noqa: S105 - the tests' own
@@ -213,44 +213,6 @@ def test_a_page_of_an_allowed_origin_uses_the_api_behind_nginx_and_embeds_a_sign
             assert refused == "refused"
             signed_picture = page.evaluate("(url) => fetch(url).then((each) => each.status)", url)
             assert signed_picture == 200
-        page.context.close()
-
-
-def test_uploads_the_gallery_and_embedding_work_over_a_lan_address(browser: Browser, folder: Path) -> None:
-    """The server and nginx are in a namespace with a link, as on another machine."""
-    name = "a b/c+d%2F.jpg"
-    with ExitStack() as stack:
-        try:
-            lan = stack.enter_context(vanishing())
-        except OSError as error:
-            pytest.skip(f"NOT TESTED: this user can't make network namespaces ({error})")
-        site = stack.enter_context(other_site())
-        options = ("--allow-origin", site, "--allowed-host", CLIENTS[0])
-        behind = stack.enter_context(behind_nginx(folder, "/", *options, lan=lan))
-        page = browser.new_page(ignore_https_errors=True)
-        page.goto(behind.url)
-        page.fill("#token", TOKEN)
-        page.click("text=Log in")
-        page.wait_for_selector("#connection:text-is('live')")
-        draw(folder / "new.jpg", seed=2)
-        page.set_input_files("#choose", folder / "new.jpg")
-        page.wait_for_selector("#uploads .good")
-        shown = "() => [...document.querySelectorAll('#gallery img')].map((each) => each.naturalWidth)"
-        assert wait_until(lambda: page.evaluate(shown) == [90, 90])
-        command = [str(RENDITIONS), "sign", "thumb", name, "--root-path", "/gallery"]
-        signed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-        url = f"https://{behind.host}:{behind.port}{signed.stdout.strip()}"
-        assert embed(page, url) == "shown"
-        page.goto(site)
-        count = page.evaluate(
-            """async ([url, token]) => {
-              const headers = { Authorization: `Bearer ${token}` };
-              const answer = await fetch(`${url}/pictures`, { headers });
-              return (await answer.json()).pictures.length;
-            }""",
-            [behind.url, TOKEN],
-        )
-        assert count == 2
         page.context.close()
 
 

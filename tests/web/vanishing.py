@@ -1,17 +1,21 @@
 """Clients that vanish without a word, like a machine that is switched off.
 
-They run in a network namespace of their own, whose only link goes down. This needs Linux, ``ip`` and
-``unshare``, and the rights of root over the network. An ordinary user has them within
-``unshare --map-root-user --net``.
+They run in a network namespace whose only link goes down. The test itself enters a second new namespace, with
+the other end of the link. The machine's own namespace gets no link: a browser in it, of another test, would
+drop the requests that it waits for. This needs Linux, ``ip`` and ``unshare``, and the rights of root over the
+network. An ordinary user has them within ``unshare --map-root-user --net``.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 SERVER = "198.51.100.1"
 """The server's address on the link to the clients (RFC 5737: for documentation only, so unused)."""
@@ -88,46 +92,68 @@ class Vanishing:
 
 @contextmanager
 def vanishing() -> Iterator[Vanishing]:
-    """Yield clients in a namespace of their own.
+    """Enter a new network namespace for the block, and yield clients in another one.
+
+    A link joins the two namespaces. All sockets, threads and processes that the calling thread creates within
+    the block are in the entered namespace.
 
     Raise OSError if this user may make none.
     """
-    holder = subprocess.Popen(
-        ["unshare", "--net", "sh", "-c", "echo ready; exec cat"],
-        stdin=subprocess.PIPE,  # so that it ends with this process
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert holder.stdout
-        if not holder.stdout.readline():
-            raise PermissionError("unshare --net failed")
-        with _linked(holder.pid) as clients:
-            yield clients
-    finally:
-        holder.kill()
-        holder.communicate()
+    with _entered():
+        _ip("link", "set", "lo", "up")
+        holder = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "echo ready; exec cat"],
+            stdin=subprocess.PIPE,  # so that it ends with this process
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        try:
+            assert holder.stdout
+            if not holder.stdout.readline():
+                raise PermissionError("unshare --net failed")
+            with _linked(holder.pid) as clients:
+                yield clients
+        finally:
+            holder.kill()
+            holder.communicate()
+
+
+@contextmanager
+def _entered() -> Iterator[None]:
+    """Move the calling thread into a new network namespace for the block."""
+    # From Python 3.12 on, os has both functions and the constant.
+    libc = ctypes.CDLL(None, use_errno=True)
+    clone_newnet = 0x40000000
+
+    def check(result: int) -> None:
+        if result:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+    with Path("/proc/thread-self/ns/net").open("rb") as before:
+        check(libc.unshare(clone_newnet))
+        try:
+            yield
+        finally:
+            check(libc.setns(before.fileno(), clone_newnet))
 
 
 @contextmanager
 def _linked(inside: int) -> Iterator[Vanishing]:
     """Yield the clients of a process's namespace, with a link to it."""
-    ours, theirs = f"rv{inside}", f"rv{inside}p"
+    ours, theirs = "server", "clients"
     _ip("link", "add", ours, "type", "veth", "peer", "name", theirs, "netns", str(inside))
     clients = Vanishing(theirs, inside)
+    _ip("address", "add", f"{SERVER}/24", "dev", ours)
+    _ip("link", "set", ours, "up")
+    for address in CLIENTS:
+        _ip("address", "add", f"{address}/24", "dev", theirs, inside=inside)
+    for link in ("lo", theirs):
+        _ip("link", "set", link, "up", inside=inside)
     try:
-        _ip("address", "add", f"{SERVER}/24", "dev", ours)
-        _ip("link", "set", ours, "up")
-        for address in CLIENTS:
-            _ip("address", "add", f"{address}/24", "dev", theirs, inside=inside)
-        for link in ("lo", theirs):
-            _ip("link", "set", link, "up", inside=inside)
         yield clients
     finally:
         clients.end()
-        # Now, because the next link has the same network.
-        _ip("link", "delete", ours)
 
 
 def _ip(*arguments: str, inside: int | None = None) -> None:
