@@ -82,7 +82,7 @@ def listed(folder: Path, account: Account) -> dict[str, dict[str, Any]]:
     return {item["about"]: item for item in ended.data}
 
 
-def test_the_list_says_what_each_message_is_about_and_why_it_is_there(
+def test_the_list_has_the_pictures_and_the_reason_of_each_message(
     account: Account, dead: Queue, tmp_path: Path
 ) -> None:
     found = listed(tmp_path, account)
@@ -122,7 +122,7 @@ def test_redrive_sends_back_known_messages_and_leaves_the_others(
     assert len(bodies) == 4, "three, and S3's test event"
 
 
-def test_redrive_resets_the_attempts_of_a_given_up_picture(account: Account, tmp_path: Path) -> None:
+def test_redrive_resets_the_attempts_of_a_picture_that_was_given_up(account: Account, tmp_path: Path) -> None:
     """The worker processes a given-up picture only after its attempts are reset.
 
     Without this reset, the message would return to the dead-letter queue.

@@ -76,7 +76,7 @@ def test_a_table_refuses_an_output_folder_that_treats_different_keys_as_one(
         open_over(folding, read_only=False)
 
 
-def test_a_table_that_is_opened_read_only_accepts_a_folder_that_ignores_case() -> None:
+def test_a_read_only_table_accepts_an_output_folder_that_ignores_case() -> None:
     open_over(EXACT, read_only=False)
     open_over(Folding(ignores_case=True), read_only=True)
 
@@ -144,7 +144,7 @@ def test_a_record_keeps_the_order_of_its_outputs_in_a_dynamodb_map() -> None:
     assert item_to_record(item, KEY) == record
 
 
-def test_no_attribute_of_a_record_can_be_the_name_of_the_tables_key() -> None:
+def test_the_names_refused_for_a_table_key_include_every_attribute_of_a_record() -> None:
     full = replace(FULL, original=replace(FULL.original, frames=2) if FULL.original else None, revision=1)
     assert record_to_item(full, KEY).keys() - {KEY} == ATTRIBUTES | (
         DYNAMODB.own_attributes - {"owner", "output_key", "kept", "notice"}
@@ -261,7 +261,7 @@ def test_a_record_with_more_keys_than_a_transaction_holds_can_be_deleted(
     assert count_items(table) == 0
 
 
-def test_a_record_can_be_deleted_after_a_crash_while_its_keys_were_freed(
+def test_a_record_can_be_deleted_after_a_crash_that_interrupted_freeing_its_keys(
     catalog: DynamoCatalog, hoarder: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The remaining record lists exactly the keys that it still claims.
@@ -301,7 +301,7 @@ def test_writing_a_record_that_is_too_large_is_refused(catalog: DynamoCatalog) -
         catalog.write(replace(make_record(), reason="x" * 410_000))
 
 
-def test_reading_an_item_that_is_not_a_record_is_an_error(catalog: DynamoCatalog, table: str) -> None:
+def test_reading_an_item_that_is_not_a_record_raises_an_error(catalog: DynamoCatalog, table: str) -> None:
     CLIENTS.dynamodb.put_item(TableName=table, Item={KEY: {"S": "a.jpg"}, "kind": {"S": "picture"}})
     with pytest.raises(RecordUnreadable, match=f"the record of 'a.jpg' in dynamodb:{table} can't be read"):
         catalog.get("a.jpg")
@@ -310,7 +310,9 @@ def test_reading_an_item_that_is_not_a_record_is_an_error(catalog: DynamoCatalog
     assert catalog.repair("a.jpg")
 
 
-def test_a_picture_can_claim_a_key_that_its_damaged_record_lost(catalog: DynamoCatalog, table: str) -> None:
+def test_a_repaired_record_can_claim_the_key_that_the_damaged_record_had_lost(
+    catalog: DynamoCatalog, table: str
+) -> None:
     catalog.write(make_record(outputs=("k",)))
     CLIENTS.dynamodb.update_item(
         TableName=table,
@@ -341,7 +343,9 @@ def read(record: Record) -> Answer:
     return ok(Item=record_to_item(record, KEY))
 
 
-def test_a_write_whose_answer_was_lost_recognises_its_own_revision(stored: Record) -> None:
+def test_a_retried_write_recognises_the_revision_that_it_wrote_before_its_answer_was_lost(
+    stored: Record,
+) -> None:
     ours = record_to_item(replace(stored, revision=8), KEY)
     lost, refused = Answer(500, "{}"), refusal("ConditionalCheckFailedException", Item=ours)
     with answering([read(stored), lost, refused]) as (clients, seen):
@@ -349,7 +353,7 @@ def test_a_write_whose_answer_was_lost_recognises_its_own_revision(stored: Recor
     assert len(seen) == 3
 
 
-def test_a_write_of_an_outdated_record_is_a_conflict(stored: Record) -> None:
+def test_writing_an_outdated_record_raises_a_conflict(stored: Record) -> None:
     ours = record_to_item(replace(stored, revision=8), KEY)
     theirs = record_to_item(replace(stored, revision=8, reason="theirs"), KEY)
     for answers in (
@@ -383,7 +387,7 @@ def test_a_write_that_conflicts_with_a_transaction_is_retried(stored: Record, mo
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_a_write_that_conflicts_with_transactions_at_every_attempt_is_a_retryable_failure(
+def test_a_write_that_conflicts_with_transactions_at_every_attempt_raises_a_retryable_error(
     stored: Record, moved: Record
 ) -> None:
     for record, answer in ((moved, cancelled(PASSING)), (stored, refusal("TransactionConflictException"))):
@@ -461,7 +465,9 @@ def test_query_reports_an_unreadable_record_and_yields_the_others(stored: Record
     ],
     ids=lambda value: value.body[:70] if isinstance(value, Answer) else "",
 )
-def test_errors_of_dynamodb_become_errors_of_this_package(answer: Answer, error: type[Exception]) -> None:
+def test_errors_of_dynamodb_are_raised_as_errors_of_this_package(
+    answer: Answer, error: type[Exception]
+) -> None:
     with answering([answer]) as (clients, _), pytest.raises(error, match="dynamodb:table") as raised:
         DynamoCatalog(clients.dynamodb, "table", KEY).get("a.jpg")
     assert type(raised.value) is error
@@ -482,7 +488,7 @@ def test_a_new_picture_costs_one_query_of_the_index_by_content(table: str) -> No
 
 
 @pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
-def test_a_table_without_the_index_by_content_finds_no_twins_and_says_so(
+def test_a_table_without_the_index_by_content_finds_no_equal_pictures_and_logs_a_warning(
     code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A table or a policy of version 0.1 doesn't have this index."""

@@ -112,7 +112,7 @@ def work(root: Path, cloud: Cloud) -> str:
 
 
 @needs_terraform
-def test_a_worker_from_terraform_makes_the_same_bytes_under_the_same_keys_as_the_function(
+def test_a_worker_with_its_environment_from_terraform_writes_the_same_outputs_as_the_function(
     tmp_path: Path,
 ) -> None:
     """Prefixes, key and topic all differ from their defaults."""
@@ -147,7 +147,7 @@ def upload_and_work(root: Path, cloud: Cloud, seed: int) -> str:
 
 
 @needs_terraform
-def test_a_worker_from_terraform_invalidates_replaced_outputs_like_the_function(tmp_path: Path) -> None:
+def test_a_worker_with_its_environment_from_terraform_invalidates_replaced_outputs(tmp_path: Path) -> None:
     (tmp_path / "renditions.toml").write_text(PIPELINE)
     cloud = make(name_of(tmp_path))
     distribution = {"DISTRIBUTION_ID": make_distribution(name_of(tmp_path))}
@@ -184,7 +184,7 @@ def test_a_terraform_root_without_the_needed_output_is_reported_with_what_to_add
     assert 'deployment has no output "environment". Add it to main.tf' in ended.err.replace("\n", " ")
 
 
-def test_a_worker_without_a_queue_says_how_to_name_one(tmp_path: Path) -> None:
+def test_the_worker_command_refuses_to_start_without_a_queue_or_a_terraform_folder(tmp_path: Path) -> None:
     (tmp_path / "renditions.toml").write_text(PIPELINE)
     ended = run(tmp_path, "worker")
     assert ended.code == 2

@@ -95,7 +95,7 @@ def tick(parts: Parts, account: Account) -> tuple[Ticked, list[str]]:
     ), sent
 
 
-def test_a_tick_with_a_lost_table_sends_nothing_and_reports_the_loss_once(
+def test_a_tick_that_finds_its_table_lost_sends_no_message_and_reports_the_loss_once(
     folder: Path, account: Account
 ) -> None:
     """Events meanwhile overwrite nothing, and make renditions of new pictures."""

@@ -187,7 +187,7 @@ def test_each_of_ten_messages_in_a_batch_has_its_own_outcome(
     assert count_messages(account.dead) == 0
 
 
-def test_fifty_copies_of_an_event_process_the_picture_once(
+def test_functions_that_get_fifty_copies_of_an_event_process_the_picture_once(
     code: Path, account: Account, lambda_runtime: Path, tmp_path: Path
 ) -> None:
     """Eight threads send the copies to eight functions, as when Lambda scales."""

@@ -124,7 +124,7 @@ def read_table() -> dict[str, list[int]]:
     return {name: [int(number) for number in numbers.split("|") if number.strip()] for name, numbers in rows}
 
 
-def test_a_picture_costs_what_the_document_says(tmp_path: Path) -> None:
+def test_processing_a_picture_takes_the_reads_and_writes_that_the_document_lists(tmp_path: Path) -> None:
     """A record is written to begin, to finish, and after its notice was sent.
 
     Without a topic there are two writes.

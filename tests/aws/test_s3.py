@@ -53,7 +53,7 @@ def xml_error(status: int, code: str, extra: str = "") -> Answer:
 
 
 @pytest.mark.parametrize("key", ODD_KEYS.values(), ids=ODD_KEYS)
-def test_a_bucket_keeps_keys_unchanged_that_no_folder_can_hold(store: S3Store, key: str) -> None:
+def test_a_bucket_accepts_keys_that_are_impossible_in_a_folder(store: S3Store, key: str) -> None:
     stored = store.put(key, b"odd", IfAbsent(), "image/jpeg")
     assert stored.key == key
     assert store.head(key) == stored
@@ -243,7 +243,7 @@ def test_a_request_for_one_object_says_whether_it_must_be_restored(
     assert found.is_archived is is_archived
 
 
-def test_a_missing_bucket_is_an_error_and_does_not_look_empty() -> None:
+def test_using_a_missing_bucket_raises_an_error() -> None:
     store = S3Store(CLIENTS.s3, S3Place("no-such-bucket-here", "in/"))
     for use in (
         lambda: store.head("a"),
@@ -282,7 +282,7 @@ def test_a_request_that_s3_throttles_is_sent_again() -> None:
     ],
     ids=lambda value: value.body[:40] if isinstance(value, Answer) else "",
 )
-def test_errors_of_s3_become_errors_of_this_package(answer: Answer, error: type[Exception]) -> None:
+def test_errors_of_s3_are_raised_as_errors_of_this_package(answer: Answer, error: type[Exception]) -> None:
     with answering([answer]) as (clients, _), pytest.raises(error) as raised:
         S3Store(clients.s3, S3Place("bucket", "in/")).get("a")
     assert type(raised.value) is error
@@ -293,13 +293,13 @@ def test_errors_of_s3_become_errors_of_this_package(answer: Answer, error: type[
     "answer", [xml_error(409, "ConditionalRequestConflict"), xml_error(412, "PreconditionFailed")]
 )
 @pytest.mark.parametrize("condition", [IfAbsent(), IfMatch("e0")], ids=["absent", "match"])
-def test_a_write_whose_condition_fails_is_a_conflict(answer: Answer, condition: Any) -> None:
+def test_a_write_whose_condition_fails_raises_a_conflict(answer: Answer, condition: Any) -> None:
     with answering([answer]) as (clients, _), pytest.raises(Conflict):
         S3Store(clients.s3, S3Place("bucket", "")).put("a", b"", condition, "image/jpeg")
 
 
 @pytest.mark.parametrize("status", [409, 412])
-def test_deleting_an_object_that_was_replaced_a_moment_ago_is_a_conflict(status: int) -> None:
+def test_deleting_an_object_that_was_replaced_a_moment_ago_raises_a_conflict(status: int) -> None:
     """S3 checks the condition again, after the store's own check."""
     there = Answer(200, "", {"ETag": '"e1"'})
     with answering([there, xml_error(status, "PreconditionFailed")]) as (clients, seen):
@@ -308,7 +308,7 @@ def test_deleting_an_object_that_was_replaced_a_moment_ago_is_a_conflict(status:
         assert seen == ["HEAD /bucket/a", "DELETE /bucket/a"]
 
 
-def test_an_unreachable_server_is_a_retryable_failure() -> None:
+def test_an_unreachable_server_causes_a_retryable_error() -> None:
     with answering([Answer(200)]) as (clients, _):
         client = clients.s3
     with pytest.raises(StoreFailed) as failure:
@@ -316,14 +316,14 @@ def test_an_unreachable_server_is_a_retryable_failure() -> None:
     assert type(failure.value) is StoreFailed
 
 
-def test_a_request_without_credentials_is_a_permanent_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_without_credentials_causes_a_permanent_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(StoreRefused, match="credentials"):
         S3Store(Clients().s3, S3Place("bucket", "")).head("a")
 
 
-def test_a_missing_region_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_region_causes_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
     with pytest.raises(UsageError, match="AWS_REGION"):

@@ -34,7 +34,7 @@ def open_signer(monkeypatch: pytest.MonkeyPatch, bucket: str = "my-bucket", **en
         ("cn-north-1", "https://my-bucket.s3.cn-north-1.amazonaws.com.cn"),
     ],
 )
-def test_signed_urls_on_aws_use_the_bucket_s_region(
+def test_signed_urls_on_aws_use_the_region_of_the_bucket(
     monkeypatch: pytest.MonkeyPatch, region: str, origin: str
 ) -> None:
     """The global host of a new bucket answers with a redirect.
@@ -79,7 +79,7 @@ def test_a_signed_form_allows_only_one_key_one_type_and_one_size(monkeypatch: py
     assert exact.items() >= {"key": "in/a b.jpg", "Content-Type": "image/jpeg", "bucket": "my-bucket"}.items()
 
 
-def test_signing_without_credentials_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signing_without_credentials_raises_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = {
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": "/",
@@ -93,7 +93,7 @@ def test_signing_without_credentials_is_an_error(monkeypatch: pytest.MonkeyPatch
         _ = signer.origin
 
 
-def test_a_signed_url_is_reused_for_half_of_its_life() -> None:
+def test_a_signed_url_is_reused_for_half_of_its_lifetime() -> None:
     signed: list[tuple[str, int, str | None]] = []
 
     def sign(key: str, seconds: int, file_name: str | None) -> str:

@@ -78,7 +78,7 @@ def test_receiving_from_a_missing_queue_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize(("code", "ours", "error"), [("ReceiptHandleIsInvalid", True, QueueRefused),
                                                       ("InternalError", False, QueueFailed)])  # fmt: skip
-def test_a_batch_request_that_fails_for_one_message_is_an_error(
+def test_a_batch_request_that_fails_for_one_message_raises_an_error(
     code: str, ours: bool, error: type[Exception]
 ) -> None:
     failed = {"Id": "0", "SenderFault": ours, "Code": code}

@@ -70,7 +70,7 @@ def test_a_pipeline_file_gives_the_same_bytes_in_a_folder_and_on_aws(folder: Pat
     assert "nothing to do" in run(folder, "plan").out.lower()
 
 
-def test_a_bucket_and_a_folder_choose_the_same_pictures(folder: Path, account: Account) -> None:
+def test_patterns_choose_the_same_pictures_in_a_bucket_as_in_a_folder(folder: Path, account: Account) -> None:
     picture = (folder / "inbox/photo.jpg").read_bytes()
     for name in ("a.jfif", "a//b.jpg", "@eaDir/x.jpg", "a/.hidden/y.jpg", "notes.txt", "folder/"):
         account.upload(name, picture)
@@ -85,7 +85,7 @@ def test_a_bucket_and_a_folder_choose_the_same_pictures(folder: Path, account: A
     }
 
 
-def test_one_file_serves_two_widths_of_a_small_picture_on_aws_too(folder: Path, account: Account) -> None:
+def test_on_aws_one_file_also_serves_two_widths_of_a_small_picture(folder: Path, account: Account) -> None:
     text = (folder / "renditions.toml").read_text().partition("[renditions.thumb]")[0]
     (folder / "renditions.toml").write_text(f"{text}[renditions.photo]\nwidths = [200, 400, 800]\n")
     account.upload(SOUND[2], (folder / "inbox" / SOUND[2]).read_bytes())
@@ -124,7 +124,7 @@ def test_sync_on_aws_reports_rejected_pictures_and_deletes_outputs_of_deleted_pi
 
 
 @pytest.mark.parametrize("command", ["retry", "sync"])
-def test_an_archived_picture_gets_its_outputs_after_following_the_advice(
+def test_an_archived_picture_gets_its_outputs_after_its_restoration_and_the_advised_command(
     folder: Path, account: Account, command: str
 ) -> None:
     name = "my archived.jpg"

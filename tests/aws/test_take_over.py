@@ -44,7 +44,7 @@ def change(folder: Path, width: int) -> None:
     (folder / "renditions.toml").write_text(read_preset("thumbnail").replace("200", str(width)))
 
 
-def test_a_sync_from_elsewhere_replaces_a_deployments_pipeline_only_with_take_over(
+def test_a_sync_replaces_the_pipeline_of_a_deployment_only_with_the_option_take_over(
     tmp_path: Path, account: Account
 ) -> None:
     function = deploy(tmp_path, "2026-01-02T00:00:00Z")

@@ -84,7 +84,7 @@ def pinned(pipeline: Pipeline) -> Pipeline:
     return replace(pipeline, output=replace(pipeline.output, engine=FIRST_ENGINE))
 
 
-def test_a_catalog_of_version_0_1_needs_no_processing(
+def test_sync_processes_no_picture_of_a_catalog_that_version_0_1_wrote(
     upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In this test no revision is raised."""
@@ -100,7 +100,7 @@ def test_a_catalog_of_version_0_1_needs_no_processing(
     assert list(upgraded.catalog.list()) == records
 
 
-def test_a_raised_revision_of_tiff_remakes_only_tiffs(
+def test_raising_the_revision_of_tiff_affects_only_tiff_sources(
     upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rejected TIFF is tried again too.
@@ -134,7 +134,7 @@ def test_the_listed_revisions_affect_only_pictures_of_the_formats_they_name(upgr
     assert upgraded.whys == {}
 
 
-def test_a_pipeline_that_names_an_engine_needs_no_processing_after_newer_revisions(
+def test_sync_processes_no_picture_after_newer_revisions_if_the_pipeline_names_an_engine(
     upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(revisions, "REVISIONS", (TIFF,))

@@ -44,7 +44,7 @@ def change(folder: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("advice", ["Move it away", "set [output] overwrite = true"])
-def test_a_picture_gets_its_outputs_after_moving_away_or_overwriting_the_foreign_file(
+def test_a_picture_gets_its_outputs_after_the_foreign_file_was_moved_away_or_overwritten(
     folder: Path, advice: str
 ) -> None:
     assert run(folder, "sync").code == 0
@@ -62,7 +62,7 @@ def test_a_picture_gets_its_outputs_after_moving_away_or_overwriting_the_foreign
 
 
 @pytest.mark.parametrize("advice", ["picture's name", "rendition's key"])
-def test_a_picture_with_a_too_long_key_gets_its_outputs_after_shortening_its_name_or_the_key(
+def test_a_picture_whose_key_was_too_long_gets_its_outputs_after_its_name_or_the_key_is_shortened(
     folder: Path, advice: str
 ) -> None:
     change(folder, "{key}", "{key}.thumb.webp")
@@ -78,7 +78,9 @@ def test_a_picture_with_a_too_long_key_gets_its_outputs_after_shortening_its_nam
 
 
 @pytest.mark.parametrize("kind", ["folder", "link", "file"])
-def test_a_picture_gets_its_outputs_after_moving_away_what_blocks_them(folder: Path, kind: str) -> None:
+def test_a_picture_gets_its_outputs_after_the_file_or_folder_that_blocks_them_is_moved_away(
+    folder: Path, kind: str
+) -> None:
     draw(folder / "inbox" / "below" / "a.jpg")
     blocked = folder / "processed" / ("below" if kind == "file" else "below/a.jpg")
     blocked.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +97,7 @@ def test_a_picture_gets_its_outputs_after_moving_away_what_blocks_them(folder: P
     assert (folder / "processed" / "below" / "a.jpg").is_file()
 
 
-def test_a_picture_gets_its_outputs_after_changing_one_of_two_equal_keys(folder: Path) -> None:
+def test_a_picture_gets_its_outputs_after_one_of_two_equal_keys_is_changed(folder: Path) -> None:
     write_pipeline(
         folder, '[renditions.a]\nwidth = 40\nkey = "x/{name}"\n[renditions.b]\nkey = "{dir}{name}"\n'
     )
@@ -161,7 +163,7 @@ def test_following_the_advice_resolves_a_key_that_two_pictures_share(
         ("{dir}{etag}.webp", "a.jpg and b.jpg with the same ETag"),
     ],
 )
-def test_check_names_two_pictures_that_a_template_gives_one_key(
+def test_check_names_two_pictures_that_get_the_same_key_from_a_template(
     tmp_path: Path, template: str, pair: str
 ) -> None:
     """With {hash}, pictures share a key only if their content is the same."""
@@ -179,7 +181,7 @@ def test_check_names_two_pictures_that_a_template_gives_one_key(
 
 
 @pytest.mark.parametrize("advice", ["Upload it again", 'set [accept] damaged = "lenient"'])
-def test_a_damaged_picture_gets_its_outputs_after_uploading_it_again_or_accepting_damage(
+def test_a_damaged_picture_gets_its_outputs_after_a_new_upload_or_after_damage_is_accepted(
     folder: Path, advice: str
 ) -> None:
     picture = folder / "inbox" / NAME
@@ -195,7 +197,7 @@ def test_a_damaged_picture_gets_its_outputs_after_uploading_it_again_or_acceptin
     assert (folder / "processed" / NAME).exists()
 
 
-def test_an_output_that_is_missing_again_is_made_by_the_command_in_the_message(
+def test_the_command_in_the_message_makes_an_output_that_is_missing_again(
     folder: Path,
 ) -> None:
     for _ in range(2):
@@ -218,7 +220,7 @@ def test_sync_succeeds_after_creating_the_missing_source_folder(folder: Path) ->
     assert run(folder, "sync").code == 0
 
 
-def test_retry_prints_a_repeated_rejection_although_it_sends_no_notice(folder: Path) -> None:
+def test_retry_prints_a_repeated_rejection_without_sending_a_notice(folder: Path) -> None:
     write_pipeline(folder, THUMB, '[[notify]]\non = ["rejected"]\nto = "log:"\n')
     (folder / "inbox" / "text.jpg").write_text("no picture")
     assert run(folder, "sync").code == 1
@@ -228,7 +230,7 @@ def test_retry_prints_a_repeated_rejection_although_it_sends_no_notice(folder: P
 
 
 @pytest.mark.parametrize("what", ["removals", "renditions", "output", "catalog"])
-def test_the_command_in_the_status_allows_the_held_work(folder: Path, what: str) -> None:
+def test_the_command_that_status_prints_allows_the_held_work(folder: Path, what: str) -> None:
     assert run(folder, "sync").code == 0
     with SqliteCatalog(folder / "renditions.db") as catalog:
         hold(catalog, [Held(what, 1, "it is unusual", datetime.now(UTC))])
@@ -238,7 +240,9 @@ def test_the_command_in_the_status_allows_the_held_work(folder: Path, what: str)
     assert run(folder, "status", "--json").data["held"] == []
 
 
-def test_the_advice_to_allow_removals_names_the_same_pictures_and_pipeline_file(folder: Path) -> None:
+def test_the_advice_to_allow_removals_repeats_the_pictures_and_the_pipeline_file_of_the_command(
+    folder: Path,
+) -> None:
     file = "my pipeline.toml"
     (folder / "renditions.toml").rename(folder / file)
     names = ["b.jpg", *(f"my folder/{number}.jpg" for number in range(20))]
@@ -256,7 +260,7 @@ def test_the_advice_to_allow_removals_names_the_same_pictures_and_pipeline_file(
     assert (folder / "processed" / "b.jpg").exists()
 
 
-def test_an_error_advises_a_command_with_the_pipeline_file(folder: Path) -> None:
+def test_a_command_that_an_error_advises_includes_the_pipeline_file(folder: Path) -> None:
     assert run(folder, "sync").code == 0
     (folder / "renditions.toml").rename(folder / "other.toml")
     refused = run(folder, "-p", "other.toml", "sync")
@@ -265,7 +269,7 @@ def test_an_error_advises_a_command_with_the_pipeline_file(folder: Path) -> None
     assert run(folder, "-p", "other.toml", "sync", "--rebind").code == 0
 
 
-def test_retry_reports_a_rendition_that_no_client_requested(folder: Path) -> None:
+def test_retry_reports_a_rendition_on_demand_that_no_client_has_requested(folder: Path) -> None:
     write_pipeline(folder, THUMB, '[renditions.extra]\nwidth = 20\nkey = "extra/{key}"\non_demand = true')
     assert run(folder, "sync").code == 0
     ended = run(folder, "retry", NAME, "--rendition", "extra")
@@ -275,7 +279,7 @@ def test_retry_reports_a_rendition_that_no_client_requested(folder: Path) -> Non
     assert "on demand" not in run(folder, "retry", NAME, "--rendition", "thumb").err
 
 
-def test_the_history_gives_the_reason_for_the_run_after_a_partial_retry(folder: Path) -> None:
+def test_after_a_partial_retry_the_history_gives_the_reason_for_the_next_run(folder: Path) -> None:
     write_pipeline(folder, THUMB, '[renditions.large]\nwidth = 90\nkey = "large/{key}"')
     assert run(folder, "sync").code == 0
     for name in (NAME, f"large/{NAME}"):

@@ -27,7 +27,9 @@ def planned(folder: Path) -> dict[str, str]:
     return {each["name"]: each["action"] for each in run(folder, "plan", "--json").data}
 
 
-def test_files_in_folders_of_systems_and_nas_makers_are_reported_and_are_not_pictures(tmp_path: Path) -> None:
+def test_files_in_folders_that_operating_systems_and_nas_devices_create_are_reported_and_not_processed(
+    tmp_path: Path,
+) -> None:
     write_source(tmp_path)
     for name in ("a.jpg", "@eaDir/a.jpg", "#recycle/b.jpg", ".thumbnails/a.jpg", "x/__MACOSX/c.jpg"):
         draw(tmp_path / "inbox" / name)
@@ -216,7 +218,9 @@ def test_check_refuses_an_exclusion_that_repeats_the_path_of_the_source(tmp_path
     assert "source.exclude[0]: expected a pattern for paths below the folder" in checked.err
 
 
-def test_check_says_what_to_add_if_a_pattern_has_two_stars_for_folders(tmp_path: Path) -> None:
+def test_check_advises_a_second_pattern_if_a_pattern_with_two_stars_misses_the_top_folder(
+    tmp_path: Path,
+) -> None:
     write_source(tmp_path, 'match = ["**/*.jpg"]')
     draw(tmp_path / "inbox" / "a.jpg")
     assert "To match such keys too, add '*.jpg'" in run(tmp_path, "check").err
@@ -259,7 +263,7 @@ def test_after_an_upgrade_from_version_0_1_sync_adds_and_removes_no_picture(tmp_
     assert run(project, "status", "--json").data["former_patterns"] is True
 
 
-def test_an_exclude_pattern_written_after_the_upgrade_ends_the_defaults_of_version_0_1(
+def test_a_declared_exclude_pattern_ends_the_default_exclusions_of_version_0_1_for_good(
     tmp_path: Path,
 ) -> None:
     project = upgraded(tmp_path)
@@ -274,7 +278,7 @@ def test_an_exclude_pattern_written_after_the_upgrade_ends_the_defaults_of_versi
     assert planned(project) == {}
 
 
-def test_a_match_pattern_written_before_the_upgrade_keeps_the_exclusions_of_version_0_1(
+def test_a_pipeline_with_its_own_match_pattern_keeps_the_exclusions_of_version_0_1_after_the_upgrade(
     tmp_path: Path,
 ) -> None:
     project = tmp_path / "project"

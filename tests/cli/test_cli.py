@@ -35,7 +35,7 @@ def outputs(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def test_the_preset_thumbnail_makes_a_thumbnail_and_a_record(tmp_path: Path) -> None:
+def test_a_sync_with_the_preset_thumbnail_writes_a_thumbnail_and_a_record(tmp_path: Path) -> None:
     """A 1920×1080 JPEG gives thumb_photo.jpg of 200×113.
 
     The record has the attributes that people query.

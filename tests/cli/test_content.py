@@ -104,7 +104,7 @@ def test_renaming_a_rendition_renders_nothing(project: Path) -> None:
     assert not (project / "processed/a.jpg/thumb.jpg").exists()
 
 
-def test_files_of_several_images_are_recognised_after_they_were_touched_or_renamed(tmp_path: Path) -> None:
+def test_touched_and_renamed_files_that_contain_several_images_are_recognised(tmp_path: Path) -> None:
     """The hash is that of the whole file, so the number of images makes no difference."""
     write_pipeline(tmp_path, TWO)
     images = [Image.new("RGB", (320, 240), colour) for colour in ("red", "lime", "blue")]

@@ -44,7 +44,7 @@ def test_a_small_picture_has_one_file_for_two_widths_and_needs_no_further_sync(f
     assert run(folder, "strays").err.startswith("Strays: 0 ")
 
 
-def test_show_says_in_text_and_in_json_which_rendition_is_the_stand_in(folder: Path) -> None:
+def test_show_names_the_stand_in_of_a_rendition_in_text_and_in_json(folder: Path) -> None:
     item = run(folder, "show", "small.jpg", "--json").data
     assert item["stand_ins"] == {"photo-320-webp": "photo-160-webp", "photo-320-jpeg": "photo-160-jpeg"}
     assert list(item["renditions"]) == [
@@ -70,7 +70,7 @@ def test_the_files_of_a_touched_picture_are_not_written_again(folder: Path) -> N
     assert planned(folder) == []
 
 
-def test_a_larger_picture_gets_a_file_for_each_width_and_a_smaller_one_gets_fewer(folder: Path) -> None:
+def test_a_larger_picture_gets_a_file_for_each_width_and_a_smaller_picture_gets_fewer(folder: Path) -> None:
     draw(folder / "inbox/small.jpg", 400, 200)
     assert run(folder, "sync").code == 0
     assert len(files(folder)) == 6
@@ -81,7 +81,9 @@ def test_a_larger_picture_gets_a_file_for_each_width_and_a_smaller_one_gets_fewe
     assert planned(folder) == []
 
 
-def test_a_family_selects_all_its_renditions_and_a_rendition_selects_its_stand_in(folder: Path) -> None:
+def test_naming_a_family_selects_all_its_renditions_and_naming_a_rendition_selects_its_stand_in(
+    folder: Path,
+) -> None:
     shutil.rmtree(folder / "processed/small.jpg")
     assert run(folder, "sync", "--rendition", "photo-80-webp").code == 0
     assert files(folder) == ["photo-80-webp.webp"]
@@ -105,7 +107,7 @@ def test_check_lists_every_rendition_of_a_family(folder: Path) -> None:
     assert "renditions.photo: expected names that renditions.photo-80-webp doesn't have" in (refused.err)
 
 
-def test_outputs_stay_when_a_family_replaces_tables_of_the_same_names(
+def test_outputs_stay_when_a_family_replaces_separate_tables_for_the_same_renditions(
     folder: Path,
 ) -> None:
     draw(folder / "inbox/small.jpg", 400, 200)

@@ -44,5 +44,5 @@ def test_each_dominant_colour_is_printed_with_a_sample_of_the_colour() -> None:
     assert finding == Finding("colour", "#336699 42%", "#336699")
 
 
-def test_the_absence_of_transparency_is_printed() -> None:
+def test_a_picture_without_transparency_is_described_with_transparency_no() -> None:
     assert told(Analysis(transparency=False, sharpness=0.0)) == {"sharpness": "0.0", "transparency": "no"}

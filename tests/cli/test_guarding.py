@@ -177,7 +177,7 @@ def test_a_second_pipeline_file_on_one_catalog_is_refused(tmp_path: Path) -> Non
     assert run(tmp_path, "sync").code == 2
 
 
-def test_an_unattended_sync_refuses_a_changed_file_until_a_person_applies_it(tmp_path: Path) -> None:
+def test_an_unattended_sync_refuses_a_changed_pipeline_file_until_a_person_applies_it(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB)
     draw(tmp_path / "inbox" / "good.jpg")
     assert run(tmp_path, "sync", "--unattended").code == 0
@@ -192,7 +192,7 @@ def test_an_unattended_sync_refuses_a_changed_file_until_a_person_applies_it(tmp
 
 
 @pytest.mark.parametrize("command", ["watch", "sync"])
-def test_an_unattended_run_with_an_old_file_stops_after_a_sync_with_a_new_one(
+def test_an_unattended_run_with_an_old_pipeline_file_stops_after_a_sync_with_a_new_file(
     tmp_path: Path, command: str
 ) -> None:
     """Two checkouts of one project share a catalog.

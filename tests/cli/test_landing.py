@@ -53,7 +53,7 @@ def wait_for_status(folder: Path, status: str) -> None:
         assert time.monotonic() < deadline, (folder / "log").read_text()
 
 
-def test_a_file_that_is_copied_with_a_pause_gives_no_notice_of_a_rejection(tmp_path: Path) -> None:
+def test_copying_a_file_with_a_pause_causes_no_notice_of_a_rejection(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB, NOTIFY)
     draw(tmp_path / "whole.jpg", 640, 480)
     content = (tmp_path / "whole.jpg").read_bytes()
@@ -65,7 +65,7 @@ def test_a_file_that_is_copied_with_a_pause_gives_no_notice_of_a_rejection(tmp_p
     assert "rejected" not in (tmp_path / "log").read_text()
 
 
-def test_sync_prints_the_notice_of_a_rejection_once_and_at_once(tmp_path: Path) -> None:
+def test_sync_prints_the_notice_of_a_rejection_once_and_without_a_wait(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB, NOTIFY)
     (tmp_path / "inbox" / "text.jpg").write_text("no picture")
     synced = run(tmp_path, "sync")
@@ -77,7 +77,9 @@ def test_sync_prints_the_notice_of_a_rejection_once_and_at_once(tmp_path: Path) 
     assert (again.code, again.err) == (0, "")
 
 
-def test_sync_waits_before_it_sends_the_notice_of_a_rejection_to_another_target(tmp_path: Path) -> None:
+def test_sync_waits_before_it_sends_the_notice_of_a_rejection_to_a_target_other_than_the_log(
+    tmp_path: Path,
+) -> None:
     write_pipeline(tmp_path, THUMB, NOTIFY.replace("log:", "events:default"))
     (tmp_path / "inbox" / "text.jpg").write_text("no picture")
     environ = {**os.environ, "AWS_DEFAULT_REGION": "eu-west-1"}
@@ -89,7 +91,7 @@ def test_sync_waits_before_it_sends_the_notice_of_a_rejection_to_another_target(
     assert "rejected text.jpg: " in (tmp_path / "log").read_text()
 
 
-def test_a_file_becomes_a_picture_after_it_was_unchanged_for_the_declared_settle_time(tmp_path: Path) -> None:
+def test_a_plan_includes_a_file_after_it_was_unchanged_for_the_declared_settle_time(tmp_path: Path) -> None:
     write_source(tmp_path, 'settle = "1 h"')
     draw(tmp_path / "inbox" / "a.jpg")
     assert "a.jpg  it is still being written" in run(tmp_path, "plan").out

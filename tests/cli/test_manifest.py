@@ -138,7 +138,7 @@ def test_no_width_descriptor_is_repeated(manifest: dict[str, Any]) -> None:
                 assert len(set(descriptors)) == len(descriptors)
 
 
-def test_renditions_that_browsers_do_not_show_have_urls_too(manifest: dict[str, Any]) -> None:
+def test_renditions_that_browsers_can_not_show_also_have_urls(manifest: dict[str, Any]) -> None:
     paper = picture_of(manifest, "big.jpg")["renditions"]["paper"]
     assert paper["type"] == "application/pdf"
 
@@ -174,7 +174,7 @@ def test_the_manifest_in_html_has_the_values_of_the_manifest_in_json(
     assert "url(data:image/png;base64," in (image["style"] or "")
 
 
-def test_html_of_all_looks_has_a_comment_with_the_name_of_each(site: Path) -> None:
+def test_the_html_of_several_looks_names_each_look_in_a_comment(site: Path) -> None:
     out = run(site, "manifest", "--format", "html").out
     assert out.count("<!-- ") == 4
     assert "<!-- a folder/small, 50%.png: square -->" in out
@@ -188,7 +188,7 @@ def test_the_option_sizes_sets_the_sizes_in_the_manifest(site: Path) -> None:
     assert data["pictures"][0]["looks"]["photo"]["img"]["sizes"] == "50vw"
 
 
-def test_names_and_prefixes_choose_the_pictures_in_the_manifest(site: Path) -> None:
+def test_names_and_prefixes_select_the_pictures_in_the_manifest(site: Path) -> None:
     assert [each["name"] for each in run(site, "manifest", "a folder/").data["pictures"]] == [
         "a folder/small, 50%.png"
     ]
@@ -199,7 +199,7 @@ def test_names_and_prefixes_choose_the_pictures_in_the_manifest(site: Path) -> N
     assert "there is no rendition 'big'" in run(site, "manifest", "--look", "big").err
 
 
-def test_without_a_base_url_urls_are_relative_and_a_warning_says_so(tmp_path: Path) -> None:
+def test_a_manifest_without_a_base_url_has_relative_urls_and_prints_a_warning(tmp_path: Path) -> None:
     write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 9")
     draw(tmp_path / "inbox" / "a.jpg")
     assert run(tmp_path, "sync").code == 0
@@ -208,7 +208,7 @@ def test_without_a_base_url_urls_are_relative_and_a_warning_says_so(tmp_path: Pa
     assert "no base_url in [output]" in " ".join(ended.err.split())
 
 
-def test_a_changed_base_url_makes_no_rendition_again(tmp_path: Path) -> None:
+def test_changing_the_base_url_causes_no_rendition_to_be_made_again(tmp_path: Path) -> None:
     write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 9")
     draw(tmp_path / "inbox" / "a.jpg")
     assert run(tmp_path, "sync").code == 0
@@ -245,7 +245,7 @@ def on_demand(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_widths_on_demand_are_made_for_no_picture_in_advance(on_demand: Path) -> None:
+def test_widths_on_demand_are_not_made_in_advance(on_demand: Path) -> None:
     assert run(on_demand, "check").out.count("on demand") == 3
     assert run(on_demand, "plan", "--exit-code").code == 0
     assert [path.name for path in (on_demand / "processed").iterdir()] == [".renditions"]
@@ -280,7 +280,7 @@ def test_urls_of_widths_on_demand_can_be_signed(on_demand: Path, monkeypatch: py
     assert SigningKeys.parse(keys).find_problem("/i/photo-160/small, 50%.jpg", url.query, time.time()) is None
 
 
-def test_an_unknown_width_is_refused_with_the_declared_ones(on_demand: Path) -> None:
+def test_the_refusal_of_an_unknown_width_lists_the_declared_widths(on_demand: Path) -> None:
     ended = run(on_demand, "sign", "photo-333", "big.jpg")
     assert ended.code == 2
     assert "expected one of photo-160, photo-320, photo-640" in " ".join(ended.err.split())
@@ -302,7 +302,9 @@ def test_check_accepts_only_a_url_or_an_absolute_path_as_base_url(
     assert run(tmp_path, "check").code == code
 
 
-def test_the_alternative_text_in_a_picture_is_used_if_no_file_beside_it_has_one(tmp_path: Path) -> None:
+def test_the_alternative_text_in_a_picture_is_used_if_there_is_no_text_file_beside_the_picture(
+    tmp_path: Path,
+) -> None:
     write_pipeline(tmp_path, "[analyze]\nalt_text = true\n[renditions.thumb]\nwidth = 9")
     xmp = (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'

@@ -36,7 +36,9 @@ def run_in_shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("command", ["list", "list --json", "manifest", "show a.jpg --json", "--version"])
-def test_output_that_has_no_space_is_an_error_in_one_line(site: Path, command: str) -> None:
+def test_a_command_that_can_not_write_its_output_prints_an_error_of_one_line(
+    site: Path, command: str
+) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("NOT TESTED: this system has no /dev/full")
     ended = run_in_shell(site, f"renditions {command} > /dev/full")
@@ -47,7 +49,7 @@ def test_output_that_has_no_space_is_an_error_in_one_line(site: Path, command: s
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
-def test_commands_work_with_closed_streams(site: Path, closed: str) -> None:
+def test_a_sync_succeeds_although_its_standard_streams_are_closed(site: Path, closed: str) -> None:
     ended = run_in_shell(site, f"renditions sync a.jpg {closed}")
     assert (ended.returncode, ended.stderr) == (0, "")
 
@@ -60,7 +62,7 @@ def test_an_unknown_name_prints_no_part_of_a_manifest(site: Path) -> None:
 
 
 @pytest.mark.parametrize("point", [("nan", "50"), ("50", "nan")])
-def test_a_focus_that_is_no_number_is_refused_and_not_stored(site: Path, point: tuple[str, str]) -> None:
+def test_a_focus_that_is_not_a_number_is_refused_and_not_stored(site: Path, point: tuple[str, str]) -> None:
     ended = run(site, "focus", "a.jpg", *point)
     assert ended.code == 2
     assert "expected X and Y from 0 to 100" in ended.err

@@ -77,7 +77,7 @@ def test_the_strays_command_lists_and_deletes_outputs_in_a_former_store(folder: 
     assert (folder / "public" / "thumb_one.jpg").exists()
 
 
-def test_forget_removes_everything_of_one_picture(folder: Path) -> None:
+def test_forget_removes_every_file_and_record_of_one_picture(folder: Path) -> None:
     ended = run(folder, "forget", "one.jpg", "--yes", "--json")
     assert ended.code == 0, ended.err
     assert [trace["what"] for trace in ended.data["removed"]] == ["picture", "record", "output"]
@@ -162,7 +162,9 @@ def test_sync_adopt_takes_over_equal_outputs_without_a_mark(folder: Path) -> Non
     assert run(folder, "strays", "--json").data == []
 
 
-def test_another_catalogs_outputs_are_neither_strays_nor_adopted(folder: Path, tmp_path: Path) -> None:
+def test_outputs_of_another_catalog_are_neither_listed_as_strays_nor_adopted(
+    folder: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "other"
     other.mkdir()
     (other / "inbox").symlink_to(folder / "inbox")

@@ -28,7 +28,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_long_plan_groups_pictures_by_what_they_need_and_why(project: Path) -> None:
+def test_a_long_plan_groups_pictures_by_the_needed_work_and_its_reason(project: Path) -> None:
     write_pipeline(project, THUMB.format(50))
     sizes = [file.stat().st_size for file in (project / "processed").rglob("thumb.jpg")]
     out = run(project, "plan").out
@@ -38,13 +38,13 @@ def test_a_long_plan_groups_pictures_by_what_they_need_and_why(project: Path) ->
     assert out.count(".jpg") == 1
 
 
-def test_details_list_each_picture_of_a_long_plan(project: Path) -> None:
+def test_the_option_details_lists_each_picture_of_a_long_plan(project: Path) -> None:
     write_pipeline(project, THUMB.format(50))
     out = run(project, "plan", "--details").out
     assert all(f"~ a{number:02}.jpg " in out for number in range(COUNT))
 
 
-def test_list_is_complete_in_a_pipe_and_obeys_its_limit(project: Path) -> None:
+def test_list_prints_every_picture_into_a_pipe_or_as_many_as_the_option_limit_allows(project: Path) -> None:
     assert len(run(project, "list").out.splitlines()) == 1 + COUNT
     limited = run(project, "list", "--limit", "2")
     assert len(limited.out.splitlines()) == 1 + 2
@@ -52,7 +52,7 @@ def test_list_is_complete_in_a_pipe_and_obeys_its_limit(project: Path) -> None:
     assert len(run(project, "list", "--limit", "3", "--json").data) == 3
 
 
-def test_with_the_option_json_an_error_is_json_too(project: Path, tmp_path: Path) -> None:
+def test_the_option_json_also_prints_an_error_as_json(project: Path, tmp_path: Path) -> None:
     unknown = run(project, "show", "none.jpg", "--json")
     assert unknown.code == 2
     assert unknown.data["error"]["code"] == "invalid-usage"
@@ -64,7 +64,7 @@ def test_with_the_option_json_an_error_is_json_too(project: Path, tmp_path: Path
     assert "widht" in invalid.data["error"]["detail"]
 
 
-def test_quiet_prints_data_and_errors_only(tmp_path: Path) -> None:
+def test_the_option_quiet_prints_only_data_and_errors(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB.format(40))
     (tmp_path / "inbox" / "notes.txt").write_text("x")
     draw(tmp_path / "inbox" / "a.jpg")
@@ -74,7 +74,7 @@ def test_quiet_prints_data_and_errors_only(tmp_path: Path) -> None:
     assert "error: there is no record of 'b.jpg'" in run(tmp_path, "--quiet", "show", "b.jpg").err
 
 
-def test_the_log_can_be_json(tmp_path: Path) -> None:
+def test_the_option_log_format_writes_log_lines_as_json(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB.format(40), '[[notify]]\non = ["done"]\nto = "log:"')
     draw(tmp_path / "inbox" / "a.jpg")
     (item,) = map(json.loads, run(tmp_path, "--log-format", "json", "sync").err.splitlines())
@@ -83,7 +83,7 @@ def test_the_log_can_be_json(tmp_path: Path) -> None:
     assert datetime.fromisoformat(item["time"]).tzinfo
 
 
-def test_all_messages_are_json_objects_if_the_log_is_json(tmp_path: Path) -> None:
+def test_all_messages_are_json_objects_if_the_log_format_is_json(tmp_path: Path) -> None:
     """A log collector reads stderr, so a line of text would break it."""
     write_pipeline(tmp_path, THUMB.format(40))
     draw(tmp_path / "inbox" / "a.jpg")

@@ -58,14 +58,14 @@ def test_plan_sync_and_list_select_pictures_by_names_and_prefixes(folder: Path) 
 
 
 @pytest.mark.parametrize("command", ["plan", "sync", "retry"])
-def test_naming_an_unknown_picture_or_rendition_is_a_usage_error(synced: Path, command: str) -> None:
+def test_naming_an_unknown_picture_or_rendition_causes_a_usage_error(synced: Path, command: str) -> None:
     unknown = run(synced, command, "nothing.jpg")
     assert (unknown.code, unknown.out) == (2, "")
     assert "there is no picture 'nothing.jpg'" in unknown.err
     assert "expected one of thumb, large" in run(synced, command, "e.jpg", "--rendition", "small").err
 
 
-def test_a_prefix_that_matches_nothing_is_a_usage_error(synced: Path) -> None:
+def test_a_prefix_that_matches_nothing_causes_a_usage_error(synced: Path) -> None:
     for command in ("plan", "sync", "retry", "list", "list --unmatched", "list --status done"):
         refused = run(synced, *command.split(), "typo/", "dogs/")
         assert (refused.code, refused.out) == (2, ""), command
@@ -87,7 +87,7 @@ def test_a_folder_without_pictures_and_a_former_folder_are_valid_prefixes(synced
     assert run(synced, "list", "--unmatched", "notes/b.txt").code == 2
 
 
-def test_sync_makes_one_rendition_alone_and_a_later_sync_makes_the_rest(folder: Path) -> None:
+def test_sync_makes_only_the_named_rendition_and_a_later_sync_makes_the_others(folder: Path) -> None:
     assert run(folder, "sync", "e.jpg", "--rendition", "thumb").code == 0
     assert list(outputs(folder)) == ["e.jpg/thumb.jpg"]
     assert [list(item["make"]) for item in run(folder, "plan", "--json", "e.jpg").data] == [["large"]]
@@ -148,7 +148,7 @@ def test_the_focus_command_processes_only_the_named_picture(folder: Path) -> Non
     assert listed(folder) == ["e.jpg"]
 
 
-def test_focus_says_that_nothing_will_change_only_if_the_catalog_belongs_to_the_file(synced: Path) -> None:
+def test_focus_predicts_no_change_only_if_the_catalog_belongs_to_the_pipeline_file(synced: Path) -> None:
     assert "nothing will change" in run(synced, "focus", "e.jpg", "10", "10").err
     (synced / "other.toml").write_text((synced / "renditions.toml").read_text())
     refused = run(synced, "focus", "e.jpg", "20", "20", "-p", "other.toml")
@@ -158,7 +158,7 @@ def test_focus_says_that_nothing_will_change_only_if_the_catalog_belongs_to_the_
 
 @pytest.mark.parametrize("name", ["cats/a.jpg", "e.jpg"])
 @pytest.mark.parametrize("damage", ["'{}'", """replace(item, '"done"', '"of a newer version"')"""])
-def test_commands_report_and_skip_a_record_that_cant_be_read(synced: Path, name: str, damage: str) -> None:
+def test_commands_report_and_skip_an_unreadable_record(synced: Path, name: str, damage: str) -> None:
     with sqlite3.connect(synced / "renditions.db") as db:
         db.execute(f"UPDATE records SET item = {damage} WHERE name = ?", [name])  # noqa: S608
     ended = run(synced, "list", "--json")
@@ -197,7 +197,7 @@ def test_retry_processes_and_forget_deletes_a_picture_with_an_unreadable_record(
     assert run(synced, "sync", "--strict").code == 0
 
 
-def test_retry_skips_a_record_that_cant_be_read(synced: Path) -> None:
+def test_retry_skips_an_unreadable_record(synced: Path) -> None:
     with sqlite3.connect(synced / "renditions.db") as db:
         db.execute("UPDATE records SET status = 'failed', item = '{}' WHERE name = 'cats/a.jpg'")
     ended = run(synced, "retry")

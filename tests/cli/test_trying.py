@@ -130,7 +130,7 @@ def test_a_comparison_prints_a_table_and_writes_one_sheet_that_shows_every_value
 
 
 @pytest.mark.parametrize("comparison", ["format=webp,avif,png", "width=100,2000", "effort=0,6"])
-def test_formats_widths_and_efforts_can_be_compared(site: Path, comparison: str) -> None:
+def test_try_compares_formats_widths_and_efforts(site: Path, comparison: str) -> None:
     rendition = "best" if "effort" in comparison else "thumb"
     ended = run(
         site, "try", "inbox/a.jpg", "--rendition", rendition, "--compare", comparison, "-o", "tried", "--json"
@@ -176,7 +176,7 @@ def test_try_reports_a_rejected_picture_and_makes_the_renditions_of_the_others(s
     assert "rejected bad.jpg: not a picture" in run(site, "try", "bad.jpg").err
 
 
-def test_try_reports_a_missing_file_as_a_usage_error(site: Path) -> None:
+def test_try_ends_with_a_usage_error_if_a_file_is_missing(site: Path) -> None:
     ended = run(site, "try", "none.jpg")
     assert ended.code == 2
     assert "can't read 'none.jpg': No such file or directory" in ended.err

@@ -106,7 +106,9 @@ def test_sync_records_changed_headers_without_rendering(folder: Path) -> None:
     assert planned(folder) == []
 
 
-def test_sync_with_a_restored_catalog_makes_newer_outputs_again(folder: Path) -> None:
+def test_sync_with_a_restored_catalog_replaces_outputs_that_are_newer_than_their_records(
+    folder: Path,
+) -> None:
     """The restored catalog has records of outputs that a later run replaced."""
     yesterday = outputs(folder)
     file, catalog = folder / "renditions.toml", folder / "renditions.db"
@@ -140,7 +142,7 @@ def test_after_outputs_were_copied_sync_updates_records_and_writes_no_output(fol
     assert planned(folder) == []
 
 
-def test_an_output_that_goes_missing_again_is_reported_until_retry(folder: Path) -> None:
+def test_sync_only_reports_an_output_that_goes_missing_again_until_retry_makes_it(folder: Path) -> None:
     thumb = folder / "processed/a.jpg/thumb.jpg"
     thumb.unlink()
     assert run(folder, "sync").code == 0
@@ -158,7 +160,7 @@ def test_an_output_that_goes_missing_again_is_reported_until_retry(folder: Path)
 
 
 @pytest.mark.parametrize(("verify", "is_made"), [("never", False), ("schedule", True), ("always", True)])
-def test_unattended_runs_verify_as_the_pipeline_file_declares(
+def test_unattended_runs_verify_outputs_as_the_pipeline_file_declares(
     folder: Path, verify: str, is_made: bool
 ) -> None:
     file = folder / "renditions.toml"
@@ -170,7 +172,9 @@ def test_unattended_runs_verify_as_the_pipeline_file_declares(
     assert thumb.exists() == is_made
 
 
-def test_an_unattended_sync_holds_lost_outputs_and_a_person_s_sync_makes_them_again(folder: Path) -> None:
+def test_an_unattended_sync_holds_back_lost_outputs_and_an_attended_sync_makes_them_again(
+    folder: Path,
+) -> None:
     for number in range(10):
         draw(folder / "inbox" / f"{number}.jpg", seed=number)
     assert run(folder, "sync").code == 0

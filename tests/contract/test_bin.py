@@ -79,7 +79,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     return SITES[request.param](tmp_path)
 
 
-def test_a_deleted_object_is_gone_from_the_store_and_comes_back_unchanged(site: Site) -> None:
+def test_a_deleted_object_can_be_restored_unchanged(site: Site) -> None:
     before = put(site.store, KEY, b"one")
     put(site.store, f"{KEY}.png", b"another, whose key begins with this one")
     binned = site.delete()
@@ -106,7 +106,7 @@ def test_a_replaced_or_missing_object_is_not_put_into_the_bin(site: Site) -> Non
     assert not site.bin.deletions()
 
 
-def test_two_deletions_of_one_key_are_both_kept_and_each_comes_back(site: Site) -> None:
+def test_the_bin_keeps_both_deletions_of_one_key_and_can_restore_each(site: Site) -> None:
     put(site.store, KEY, b"first")
     first = site.delete()
     put(site.store, KEY, b"second")
@@ -130,7 +130,7 @@ def test_a_restoration_never_replaces_another_object(site: Site) -> None:
     assert list(site.bin.deletions()) == [binned.deletion]
 
 
-def test_many_restorations_of_one_object_at_once_restore_it_exactly_once(site: Site) -> None:
+def test_only_one_of_many_simultaneous_restorations_restores_the_object(site: Site) -> None:
     before = put(site.store, KEY, b"one")
     binned = site.delete()
     results: list[StoredObject | Exception | None] = []
@@ -161,7 +161,7 @@ def test_the_bin_gives_an_object_back_only_under_its_own_key(site: Site) -> None
     assert list(site.bin.deletions()) == [binned.deletion]
 
 
-def test_emptying_the_bin_deletes_old_entries_and_keeps_recent_ones(site: Site) -> None:
+def test_emptying_the_bin_deletes_old_entries_and_keeps_recent_entries(site: Site) -> None:
     for content in (b"one", b"two", b"three"):
         put(site.store, KEY, content)
         site.now += timedelta(days=1)
@@ -231,7 +231,7 @@ def test_a_file_is_moved_to_the_bin_and_back_where_hard_links_are_impossible(
     assert [path.name for path in (tmp_path / "in" / "a ü").iterdir()] == ["photo.jpg"]
 
 
-def test_an_interrupted_restoration_is_completed_by_the_next_one(
+def test_an_interrupted_restoration_is_completed_by_the_next_restoration(
     tmp_path: Path,
 ) -> None:
     site = open_folder(tmp_path)

@@ -282,7 +282,7 @@ def test_the_key_of_an_output_may_also_be_a_pending_key_of_the_same_record(catal
     catalog.write(make_record("b.jpg", outputs=("k",)))
 
 
-def test_a_rewrite_frees_the_keys_that_it_leaves_out(catalog: Catalog) -> None:
+def test_writing_a_record_frees_the_keys_that_the_record_no_longer_has(catalog: Catalog) -> None:
     first = catalog.write(make_record(outputs=("k", "l")))
     catalog.write(replace(first, outputs=first.outputs[:1]))
     catalog.write(make_record("b.jpg", outputs=("l",)))
@@ -388,7 +388,7 @@ def test_many_unsent_notices_are_kept_and_dropped_in_one_call(catalog: Catalog) 
     catalog.drop_notice()
 
 
-def test_one_step_deletes_a_record_and_keeps_its_unsent_notices(catalog: Catalog) -> None:
+def test_a_record_is_deleted_and_its_unsent_notices_are_kept_in_one_step(catalog: Catalog) -> None:
     record = catalog.write(make_record(outputs=("k",)))
     notice = make_notice("a.jpg", "removed")
     with pytest.raises(Conflict):
@@ -462,7 +462,7 @@ def test_query_lists_each_of_many_records_of_the_same_time_once(which: str, cata
     assert sorted(found) == sorted(f"{number}" for number in range(count))
 
 
-def test_query_continues_from_any_time_and_name(which: str, catalog: Catalog) -> None:
+def test_query_continues_after_any_given_time_and_name(which: str, catalog: Catalog) -> None:
     """Several records may have this time.
 
     There may be no record with this time and name.
@@ -771,7 +771,7 @@ def test_a_damaged_record_is_reported_and_skipped(which: str, catalog: Catalog, 
 
 
 @pytest.mark.parametrize("which", DAMAGING)
-def test_a_damaged_record_is_replaced_by_one_that_claims_the_same_keys(
+def test_repair_replaces_a_damaged_record_with_a_record_that_claims_the_same_keys(
     which: str, catalog: Catalog, tmp_path: Path
 ) -> None:
     written = catalog.write(make_record("b.jpg", outputs=("b1", "b2"), pending_keys=("b3",)))

@@ -83,7 +83,7 @@ def test_a_folder_is_not_an_object(store: Store) -> None:
     assert keys(store) == ["a/b/c"]
 
 
-def test_an_object_has_no_objects_below_its_key(store: Store) -> None:
+def test_a_key_below_an_existing_object_finds_nothing(store: Store) -> None:
     put(store, "a")
     assert store.head("a/b") is None
     assert store.get("a/b") is None

@@ -62,7 +62,7 @@ def is_adopted(world: World) -> bool:
     return claimed
 
 
-def test_adoption_takes_over_an_output_with_a_predecessors_mark(world: World) -> None:
+def test_adoption_takes_over_an_output_with_the_mark_of_a_predecessor(world: World) -> None:
     place(world, b"made by an older engine", "before")
     assert processor(world).process(NAME, ADOPT).result == "done"
     assert is_adopted(world)
@@ -96,7 +96,7 @@ def test_adoption_takes_over_an_unmarked_output_that_equals_a_fresh_rendering(wo
         pytest.param(expected_output(b"one", THUMB), "unknown", {}, id="an unknown catalog's"),
     ],
 )
-def test_adoption_neither_claims_nor_changes_files_without_proof(
+def test_adoption_neither_claims_nor_changes_a_file_without_proof_that_it_is_an_output(
     world: World, content: bytes, writer: str, others: dict[str, None]
 ) -> None:
     place(world, content, writer)
@@ -185,7 +185,7 @@ def test_the_search_for_a_lost_catalog_checks_a_limited_number_of_outputs(world:
     assert seen == SAMPLE
 
 
-def test_a_tick_treats_a_catalog_with_few_records_and_most_outputs_as_lost(world: World) -> None:
+def test_a_tick_treats_a_catalog_as_lost_if_most_output_keys_exist_but_few_records(world: World) -> None:
     """An upload's event may have added a record since the catalog was lost."""
 
     def tick() -> list[str]:

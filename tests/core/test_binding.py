@@ -70,7 +70,7 @@ def test_every_target_gets_one_notice_about_newly_held_work() -> None:
     assert list(catalog.unsent_notices()) == []
 
 
-def test_work_that_is_held_again_after_a_permission_sends_another_notice() -> None:
+def test_work_that_is_held_again_after_a_permission_causes_another_notice() -> None:
     catalog, target = open_catalog(), MemoryNotifier()
     for held in ([REMOVALS], [], [REMOVALS]):
         open_outbox(catalog, one=target).hold(held, is_attended=False)
@@ -106,7 +106,7 @@ def test_an_unsent_notice_about_held_work_is_dropped_when_no_work_is_held() -> N
     assert list(catalog.unsent_notices()) == []
 
 
-def test_a_binding_keeps_held_work_when_it_is_stored_as_json() -> None:
+def test_a_binding_with_held_work_is_read_back_unchanged_from_json() -> None:
     catalog = open_catalog()
     open_outbox(catalog, one=BrokenNotifier(9)).hold([REMOVALS, OUTPUT], is_attended=False)
     assert Binding.from_item(read(catalog).to_item()) == read(catalog)

@@ -48,7 +48,9 @@ def test_the_record_of_a_rejected_picture_has_the_code_of_its_error(world: World
     assert [notice.to_item()["code"] for notice in world.notifier.sent] == ["source-unreadable"]
 
 
-def test_a_picture_that_can_not_be_read_yet_has_the_code_of_the_stores_error(world: World) -> None:
+def test_the_outcome_of_a_picture_that_can_not_be_read_yet_has_the_code_of_the_store_error(
+    world: World,
+) -> None:
     world.upload(NAME, b"one")
     archive = Archive()
     archive.head = world.source.head  # type: ignore[method-assign]

@@ -40,7 +40,7 @@ def key(world: World) -> str:
     return world.record().outputs[0].key
 
 
-def test_an_output_key_has_the_first_digits_of_the_content_s_hash() -> None:
+def test_an_output_key_has_the_first_digits_of_the_hash_of_the_content() -> None:
     world = make_world(HASH)
     world.processor().process(NAME)
     assert key(world) == f"photo-{sha256(b'one').hexdigest()[:16]}.jpg"
@@ -90,7 +90,7 @@ def test_a_touched_picture_keeps_its_versioned_key() -> None:
     assert world.plan() == []
 
 
-def test_an_output_with_the_old_version_in_its_key_is_kept_for_a_while() -> None:
+def test_an_output_with_the_old_version_in_its_key_is_kept_for_the_declared_time() -> None:
     world = make_world()
     world.use_output(keep_replaced=3600.0)
     world.settle()

@@ -50,7 +50,7 @@ def digests(world: World) -> list[Digest]:
     return [notice.subject for notice in sent if isinstance(notice.subject, Digest)]
 
 
-def test_notices_wait_until_the_oldest_is_as_old_as_declared_and_then_come_in_one_message(
+def test_a_digest_is_sent_when_its_oldest_notice_has_the_declared_age(
     world: World,
 ) -> None:
     for name, content in (("a.jpg", b"one"), ("b.jpg", b"bad"), ("c.jpg", b"bad")):
@@ -76,7 +76,7 @@ def test_notices_wait_until_the_oldest_is_as_old_as_declared_and_then_come_in_on
     assert len(digests(world)) == 1
 
 
-def test_a_run_that_ends_sends_a_digest_at_once_but_at_most_one_in_a_period(world: World) -> None:
+def test_a_run_sends_its_digest_when_it_ends_but_at_most_one_digest_in_each_period(world: World) -> None:
     for minutes, sent in ((0, 1), (5, 1), (50, 1), (10, 2)):
         world.now += timedelta(minutes=minutes)
         world.upload(f"{minutes}.jpg", b"bad")
@@ -97,7 +97,7 @@ def test_a_removed_picture_is_in_the_digest(world: World) -> None:
     assert digest.describe() == "1 picture: 1 removed. 1 removed (a.jpg)."
 
 
-def test_held_work_is_reported_at_once(world: World) -> None:
+def test_a_notice_about_held_work_does_not_wait_for_the_digest(world: World) -> None:
     outbox = Outbox(world.catalog, {HOURLY.target: world.notifier}, world.clock, (HOURLY,))
     outbox.hold([Held("removals", 60, "60 of 100 pictures are gone", world.now)], is_attended=False)
     assert [notice.event for notice in world.notifier.held] == ["removals_held"]
@@ -126,7 +126,7 @@ def test_a_digest_that_could_not_be_sent_is_sent_after_growing_pauses(world: Wor
     assert unsent(world) == []
 
 
-def test_a_digest_is_given_up_and_listed_and_sent_again_on_request(world: World) -> None:
+def test_a_digest_that_was_given_up_is_listed_and_sent_again_on_request(world: World) -> None:
     world.upload("a.jpg", b"bad")
     world.processor().process("a.jpg")
     for _ in range(12):
@@ -159,7 +159,7 @@ def test_a_digest_reports_the_present_status_of_each_picture(world: World) -> No
     assert unsent(world) == []
 
 
-def test_a_notice_that_comes_while_a_digest_is_sent_stays_for_the_next_one(world: World) -> None:
+def test_a_notice_that_arrives_while_a_digest_is_sent_waits_for_the_next_digest(world: World) -> None:
     class Slow(MemoryNotifier):
         def send(self, notice: Notice) -> None:
             super().send(notice)
@@ -194,7 +194,9 @@ def test_the_notice_of_a_picture_in_progress_waits_for_the_next_digest(world: Wo
     assert [each.name for each in unsent(world)] == ["a.jpg"]
 
 
-def test_a_digest_that_is_no_longer_declared_is_sent_as_one_message(world: World) -> None:
+def test_collected_notices_are_sent_as_one_message_after_the_digest_is_no_longer_declared(
+    world: World,
+) -> None:
     for number in range(3):
         world.upload(f"{number}.jpg", b"bad")
         world.processor().process(f"{number}.jpg")
@@ -246,7 +248,7 @@ def test_ten_thousand_failures_while_the_receiver_is_down_become_one_message() -
     assert unsent(world) == []
 
 
-def test_collected_notices_in_a_file_outlive_the_process(tmp_path: Path) -> None:
+def test_notices_collected_in_the_catalog_file_are_sent_by_a_later_process(tmp_path: Path) -> None:
     with receiving() as receiver:
         with SqliteCatalog(tmp_path / "catalog.db") as catalog:
             _, outbox = fail_with_webhook(receiver, 120, catalog)

@@ -77,7 +77,7 @@ def test_a_fix_for_a_source_format_affects_only_pictures_of_this_format(
     assert world.plan() == []
 
 
-def test_a_fix_for_an_operation_remakes_the_renditions_that_use_it(
+def test_a_fix_for_an_operation_affects_only_the_renditions_that_use_the_operation(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.pipeline = replace(
@@ -101,7 +101,7 @@ def test_a_picture_that_the_newer_engine_processed_is_up_to_date(
     assert "new.tif" not in whys(world)
 
 
-def test_outputs_of_an_older_engine_are_made_again_after_the_pipeline_stops_naming_it(
+def test_outputs_of_an_older_engine_are_made_again_after_the_pipeline_stops_naming_this_engine(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until then, the newer engine makes only new outputs, which stay afterwards."""

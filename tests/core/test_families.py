@@ -145,7 +145,7 @@ def test_a_changed_recipe_makes_the_files_of_a_family_again(world: FamilyWorld) 
     }
 
 
-def test_a_recipe_that_enlarges_gives_each_rendition_a_file_of_its_own(world: FamilyWorld) -> None:
+def test_each_rendition_of_a_family_gets_its_own_file_if_the_recipe_enlarges(world: FamilyWorld) -> None:
     world.settle()
     world.pipeline = pipeline_of(photo=replace(FAMILY, enlarge=True))
     world.settle()
@@ -155,7 +155,7 @@ def test_a_recipe_that_enlarges_gives_each_rendition_a_file_of_its_own(world: Fa
     world.check_promise()
 
 
-def test_another_width_becomes_the_stand_in_when_the_former_one_is_no_longer_declared(
+def test_another_width_becomes_the_stand_in_when_the_former_stand_in_is_no_longer_declared(
     world: FamilyWorld,
 ) -> None:
     world.settle()
@@ -211,7 +211,7 @@ def test_a_single_requested_rendition_is_made_without_its_stand_in(world: Family
     assert dict(world.record().stand_ins)["photo-1600-avif"] == "photo-960-avif"
 
 
-def test_a_requested_rendition_has_a_stand_in_only_if_the_stand_in_is_requested_too(
+def test_a_requested_rendition_has_a_stand_in_only_if_the_stand_in_is_also_requested(
     world: FamilyWorld,
 ) -> None:
     world.pipeline = pipeline_of(photo=replace(FAMILY, formats=("avif",), on_demand=True))

@@ -28,7 +28,7 @@ def told(notifier: MemoryNotifier) -> list[tuple[str, str]]:
     return [(notice.event, notice.name) for notice in notifier.sent]
 
 
-def test_a_target_gets_the_notices_of_names_with_its_prefix() -> None:
+def test_a_target_with_a_prefix_gets_only_notices_about_pictures_under_this_prefix() -> None:
     world = World()
     shop = Notify(on=EVENTS, to=LOG, prefix="shop/")
     processor, got = run(world, shop, Notify(on=EVENTS, to=EVENT_BUS))
@@ -42,7 +42,7 @@ def test_a_target_gets_the_notices_of_names_with_its_prefix() -> None:
     assert len(got[EVENT_BUS].sent) == 5
 
 
-def test_two_entries_of_one_target_send_one_notice() -> None:
+def test_two_entries_for_one_target_cause_only_one_notice_about_each_event() -> None:
     world = World()
     entries = [Notify(on=EVENTS, to=LOG, prefix=prefix) for prefix in ("a", "a/b", "c/")]
     processor, got = run(world, *entries)
@@ -56,7 +56,7 @@ def test_two_entries_of_one_target_send_one_notice() -> None:
     ("content", "thumb", "large"),
     [(b"one", ["done"], ["done"]), (b"half", [], ["rejected"]), (b"bad", ["rejected"], ["rejected"])],
 )
-def test_a_target_gets_the_notices_about_its_renditions(
+def test_a_target_with_renditions_gets_only_notices_about_these_renditions(
     content: bytes, thumb: list[str], large: list[str]
 ) -> None:
     """If a picture is rejected as a whole, both targets get the notice."""

@@ -92,7 +92,7 @@ def test_forget_drops_the_unsent_notices_about_the_picture(world: World) -> None
     assert [unsent.name for unsent in world.catalog.unsent_notices()] == ["other.jpg"]
 
 
-def test_forget_removes_a_kept_picture_that_is_gone_from_the_source_and_can_be_repeated(world: World) -> None:
+def test_forget_can_be_repeated_and_removes_a_kept_picture_that_is_gone_from_the_source(world: World) -> None:
     world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, on_delete="keep"))
     world.remove(NAME)
     processor(world).process(NAME, ALLOWED)
@@ -101,7 +101,7 @@ def test_forget_removes_a_kept_picture_that_is_gone_from_the_source_and_can_be_r
     assert run(world) == Report(NAME)
 
 
-def test_forget_removes_proven_outputs_in_a_former_place(world: World) -> None:
+def test_forget_removes_proven_outputs_in_a_former_output_store(world: World) -> None:
     worker = processor(world)
     assert worker.standing
     former, foreign = MemoryStore(), MemoryStore()
@@ -135,7 +135,9 @@ def test_forget_leaves_the_picture_in_a_read_only_source(world: World) -> None:
     assert world.output.head(KEY) is None
 
 
-def test_forget_waits_for_a_picture_in_progress_and_then_reports_it(world: World) -> None:
+def test_forget_waits_for_a_picture_in_progress_and_then_reports_what_it_could_not_remove(
+    world: World,
+) -> None:
     record = world.catalog.get(NAME)
     assert record
     worker = replace(processor(world), owner="another")
@@ -147,7 +149,7 @@ def test_forget_waits_for_a_picture_in_progress_and_then_reports_it(world: World
     assert world.output.head(KEY)
 
 
-def test_forget_leaves_an_output_key_of_another_picture(world: World) -> None:
+def test_forget_leaves_the_output_of_another_picture_under_a_shared_key(world: World) -> None:
     there = world.output.head("other.jpg/thumb.jpg")
     assert there
     world.pipeline = make_pipeline((), thumb=Rendition(width=200, key="other.jpg/thumb.jpg"))

@@ -35,7 +35,7 @@ def catalog() -> MemoryCatalog:
     return catalog
 
 
-def test_the_first_process_that_binds_a_catalog_sets_its_file_source_and_output() -> None:
+def test_the_first_process_that_binds_a_catalog_sets_its_pipeline_file_its_source_and_its_output() -> None:
     catalog = MemoryCatalog()
     bound = bind(catalog, claim(start=FOLLOWS))
     assert (bound.pipeline_file, bound.source, bound.output) == ("a.toml", "in", "out")
@@ -45,7 +45,7 @@ def test_the_first_process_that_binds_a_catalog_sets_its_file_source_and_output(
 
 
 @pytest.mark.parametrize("changes", [{"pipeline_file": "b.toml"}, {"source": "in2"}])
-def test_a_process_with_another_file_or_source_is_refused_until_a_person_rebinds(
+def test_a_process_with_another_pipeline_file_or_source_is_refused_until_a_person_binds_the_catalog_again(
     catalog: MemoryCatalog, changes: dict[str, Any]
 ) -> None:
     known = catalog.read_binding()
@@ -75,7 +75,9 @@ def test_only_a_person_or_a_deployment_sets_the_generation(catalog: MemoryCatalo
     assert bind(catalog, claim("one")).generation_number == 3, "an older file is a generation like any other"
 
 
-def test_a_newer_deployment_sets_the_generation_and_an_older_one_does_not(catalog: MemoryCatalog) -> None:
+def test_a_newer_deployment_sets_the_generation_and_an_older_deployment_does_not(
+    catalog: MemoryCatalog,
+) -> None:
     bound = bind(catalog, claim("two", deploy("2026-01-02")))
     assert (bound.generation, bound.deployed_at) == ("two", "2026-01-02")
     with pytest.raises(Superseded):
@@ -91,7 +93,7 @@ def test_only_take_over_replaces_the_generation_of_another_deployment(catalog: M
     assert bind(catalog, claim("four")).generation == "four", "a person set the generation in force"
 
 
-def test_only_a_person_changes_the_output_store_and_the_binding_keeps_the_former_one(
+def test_only_a_person_changes_the_output_store_and_the_binding_keeps_the_former_store(
     catalog: MemoryCatalog,
 ) -> None:
     unattended = claim(start=FOLLOWS, output="out2")

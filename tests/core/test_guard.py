@@ -155,7 +155,7 @@ def test_the_permission_to_remove_a_picture_ends_when_the_picture_comes_back() -
 
 
 @pytest.mark.parametrize("there", [1, 19])
-def test_without_the_marker_removals_are_held_however_few_they_are(there: int) -> None:
+def test_without_the_marker_even_a_few_removals_are_held(there: int) -> None:
     world = make_world(20)
     remove(world, list_names(world)[there:])
     guard = replace(world.guard, is_marker_missing=lambda: True)
@@ -164,7 +164,7 @@ def test_without_the_marker_removals_are_held_however_few_they_are(there: int) -
     assert "marker" in why
 
 
-def test_the_pictures_of_another_disk_never_make_up_for_the_missing_marker() -> None:
+def test_new_pictures_from_another_disk_never_lift_the_hold_on_removals() -> None:
     """After the first sync, the other disk's pictures have records.
 
     So they are half of the known pictures, or more.
@@ -198,7 +198,7 @@ def test_a_full_sync_renews_the_marker_if_half_of_the_known_pictures_exist(
     assert bool(renewed) == is_renewed
 
 
-def test_a_plan_and_a_run_over_some_pictures_do_not_touch_the_marker() -> None:
+def test_a_plan_and_a_run_over_some_pictures_do_not_change_the_marker() -> None:
     world = make_world(4)
     renewed: list[bool] = []
     guard = replace(world.guard, renew_marker=lambda: renewed.append(True))
@@ -222,7 +222,7 @@ def test_the_marker_counts_as_missing_only_after_the_catalog_wrote_one() -> None
     assert marker.is_missing()
 
 
-def test_a_read_only_source_keeps_its_marker_and_is_not_expected_to_get_it_back() -> None:
+def test_renewing_the_marker_of_a_read_only_source_ends_the_expectation_of_a_lost_marker() -> None:
     world = World()
     world.bind()
     Marker(world.source, world.catalog, is_read_only=False).renew()
@@ -307,9 +307,7 @@ def test_file_events_remove_nothing_while_the_marker_is_missing() -> None:
 
 
 @pytest.mark.parametrize(("is_attended", "made"), [(True, 40), (False, 0)])
-def test_an_empty_output_store_is_filled_again_only_when_a_person_attends(
-    is_attended: bool, made: int
-) -> None:
+def test_an_empty_output_store_is_filled_again_only_by_an_attended_run(is_attended: bool, made: int) -> None:
     world = make_world(20)
     world.lose_outputs()
     guard = replace(world.guard, is_attended=is_attended)

@@ -113,14 +113,14 @@ class Clockwork(threading.Event):
         return self.is_set()
 
 
-def test_a_run_that_is_repeated_does_not_wait_for_the_notice_of_a_rejection(world: World) -> None:
+def test_a_run_that_will_be_repeated_does_not_wait_to_send_the_notice_of_a_rejection(world: World) -> None:
     world.upload("photo.jpg", BAD)
     summary = sync(world.run())
     assert (summary.results["rejected"], summary.waiting) == (1, 0)
     assert sent(world) == []
 
 
-def test_a_single_run_waits_and_sends_the_notice_of_a_rejection(world: World, source: Fresh) -> None:
+def test_a_single_run_waits_until_it_can_send_the_notice_of_a_rejection(world: World, source: Fresh) -> None:
     world.upload("photo.jpg", BAD)
     world.upload("other.jpg", b"fine")
     waits: list[tuple[int, timedelta]] = []
@@ -132,7 +132,7 @@ def test_a_single_run_waits_and_sends_the_notice_of_a_rejection(world: World, so
     assert sync(world.run(on_wait=None)).standing == {"rejected": 1, "done": 1}
 
 
-def test_a_picture_that_is_complete_after_the_wait_is_done_and_counts_once(
+def test_a_picture_that_is_completed_during_the_wait_is_processed_and_counted_once(
     world: World, source: Fresh
 ) -> None:
     world.upload("photo.jpg", BAD)
@@ -164,7 +164,7 @@ def test_a_run_whose_only_target_is_its_log_sends_the_notice_at_once(world: Worl
     assert next(world.differences(ask=ask)).action == "keep"
 
 
-def test_a_plan_shows_a_waiting_notice_only_when_it_can_be_sent(world: World, source: Fresh) -> None:
+def test_a_plan_shows_a_waiting_notice_only_when_the_notice_can_be_sent(world: World, source: Fresh) -> None:
     world.upload("photo.jpg", BAD)
     world.processor().process("photo.jpg")
     before = world.catalog.get("photo.jpg")
@@ -177,7 +177,7 @@ def test_a_plan_shows_a_waiting_notice_only_when_it_can_be_sent(world: World, so
     assert (difference.action, difference.why) == ("settle", "a notice must be sent")
 
 
-def test_a_sync_counts_a_picture_with_a_waiting_notice_once_in_all_its_passes(world: World) -> None:
+def test_a_sync_of_several_passes_counts_a_picture_with_a_waiting_notice_once(world: World) -> None:
     """A picture that fails makes the sync plan several times."""
     world.upload("photo.jpg", BAD)
     world.upload("broken.jpg", b"one")
@@ -190,7 +190,9 @@ def test_a_sync_counts_a_picture_with_a_waiting_notice_once_in_all_its_passes(wo
 
 
 @pytest.mark.parametrize("is_hinted", [True, False], ids=["by a hint", "in the full sync"])
-def test_a_watch_sends_a_waiting_notice_later(world: World, source: Fresh, *, is_hinted: bool) -> None:
+def test_a_watch_sends_a_waiting_notice_after_the_rejected_file_stayed_unchanged(
+    world: World, source: Fresh, *, is_hinted: bool
+) -> None:
     seconds = 0.0
 
     def hints() -> Iterator[frozenset[str] | None]:

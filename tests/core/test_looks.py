@@ -61,13 +61,13 @@ def test_a_family_is_one_look_with_the_smallest_format_first() -> None:
     assert list(looks["photo"]) == ["avif", "jpeg"]
 
 
-def test_a_crop_and_the_whole_picture_are_never_in_one_look() -> None:
+def test_a_crop_and_the_whole_picture_are_never_in_the_same_look() -> None:
     square = '[renditions.square]\nwidth = 200\nheight = 200\nfit = "cover"\n'
     sizes = {"photo_480_jpeg": (480, 360), "square": (200, 200)}
     assert looks_of(FAMILY + square, **sizes) == {"photo": {"jpeg": [480]}, "square": {"jpeg": [200]}}
 
 
-def test_a_crop_of_a_square_picture_is_in_a_look_of_its_own() -> None:
+def test_a_crop_of_a_square_picture_has_a_separate_look() -> None:
     square = '[renditions.square]\nwidth = 200\nheight = 200\nfit = "cover"\n'
     sizes = {"photo_480_jpeg": (480, 480), "square": (200, 200)}
     assert looks_of(FAMILY + square, **sizes) == {"photo": {"jpeg": [480]}, "square": {"jpeg": [200]}}
@@ -76,14 +76,14 @@ def test_a_crop_of_a_square_picture_is_in_a_look_of_its_own() -> None:
 @pytest.mark.parametrize(
     "field", ["blur = 2.0", "grayscale = true", 'watermark = {text = "x"}', "rotate = 180", "sharpen = 1.0"]
 )
-def test_renditions_that_look_different_are_different_looks(field: str) -> None:
+def test_renditions_with_a_different_appearance_belong_to_different_looks(field: str) -> None:
     renditions = f"[renditions.plain]\nwidth = 100\n[renditions.other]\nwidth = 200\n{field}\n"
     sizes = {"plain": (100, 75), "other": (200, 150)}
     assert looks_of(renditions, **sizes) == {"plain": {"jpeg": [100]}, "other": {"jpeg": [200]}}
 
 
 @pytest.mark.parametrize("field", ["quality = 50", "progressive = true", 'chroma = "444"', "pixel_ratio = 2"])
-def test_renditions_that_differ_in_size_and_encoding_are_one_look(field: str) -> None:
+def test_renditions_that_differ_only_in_size_and_encoding_belong_to_one_look(field: str) -> None:
     renditions = (
         f'[renditions.small]\nwidth = 100\n[renditions.large]\nwidth = 200\nformat = "jpeg"\n{field}\n'
     )

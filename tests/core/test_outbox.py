@@ -59,9 +59,7 @@ def events(world: World) -> list[str]:
 
 
 @pytest.mark.parametrize("error", [NotifyFailed, NotifyRefused])
-def test_a_picture_is_finished_although_its_notice_was_refused(
-    world: World, error: type[NotifyFailed]
-) -> None:
+def test_a_picture_is_done_although_its_notice_was_refused(world: World, error: type[NotifyFailed]) -> None:
     world.upload(NAME, b"one")
     outcome = world.processor(notifiers={ALL.target: Deaf(error)}).process(NAME)
     assert (outcome.result, outcome.again_after, needs_redelivery(outcome)) == ("done", None, False)
@@ -70,7 +68,9 @@ def test_a_picture_is_finished_although_its_notice_was_refused(
     assert (kept.name, kept.event, kept.attempts, kept.reason) == (NAME, "done", 1, "no such topic")
 
 
-def test_after_a_failure_a_run_keeps_the_other_notices_of_the_target_without_trying(world: World) -> None:
+def test_after_a_failure_a_run_keeps_the_other_notices_of_the_target_without_sending_them(
+    world: World,
+) -> None:
     deaf = Deaf()
     processor = world.processor(notifiers={ALL.target: deaf})
     for number in range(5):
@@ -241,7 +241,7 @@ def test_an_unsent_notice_about_a_removal_is_dropped_when_the_picture_is_back(wo
     assert (events(world), unsent(world)) == (["done", "done"], [])
 
 
-def test_a_target_that_does_not_declare_removals_gets_no_notice_about_them() -> None:
+def test_a_target_that_does_not_declare_removals_gets_no_notice_of_a_removal() -> None:
     world = World(make_pipeline(notify=(LOG,)))
     world.upload(NAME, b"one")
     world.settle()
@@ -251,7 +251,7 @@ def test_a_target_that_does_not_declare_removals_gets_no_notice_about_them() -> 
 
 
 @pytest.mark.parametrize("key", ["{rendition}/{name}", "{rendition}/always.jpg"], ids=["new key", "same key"])
-def test_a_renamed_picture_sends_the_notice_done_and_no_notice_of_a_removal(key: str) -> None:
+def test_renaming_a_picture_causes_the_notice_done_and_no_notice_of_a_removal(key: str) -> None:
     world = World(make_pipeline(notify=(ALL,), thumb=Rendition(width=200, key=key)))
     world.upload(NAME, b"one")
     world.settle()
@@ -265,7 +265,7 @@ def test_a_renamed_picture_sends_the_notice_done_and_no_notice_of_a_removal(key:
 
 
 @pytest.mark.parametrize("content", [b"one", b"bad"])
-def test_a_changed_rule_that_affects_no_picture_sends_no_notice(world: World, content: bytes) -> None:
+def test_a_changed_rule_that_affects_no_picture_causes_no_notice(world: World, content: bytes) -> None:
     world.upload(NAME, content)
     world.settle()
     before = events(world)
@@ -276,7 +276,7 @@ def test_a_changed_rule_that_affects_no_picture_sends_no_notice(world: World, co
     assert events(world) == before
 
 
-def test_a_changed_rule_that_rejects_a_picture_sends_a_notice(world: World) -> None:
+def test_a_changed_rule_that_rejects_a_picture_causes_a_notice(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle()
     world.pipeline = replace(world.pipeline, accept=Accept(max_bytes=1))
@@ -284,7 +284,7 @@ def test_a_changed_rule_that_rejects_a_picture_sends_a_notice(world: World) -> N
     assert events(world) == ["done", "rejected"]
 
 
-def test_a_touched_picture_and_a_restored_output_send_no_notice(world: World) -> None:
+def test_a_touched_picture_and_a_restored_output_cause_no_notice(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle()
     world.source.touch(NAME)
@@ -295,14 +295,14 @@ def test_a_touched_picture_and_a_restored_output_send_no_notice(world: World) ->
     assert events(world) == ["done"]
 
 
-def test_a_new_upload_that_is_rejected_for_the_same_reason_sends_a_notice(world: World) -> None:
+def test_a_new_upload_that_is_rejected_for_the_same_reason_causes_a_notice(world: World) -> None:
     for content in (b"bad", b"bad too"):
         world.upload(NAME, content)
         world.settle()
     assert events(world) == ["rejected", "rejected"]
 
 
-def test_a_retried_rejection_without_a_change_sends_no_notice(world: World) -> None:
+def test_retrying_a_rejected_picture_without_a_change_causes_no_notice(world: World) -> None:
     world.upload(NAME, b"bad")
     world.settle()
     record = world.catalog.get(NAME)

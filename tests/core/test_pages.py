@@ -79,7 +79,9 @@ def test_one_listing_is_enough_to_find_500_missing_objects() -> None:
     assert look("z.webp")
 
 
-def test_a_key_is_found_after_more_similar_keys_than_a_page_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_follows_more_than_a_page_of_similar_keys_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(pages, "PAGE_OBJECTS", 10)
     neighbours = [f"img_1{number:03}" for number in range(100)]
     look = Pages(fill(*neighbours, "img_2")).find

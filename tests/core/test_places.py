@@ -58,7 +58,7 @@ class TestHeaders:
         assert world.plan() == []
         world.check_promise()
 
-    def test_outputs_that_are_not_made_again_get_the_changed_headers_too(self, world: World) -> None:
+    def test_outputs_that_are_not_made_again_also_get_the_changed_headers(self, world: World) -> None:
         output = self.change(world, "max-age=60")
         use(world, thumb=Rendition(width=99), large=LARGE)
         world.settle()
@@ -114,7 +114,7 @@ class TestKeepReplaced:
         assert f"{NAME}/thumb.jpg" not in list_keys(world)
         world.check_promise()
 
-    def test_a_plan_lists_the_kept_outputs_and_later_the_deleted_ones(self, world: World) -> None:
+    def test_a_plan_lists_outputs_first_as_kept_and_after_their_time_as_deleted(self, world: World) -> None:
         use(world, thumb=MOVED, large=LARGE)
         (difference,) = world.differences()
         assert (difference.delete, difference.retire) == ((f"{NAME}/thumb.jpg",), ())
@@ -228,7 +228,9 @@ class TestOnDelete:
         world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, on_delete="keep"))
         return world
 
-    def test_outputs_and_record_stay_when_the_source_is_gone(self, world: World) -> None:
+    def test_the_outputs_and_the_record_of_a_picture_stay_when_its_source_file_is_gone(
+        self, world: World
+    ) -> None:
         world.remove(NAME)
         assert world.processor().process(NAME, ALLOWED).result == "unchanged"
         assert world.record().missing_since is not None
@@ -302,7 +304,9 @@ class TestPartialRuns:
         outcome = world.processor().process("b.jpg", Ask(renditions=frozenset({"extra"})))
         assert (outcome.result, world.catalog.get("b.jpg")) == ("unchanged", None)
 
-    def test_only_the_requested_rendition_is_made_and_a_full_run_makes_the_rest(self, world: World) -> None:
+    def test_a_partial_run_makes_only_the_requested_rendition_and_a_full_run_makes_the_others(
+        self, world: World
+    ) -> None:
         world.upload("b.jpg", b"two")
         world.processor().process("b.jpg", self.ask)
         assert [key for key in list_keys(world) if key.startswith("b")] == ["b.jpg/thumb.jpg"]
@@ -356,7 +360,7 @@ def get_refused(world: World, name: str) -> tuple[str, ...]:
     return record.refused_keys
 
 
-def test_a_restored_catalog_takes_back_objects_with_its_own_mark(world: World) -> None:
+def test_a_catalog_restored_from_a_backup_takes_over_outputs_with_its_own_mark(world: World) -> None:
     """The catalog comes from yesterday's backup and finds today's outputs."""
     restored = World(source=world.source, output=world.output, pipeline=make_pipeline())
     binding = world.catalog.read_binding()

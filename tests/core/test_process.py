@@ -124,7 +124,7 @@ def test_the_history_says_that_the_focus_changed(
     assert world.record(NAME).history[-2].reason == "square was made with another recipe"
 
 
-def test_a_rendition_on_demand_is_made_on_request_and_updated_from_then_on(world: World) -> None:
+def test_a_rendition_on_demand_is_made_on_request_and_then_updated_with_its_picture(world: World) -> None:
     zoom = Rendition(width=9, on_demand=True)
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), "zoom": zoom})
     world.upload(NAME, b"one")
@@ -209,7 +209,7 @@ def test_removing_a_rendition_deletes_its_output_without_reading_the_picture(wor
     world.check_promise()
 
 
-def test_an_output_key_can_change_to_one_below_the_old_key_and_back(world: World, tmp_path: Path) -> None:
+def test_an_output_key_can_change_to_a_key_below_the_old_key_and_back(world: World, tmp_path: Path) -> None:
     """In a folder, no file can lie below another file.
 
     So in a folder, the worker first deletes the old output.
@@ -233,7 +233,7 @@ def test_an_output_key_can_change_to_one_below_the_old_key_and_back(world: World
     world.check_promise()
 
 
-def test_changed_rules_do_not_remake_valid_renditions(world: World) -> None:
+def test_valid_renditions_are_not_made_again_after_the_rules_changed(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle()
     world.pipeline = replace(world.pipeline, accept=Accept(min_width=3))
@@ -248,7 +248,7 @@ def test_changed_rules_do_not_remake_valid_renditions(world: World) -> None:
     world.check_promise()
 
 
-def test_a_changed_analyze_table_does_not_remake_valid_renditions(world: World) -> None:
+def test_valid_renditions_are_not_made_again_after_the_analyze_table_changed(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle()
     before = world.catalog.get(NAME)
@@ -269,7 +269,7 @@ def test_a_changed_analyze_table_does_not_remake_valid_renditions(world: World) 
     world.check_promise()
 
 
-def test_remaking_a_rendition_keeps_the_analysis(world: World) -> None:
+def test_making_a_rendition_again_keeps_the_analysis(world: World) -> None:
     world.pipeline = replace(world.pipeline, analyze=Analyze(transparency=True))
     world.upload(NAME, b"one")
     world.settle()
@@ -312,7 +312,7 @@ def test_a_picture_that_fails_three_times_is_given_up_with_a_notice(world: World
     assert world.processor().process(NAME).result == "unchanged"
 
 
-def test_a_replaced_picture_is_tried_again_after_the_old_one_was_given_up(world: World) -> None:
+def test_a_replaced_picture_is_tried_again_after_the_old_picture_was_given_up(world: World) -> None:
     world.upload(NAME, b"one")
     for _ in range(3):
         world.processor(render=crash).process(NAME)
@@ -348,7 +348,7 @@ def test_a_picture_whose_rendering_times_out_keeps_its_old_outputs(world: World)
     world.check_promise()
 
 
-def test_a_rendition_that_can_not_be_made_does_not_block_the_others(world: World) -> None:
+def test_a_rendition_that_can_not_be_made_does_not_block_the_other_renditions(world: World) -> None:
     world.upload(NAME, b"half")
     outcome = world.processor().process(NAME)
     assert (outcome.result, outcome.reason) == ("rejected", "large: too half")
@@ -357,7 +357,7 @@ def test_a_rendition_that_can_not_be_made_does_not_block_the_others(world: World
     world.check_promise()
 
 
-def test_a_lease_blocks_processing_only_while_its_owner_lives(world: World) -> None:
+def test_a_lease_blocks_processing_only_while_its_owner_is_alive(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle("other")
     record = world.catalog.get(NAME)

@@ -62,7 +62,9 @@ def test_a_picture_is_given_up_at_once_after_a_permanent_failure(world: World) -
     assert (outcome.result, outcome.again_after) == ("failed", None)
 
 
-def test_a_sync_says_why_pictures_wait_and_does_not_wait_for_long_pauses(world: World) -> None:
+def test_a_sync_gives_the_reason_why_pictures_wait_and_ends_without_waiting_for_long_pauses(
+    world: World,
+) -> None:
     for number in range(24):
         world.upload(f"{number}.jpg", b"one %d" % number)
     renders = []

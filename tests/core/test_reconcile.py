@@ -56,7 +56,7 @@ def test_a_second_sync_without_changes_does_nothing(world: World) -> None:
     world.check_promise()
 
 
-def test_plan_lists_each_kind_of_difference_and_sync_removes_them_all(world: World) -> None:
+def test_plan_lists_each_kind_of_difference_and_sync_resolves_all_of_them(world: World) -> None:
     for name in ("keep.jpg", "replace.jpg", "remove.jpg"):
         world.upload(name, name.encode())
     run_sync(world)
@@ -133,7 +133,7 @@ def test_the_first_by_name_of_several_pictures_with_one_key_gets_the_key(world: 
     world.check_promise()
 
 
-def test_one_sync_frees_the_key_of_a_removed_picture_and_gives_it_to_the_next_one(world: World) -> None:
+def test_one_sync_gives_the_key_of_a_removed_picture_to_the_next_picture(world: World) -> None:
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{name}"))
     world.upload("a/photo.jpg", b"a")
     world.upload("b/photo.jpg", b"b")
@@ -183,7 +183,7 @@ def test_a_stopped_sync_finishes_pictures_in_progress(world: World) -> None:
     world.check_promise()
 
 
-def test_plan_raises_if_the_source_cannot_be_listed(world: World) -> None:
+def test_plan_raises_an_error_if_the_source_cannot_be_listed(world: World) -> None:
     class Away:
         def list(self, *_: object) -> Iterator[StoredObject]:
             raise StoreFailed("the folder is away")
@@ -395,7 +395,7 @@ def test_a_sync_names_the_picture_whose_held_removal_blocks_another_picture(worl
     assert world.catalog.get("b/photo.jpg") is None, "so that the next full sync finds it"
 
 
-def test_one_sync_removes_a_picture_with_permission_and_processes_the_one_that_needs_its_key(
+def test_one_sync_removes_a_picture_with_permission_and_processes_the_picture_that_needs_its_key(
     world: World,
 ) -> None:
     take_over_key(world)
@@ -461,7 +461,7 @@ def test_a_watch_processes_a_blocked_picture_again_only_when_its_key_is_free(
     assert (world.catalog.get("b/photo.jpg") is not None) == is_allowed
 
 
-def test_a_watch_processes_a_picture_again_whose_key_became_free_meanwhile(world: World) -> None:
+def test_a_watch_processes_a_picture_again_if_its_key_became_free_meanwhile(world: World) -> None:
     """The result that names the key's owner comes after the owner was removed."""
     take_over_key(world)
     world.pipeline = replace(

@@ -56,7 +56,7 @@ def test_a_plan_says_which_renditions_are_renamed_and_which_are_missing(world: W
     assert why(world) == "small is missing"
 
 
-def test_renditions_that_swap_their_names_are_made_with_the_other_recipe(world: World) -> None:
+def test_renditions_that_swap_their_names_count_as_made_with_another_recipe(world: World) -> None:
     one, two = Rendition(width=1, key="{name}-1.jpg"), Rendition(width=2, key="{name}-2.jpg")
     declare(world, a=one, b=two)
     world.processor().process(NAME)
@@ -83,7 +83,7 @@ def test_the_output_of_a_renamed_rendition_with_another_key_is_copied(world: Wor
     assert [found.key for found in world.output.list()] == [f"{NAME}/small.jpg"]
 
 
-def test_an_output_with_a_changed_key_is_copied_and_the_old_one_is_deleted(world: World) -> None:
+def test_an_output_with_a_changed_key_is_copied_and_the_old_output_is_deleted(world: World) -> None:
     before = world.content(f"{NAME}-small.jpg")
     declare(world, thumb=replace(THUMB, key="new/{name}"))
     process_without_rendering(world)
@@ -91,17 +91,21 @@ def test_an_output_with_a_changed_key_is_copied_and_the_old_one_is_deleted(world
     assert world.output.head(f"{NAME}-small.jpg") is None
 
 
-def test_an_output_with_a_key_below_the_old_key_is_copied_before_the_old_one_is_deleted(world: World) -> None:
+def test_an_output_with_a_key_below_the_old_key_is_copied_before_the_old_output_is_deleted(
+    world: World,
+) -> None:
     declare(world, thumb=replace(THUMB, key="{name}-small.jpg/thumb.jpg"))
     process_without_rendering(world)
 
 
-def test_a_new_rendition_with_the_recipe_of_another_one_is_not_rendered(world: World) -> None:
+def test_a_new_rendition_with_the_recipe_of_another_rendition_is_not_rendered(world: World) -> None:
     declare(world, thumb=replace(THUMB, key="{name}-small.jpg"), again=replace(THUMB, key="again/{name}"))
     process_without_rendering(world)
 
 
-def test_only_the_rendition_with_a_new_recipe_is_rendered_and_the_other_one_is_copied(world: World) -> None:
+def test_the_rendition_with_a_new_recipe_is_rendered_and_the_rendition_with_a_new_key_is_copied(
+    world: World,
+) -> None:
     rendered: list[str] = []
 
     def render(content: bytes, accept: Any, recipes: Any, analyze: Any) -> Any:

@@ -64,7 +64,7 @@ def test_names_and_prefixes_select_strays(world: World) -> None:
     ]  # fmt: skip
 
 
-def test_only_strays_with_this_catalogs_mark_are_deleted(world: World) -> None:
+def test_only_strays_with_the_mark_of_this_catalog_are_deleted(world: World) -> None:
     refused = {key: delete_stray(stray, leases(world), world.clock) for key, stray in strays(world).items()}
     assert [key for key, why in refused.items() if why is None] == ["a/ours.jpg", "a/predecessor.jpg"]
     assert [found.key for found in world.output.list()] == ["b/lost.jpg", "b/theirs.jpg", "index.html"]
@@ -121,7 +121,7 @@ def test_an_equal_output_stays_if_another_process_wrote_it_after_the_lease_ended
     assert [record.name for record in world.catalog.list()] == ["photo.jpg"]
 
 
-def test_no_stray_is_deleted_in_a_former_store_that_is_the_output_store_again(world: World) -> None:
+def test_no_stray_is_deleted_in_a_former_store_that_became_the_output_store_again(world: World) -> None:
     """No record claims a stray in a former store.
 
     So a sync may have written an equal output under the same key meanwhile.
@@ -141,7 +141,7 @@ def test_no_stray_is_deleted_in_a_former_store_that_is_the_output_store_again(wo
     assert not list(world.catalog.list())
 
 
-def test_sync_leaves_neither_file_nor_record_of_a_stray_whose_deletion_crashed(world: World) -> None:
+def test_sync_completes_the_deletion_of_a_stray_after_a_crash(world: World) -> None:
     stray = strays(world)["a/ours.jpg"]
 
     steps = Steps()

@@ -60,7 +60,7 @@ def test_a_renamed_picture_keeps_its_focus_and_is_not_rendered(world: World) -> 
     world.check_promise()
 
 
-def test_a_renamed_picture_whose_output_key_stays_keeps_its_output() -> None:
+def test_a_renamed_picture_keeps_its_output_if_the_output_key_does_not_change() -> None:
     world = World(make_pipeline(thumb=replace(COVER, key="thumbs/{name}")))
     world.bind()
     world.upload("old/a.jpg", b"one")
@@ -125,7 +125,7 @@ def test_a_sync_with_renames_or_removals_verifies_each_output_once(change: str) 
     assert (looked["1.jpg/thumb.jpg"], looked["2.jpg/thumb.jpg"]) == (1, 1)
 
 
-def test_a_plan_shows_a_renamed_picture_once_with_what_is_copied_and_deleted(world: World) -> None:
+def test_a_plan_shows_a_renamed_picture_once_with_its_copied_and_deleted_outputs(world: World) -> None:
     world.upload("z.jpg", b"other")
     rename(world, "a.jpg", "b.jpg")
     renamed, new = world.parts().preview()
@@ -183,7 +183,7 @@ def test_a_plan_shows_a_renamed_picture_once_if_missing_pictures_are_kept() -> N
     ]  # fmt: skip
 
 
-def test_the_guard_counts_missing_pictures_and_not_renamed_ones() -> None:
+def test_the_guard_counts_missing_pictures_and_no_renamed_pictures() -> None:
     world = World(make_pipeline(thumb=COVER))
     world.bind()
     for number in range(100):
@@ -197,7 +197,7 @@ def test_the_guard_counts_missing_pictures_and_not_renamed_ones() -> None:
     assert world.catalog.get("b/090.jpg")
 
 
-def test_a_copied_picture_gets_copies_of_its_twin_s_outputs(world: World) -> None:
+def test_a_copied_picture_gets_copies_of_the_outputs_of_the_original(world: World) -> None:
     world.catalog.write(replace(world.record("a.jpg"), wishes=NO_WISHES))
     world.processor().process("a.jpg")
     world.upload("b.jpg", b"one")
@@ -237,7 +237,9 @@ def test_a_copy_that_has_a_focus_keeps_it_when_the_original_is_deleted(world: Wo
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "other.jpg"])
-def test_a_picture_with_the_name_or_content_of_a_removed_one_gets_its_focus(world: World, name: str) -> None:
+def test_a_new_picture_with_the_name_or_content_of_a_removed_picture_gets_its_focus(
+    world: World, name: str
+) -> None:
     world.remove("a.jpg")
     world.processor().process("a.jpg", ALLOWED)
     world.now += timedelta(days=29)
@@ -266,7 +268,7 @@ def test_the_focus_of_a_removed_picture_is_not_kept_if_keep_wishes_is_zero(world
     assert world.record("a.jpg").wishes == NO_WISHES
 
 
-def test_kept_wishes_do_not_return_if_the_pipeline_keeps_none(world: World) -> None:
+def test_kept_wishes_are_not_used_if_the_pipeline_keeps_no_wishes(world: World) -> None:
     world.remove("a.jpg")
     world.processor().process("a.jpg", ALLOWED)
     world.pipeline = replace(world.pipeline, catalog=CatalogPlace(keep_wishes=0))
@@ -297,7 +299,7 @@ def test_a_picture_with_the_same_etag_and_other_content_does_not_count_as_rename
     assert world.catalog.get("a.jpg")
 
 
-def test_only_one_of_two_new_names_with_the_same_content_takes_over_the_record(world: World) -> None:
+def test_only_one_of_two_new_pictures_with_the_same_content_takes_over_the_record(world: World) -> None:
     rename(world, "a.jpg", "b.jpg")
     world.upload("c.jpg", b"one")
     first, second = (world.processor().process(name) for name in ("b.jpg", "c.jpg"))

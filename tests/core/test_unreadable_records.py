@@ -72,7 +72,7 @@ def test_a_new_picture_with_the_content_of_an_unreadable_record_is_processed(
     assert world.processor().process("b.jpg").result == "done"
 
 
-def test_a_removed_picture_whose_twin_can_not_be_read_keeps_its_wishes(
+def test_the_wishes_of_a_removed_picture_are_kept_if_the_record_of_an_equal_picture_is_unreadable(
     world: World, catalog: Damaged
 ) -> None:
     for name in ("a.jpg", "b.jpg"):

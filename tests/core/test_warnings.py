@@ -31,7 +31,7 @@ def render(content: bytes, accept: Accept, recipes: Mapping[str, Rendition], ana
     return replace(rendering, warnings=tuple(WARNINGS[name] for name in recipes))
 
 
-def test_a_record_and_its_notice_have_the_warnings(world: World) -> None:
+def test_the_record_and_the_notice_about_a_picture_have_its_warnings(world: World) -> None:
     world.processor(render=render).process(NAME)
     assert world.record().status == "done"
     assert world.record().warnings == tuple(WARNINGS.values())
@@ -63,7 +63,7 @@ def test_a_touched_picture_keeps_its_warnings(world: World) -> None:
     assert world.record().warnings == tuple(WARNINGS.values())
 
 
-def test_a_rejected_picture_has_the_warnings_of_the_rendering_that_rejected_it(world: World) -> None:
+def test_the_record_of_a_rejected_picture_has_the_warnings_of_its_rendering(world: World) -> None:
     world.upload(NAME, b"bad")
     world.processor(render=render).process(NAME)
     assert world.record().status == "rejected"

@@ -89,7 +89,7 @@ def test_each_file_in_the_printed_table_exists_and_has_the_printed_size(shown: t
     assert str(directory.resolve() / "processed") in table
 
 
-def test_the_demo_reads_a_persons_own_photos_and_does_not_change_them(tmp_path: Path) -> None:
+def test_the_demo_reads_the_photos_in_a_given_folder_and_does_not_change_them(tmp_path: Path) -> None:
     photos = tmp_path / "my \"odd\" \\ 'photos' ü"
     draw(photos / "one.jpg")
     before = (photos / "one.jpg").stat()
@@ -120,7 +120,7 @@ def test_an_existing_inbox_is_used_unchanged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["plain", "a \"b\" 'c'", "back\\slash", "ü 猫 🏔", "{source}", "tab\there", "del\x7f"]
 )
-def test_a_folder_of_any_name_is_read_back_unchanged_from_the_pipeline_file(
+def test_the_path_of_a_photo_folder_of_any_name_is_read_back_unchanged_from_the_pipeline_file(
     tmp_path: Path, name: str
 ) -> None:
     photos = tmp_path / name
@@ -144,7 +144,7 @@ def test_a_pipeline_file_that_a_person_wrote_is_never_overwritten(tmp_path: Path
     assert not (tmp_path / "inbox").exists()
 
 
-def test_preparing_the_demo_is_an_error_if_its_folder_cannot_be_created(tmp_path: Path) -> None:
+def test_preparing_the_demo_raises_an_error_if_its_folder_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="can't write the demo to"):
         prepare(tmp_path / "file" / "demo", None)

@@ -95,7 +95,7 @@ def test_a_bundle_with_bytecode_has_the_same_bytes_for_the_same_input(tmp_path: 
     assert {path.name for path in tmp_path.iterdir()} == {"one.zip", "two.zip"}
 
 
-def test_a_bundle_changes_only_if_the_declaration_changes(
+def test_the_bytes_of_a_bundle_change_only_if_the_pipeline_changes(
     tmp_path: Path,
 ) -> None:
     """Terraform updates the function only if the bundle's bytes change."""
@@ -217,7 +217,9 @@ def test_a_platform_without_wheels_is_refused_and_nothing_is_written(tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bundle_with_all_libraries_has_the_target_s_wheels_and_fits_lambda(tmp_path: Path) -> None:
+def test_a_bundle_with_all_libraries_has_the_wheels_of_its_target_and_fits_into_lambda(
+    tmp_path: Path,
+) -> None:
     target = Target("arm64", "3.13")
     bundle = build_from_index(preset("thumbnail"), tmp_path / "bundle.zip", target)
     assert bundle.size_bytes < 40_000_000
@@ -264,7 +266,7 @@ def test_the_parts_of_a_bundle_are_listed_with_the_largest_first(capsys: pytest.
     ]
 
 
-def test_package_warns_of_a_bundle_that_lambda_takes_only_through_a_bucket(
+def test_package_warns_of_a_bundle_that_lambda_accepts_only_from_a_bucket(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     warn_of_size(Bundle(Path("b.zip"), 50 * 2**20, 1, (), has_bytecode=True))

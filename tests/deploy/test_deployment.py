@@ -136,7 +136,7 @@ def test_deploy_and_destroy_apply_nothing_without_a_yes(
     assert "apply" not in [call[0] for call in calls(folder)]
 
 
-def test_deploy_applies_nothing_with_plan_only(folder: Path) -> None:
+def test_deploy_with_the_option_plan_only_applies_nothing(folder: Path) -> None:
     ended = run(folder, "deploy", "--plan-only", "--yes", "--sync")
     assert (ended.code, ended.out) == (0, ""), ended.err
     assert "what would change" in ended.err
@@ -144,7 +144,9 @@ def test_deploy_applies_nothing_with_plan_only(folder: Path) -> None:
     assert [call[0] for call in calls(folder)] == ["init", "plan"]
 
 
-def test_deploy_writes_the_function_that_chooses_formats_if_main_tf_names_it(tmp_path: Path) -> None:
+def test_deploy_writes_the_function_that_chooses_formats_if_main_tf_uses_this_function(
+    tmp_path: Path,
+) -> None:
     text = read_preset("web").replace("{version}", "{hash}")
     pipeline = parse(text, "web", tmp_path, {}).pipeline
     deployment = Deployment(tmp_path / "new", "terraform")
@@ -179,7 +181,7 @@ def test_deploy_keeps_main_tf_and_rewrites_all_other_files(folder: Path) -> None
         ("sthree-x", "renditions"),
     ],
 )
-def test_the_default_name_of_a_deployment_is_made_from_its_folders_name(folder: str, name: str) -> None:
+def test_the_default_name_of_a_deployment_is_made_from_the_name_of_its_folder(folder: str, name: str) -> None:
     assert name_after(Path("/projects") / folder / "renditions.toml") == name
 
 
@@ -190,7 +192,7 @@ def settings_of(folder: Path) -> dict[str, Any]:
     return settings
 
 
-def test_deploy_shows_the_name_and_names_the_table_after_it(folder: Path) -> None:
+def test_deploy_shows_the_name_of_the_deployment_and_gives_this_name_to_the_table(folder: Path) -> None:
     ended = run(folder, "deploy", "--yes", "--name", "shop")
     assert (ended.code, "Deploying as shop." in ended.err) == (0, True), ended.err
     assert (settings_of(folder)["name"], settings_of(folder)["table"]) == ("shop", "shop")
@@ -234,7 +236,7 @@ def test_deploy_refuses_a_folder_with_the_deployment_of_another_pipeline_file(fo
     assert "has the deployment of renditions.toml, not of second.toml" in ended.err.replace("\n", " ")
 
 
-def test_deploy_without_changes_asks_and_applies_nothing(folder: Path) -> None:
+def test_deploy_without_changes_asks_no_question_and_applies_nothing(folder: Path) -> None:
     (folder / "deployment" / "plan-code").write_text("0 ")
     program = folder / "programs" / "terraform"
     program.write_text(program.read_text().replace("or 2)", "or 0)"))
@@ -254,7 +256,7 @@ def test_deploy_fails_if_terraform_fails(folder: Path) -> None:
     assert "another deployment has this name: choose another --name" in failed.replace("\n", " ")
 
 
-def test_destroy_keeps_buckets_and_table(folder: Path) -> None:
+def test_destroy_keeps_the_buckets_and_the_table(folder: Path) -> None:
     (folder / "deployment" / "main.tf").write_text("# mine")
     assert run(folder, "destroy", "--yes").code == 0
     _, _, plan, apply = calls(folder)
@@ -320,7 +322,7 @@ def test_the_terraform_module_gets_the_values_of_the_pipeline(
     assert (told["table_key"], told["architecture"], told["python"]) == ("image_id", "arm64", "3.13")
 
 
-def test_deploy_warns_if_main_tf_ignores_what_the_pipeline_names(folder: Path) -> None:
+def test_deploy_warns_if_main_tf_does_not_use_a_bucket_that_the_pipeline_names(folder: Path) -> None:
     bucket = "s3://my-bucket/in/"
     text = read_preset("base64").replace('store = "./inbox"', f'store = "{bucket}"', 1)
     (folder / "renditions.toml").write_text(text)
@@ -333,7 +335,7 @@ def test_deploy_warns_if_main_tf_ignores_what_the_pipeline_names(folder: Path) -
     )
 
 
-def test_deploy_warns_if_the_function_gets_no_secret_of_the_pipeline(folder: Path) -> None:
+def test_deploy_warns_if_main_tf_does_not_give_the_function_a_secret_of_the_pipeline(folder: Path) -> None:
     notify = '[[notify]]\non = ["done"]\nto = "webhook:https://example.com/"\nsecret = "${WEBHOOK_SECRET}"\n'
     (folder / "renditions.toml").write_text(f"{read_preset('base64')}\n{notify}")
     warning = "The function gets no WEBHOOK_SECRET"
@@ -356,7 +358,7 @@ def test_deploy_offers_to_compare_all_pictures_after_a_change(folder: Path) -> N
     assert "Compare" not in run(folder, "deploy", "--yes", "--no-sync").err
 
 
-def test_main_tf_matches_the_module() -> None:
+def test_every_argument_and_output_in_main_tf_exists_in_the_module() -> None:
     """Every argument in main.tf is a variable of the module.
 
     Every output in main.tf is one of the module's outputs.
@@ -369,7 +371,7 @@ def test_main_tf_matches_the_module() -> None:
     assert names_in(MAIN, "output") <= outputs
 
 
-def test_destroy_keeps_all_settings_of_the_buckets_but_their_notification() -> None:
+def test_destroy_keeps_all_settings_of_the_buckets_except_the_notification() -> None:
     """The notification names a queue or a function, which are destroyed."""
     kinds = {kind for file in MODULE.glob("*.tf") for kind in names_in(file.read_text(), "resource")}
     assert set(terraform.KEPT) <= kinds

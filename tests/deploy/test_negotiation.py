@@ -82,7 +82,7 @@ def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, str | 
         (None, "jpeg"),
     ],
 )
-def test_a_browser_gets_the_best_format_that_it_shows(
+def test_a_browser_gets_the_best_format_that_it_can_show(
     ask: Callable[[str, str | None], str], accept: str | None, chosen: str
 ) -> None:
     extension = {"jpeg": "jpg"}.get(chosen, chosen)

@@ -64,13 +64,15 @@ def test_a_wheel_that_is_not_in_the_lock_is_refused(index: Path) -> None:
         list(collect_libraries([FONT], HERE, Pins()))
 
 
-def test_a_wheel_with_a_hash_in_the_users_own_lock_is_accepted(index: Path, tmp_path: Path) -> None:
+def test_a_wheel_is_accepted_if_its_hash_is_in_the_lock_file_of_the_user(index: Path, tmp_path: Path) -> None:
     lock = tmp_path / "own.txt"
     lock.write_text(f"{FONT}=={version(FONT)} \\\n    --hash=sha256:{make_wheel(index)}\n")
     assert "evil.py" in [file.path for file in collect_libraries([FONT], HERE, Pins(lock))]
 
 
-def test_without_pip_uv_downloads_the_same_libraries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_uv_downloads_the_same_libraries_if_pip_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """An environment of ``uv tool install`` has no pip.
 
     There, uv is a program on the PATH or an installed module.
@@ -185,7 +187,7 @@ def flawed(**fields: object) -> object:
     return {"vulnerabilities": [{"id": "PYSEC-1", "fixed_in": ["9.9"], **fields}]}
 
 
-def test_an_audit_names_every_library_that_the_index_did_not_answer_about(
+def test_an_audit_names_every_library_for_which_the_index_gave_no_answer(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with serve({"pyvips": 503, "msgspec": 404, "rich": "no page", "typer": flawed()}) as index:

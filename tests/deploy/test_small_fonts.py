@@ -72,7 +72,7 @@ FONTS = {
 
 
 @pytest.mark.parametrize("kind", FONTS)
-def test_a_function_draws_the_same_pixels_with_a_part_of_the_font(kind: str) -> None:
+def test_a_function_draws_the_same_pixels_although_its_bundle_has_only_a_part_of_the_font(kind: str) -> None:
     text, font, face = FONTS[kind]
     watermarks = {
         str(size): Watermark(text=text, font=attached(font), face=face, size=size) for size in (20.0, 90.0)
@@ -107,12 +107,12 @@ def test_a_font_without_visible_glyphs_for_the_text_is_bundled_whole() -> None:
     assert rendered(source, function.renditions["it"]) == rendered(source, pipeline.renditions["it"])
 
 
-def test_renditions_without_a_declared_font_are_unchanged() -> None:
+def test_a_pipeline_without_a_declared_font_is_bundled_unchanged() -> None:
     pipeline = make(it=Watermark(text="a"))
     assert with_small_fonts(pipeline) is pipeline
 
 
-def test_a_text_with_a_declared_font_needs_the_bundled_font_too() -> None:
+def test_a_text_with_a_declared_font_also_needs_the_default_font() -> None:
     pipeline = make(it=Watermark(text="一", font=attached(make_font(MANY))))
     assert "fontpkg-open-sans" in find_libraries(pipeline)
 

@@ -10,7 +10,7 @@ from renditions.model.shapes import describe_record
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_the_page_has_the_table_of_the_schema(name: str) -> None:
+def test_each_page_has_the_table_generated_from_its_schema(name: str) -> None:
     """After you change a schema, run ``python docs/json_tables.py``."""
     table = (FOLDER / name).read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
     assert table.strip() == describe(SCHEMAS[name]())

@@ -26,7 +26,7 @@ def test_each_link_leads_to_a_file_and_a_heading(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_no_sentence_is_too_long(page: Path) -> None:
+def test_no_sentence_on_a_page_has_too_many_words(page: Path) -> None:
     assert [sentence for sentence in sentences_of(page) if count_words(sentence) > MOST_WORDS] == []
 
 

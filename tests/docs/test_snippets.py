@@ -55,7 +55,9 @@ def problems_of(page: Page, folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("page", RUN_HERE, ids=lambda page: page.name)
-def test_each_snippet_of_a_page_works(page: Page, runs: dict[str, Future[list[str]]]) -> None:
+def test_each_snippet_on_a_page_runs_without_a_problem(
+    page: Page, runs: dict[str, Future[list[str]]]
+) -> None:
     if missing := missing_programs(page):
         pytest.skip(f"NOT TESTED: {', '.join(missing)} isn't installed")
     assert runs[page.name].result() == []
@@ -71,7 +73,7 @@ def test_the_test_file_that_a_page_names_mentions_this_page(page: Page) -> None:
     )
 
 
-def test_few_snippets_are_not_run_and_each_says_why() -> None:
+def test_only_few_snippets_are_not_run_and_each_gives_a_reason() -> None:
     counts: Counter[str] = Counter()
     for page in EVERY_PAGE:
         for snippet in page.visible:

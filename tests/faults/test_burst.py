@@ -94,7 +94,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_hints_keep_names_up_to_their_limit() -> None:
+def test_hints_beyond_their_limit_are_replaced_by_a_request_to_check_all_pictures() -> None:
     hints = Hints()
     assert hints.take() == frozenset()
     names = frozenset(map(str, range(MOST)))

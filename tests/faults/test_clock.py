@@ -208,7 +208,7 @@ SKEWED: dict[str, tuple[Callable[[Clients], object], Answer, type[Failed]]] = {
 
 
 @pytest.mark.parametrize("service", SKEWED)
-def test_a_request_that_aws_refuses_because_of_the_clock_is_a_retryable_failure(service: str) -> None:
+def test_a_request_that_aws_refuses_because_of_the_clock_causes_a_retryable_error(service: str) -> None:
     """A worker repeats such a request to the queue."""
     call, answer, error = SKEWED[service]
     with answering([answer]) as (clients, _), pytest.raises(error) as raised:
@@ -216,7 +216,7 @@ def test_a_request_that_aws_refuses_because_of_the_clock_is_a_retryable_failure(
     assert type(raised.value) is error
 
 
-def test_a_request_with_a_wrong_signature_is_a_permanent_failure() -> None:
+def test_a_request_with_a_wrong_signature_causes_a_permanent_error() -> None:
     answer = signature_error("The request signature we calculated does not match the signature you provided.")
     with answering([answer]) as (clients, _), pytest.raises(CatalogRefused):
         DynamoCatalog(clients.dynamodb, "table").get("a")

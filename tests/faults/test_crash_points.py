@@ -229,7 +229,7 @@ def test_a_second_worker_at_any_step_causes_no_wrong_output_or_record(
 
 @each_scenario
 @pytest.mark.parametrize("then", ["same", "replaced", "deleted", "changed pipeline"])
-def test_a_worker_that_sleeps_past_its_lease_does_not_undo_the_work_of_another(
+def test_a_worker_that_sleeps_past_its_lease_does_not_undo_the_work_of_another_worker(
     scenario: Callable[[World], None], then: str
 ) -> None:
     """At each step the first worker pauses for an hour.

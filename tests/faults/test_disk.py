@@ -87,7 +87,9 @@ def test_a_full_or_read_only_disk_loses_no_picture_and_no_output(
     assert "Traceback" not in (tmp_path / "second.txt").read_text()
 
 
-def test_a_full_disk_uses_up_no_attempts_and_the_next_sync_makes_the_rest(tmp_path: Path) -> None:
+def test_a_full_disk_uses_up_no_attempts_and_the_next_sync_processes_the_waiting_pictures(
+    tmp_path: Path,
+) -> None:
     prepare(tmp_path, "renditions.db")
     script = f"""
         mount -t tmpfs -o size=20m x disk

@@ -223,7 +223,7 @@ def test_a_crash_while_strays_are_deleted_deletes_no_file_in_a_store_that_is_use
     assert not list(world.catalog.list())
 
 
-def test_a_partial_run_keeps_no_output_whose_file_it_overwrites_under_another_spelling() -> None:
+def test_a_partial_run_records_no_output_whose_file_it_overwrote_under_a_key_of_different_case() -> None:
     """The record named both outputs, but they were one file."""
     thumb = Rendition(width=200, key="{dir}{name}/Thumb.jpg")
     world = World(
@@ -243,7 +243,7 @@ def test_a_partial_run_keeps_no_output_whose_file_it_overwrites_under_another_sp
     world.check_promise()
 
 
-def test_a_partial_run_rejects_a_picture_for_which_two_renditions_have_one_file() -> None:
+def test_a_partial_run_rejects_a_picture_if_two_of_its_renditions_have_the_same_file() -> None:
     """The run compared only the keys of the renditions that it made."""
     world = World(output=MemoryStore(IGNORES_CASE), catalog=MemoryCatalog(IGNORES_CASE))
     world.pipeline = make_pipeline((), thumb=Rendition(width=200))

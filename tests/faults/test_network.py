@@ -273,7 +273,7 @@ CALLS: dict[str, tuple[Callable[[Clients], object], str, type[Failed]]] = {
 
 
 @pytest.mark.parametrize("what", CALLS)
-def test_an_incomplete_answer_is_a_retryable_failure(what: str) -> None:
+def test_an_incomplete_answer_causes_a_retryable_error(what: str) -> None:
     """The client must not read it as an empty answer.
 
     An empty answer would mean that there is no such record, no message or no error.
@@ -298,7 +298,7 @@ LOGIN_PAGE = "\n<!DOCTYPE html><html><title>Log in</title></html>"
 
 @pytest.mark.parametrize("body", [LOGIN_PAGE, LOGIN_PAGE[16:]])
 @pytest.mark.parametrize("what", CALLS)
-def test_a_web_page_with_status_200_in_place_of_an_answer_is_a_retryable_failure(
+def test_a_web_page_with_status_200_in_place_of_an_answer_causes_a_retryable_error(
     what: str, body: str
 ) -> None:
     """A proxy that asks for a login sends such a page.
@@ -315,7 +315,7 @@ def test_a_web_page_with_status_200_in_place_of_an_answer_is_a_retryable_failure
 
 
 @pytest.mark.parametrize("what", [what for what in CALLS if "objects" not in what])
-def test_an_empty_answer_of_dynamodb_or_sqs_is_an_error(what: str) -> None:
+def test_an_empty_answer_of_dynamodb_or_sqs_raises_an_error(what: str) -> None:
     call, _, error = CALLS[what]
     with (
         answering([Answer(200, "")]) as (clients, _),

@@ -31,11 +31,11 @@ def test_a_history_depends_only_on_its_number() -> None:
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-def test_the_code_that_each_mutation_changes_is_found_in_the_core(mutation: Mutation) -> None:
+def test_each_mutation_finds_the_code_that_it_changes_in_the_core(mutation: Mutation) -> None:
     compile(edit(mutation), mutation.module, "exec")
 
 
 @pytest.mark.parametrize("name", ["a lease is not checked", "keys are not claimed before they are written"])
-def test_the_simulator_catches_a_mutation(name: str) -> None:
+def test_the_simulator_detects_the_bug_that_a_mutation_adds(name: str) -> None:
     number = next(number for number, mutation in enumerate(MUTATIONS) if mutation.name == name)
     assert "Broken" in live_apart(0, 100, number).failure

@@ -33,7 +33,7 @@ def test_the_fuzzer_makes_the_same_file_for_the_same_number() -> None:
 
 
 @pytest.mark.parametrize("name", seeds())
-def test_every_seed_has_the_format_in_its_name_and_parts_to_damage(name: str) -> None:
+def test_every_seed_file_has_the_format_of_its_name_and_has_parts_to_damage(name: str) -> None:
     """The parts lie within the file."""
     content = seeds()[name]
     assert sniff(content) == name.split(maxsplit=1)[0]

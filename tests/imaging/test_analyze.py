@@ -124,7 +124,7 @@ def test_a_thumbhash_equals_that_of_another_implementation(
     assert base64.b64decode(make_thumbhash(rgba)) == theirs
 
 
-def test_a_thumbhash_of_one_colour_shows_that_colour() -> None:
+def test_the_thumbhash_of_a_picture_of_one_colour_shows_this_colour() -> None:
     thumbhash = make_thumbhash(small(Image.new("RGB", (9, 9), "navy")))
     _, _, told = fast_thumbhash.thumb_hash_to_rgba(base64.b64decode(thumbhash))
     assert np.abs(np.asarray(told, int).reshape(-1, 4) - (0, 0, 128, 255)).max() <= 8
@@ -267,14 +267,14 @@ def test_a_fully_transparent_picture_has_no_dominant_colours() -> None:
     assert item["transparency"] is True
 
 
-def test_grey_pictures_have_grey_colours() -> None:
+def test_the_dominant_colours_of_a_grey_picture_are_grey() -> None:
     told = found_in(encoded(photo().convert("L"), "png")).colours
     assert all(len(set(bytes.fromhex(colour.colour[1:]))) == 1 for colour in told)
 
 
 @settings(deadline=None, max_examples=100)
 @given(st.lists(st.tuples(*[st.integers(0, 255)] * 3), max_size=60), st.integers(1, 10))
-def test_the_number_of_colours_is_at_most_as_declared_and_their_shares_sum_to_one(
+def test_the_analysis_finds_at_most_the_declared_number_of_colours_and_their_shares_add_up_to_one(
     pixels: list[tuple[int, int, int]], most: int
 ) -> None:
     told = find_colours(pixels, most)
@@ -292,7 +292,7 @@ def test_an_opaque_picture_with_alpha_has_no_transparency(source_format: str, si
     assert found_in(source, Analyze(transparency=True)) == Analysis(transparency=False)
 
 
-def test_a_single_transparent_pixel_is_found() -> None:
+def test_the_analysis_finds_a_single_transparent_pixel() -> None:
     """The analysis checks each pixel. In a smaller copy the pixel would be lost."""
     picture = scene(700, 450).convert("RGBA")
     picture.putpixel((699, 449), (0, 0, 0, 254))

@@ -127,7 +127,7 @@ def test_transparent_frames_of_an_animation_stay_transparent() -> None:
     assert shown.getpixel((17, 5)) == (0, 255, 0, 255)
 
 
-def test_the_pages_of_a_tiff_are_counted_and_the_first_one_is_shown() -> None:
+def test_the_pages_of_a_tiff_are_counted_and_the_first_page_is_shown() -> None:
     source = encoded(FRAMES[0], "tiff", save_all=True, append_images=FRAMES[1:])
     result = render(source, Accept(), {"it": Rendition(format="png", animation="keep")})
     assert result.original.frames == 4

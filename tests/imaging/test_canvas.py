@@ -36,7 +36,7 @@ def canvas() -> Iterator[Drawn]:
 @pytest.mark.parametrize("depth", ["unorm8", "float16"])
 @pytest.mark.parametrize("space", ["srgb", "display-p3"])
 @pytest.mark.parametrize("media_type", TYPES)
-def test_a_file_of_a_canvas_shows_the_colours_that_were_painted(
+def test_a_file_that_a_browser_saves_from_a_canvas_shows_the_painted_colours(
     canvas: Drawn, media_type: str, space: str, depth: str
 ) -> None:
     source = canvas.saved(OPAQUE, SIDE, space, depth, media_type)
@@ -50,7 +50,7 @@ def test_a_file_of_a_canvas_shows_the_colours_that_were_painted(
 
 
 @pytest.mark.parametrize("media_type", TYPES)
-def test_a_colour_of_a_canvas_outside_srgb_becomes_the_nearest_one_or_is_kept(
+def test_a_canvas_colour_outside_srgb_becomes_the_nearest_srgb_colour_or_is_kept(
     canvas: Drawn, media_type: str
 ) -> None:
     source = canvas.saved(["color(display-p3 0 1 0)"], SIDE, "display-p3", "unorm8", media_type)
@@ -63,7 +63,7 @@ def test_a_colour_of_a_canvas_outside_srgb_becomes_the_nearest_one_or_is_kept(
 @pytest.mark.parametrize("depth", ["unorm8", "float16"])
 @pytest.mark.parametrize("space", ["srgb", "display-p3"])
 @pytest.mark.parametrize("media_type", ["image/png", "image/webp"])
-def test_a_file_of_a_canvas_keeps_its_alpha_and_the_colours_below_it(
+def test_a_file_of_a_translucent_canvas_keeps_its_alpha_and_its_colours(
     canvas: Drawn, media_type: str, space: str, depth: str
 ) -> None:
     made = shown(canvas.saved(HALF_SEEN, SIDE, space, depth, media_type), PNG)
@@ -72,14 +72,14 @@ def test_a_file_of_a_canvas_keeps_its_alpha_and_the_colours_below_it(
     assert np.abs(found(made) - COLOURS).max() <= 4
 
 
-def test_a_canvas_without_paint_becomes_the_background_that_a_jpeg_declares(canvas: Drawn) -> None:
+def test_an_empty_canvas_becomes_the_background_that_is_declared_for_a_jpeg(canvas: Drawn) -> None:
     source = canvas.saved(["transparent", "rgb(0 0 255 / 0.5)"], SIDE, "display-p3", "float16", "image/png")
     made = found(shown(source, Rendition(format="jpeg", background="#ff0000", quality=100)))
     assert np.abs(made - [(255, 0, 0), (127, 0, 128)]).max() <= 4
 
 
 @pytest.mark.parametrize("media_type", TYPES)
-def test_a_file_of_a_canvas_that_was_cut_off_is_rejected(canvas: Drawn, media_type: str) -> None:
+def test_a_truncated_file_of_a_canvas_is_rejected(canvas: Drawn, media_type: str) -> None:
     source = canvas.saved(OPAQUE, SIDE, "display-p3", "unorm8", media_type)
     rendering = render(source[:-20], Accept(), {"it": PNG})
     assert rendering.rejected

@@ -93,7 +93,7 @@ def on_grey(picture: Image.Image) -> Image.Image:
     return ground
 
 
-def test_this_module_has_an_expected_result_for_each_file() -> None:
+def test_each_test_file_has_an_expected_result() -> None:
     assert {path.name for path in CASES.iterdir()} - {"README.md"} == MADE.keys() | REJECTED.keys()
 
 
@@ -171,11 +171,11 @@ def test_a_scan_becomes_a_page_of_its_own_size_or_of_the_declared_size() -> None
             assert (round(page.get_width()), round(page.get_height())) == size
 
 
-def test_an_animation_without_a_trailer_keeps_its_frames() -> None:
+def test_an_animated_gif_that_lacks_its_trailer_keeps_its_frames() -> None:
     picture, _ = made_of("no_trailer.gif", Rendition(format="webp", animation="keep"))
     assert getattr(picture, "n_frames", 1) == 2
 
 
-def test_an_animated_png_gives_a_warning_if_its_frames_are_wanted() -> None:
+def test_an_animated_png_causes_a_warning_if_the_rendition_keeps_frames() -> None:
     _, rendering = made_of("animated.png", Rendition(format="webp", animation="keep"))
     assert [warning.code for warning in rendering.warnings] == ["animation-dropped"]

@@ -90,7 +90,7 @@ def test_a_picture_with_an_srgb_profile_keeps_its_values() -> None:
     assert difference(made, photo()) == 0
 
 
-def test_alpha_is_kept_through_a_profile() -> None:
+def test_the_conversion_of_a_profile_keeps_alpha() -> None:
     source = photo().convert("RGBA")
     source.putalpha(Image.linear_gradient("L").resize(source.size))
     made = shown(encoded(source, "png", icc_profile=WIDE_GAMUT), PNG)
@@ -131,7 +131,7 @@ def test_a_cmyk_picture_without_a_profile_keeps_its_hues() -> None:
         assert found[name][weakest] < 60
 
 
-def test_a_cmyk_picture_has_the_same_colours_as_a_tiff_and_as_a_jpeg() -> None:
+def test_a_cmyk_picture_has_the_same_colours_whether_it_is_stored_as_tiff_or_as_jpeg() -> None:
     picture = photo().convert("CMYK")
     one = shown(encoded(picture, "jpeg", quality=97), PNG)
     other = shown(encoded(picture, "tiff"), PNG)

@@ -82,7 +82,7 @@ def test_a_file_with_overwritten_bytes_is_rejected_if_its_format_shows_the_damag
 
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from(sorted(FILES)), st.data())
-def test_rendering_a_damaged_file_never_raises(kind: str, data: st.DataObject) -> None:
+def test_rendering_a_damaged_file_never_raises_an_error(kind: str, data: st.DataObject) -> None:
     """The files have flipped, inserted and removed bytes.
 
     A rejected file gives no outputs.
@@ -104,7 +104,7 @@ def test_rendering_a_damaged_file_never_raises(kind: str, data: st.DataObject) -
 
 @settings(deadline=None, max_examples=100)
 @given(st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\x00", b""]), st.binary())
-def test_rendering_random_bytes_never_raises(start: bytes, rest: bytes) -> None:
+def test_rendering_random_bytes_never_raises_an_error(start: bytes, rest: bytes) -> None:
     assert render(start + rest, Accept(), RECIPES).rejected
 
 
@@ -211,7 +211,7 @@ def test_a_png_whose_inflated_data_is_wrong_is_rejected(data: bytes) -> None:
 
 @pytest.mark.parametrize("lossless", [True, False])
 @pytest.mark.parametrize("missing", [2, 20, 300])
-def test_a_truncated_webp_whose_sizes_were_adjusted_is_rejected(lossless: bool, missing: int) -> None:
+def test_a_truncated_webp_whose_size_fields_were_adjusted_is_rejected(lossless: bool, missing: int) -> None:
     whole = encoded(photo(), "webp", lossless=lossless)
     chunk = whole[12 : len(whole) - missing]
     data = chunk[8:] + bytes(len(chunk) % 2)
@@ -221,7 +221,7 @@ def test_a_truncated_webp_whose_sizes_were_adjusted_is_rejected(lossless: bool, 
 
 
 @pytest.mark.parametrize("missing", [1, 10, 300])
-def test_a_truncated_avif_whose_sizes_were_adjusted_is_rejected(missing: int) -> None:
+def test_a_truncated_avif_whose_size_fields_were_adjusted_is_rejected(missing: int) -> None:
     cut = FILES["avif"][:-missing]
     at = cut.index(b"mdat") - 4
     assert render(cut[:at] + (len(cut) - at).to_bytes(4, "big") + cut[at + 4 :], Accept(), RECIPES).rejected

@@ -308,7 +308,7 @@ def test_the_colours_of_a_png_are_unchanged_if_it_declares_srgb_or_nothing_usabl
     assert np.abs(found(shown(png(PLAIN, *chunks), PNG)) - COLOURS).max() <= 1
 
 
-def test_a_png_with_cicp_ignores_its_profile() -> None:
+def test_the_cicp_code_of_a_png_overrides_its_profile() -> None:
     p3 = png(coded("p3"), cicp(12, 13), PROFILE)
     made = shown(p3, PNG)
     assert "icc_profile" not in made.info

@@ -24,7 +24,7 @@ from renditions.model.recipe import Rendition
 COLOURS = np.asarray(photo(64, 48))
 
 
-def test_dicom_is_identified_by_its_content_and_described() -> None:
+def test_a_dicom_is_identified_by_its_content_and_its_size_is_reported() -> None:
     result = render(dicom(ramp(0, 255, "u1")), ACCEPT, {"it": PNG})
     assert (result.original.format, result.original.frames) == ("dicom", 1)
     assert (result.original.width, result.original.height) == (256, 16)
@@ -66,7 +66,7 @@ def test_padding_values_do_not_count_for_the_lowest_and_highest_value() -> None:
         ("SIGMOID", lambda value: 1 / (1 + np.exp(-4 * (value - 40) / 400))),
     ],
 )
-def test_the_first_window_is_applied_by_the_standard_s_formula(function: str, expected: Any) -> None:
+def test_the_first_window_is_applied_by_the_formula_of_the_standard(function: str, expected: Any) -> None:
     """The formulas are those of PS3.3, C.11.2.1.2 and C.11.2.1.3.
 
     The rescaling of C.11.1 comes before them.
@@ -171,7 +171,7 @@ def test_rle_and_jpeg_2000_in_dicom_are_decoded_exactly() -> None:
     assert (pixels(shown(content)) == COLOURS).all()
 
 
-def test_a_window_of_another_program_s_file_is_applied() -> None:
+def test_the_window_in_a_file_of_another_program_is_applied() -> None:
     data = pydicom.dcmread(io.BytesIO(sample("MR_small.dcm")))
     values = np.frombuffer(data.PixelData, "<i2").reshape(data.Rows, data.Columns).astype(float)
     greys = np.clip((values - (600 - 0.5)) / (1600 - 1) + 0.5, 0, 1) * 255

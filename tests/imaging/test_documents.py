@@ -98,7 +98,7 @@ def test_a_tiff_of_mixed_pages_keeps_alpha_on_the_pages_that_have_it() -> None:
     assert difference(made[0], photo(90, 60).convert("L")) == 0
 
 
-def test_a_tiff_needs_pages_of_one_size_or_a_fit_that_makes_them_equal() -> None:
+def test_a_tiff_rendition_needs_pages_of_one_size_or_a_fit_that_makes_them_equal() -> None:
     source = tiff([photo(90, 60), photo(60, 90)])
     result = render(source, Accept(), {"it": Rendition(format="tiff", pages="all")})
     why = 'all pages must have the same size, found 90 by 60 and 60 by 90. Set fit = "contain"'
@@ -107,7 +107,7 @@ def test_a_tiff_needs_pages_of_one_size_or_a_fit_that_makes_them_equal() -> None
     assert [page.size for page in frames(rendered(source, boxed).content)] == [(50, 50)] * 2
 
 
-def test_a_rendition_of_a_missing_page_fails_and_the_others_are_made() -> None:
+def test_a_rendition_of_a_missing_page_fails_and_the_other_renditions_are_made() -> None:
     recipes = {"fifth": Rendition(pages="5"), "first": Rendition()}
     result = render(tiff(PAGES), Accept(), recipes)
     why = 'pages = "5" selects no page of this document (it has 4)'
@@ -145,7 +145,7 @@ def test_the_pixel_limit_counts_all_chosen_pages() -> None:
     )
 
 
-def test_an_animation_of_too_many_frames_is_rejected_if_they_are_kept() -> None:
+def test_an_animation_of_too_many_frames_is_rejected_if_its_frames_are_kept() -> None:
     source = encoded(PAGES[0], "webp", save_all=True, append_images=PAGES[1:])
     keep = {"it": Rendition(format="webp", animation="keep")}
     refused = render(source, Accept(), keep, limits=Limits(frames=3)).rejected
@@ -351,7 +351,7 @@ def test_a_pdf_fails_without_pdfium_and_the_reason_says_what_to_install(
 
 @settings(deadline=None, max_examples=60)
 @given(st.data())
-def test_rendering_a_damaged_pdf_never_raises(data: st.DataObject) -> None:
+def test_rendering_a_damaged_pdf_never_raises_an_error(data: st.DataObject) -> None:
     content = bytearray(pdf(LANDSCAPE, LANDSCAPE))
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(8, len(content) - 1))] = data.draw(st.integers(0, 255))

@@ -151,7 +151,7 @@ def test_an_embedded_animation_shows_its_first_frame() -> None:
     assert difference(made, frames[0]) == 0
 
 
-def test_an_embedded_picture_that_is_damaged_is_rejected() -> None:
+def test_a_drawing_with_a_damaged_embedded_picture_is_rejected() -> None:
     data = base64.b64encode(encoded(photo(), "gif")[:12]).decode()
     assert "an embedded picture is damaged" in refusal(svg(f'<image href="data:image/gif;base64,{data}"/>'))
 
@@ -223,7 +223,7 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize(("inside", "target"), OUTSIDE)
-def test_outside_references_are_reported_and_never_fetched(
+def test_references_to_places_outside_a_drawing_are_reported_and_never_fetched(
     inside: str, target: str, listener: tuple[str, list[str]]
 ) -> None:
     url, asked = listener
@@ -235,7 +235,7 @@ def test_outside_references_are_reported_and_never_fetched(
     assert asked == []
 
 
-def test_style_sheets_and_entities_from_outside_are_left_out() -> None:
+def test_external_style_sheets_and_external_entities_are_left_out() -> None:
     sheet = svg(CROSS, before='<?xml-stylesheet href="http://host/a.css"?>')
     assert [code for code, _ in warnings_of(sheet)] == ["reference-dropped"]
     undeclared = svg(f"<title>a&nbsp;b</title>{CROSS}", before=DOCTYPE.format(""))
@@ -244,7 +244,7 @@ def test_style_sheets_and_entities_from_outside_are_left_out() -> None:
     ]
 
 
-def test_a_shape_with_an_outside_paint_is_drawn_in_its_fallback_colour() -> None:
+def test_a_shape_whose_paint_is_outside_the_drawing_is_drawn_in_its_fallback_colour() -> None:
     made = shown(svg('<rect width="8" height="6" fill="url(http://host/a#b) red"/>'), PNG)
     assert made.getpixel((4, 3)) == (255, 0, 0, 255)
 

@@ -105,7 +105,7 @@ def test_a_drawing_keeps_its_own_size_and_proportions(
     assert (result.made["it"].width, result.made["it"].height) == at_a_thousand
 
 
-def test_a_drawing_can_have_a_background_and_a_rotation() -> None:
+def test_a_drawing_can_be_rendered_with_a_background_and_a_rotation() -> None:
     made = shown(svg(CROSS), Rendition(format="png", width=60, rotate=90, background="#00ff00"))
     assert difference(made, cross(80, 60).transpose(Image.Transpose.ROTATE_270), "RGBA") == 0
     flat = shown(svg(CROSS), Rendition(width=80, background="#00ff00"))
@@ -274,7 +274,7 @@ def test_a_drawing_is_accepted_only_if_svg_is_declared() -> None:
 
 @settings(deadline=None, max_examples=80)
 @given(st.data())
-def test_rendering_a_damaged_drawing_never_raises(data: st.DataObject) -> None:
+def test_rendering_a_damaged_drawing_never_raises_an_error(data: st.DataObject) -> None:
     content = bytearray(
         svg(f'<defs><g id="g">{CROSS}</g></defs><use href="#g"/><style>g{{fill:red}}</style>')
     )

@@ -140,7 +140,7 @@ def test_adjustments_of_tones_follow_their_formulas(amount: float, mode: str) ->
 
 @pytest.mark.parametrize("tint", ["#3060c0", "#c08040", "white", "black", "#ff0000"])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
-def test_a_tint_keeps_the_luminance_and_black_and_white(tint: str, mode: str) -> None:
+def test_a_tint_keeps_the_luminance_and_leaves_black_and_white_unchanged(tint: str, mode: str) -> None:
     """The result has the luminance of the picture.
 
     Dark tones are the tint's colour mixed with black, and light tones are this colour mixed with white.

@@ -42,7 +42,7 @@ def test_metadata_is_removed_by_default(output_format: Any) -> None:
 
 
 @pytest.mark.parametrize("output_format", EXIF_FORMATS)
-def test_metadata_copyright_keeps_the_rights_and_never_the_position(output_format: Any) -> None:
+def test_the_metadata_policy_copyright_keeps_the_rights_and_never_the_position(output_format: Any) -> None:
     picture = opened(rendered(told(), Rendition(format=output_format, metadata="copyright")).content)
     exif = picture.getexif()
     assert (exif[0x8298], exif[0x013B]) == ("me (c) 2020", "Ann")
@@ -54,7 +54,7 @@ def test_metadata_copyright_keeps_the_rights_and_never_the_position(output_forma
 
 
 @pytest.mark.parametrize("output_format", EXIF_FORMATS)
-def test_metadata_all_keeps_everything_except_the_orientation(output_format: Any) -> None:
+def test_the_metadata_policy_all_keeps_everything_except_the_orientation(output_format: Any) -> None:
     picture = opened(rendered(told(), Rendition(format=output_format, metadata="all")).content)
     exif = picture.getexif()
     assert (exif[0x8298], exif[0x010F], exif.get(0x0112, 1)) == ("me (c) 2020", "Camera", 1)
@@ -71,12 +71,12 @@ def test_a_progressive_rendition_is_stored_as_progressive(output_format: Any) ->
 
 
 @pytest.mark.parametrize(("chroma", "factor"), [("420", 2), ("444", 1)])
-def test_chroma_is_stored_as_declared(chroma: Any, factor: int) -> None:
+def test_the_chroma_subsampling_of_a_rendition_is_stored_as_declared(chroma: Any, factor: int) -> None:
     picture: Any = Image.open(io.BytesIO(rendered(told(), Rendition(quality=95, chroma=chroma)).content))
     assert picture.layer[0][1:3] == (factor, factor)
 
 
-def test_avif_can_store_chroma_4_4_4() -> None:
+def test_an_avif_can_be_stored_with_the_chroma_subsampling_4_4_4() -> None:
     small, large = (
         rendered(encoded(photo(), "png"), Rendition(format="avif", quality=60, chroma=chroma)).content
         for chroma in ("420", "444")

@@ -190,7 +190,7 @@ def test_letters_have_the_forms_of_one_language_on_every_machine() -> None:
     assert looks_like(english, NARROW, "日")
 
 
-def test_a_font_with_a_damaged_table_gives_a_reason() -> None:
+def test_a_font_with_a_damaged_table_fails_its_rendition_with_a_reason() -> None:
     broken = Attachment("x.ttf", default_font()[:300])
     recipe = Rendition(format="png", watermark=Watermark(text="a", font=broken))
     result = render(encoded(photo(), "png"), Accept(), {"it": recipe})

@@ -49,7 +49,7 @@ def test_each_input_format_is_converted_to_each_output_format(source_format: Any
 
 
 @pytest.mark.parametrize("source_format", INPUT_FORMATS)
-def test_the_format_auto_keeps_the_pictures_own_format(source_format: str) -> None:
+def test_the_format_auto_keeps_the_format_of_the_picture(source_format: str) -> None:
     made = rendered(encoded(photo(), source_format), Rendition(format="auto", width=50))
     assert made.format == source_format
     assert (opened(made.content).format or "").lower() == source_format

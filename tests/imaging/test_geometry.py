@@ -54,7 +54,7 @@ def test_the_size_of_a_rendition_follows_the_rules_of_css_object_fit(
         ("attention", (15, 10)), ("entropy", (15, 10)),
     ],
 )  # fmt: skip
-def test_the_gravity_decides_where_a_rectangle_is_in_a_larger_one(
+def test_the_gravity_decides_the_position_of_a_rectangle_in_a_larger_rectangle(
     gravity: str, offset: tuple[int, int]
 ) -> None:
     assert place(Size(70, 80), Size(100, 100), gravity) == Offset(*offset)
@@ -73,7 +73,7 @@ sides = st.integers(1, 120)
 
 
 @given(st.integers(1, 100_000), st.integers(1, 100_000), recipes)
-def test_a_plan_keeps_to_its_box_and_enlarges_only_if_declared(
+def test_a_planned_rendition_stays_within_its_box_and_is_enlarged_only_if_declared(
     width: int, height: int, recipe: Rendition
 ) -> None:
     """Hypothesis draws the picture's size and the recipe.
@@ -117,7 +117,7 @@ def test_a_rendition_has_the_planned_size(width: int, height: int, recipe: Rendi
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
 @pytest.mark.parametrize(("width", "height"), [(120, 80), (600, 100), (77, 399), (61, 20), (30, 90)])
-def test_an_enlarged_picture_equals_the_one_that_pillow_enlarges(width: int, height: int, mode: str) -> None:
+def test_an_enlarged_picture_equals_the_result_of_pillow(width: int, height: int, mode: str) -> None:
     """The picture is a ramp, which shows a shift by half a pixel.
 
     One side may grow while the other one shrinks.

@@ -89,7 +89,7 @@ def oriented(exif_orientation: int) -> bytes:
 
 
 @pytest.mark.parametrize("quarter_turns", range(4))
-def test_the_container_s_rotation_is_applied_exactly_once(quarter_turns: int) -> None:
+def test_the_rotation_in_a_heic_container_is_applied_exactly_once(quarter_turns: int) -> None:
     """The rotation is anticlockwise (ISO/IEC 23008-12, 6.5.10).
 
     The EXIF also has an orientation.
@@ -108,14 +108,14 @@ def test_the_container_s_rotation_is_applied_exactly_once(quarter_turns: int) ->
 @pytest.mark.parametrize(
     ("axis", "method"), [(0, Image.Transpose.FLIP_TOP_BOTTOM), (1, Image.Transpose.FLIP_LEFT_RIGHT)]
 )
-def test_the_containers_mirror_is_applied_exactly_once(axis: int, method: Image.Transpose) -> None:
+def test_the_mirror_in_a_heic_container_is_applied_exactly_once(axis: int, method: Image.Transpose) -> None:
     source = oriented(2)
     stored = quarters().transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     made = shown(with_property(source, b"imir", axis), PNG)
     assert difference(made, stored.transpose(method)) < 3
 
 
-def test_a_heic_s_colour_profile_is_applied() -> None:
+def test_the_colour_profile_of_a_heic_is_applied() -> None:
     """The profile has swapped primaries, so the same numbers mean other colours.
 
     Pillow gives the expected result.
@@ -131,7 +131,7 @@ def test_a_heic_s_colour_profile_is_applied() -> None:
     assert np.abs(made[70, 10] - (255, 0, 0)).max() < 12
 
 
-def test_a_heic_s_copyright_metadata_is_kept() -> None:
+def test_the_copyright_metadata_of_a_heic_is_kept() -> None:
     exif = Image.Exif()
     exif[0x8298], exif[0x10F] = "2026 Ann", "Camera"
     source = photo()
@@ -167,7 +167,7 @@ def test_a_heic_with_a_false_size_is_rejected(size: tuple[int, int]) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.data())
-def test_rendering_a_damaged_heic_never_raises(data: st.DataObject) -> None:
+def test_rendering_a_damaged_heic_never_raises_an_error(data: st.DataObject) -> None:
     content = bytearray(HEIC)
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))

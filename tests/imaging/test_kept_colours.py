@@ -174,7 +174,7 @@ def test_a_rendition_in_a_format_that_can_not_declare_colours_becomes_srgb(outpu
     assert np.abs(found(opened(made.content)) - COLOURS).max() <= (12 if output_format == "gif" else 5)
 
 
-def test_renditions_of_one_picture_keep_what_their_formats_can_declare() -> None:
+def test_each_rendition_of_a_picture_keeps_the_colours_that_its_format_can_declare() -> None:
     recipes = {
         "kept": KEPT,
         "avif": KEPT_AVIF,
@@ -190,7 +190,7 @@ def test_renditions_of_one_picture_keep_what_their_formats_can_declare() -> None
 
 
 @pytest.mark.parametrize("output_format", HOLDERS)
-def test_a_rendition_without_profile_keep_declares_no_colours(output_format: Any) -> None:
+def test_a_rendition_without_the_profile_policy_keep_declares_no_colours(output_format: Any) -> None:
     made = rendered(sources("p3")["png"], recipe_of(output_format, profile="srgb")).content
     assert declared_in(made) is None
 
@@ -204,7 +204,7 @@ def test_colours_that_are_not_kept_become_srgb(parts: list[tuple[bytes, bytes]])
     assert np.array_equal(np.asarray(opened(made)), np.asarray(plain))
 
 
-def test_a_rendition_that_keeps_a_profile_declares_no_other_code() -> None:
+def test_a_rendition_that_keeps_a_profile_declares_no_colour_code() -> None:
     picture = Image.fromarray(np.rint(255 * coded("p3")).astype("u1"))
     source = with_code(encoded(picture, "avif", quality=100, icc_profile=WIDE_GAMUT), 12, 13)
     made = rendered(source, KEPT_AVIF).content
@@ -224,7 +224,7 @@ def without_colr(content: bytes) -> bytes:
 
 @needs_avifenc
 @pytest.mark.parametrize("space", ["p3", "rec2020", "linear", "pq", "hlg", "unspecified"])
-def test_the_bitstream_declares_the_colours_of_an_avif_without_a_box(space: str) -> None:
+def test_the_colours_of_an_avif_without_a_colour_box_are_read_from_its_bitstream(space: str) -> None:
     primaries, transfer, *_ = SPACES[space]
     code = f"{primaries}/{transfer}/6"
     source = without_colr(by_avifenc(png(coded(space)), cicp=code, options=("--depth", "10")))
@@ -248,7 +248,7 @@ def test_the_header_of_an_avif_sequence_can_be_read() -> None:
     assert read_colours(items.data(items.primary, 4096)) == (12, 13, 6)
 
 
-def test_a_bitstream_that_ends_in_its_header_declares_nothing() -> None:
+def test_no_colours_are_read_from_a_bitstream_that_ends_in_its_header() -> None:
     content = encoded(photo(64, 48), "avif")
     items = Items(content)
     assert items.primary is not None
@@ -279,7 +279,7 @@ def test_items_beyond_the_end_of_their_box_are_not_read() -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
-def test_chromium_draws_kept_renditions_like_their_sources() -> None:
+def test_chromium_shows_renditions_with_kept_colours_like_their_sources() -> None:
     at = [(SIDE // 2 + SIDE * number, SIDE // 2) for number in range(len(COLOURS))]
     with open_browser() as browser:
         drawn = Drawn(browser)

@@ -50,7 +50,7 @@ def test_lenient_decoding_gives_no_warning_for_an_undamaged_picture() -> None:
         assert render(content, LENIENT, RECIPES).warnings == ()
 
 
-def test_the_readable_frames_of_a_damaged_animation_are_made() -> None:
+def test_lenient_decoding_keeps_the_readable_frames_of_a_damaged_animation() -> None:
     frames = [photo(60, 40).rotate(angle) for angle in (0, 90, 180)]
     whole = encoded(frames[0], "gif", save_all=True, append_images=frames[1:], duration=100)
     moving = {"it": Rendition(format="webp", animation="keep")}
@@ -75,7 +75,7 @@ def test_lenient_decoding_rejects_a_damaged_picture_that_breaks_another_rule() -
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png"])
-def test_a_damaged_file_never_replaces_a_larger_rendition(kind: str) -> None:
+def test_a_damaged_source_is_never_copied_in_place_of_a_larger_rendition(kind: str) -> None:
     """A copy of the file would be damaged too, and other programs wouldn't read it."""
     recipe = {"it": Rendition(format=kind, quality=100 if kind == "jpeg" else None, skip_if_larger=True)}
     whole = encoded(photo(), kind, quality=40) if kind == "jpeg" else encoded(photo().quantize(16), kind)

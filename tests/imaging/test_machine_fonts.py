@@ -79,7 +79,9 @@ def rendered_in(folder: Path, *jobs: tuple[str, Fonts, str], before: str = INSTA
 
 
 @pytest.mark.parametrize("name", ["latin.svg", "page.pdf"])
-def test_text_has_the_machine_s_fonts_only_if_that_is_declared(folder: Path, name: str) -> None:
+def test_text_is_drawn_in_fonts_of_the_machine_only_if_the_pipeline_declares_it(
+    folder: Path, name: str
+) -> None:
     runs: tuple[tuple[Fonts, str], ...] = (("bundled", ""), ("bundled", INSTALL), ("system", INSTALL))
     without, bundled, system = (
         rendered_in(folder, (name, fonts, "plain"), before=before)[0][0] for fonts, before in runs
@@ -97,7 +99,7 @@ def test_only_characters_that_no_font_of_the_machine_has_are_reported(folder: Pa
     assert bundled == ["no font has a glyph for these characters of the drawing: 日"]
 
 
-def test_watermarks_are_the_same_with_the_machine_s_fonts(folder: Path) -> None:
+def test_watermarks_stay_the_same_if_drawings_use_fonts_of_the_machine(folder: Path) -> None:
     bundled, system = (rendered_in(folder, ("photo.png", fonts, "marked")) for fonts in get_args(Fonts))
     assert bundled == system
 
@@ -128,7 +130,7 @@ print(hashlib.sha256(made.made["it"].content).hexdigest())
 """
 
 
-def test_a_confined_worker_finds_the_machine_s_fonts(folder: Path) -> None:
+def test_a_confined_worker_finds_the_fonts_of_the_machine(folder: Path) -> None:
     ((direct, _),) = rendered_in(folder, ("both.svg", "system", "plain"))
     assert printed(folder, IN_WORKER) == [direct]
 
@@ -156,7 +158,7 @@ def make(fonts: Fonts, *formats: str) -> Pipeline:
     )
 
 
-def test_a_changed_font_choice_remakes_only_the_outputs_of_drawings() -> None:
+def test_a_changed_choice_of_fonts_affects_only_the_outputs_of_drawings() -> None:
     bundled, system = make("bundled", "svg", "png"), make("system", "svg", "png")
     for source_format, differs in (("svg", True), ("png", False), (None, False)):
         before, after = (each.fingerprints(NO_WISHES, source_format) for each in (bundled, system))

@@ -98,7 +98,9 @@ def resource(number: int, data: bytes) -> bytes:
 
 @pytest.mark.parametrize("policy", ["copyright", "all"])
 @pytest.mark.parametrize("output_format", EXIF_FORMATS)
-def test_names_with_other_letters_than_ascii_stay_byte_for_byte(output_format: Any, policy: Any) -> None:
+def test_names_with_letters_outside_ascii_stay_unchanged_byte_for_byte(
+    output_format: Any, policy: Any
+) -> None:
     source = (CASES / "cjk.jpg").read_bytes()
     made = rendered(source, Rendition(format=output_format, width=60, metadata=policy)).content
     expected = "© 2024 山田太郎".encode()
@@ -107,7 +109,7 @@ def test_names_with_other_letters_than_ascii_stay_byte_for_byte(output_format: A
 
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("name", NAMES)
-def test_names_in_any_encoding_stay_byte_for_byte(name: str, order: str) -> None:
+def test_names_in_any_encoding_stay_unchanged_byte_for_byte(name: str, order: str) -> None:
     block = exif_block(order, artist=NAMES[name], make="Фото".encode())
     for policy in ("copyright", "all"):
         made = rendered(jpeg_with(segment(0xE1, block)), Rendition(format="png", metadata=policy))
@@ -144,7 +146,7 @@ def test_a_cropped_rendition_loses_previews_and_metadata_that_is_no_longer_true(
     assert opened(made).getexif().get(ORIENTATION, 1) == 1
 
 
-def test_metadata_all_keeps_the_other_properties_of_xmp_unchanged() -> None:
+def test_the_metadata_policy_all_removes_only_untrue_properties_of_xmp() -> None:
     kept = xmp.true_part_of(XMP)
     for statement in (b'tiff:Make="Camera"', b'exif:GPSLatitude="52,30N"', b'odd:note="&lt;true&gt;"'):
         assert statement in kept
@@ -155,7 +157,7 @@ def test_metadata_all_keeps_the_other_properties_of_xmp_unchanged() -> None:
     assert xmp.true_part_of(kept) == kept
 
 
-def test_metadata_copyright_keeps_only_the_rights_in_xmp() -> None:
+def test_the_metadata_policy_copyright_keeps_only_the_rights_in_xmp() -> None:
     kept = xmp.rights_of(XMP)
     assert "<rdf:li>山田 &amp; Жук</rdf:li>".encode() in kept
     for other in (b"forest", b"GPS", b'Camera"', b"/9j/"):

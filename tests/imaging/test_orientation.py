@@ -39,7 +39,7 @@ def test_the_box_and_the_gravity_of_a_crop_apply_to_the_upright_picture(orientat
 
 @pytest.mark.parametrize("orientation", STORED_AS)
 @pytest.mark.parametrize("recipe", [Rendition(format="tiff"), Rendition(format="png", trim=10)])
-def test_the_exif_of_a_heic_rotates_nothing(orientation: int, recipe: Rendition) -> None:
+def test_the_exif_orientation_of_a_heic_is_ignored(orientation: int, recipe: Rendition) -> None:
     """The container declares the rotation, which the decoder applies."""
     upright = Image.new("RGB", (160, 120), "white")
     upright.paste(quarters(120, 80), (10, 20))

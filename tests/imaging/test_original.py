@@ -89,7 +89,7 @@ def test_only_a_webp_without_metadata_is_copied_unchanged() -> None:
     assert SECRET not in copied(told, "webp")
 
 
-def test_a_copy_keeps_its_metadata_with_metadata_all() -> None:
+def test_a_copied_file_keeps_its_metadata_under_the_metadata_policy_all() -> None:
     copy = copied(talkative_jpeg(), "jpeg", metadata="all")
     assert opened(copy).getexif()[0x010E] == SECRET.decode()
     assert copy.endswith(b"\xff\xd9")
@@ -140,7 +140,9 @@ SOURCES = (
 
 @settings(deadline=None, max_examples=100)
 @given(at=st.integers(2, 3000), size=st.integers(0, 12), filler=st.binary(max_size=12))
-def test_copying_a_damaged_file_ends_and_never_makes_it_larger(at: int, size: int, filler: bytes) -> None:
+def test_copying_a_damaged_file_ends_and_never_makes_the_file_larger(
+    at: int, size: int, filler: bytes
+) -> None:
     for source, copy in SOURCES:
         damaged = source[:at] + filler + source[at + size :]
         found = copy(damaged, keeps_metadata=False, keeps_profile=False)

@@ -113,7 +113,7 @@ def test_the_record_of_an_animation_has_the_number_of_its_frames(name: str, fram
 
 
 @needs_avifenc
-def test_the_frames_of_an_avif_sequence_are_counted_and_the_first_one_is_shown() -> None:
+def test_the_frames_of_an_avif_sequence_are_counted_and_the_first_frame_is_shown() -> None:
     frames = [encoded(Image.new("RGB", (64, 48), colour), "png") for colour in CHART[:3]]
     rendering = render(by_avifenc(*frames), EVERY, {"it": ANIMATED})
     assert rendering.original.frames == 3
@@ -129,7 +129,7 @@ def test_the_tiles_of_an_avif_form_one_picture() -> None:
     assert refusal(read("avifenc_grid.avif")[:-60])
 
 
-def test_the_reason_for_rejected_camera_raw_of_another_program_names_it() -> None:
+def test_the_reason_for_rejecting_a_camera_raw_of_another_program_names_camera_raw() -> None:
     assert "camera RAW isn't accepted" in refusal(read("tifffile_raw.tif"))
 
 
@@ -267,7 +267,7 @@ SLIPS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 
 
 @pytest.mark.parametrize("slip", SLIPS)
-def test_a_file_with_a_slip_that_loses_no_pixel_gives_the_same_picture(slip: str) -> None:
+def test_a_file_with_a_format_error_that_loses_no_pixel_gives_the_same_picture(slip: str) -> None:
     name, spoil = SLIPS[slip]
     spoiled = spoil(read(name))
     assert spoiled != read(name)

@@ -32,7 +32,7 @@ def pixels_of(data_uri: str) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("bands", [3, 4])
 @pytest.mark.parametrize(("width", "height"), [(32, 24), (20, 32), (32, 5), (32, 32)])
-def test_a_thumbhash_shows_what_its_author_s_decoder_shows(
+def test_a_thumbhash_is_decoded_to_the_same_pixels_as_by_its_reference_decoder(
     monkeypatch: pytest.MonkeyPatch, width: int, height: int, bands: int, seed: int
 ) -> None:
     text = make_thumbhash(draw(width, height, bands, seed))
@@ -48,7 +48,9 @@ def test_a_thumbhash_shows_what_its_author_s_decoder_shows(
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("width", "height"), [(32, 24), (20, 32)])
-def test_a_blurhash_shows_what_another_decoder_shows(width: int, height: int, seed: int) -> None:
+def test_a_blurhash_is_decoded_to_the_same_pixels_as_by_another_decoder(
+    width: int, height: int, seed: int
+) -> None:
     text = make_blurhash(draw(width, height, 3, seed))
     shown = read_blurhash(text, width, height)
     assert shown is not None

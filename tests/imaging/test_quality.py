@@ -124,7 +124,7 @@ def test_the_quality_auto_reaches_its_target(output_format: Any, target: float) 
     assert target <= score_of(content, recipe, textured()) < target + 10
 
 
-def test_a_higher_target_gives_a_larger_file_and_the_same_target_the_same_file() -> None:
+def test_a_higher_target_gives_a_larger_file_and_the_same_target_gives_the_same_file() -> None:
     made = [
         rendered(encoded(textured(), "png"), Rendition(quality="auto", target=target)).content
         for target in (60, 80, 80, 95)
@@ -147,7 +147,7 @@ def test_the_quality_auto_needs_fewer_bytes_than_a_fixed_quality_with_the_same_s
     assert len(found) < len(fixed)
 
 
-def test_the_search_finds_a_quality_for_grey_pictures_and_for_alpha() -> None:
+def test_the_search_finds_a_quality_for_grey_and_for_transparent_pictures() -> None:
     cut_out = textured().convert("RGBA")
     cut_out.putalpha(photo().convert("L"))
     for picture in (textured().convert("L"), cut_out):

@@ -164,7 +164,7 @@ CASCADES = {
 
 @pytest.mark.parametrize("widths", CASCADES.values(), ids=CASCADES)
 @pytest.mark.parametrize("source_format", ["jpeg", "png", "webp"])
-def test_a_rendition_made_from_another_one_equals_the_whole_picture_resized(
+def test_a_rendition_made_from_another_rendition_equals_the_resized_whole_picture(
     source_format: str, widths: tuple[int, ...]
 ) -> None:
     """Renditions are made from shrunk decoding and from other renditions.
@@ -214,7 +214,7 @@ def test_a_base64_rendition_contains_the_bytes_of_the_source_file() -> None:
     assert render(source, Accept(), {"text": Rendition(format="base64")}).original.width is None
 
 
-def test_a_picture_for_base64_alone_is_still_checked_against_the_rules() -> None:
+def test_a_picture_with_only_a_base64_rendition_is_checked_against_the_rules() -> None:
     recipes = {"text": Rendition(format="base64")}
     assert render(b"words", Accept(), recipes).rejected
     assert render(encoded(photo(), "png"), Accept(max_bytes=10), recipes).rejected

@@ -54,7 +54,7 @@ def framed(colour: Any, mode: str = "RGB") -> Image.Image:
         ((10, 10), Region(left=0.5, width=0.01, height=5), (0, 0, 1, 1)),
     ],
 )
-def test_a_region_has_whole_pixels_and_at_least_one(
+def test_a_region_has_whole_pixels_and_is_at_least_one_pixel_large(
     source: tuple[int, int], region: Region | None, part: tuple[int, int, int, int]
 ) -> None:
     assert region_of(Size(*source), region) == Rectangle(*part)
@@ -166,7 +166,9 @@ def test_every_frame_of_an_animation_is_cropped_and_trimmed_in_the_same_way() ->
     ("colour", "mode"), [("white", "RGB"), ("#123456", "RGB"), ("#10203000", "RGBA"), (40, "L")]
 )
 @pytest.mark.parametrize("file_format", ["png", "tiff"])
-def test_trim_removes_borders_of_the_corners_colour(colour: Any, mode: str, file_format: str) -> None:
+def test_trim_removes_borders_that_have_the_colour_of_the_corners(
+    colour: Any, mode: str, file_format: str
+) -> None:
     content = encoded(framed(colour, mode), file_format)
     made = rendered(content, Rendition(trim=0, format="png"))
     assert (made.width, made.height) == (60, 40)
@@ -214,7 +216,7 @@ def test_trim_tolerates_jpeg_noise_and_returns_the_remaining_size() -> None:
     assert abs((made.height or 0) - 200) < 5
 
 
-def test_trim_keeps_a_picture_of_one_colour_whole() -> None:
+def test_trim_leaves_a_picture_of_one_colour_uncropped() -> None:
     made = rendered(encoded(Image.new("RGB", (70, 50), "teal"), "png"), Rendition(trim=10))
     assert (made.width, made.height) == (70, 50)
 
@@ -324,7 +326,7 @@ def test_an_opaque_picture_without_round_corners_stays_opaque_at_any_size(
     assert made.getchannel("A").getextrema() == (255, 255)
 
 
-def test_round_corners_are_multiplied_with_a_picture_s_own_alpha() -> None:
+def test_the_alpha_of_round_corners_is_multiplied_with_the_alpha_of_the_picture() -> None:
     source = photo(40, 40)
     source.putalpha(100)
     made = shown(encoded(source, "png"), Rendition(corners="circle", format="png"))

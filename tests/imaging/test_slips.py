@@ -79,7 +79,7 @@ SLIPS: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("kind", JPEGS)
 @pytest.mark.parametrize("slip", SLIPS)
-def test_a_jpeg_with_a_slip_gives_the_same_picture(kind: str, slip: str) -> None:
+def test_a_jpeg_with_a_harmless_format_error_gives_the_same_picture(kind: str, slip: str) -> None:
     source = JPEGS[kind]
     if "JFIF" in slip and b"JFIF\0" not in source:
         source = encoded(photo().convert("L"), "jpeg", quality=80, progressive=True)
@@ -91,7 +91,7 @@ def test_a_jpeg_with_a_slip_gives_the_same_picture(kind: str, slip: str) -> None
 
 @pytest.mark.parametrize("code", [2, 3, 255])
 @pytest.mark.parametrize(("kind", "usual"), [("baseline", 1), ("progressive", 1), ("cmyk", 2)])
-def test_an_unknown_code_in_adobes_marker_means_ycc(kind: str, usual: int, code: int) -> None:
+def test_an_unknown_colour_code_in_an_adobe_marker_is_read_as_ycc(kind: str, usual: int, code: int) -> None:
     """Browsers read such files in the same way."""
 
     def marked(jpeg: bytes, code: int) -> bytes:
@@ -216,7 +216,7 @@ def test_a_gif_that_ends_before_its_last_pixel_is_rejected(kind: str, missing: i
     assert render(GIFS[kind][:-missing], EVERY, {"it": PNG}).rejected
 
 
-def test_a_gif_that_ends_between_two_blocks_is_rejected_unless_all_its_pixels_are_there() -> None:
+def test_a_gif_that_ends_between_two_blocks_is_rejected_unless_all_its_pixels_are_present() -> None:
     source = encoded(photo(300, 200), "gif")
     data = next(frames_in(source)).start
     sizes = []
@@ -275,14 +275,14 @@ RED = pdf(b"1 0 0 rg 0 0 100 100 re f")
     [b"\xef\xbb\xbf", b"\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n\r\n", b" " * 1024],
     ids=["BOM", "empty lines", "headers of HTTP", "1,024 bytes"],
 )
-def test_a_pdf_after_other_bytes_is_drawn(before: bytes) -> None:
+def test_a_pdf_that_begins_after_a_few_other_bytes_is_drawn(before: bytes) -> None:
     made = opened(rendered(before + RED, PNG, EVERY).content).convert("RGB")
     assert (made.size, made.getpixel((50, 50)), made.getpixel((150, 50))) == (
         (200, 100), (255, 0, 0), (255, 255, 255),
     )  # fmt: skip
 
 
-def test_a_pdf_after_too_many_bytes_is_rejected() -> None:
+def test_a_pdf_that_begins_after_more_than_1024_other_bytes_is_rejected() -> None:
     rejected = render(b" " * 1025 + RED, EVERY, {"it": PNG}).rejected
     assert "not a picture in a known format" in str(rejected)
 

@@ -77,7 +77,7 @@ def test_reading_a_tiff_ends_if_its_directories_form_a_circle() -> None:
     assert frames_of(bytes(source)) == 2
 
 
-def test_a_circle_in_a_fax_of_another_encoder_is_round() -> None:
+def test_a_circle_in_a_fax_from_another_encoder_stays_round() -> None:
     made = np.asarray(shown((CASES / "fax.tif").read_bytes(), PNG).convert("L")) < 128
     assert made.shape[1] / made.shape[0] == pytest.approx(0.77, abs=0.005)
     across, down = (np.flatnonzero(made.any(axis)) for axis in (0, 1))

@@ -75,7 +75,7 @@ def test_ycbcr_that_is_compressed_as_jpeg_becomes_rgb(quality: int) -> None:
     assert difference(shown(source, PNG), photo()) < 4
 
 
-def test_ycbcr_of_16_bits_is_refused_by_name() -> None:
+def test_the_reason_for_refusing_ycbcr_of_16_bits_names_ycbcr() -> None:
     values = (ycbcr(photo()) * 257).round().clip(0, 65_535).astype(np.uint16)
     assert "YCbCr in a TIFF is supported only with 8 bits" in why_not(tiff(values, tags=YCBCR), PNG)
 

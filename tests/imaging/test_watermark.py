@@ -73,7 +73,7 @@ def test_a_watermark_has_the_place_of_its_gravity_and_changes_no_other_pixel(
 @pytest.mark.parametrize("opacity", [1.0, 37.5, 60.0, 100.0])
 @pytest.mark.parametrize("mark", [(250, 10, 90), (250, 10, 90, 128), (30,), (240, 99)])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_the_opacity_is_multiplied_with_the_marks_own_alpha(
+def test_the_opacity_of_a_watermark_is_multiplied_with_the_alpha_of_its_image(
     mark: tuple[int, ...], opacity: float, mode: str
 ) -> None:
     source = photo(80, 60).convert(mode)
@@ -86,7 +86,7 @@ def test_the_opacity_is_multiplied_with_the_marks_own_alpha(
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_a_watermark_over_transparent_parts_follows_porter_and_duff(mode: str) -> None:
+def test_a_watermark_over_transparent_parts_is_composed_by_the_rules_of_porter_and_duff(mode: str) -> None:
     source = photo(64, 64).convert("RGBA")
     source.putalpha(Image.linear_gradient("L").resize((64, 64)))
     source = source.convert(mode)
@@ -117,7 +117,7 @@ def test_a_watermark_is_drawn_before_transparency_is_flattened() -> None:
     assert pixels(shown(clear, recipe))[90, 90] == pytest.approx((127, 127, 127), abs=3)
 
 
-def test_tiles_cover_the_picture_and_one_of_them_has_the_place_of_a_single_mark() -> None:
+def test_tiles_cover_the_picture_and_one_tile_has_the_place_of_a_single_watermark() -> None:
     source = Image.new("RGB", (200, 100), "white")
     options: dict[str, Any] = {"image": logo(40, 20, 0, 0, 0), "size": 10.0, "opacity": 100.0}
     alone, tiled = marked(source, **options), marked(source, tile=True, gap=15.0, **options)
@@ -139,7 +139,7 @@ def test_tiles_cover_the_picture_and_one_of_them_has_the_place_of_a_single_mark(
         gravity=st.sampled_from([gravity for gravity, _, _ in GRAVITIES]),
     ),
 )  # fmt: skip
-def test_a_watermark_never_changes_the_picture_s_size(
+def test_a_watermark_never_changes_the_size_of_the_picture(
     width: int, height: int, mark_width: int, mark_height: int, options: dict[str, Any]
 ) -> None:
     source = photo(width, height)
@@ -215,7 +215,7 @@ def test_a_damaged_watermark_fails_its_rendition_with_the_reason() -> None:
     )
 
 
-def test_the_reason_for_a_watermark_with_too_many_pixels_asks_for_a_smaller_one() -> None:
+def test_the_reason_for_refusing_a_watermark_with_too_many_pixels_asks_for_a_smaller_image() -> None:
     large = Attachment("logo.png", encoded(Image.new("1", (5001, 5000)), "png"))
     result = render(encoded(photo(), "png"), Accept(), {"it": Rendition(watermark=Watermark(image=large))})
     assert str(result.errors["it"]) == (
@@ -273,7 +273,7 @@ def test_two_fonts_with_the_same_family_name_give_different_watermarks() -> None
     assert difference(drawn[0], drawn[1]) > 1
 
 
-def test_the_characters_that_a_font_lacks_are_the_same_as_freetypes() -> None:
+def test_the_characters_missing_in_a_font_are_those_that_freetype_does_not_find() -> None:
     """Pillow gives the expected result.
 
     Through FreeType it draws the same box for all missing characters.
@@ -295,7 +295,7 @@ def test_a_damaged_font_is_refused(cut: int) -> None:
         find_missing(default_font()[:cut], "a")
 
 
-def test_the_fingerprint_depends_on_a_watermarks_content_and_not_on_its_name() -> None:
+def test_the_fingerprint_depends_on_the_content_of_a_watermark_image_and_not_on_its_name() -> None:
     def fingerprint(name: str, content: bytes) -> str:
         return Rendition(watermark=Watermark(image=Attachment(name, content))).fingerprint()
 

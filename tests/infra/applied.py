@@ -99,7 +99,9 @@ def check_notices(applied: Applied) -> None:
 
 
 @pytest.mark.parametrize("trigger", ["sqs", "eventbridge"])
-def test_the_module_can_be_applied_changed_and_destroyed(tmp_path: Path, runtime: Path, trigger: str) -> None:
+def test_the_deployed_module_can_be_applied_then_changed_and_then_destroyed(
+    tmp_path: Path, runtime: Path, trigger: str
+) -> None:
     """One apply is enough. A changed pipeline changes only the function.
 
     The pictures stay until the end.
@@ -237,7 +239,9 @@ def test_deploy_and_destroy_succeed_without_a_queue(tmp_path: Path, runtime: Pat
     assert not exists(bucket)
 
 
-def test_a_pipeline_s_own_bucket_is_used_and_left_as_it_is(tmp_path: Path, runtime: Path) -> None:
+def test_deploy_uses_an_existing_bucket_of_the_pipeline_and_leaves_it_unchanged(
+    tmp_path: Path, runtime: Path
+) -> None:
     """Before it deploys, deploy reports what the bucket lacks.
 
     Pictures come from one prefix of the bucket, and renditions go to another.
@@ -274,7 +278,7 @@ def test_a_pipeline_s_own_bucket_is_used_and_left_as_it_is(tmp_path: Path, runti
     assert keys == {"prefix/photo.jpg", "other/photo.jpg", "made/photo.jpg.txt"}
 
 
-def test_two_deployments_in_one_account_never_share_anything(tmp_path: Path) -> None:
+def test_two_deployments_in_one_account_share_no_resource(tmp_path: Path) -> None:
     """Each is named after its folder. A second one of the same name is refused.
 
     This changes nothing. A deployment with a name of its own stands beside the first, and is destroyed

@@ -70,13 +70,13 @@ def test_the_function_gets_the_variables_that_the_code_reads_and_no_others() -> 
     assert read_by_code
 
 
-def test_the_function_reads_the_schedules_message_as_a_tick() -> None:
+def test_the_function_reads_the_message_of_the_schedule_as_a_tick() -> None:
     text = resources()["aws_scheduler_schedule", "reconcile"]["target"][0]["input"]
     event = dict(re.findall(r'([\w-]+) *= *"([^"]+)"', text))
     assert decode(event) == Incoming("event", (Message("", (SyncRequest(),)),)), text
 
 
-def test_the_table_has_the_catalog_s_key_and_indexes() -> None:
+def test_the_table_has_the_key_and_the_indexes_of_the_catalog() -> None:
     """The test also compares the attributes in the indexes."""
     table = resources()["aws_dynamodb_table", "this"]
     key = "${var.table.key}"
@@ -116,7 +116,7 @@ def test_the_bucket_notification_is_created_after_its_permissions() -> None:
     assert set(waits_for) == {"${aws_sqs_queue_policy.this}", "${aws_lambda_permission.uploads}"}
 
 
-def test_the_queue_delivers_often_enough_and_hides_messages_as_long_as_a_lease() -> None:
+def test_the_queue_allows_two_deliveries_more_than_attempts_and_hides_messages_as_long_as_a_lease() -> None:
     text = (MODULE / "trigger.tf").read_text()
     deliveries = int(re.findall(r"deliveries += (\d+)", text)[0])
     assert deliveries == MAX_ATTEMPTS + 2
@@ -129,13 +129,13 @@ def test_the_module_filters_no_upload_by_its_suffix() -> None:
     assert "filter_suffix" not in "".join(file.read_text() for file in MODULE.glob("*.tf"))
 
 
-def test_the_function_changes_only_if_the_zip_s_content_changes() -> None:
+def test_the_function_changes_only_if_the_content_of_its_zip_changes() -> None:
     function = resources()["aws_lambda_function", "this"]
     assert function["source_code_hash"] == "${filebase64sha256(var.bundle)}"
     assert function["handler"] == '"lambda_function.lambda_handler"'
 
 
-def test_the_deployment_s_time_changes_only_with_the_bundle() -> None:
+def test_the_time_of_a_deployment_changes_only_with_its_bundle() -> None:
     function = resources()["aws_lambda_function", "this"]
     assert read_environment()["DEPLOYED_AT"] == "${terraform_data.deployed.output}"
     deployed = resources()["terraform_data", "deployed"]
@@ -200,19 +200,19 @@ def test_aws_services_have_only_the_permissions_they_need() -> None:
     assert {resource: actions for resource, actions in named.items() if actions} == GRANTED
 
 
-def test_policies_name_only_the_module_s_own_resources() -> None:
+def test_policies_name_only_resources_of_the_module() -> None:
     named = set(re.findall(r"\b(aws_\w+)\.(\w+)", (MODULE / "main.tf").read_text()))
     known = set(resources()) | {("aws_caller_identity", "current"), ("aws_partition", "current")}
     assert named <= known
 
 
-def test_only_the_page_s_files_are_served_without_a_token() -> None:
+def test_only_the_files_of_the_page_are_served_without_a_token() -> None:
     routes = resources()["aws_apigatewayv2_route", "page"]
     keys = set(re.findall(r'"GET (/[^"]*)"', str(routes["for_each"]).replace("\\", "")))
     assert keys == {*OPEN_PATHS, f"{OPEN_FOLDER}{{proxy+}}"} - {"/health"}
 
 
-def test_signed_urls_need_no_authorizer_only_if_the_function_has_their_keys() -> None:
+def test_signed_urls_skip_the_authorizer_only_if_the_function_has_signing_keys() -> None:
     route = resources()["aws_apigatewayv2_route", "signed"]
     assert route["route_key"] == f'"GET {SIGNED_FOLDER}{{proxy+}}"'
     assert f'contains(keys(var.secrets), "{SIGNING_KEYS}")' in route["count"].replace("\\", "")

@@ -123,7 +123,7 @@ def plan(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return plan_calls(tmp_path_factory.mktemp("options"), CALLS)
 
 
-def test_the_planned_calls_set_every_option_of_the_module() -> None:
+def test_the_tested_plans_set_every_option_of_the_module() -> None:
     """In a plan, the provider checks the options that resources get."""
     text = (MODULE / "variables.tf").read_text()
     types = re.findall(
@@ -178,7 +178,7 @@ def test_planned_resources_have_their_declared_settings(plan: Plan) -> None:
 
 
 @needs_terraform
-def test_existing_buckets_are_left_as_they_are(plan: Plan) -> None:
+def test_existing_buckets_are_left_unchanged(plan: Plan) -> None:
     """The module creates only the bucket for bundles."""
     buckets = {address for address in plan.resources("given") if address.startswith("aws_s3_bucket")}
     assert buckets
@@ -212,7 +212,7 @@ def test_no_two_deployments_have_a_resource_of_the_same_name(plan: Plan) -> None
 
 
 @needs_terraform
-def test_every_resource_that_takes_a_key_has_its_key(plan: Plan) -> None:
+def test_every_resource_that_accepts_an_encryption_key_gets_its_declared_key(plan: Plan) -> None:
     planned = plan.resources("encrypted")
     found = {address: key for address, values in planned.items() for key in find_keys(values)}
     encryption = "aws_s3_bucket_server_side_encryption_configuration.this"
@@ -264,7 +264,7 @@ def test_roles_and_functions_get_the_declared_boundary_network_and_tags(plan: Pl
 
 
 @needs_terraform
-def test_subscribers_get_only_their_events_and_alarms_have_a_separate_topic(plan: Plan) -> None:
+def test_subscribers_get_only_their_declared_events_and_alarms_have_a_separate_topic(plan: Plan) -> None:
     planned = plan.resources("noticed")
     kinds = {
         address.partition("[")[0].removeprefix("aws_sns_topic_subscription."): values
@@ -295,7 +295,7 @@ def test_subscribers_get_only_their_events_and_alarms_have_a_separate_topic(plan
 
 
 @needs_terraform
-def test_a_token_that_may_read_may_not_delete(plan: Plan) -> None:
+def test_a_token_with_only_the_scope_for_reading_can_not_delete(plan: Plan) -> None:
     """Only the page's own files need no token."""
     routes = {
         values["route_key"]: (values["authorization_type"], values["authorization_scopes"])
@@ -312,7 +312,7 @@ def test_a_token_that_may_read_may_not_delete(plan: Plan) -> None:
 
 
 @needs_terraform
-def test_the_api_has_limits_for_requests_and_calls(plan: Plan) -> None:
+def test_the_api_limits_the_requests_per_second_and_the_concurrent_calls(plan: Plan) -> None:
     for name, requests_per_second, burst, calls in (("scoped", 20, 40, 10), ("plain", 100, 200, -1)):
         planned = plan.resources(name)
         (settings,) = planned["aws_apigatewayv2_stage.this[0]"]["default_route_settings"]
@@ -322,7 +322,7 @@ def test_the_api_has_limits_for_requests_and_calls(plan: Plan) -> None:
 
 
 @needs_terraform
-def test_cloudfront_serves_the_renditions_with_the_owner_s_domain_and_keys(plan: Plan) -> None:
+def test_cloudfront_serves_the_renditions_with_the_declared_domain_and_signing_keys(plan: Plan) -> None:
     planned = plan.resources("served")
     distribution = planned["aws_cloudfront_distribution.this[0]"]
     assert distribution["aliases"] == ["img.example.com"]
@@ -387,7 +387,7 @@ def test_without_declared_origins_no_script_of_another_page_may_read_pictures(pl
 
 
 @needs_terraform
-def test_cloudfront_serves_the_page_s_files_and_nothing_else_of_the_api(plan: Plan) -> None:
+def test_cloudfront_serves_the_files_of_the_page_and_nothing_else_of_the_api(plan: Plan) -> None:
     """The renditions have the other paths."""
     distribution = plan.resources("scoped")["aws_cloudfront_distribution.this[0]"]
     (behavior,) = distribution["ordered_cache_behavior"]
@@ -410,7 +410,7 @@ def test_cloudfront_serves_the_page_s_files_and_nothing_else_of_the_api(plan: Pl
 
 
 @needs_terraform
-def test_no_kept_resource_depends_on_a_destroyed_one(plan: Plan) -> None:
+def test_no_kept_resource_depends_on_a_destroyed_resource(plan: Plan) -> None:
     """When Terraform destroys a resource, it also destroys all that depend on it."""
     for name in CALLS:
         depends = plan.dependencies(name)
@@ -420,7 +420,9 @@ def test_no_kept_resource_depends_on_a_destroyed_one(plan: Plan) -> None:
 
 
 @needs_terraform
-def test_the_protected_table_is_destroyed_before_what_protects_the_buckets(plan: Plan) -> None:
+def test_destroy_reaches_the_protected_table_before_it_removes_the_protection_of_the_buckets(
+    plan: Plan,
+) -> None:
     """AWS refuses to delete the table. So a destroy that isn't allowed stops there."""
     depends = plan.dependencies("stored")
     later: set[str] = set()
@@ -433,7 +435,9 @@ def test_the_protected_table_is_destroyed_before_what_protects_the_buckets(plan:
 
 
 @needs_terraform
-def test_the_example_of_several_pipelines_plans_a_separate_table_for_each(aws: None, tmp_path: Path) -> None:
+def test_the_example_of_several_pipelines_plans_a_separate_table_for_each_pipeline(
+    aws: None, tmp_path: Path
+) -> None:
     """The root of the example is planned as it is, with empty bundles."""
     names = ("archive", "medical", "shop", "social")
     root = tmp_path / "examples" / "platform" / "several"
@@ -457,7 +461,7 @@ def test_the_module_accepts_exactly_the_events_of_notices() -> None:
 
 
 @needs_terraform
-def test_bundles_go_to_lambda_through_a_bucket(plan: Plan) -> None:
+def test_lambda_gets_its_bundles_from_a_bucket(plan: Plan) -> None:
     """Lambda accepts bundles of more than 50 MiB only from a bucket."""
     for function in ("aws_lambda_function.this", "aws_lambda_function.api[0]"):
         planned = plan.resources("plain")[function]
@@ -482,7 +486,7 @@ def test_bundles_go_to_lambda_through_a_bucket(plan: Plan) -> None:
 
 
 @needs_terraform
-def test_created_buckets_keep_versions_and_move_pictures_on_request(plan: Plan) -> None:
+def test_created_buckets_keep_versions_and_move_pictures_to_cheaper_storage_on_request(plan: Plan) -> None:
     planned = plan.resources("stored")
     versioning = {address for address in planned if address.startswith("aws_s3_bucket_versioning")}
     assert versioning == {f'aws_s3_bucket_versioning.this["{key}"]' for key in ("input", "output")}

@@ -31,7 +31,7 @@ each_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
 
 @each_use
-def test_using_a_missing_folder_is_an_error(tmp_path: Path, use: Callable[..., object]) -> None:
+def test_using_a_missing_folder_raises_an_error(tmp_path: Path, use: Callable[..., object]) -> None:
     store = FolderStore(tmp_path / "inbox")
     with pytest.raises(StoreFailed, match=r"the folder .*inbox is missing"):
         use(store, "a")
@@ -40,7 +40,7 @@ def test_using_a_missing_folder_is_an_error(tmp_path: Path, use: Callable[..., o
     assert names_in(tmp_path) == []
 
 
-def test_using_a_folder_that_was_moved_away_is_an_error(root: Path) -> None:
+def test_using_a_folder_that_was_moved_away_raises_an_error(root: Path) -> None:
     store = FolderStore(root)
     put(store, "a")
     root.rename(root.parent / "elsewhere")
@@ -51,7 +51,7 @@ def test_using_a_folder_that_was_moved_away_is_an_error(root: Path) -> None:
 
 
 @pytest.mark.parametrize("create", [False, True])
-def test_using_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path, create: bool) -> None:
+def test_using_a_file_in_place_of_the_folder_raises_an_error(tmp_path: Path, create: bool) -> None:
     (tmp_path / "file").write_bytes(b"")
     store = FolderStore(tmp_path / "file", create=create)
     with pytest.raises(StoreFailed, match="is not a folder"):
@@ -137,7 +137,7 @@ def test_unusual_file_times_do_not_break_a_listing(root: Path) -> None:
     assert keys(FolderStore(root)) == ["a", "b"]
 
 
-def test_a_file_is_complete_after_it_has_stopped_changing(root: Path) -> None:
+def test_a_file_counts_as_complete_after_it_has_stopped_changing(root: Path) -> None:
     file = root / "a"
     file.write_bytes(b"")
     os.utime(file, (0, 0))  # the time of content can be set back, as cp -p does; this must not help
@@ -249,7 +249,7 @@ def test_written_files_have_the_permissions_that_the_umask_allows(root: Path) ->
     assert stat.S_IMODE((root / "a").stat().st_mode) == 0o777 & ~umask
 
 
-def test_delete_removes_the_folders_that_it_empties_but_no_other(root: Path) -> None:
+def test_delete_removes_the_folders_that_it_empties_but_no_other_folders(root: Path) -> None:
     store = FolderStore(root)
     (root / "a").mkdir()
     (root / "a" / "link").symlink_to(root)
@@ -325,7 +325,7 @@ while True:
 """
 
 
-def test_every_object_is_whole_after_a_writer_was_killed_at_any_moment(root: Path) -> None:
+def test_every_object_is_complete_after_a_writer_was_killed_at_any_moment(root: Path) -> None:
     store = FolderStore(root)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     for number in range(6):

@@ -45,7 +45,7 @@ COMPOSED, DECOMPOSED = "Été.jpg", unicodedata.normalize("NFD", "Été.jpg")
         (IGNORES_BOTH, "a.jpg", "b.jpg", False),
     ],
 )
-def test_keys_that_the_folder_treats_as_one_name_are_folded_to_one_text(
+def test_keys_that_the_folder_treats_as_one_name_are_folded_to_the_same_text(
     folding: Folding, one: str, other: str, *, are_one: bool
 ) -> None:
     assert (folding(one) == folding(other)) is are_one
@@ -77,7 +77,7 @@ def test_the_later_of_two_pictures_whose_keys_name_one_file_is_rejected(threads:
     assert sync(world.run()).results == {}, "a later sync has nothing to do"
 
 
-def test_deleting_the_rejected_one_of_two_pictures_keeps_the_output_of_the_other() -> None:
+def test_deleting_a_picture_that_was_rejected_for_a_taken_key_keeps_the_output_under_this_key() -> None:
     world = make_world()
     for name in ("IMG_1.jpg", "img_1.jpg"):
         world.upload(name, name.encode())

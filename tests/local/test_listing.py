@@ -38,7 +38,7 @@ class Bucket(MemoryStore):
         return iter(found)
 
 
-def test_a_lookup_in_a_listing_returns_what_the_store_returns() -> None:
+def test_a_lookup_in_a_listing_returns_the_same_objects_as_the_store() -> None:
     store = MemoryStore()
     for key in ("a", "é/\U0001f5bc.jpg", "a//b", "A"):
         store.put(key, key.encode(), IfAbsent(), "image/jpeg")

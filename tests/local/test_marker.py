@@ -53,7 +53,7 @@ def mounted(disk: Path, folder: Path) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def test_sync_writes_a_marker_that_is_not_a_picture_and_plan_writes_none(tmp_path: Path) -> None:
+def test_sync_writes_a_marker_that_is_not_a_picture_and_plan_writes_no_marker(tmp_path: Path) -> None:
     fill(tmp_path)
     assert run(tmp_path, "plan").code == 0
     assert not (tmp_path / "inbox/.renditions").exists()
@@ -165,7 +165,7 @@ def test_a_person_can_allow_removals_although_the_marker_is_missing(tmp_path: Pa
     assert count_outputs(tmp_path) == 0
 
 
-def test_sync_with_a_catalog_of_version_0_1_expects_no_marker_and_writes_one(tmp_path: Path) -> None:
+def test_sync_with_a_catalog_of_version_0_1_expects_no_marker_and_writes_a_marker(tmp_path: Path) -> None:
     shutil.copytree(Path(__file__).parent.parent / "catalogs/0.1", tmp_path / "old")
     source = tmp_path / "old/source"
     known = len(run(tmp_path / "old", "list", "--json").data)
@@ -178,7 +178,7 @@ def test_sync_with_a_catalog_of_version_0_1_expects_no_marker_and_writes_one(tmp
     assert run(tmp_path / "old", "sync", "--no-verify").code == 3
 
 
-def test_sync_of_another_source_does_not_expect_the_former_sources_marker(tmp_path: Path) -> None:
+def test_sync_of_another_source_does_not_expect_the_marker_of_the_former_source(tmp_path: Path) -> None:
     fill(tmp_path)
     assert run(tmp_path, "sync").code == 0
     file = tmp_path / "renditions.toml"

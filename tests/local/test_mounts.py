@@ -149,7 +149,7 @@ def mounted(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", tmp_path / "inbox"], check=True)
 
 
-def test_a_watch_of_a_fuse_mount_finds_changes_by_others_and_says_that_it_polls(
+def test_a_watch_of_a_fuse_mount_finds_changes_by_other_programs_and_says_that_it_polls(
     mounted: Path, tmp_path: Path
 ) -> None:
     found = find_silent_mount(tmp_path / "inbox")

@@ -107,7 +107,7 @@ def test_an_output_folder_that_is_mounted_below_the_source_is_refused(
         assert list_files(tmp_path / "inbox") == {"photo.jpg"}
 
 
-def test_a_source_is_refused_if_the_outputs_registered_catalog_is_found_in_it(
+def test_a_source_is_refused_if_it_contains_the_catalog_that_its_output_registered(
     tmp_path: Path,
 ) -> None:
     prepare(tmp_path, source="view", output="data/site/processed")

@@ -64,7 +64,7 @@ def test_each_owner_has_its_own_id(tmp_path: Path) -> None:
         assert (first.is_gone(second.id), second.is_gone(first.id)) == (True, False)
 
 
-def test_is_gone_can_be_called_before_the_owner_is_entered_and_creates_no_folder(tmp_path: Path) -> None:
+def test_asking_whether_an_owner_is_gone_creates_no_folder(tmp_path: Path) -> None:
     owner = Owner(tmp_path / "owners")
     assert owner.is_gone(owner.id)
     assert list(tmp_path.iterdir()) == []
@@ -149,7 +149,7 @@ def test_a_lock_file_stays_locked_until_it_is_removed(
         monkeypatch.undo()
 
 
-def test_entering_an_owner_is_an_error_if_its_folder_cannot_be_made(tmp_path: Path) -> None:
+def test_entering_an_owner_raises_an_error_if_its_folder_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(Failed, match="file"), Owner(tmp_path / "file"):
         pass

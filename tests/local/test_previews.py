@@ -12,7 +12,7 @@ def files_in(folder: Path) -> list[Path]:
     return [file for file in folder.rglob("*") if file.is_file()]
 
 
-def test_a_preview_is_kept_only_for_its_version(tmp_path: Path) -> None:
+def test_the_cache_returns_a_preview_only_for_its_version_of_the_picture(tmp_path: Path) -> None:
     cache = PreviewCache(tmp_path / "previews")
     assert cache.get("a/photo.heic", "1") is None
     cache.put("a/photo.heic", "1", b"one")
@@ -35,7 +35,9 @@ def test_only_their_owner_can_read_the_files_of_previews(tmp_path: Path) -> None
     assert file.parent.stat().st_mode & 0o077 == 0
 
 
-def test_the_oldest_previews_are_deleted_when_all_together_have_too_many_bytes(tmp_path: Path) -> None:
+def test_the_oldest_previews_are_deleted_when_all_previews_together_have_too_many_bytes(
+    tmp_path: Path,
+) -> None:
     cache = PreviewCache(tmp_path / "previews", most_bytes=1_000)
     for number in range(30):
         cache.put(f"{number}.heic", "1", bytes(100))

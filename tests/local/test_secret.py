@@ -12,7 +12,7 @@ from renditions.errors import Failed
 from renditions.local.secret import SECRET_BYTES, keep_secret
 
 
-def test_the_secret_stays_the_same_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
+def test_the_secret_stays_the_same_and_only_its_owner_can_read_its_file(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     secret = keep_secret(file)
     assert len(secret) == SECRET_BYTES

@@ -74,7 +74,7 @@ each_read = pytest.mark.parametrize("read", READS.values(), ids=READS)
 each_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
 
-def test_the_catalogs_file_has_the_application_id_of_renditions(catalog: SqliteCatalog, path: Path) -> None:
+def test_the_catalog_file_has_the_application_id_of_renditions(catalog: SqliteCatalog, path: Path) -> None:
     assert execute(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
     assert execute(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
     assert execute(path, "PRAGMA journal_mode") == [("wal",)]
@@ -93,7 +93,7 @@ def test_a_catalog_of_a_newer_version_is_left_unchanged(path: Path) -> None:
     assert execute(path, "PRAGMA user_version") == [(99,)]
 
 
-def test_a_catalog_that_a_newer_version_has_migrated_is_not_written_any_more(path: Path) -> None:
+def test_a_catalog_that_a_newer_version_has_migrated_can_be_read_but_not_written(path: Path) -> None:
     with SqliteCatalog(path) as catalog:
         first = catalog.write(make_record())
         execute(path, "PRAGMA user_version = 99")
@@ -156,7 +156,7 @@ def test_a_query_of_a_prefix_gives_the_same_answer_for_few_and_for_many_records(
 
 
 @pytest.mark.parametrize("statement", ["CREATE TABLE theirs (x)", "PRAGMA user_version = 3"])
-def test_another_programs_database_is_left_unchanged(path: Path, statement: str) -> None:
+def test_the_database_of_another_program_is_left_unchanged(path: Path, statement: str) -> None:
     execute(path, statement)
     before = path.read_bytes()
     with pytest.raises(CatalogFailed, match="another program"):
@@ -193,7 +193,7 @@ def test_the_error_about_a_damaged_catalog_file_has_instructions(
         use(catalog)
 
 
-def test_reading_a_record_that_is_damaged_is_an_error(catalog: SqliteCatalog, path: Path) -> None:
+def test_reading_a_damaged_record_raises_an_error(catalog: SqliteCatalog, path: Path) -> None:
     catalog.write(make_record("a"))
     for item in ("{", "{}", '{"image_name": "a", "status": "done", "timestamp": "today"}', "[]"):
         execute(path, f"UPDATE records SET item = '{item}'")  # noqa: S608 - the test's own text
@@ -226,7 +226,7 @@ def test_the_error_about_a_catalog_that_can_not_be_opened_names_the_path_and_the
 
 
 @each_use
-def test_using_a_closed_catalog_is_an_error(path: Path, use: Callable[[SqliteCatalog], object]) -> None:
+def test_using_a_closed_catalog_raises_an_error(path: Path, use: Callable[[SqliteCatalog], object]) -> None:
     with SqliteCatalog(path) as catalog:
         pass
     catalog.close()
@@ -236,7 +236,7 @@ def test_using_a_closed_catalog_is_an_error(path: Path, use: Callable[[SqliteCat
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 @pytest.mark.parametrize("is_replaced", [False, True])
-def test_using_a_catalog_whose_file_was_deleted_or_replaced_is_an_error(
+def test_using_a_catalog_whose_file_was_deleted_or_replaced_raises_an_error(
     path: Path, catalog: SqliteCatalog, use: Callable[[SqliteCatalog], object], *, is_replaced: bool
 ) -> None:
     """A backup was restored while a server ran.
@@ -253,7 +253,7 @@ def test_using_a_catalog_whose_file_was_deleted_or_replaced_is_an_error(
         use(catalog)
 
 
-def test_reading_or_writing_a_record_whose_name_is_not_unicode_text_is_an_error(
+def test_reading_or_writing_a_record_whose_name_is_not_unicode_text_raises_an_error(
     catalog: SqliteCatalog,
 ) -> None:
     with pytest.raises(CatalogFailed, match="Unicode"):
@@ -285,7 +285,9 @@ def test_opening_an_older_catalog_migrates_it_to_the_newest_version(
     assert execute(path, "PRAGMA user_version") == [(len(MIGRATIONS) + 1,)]
 
 
-def test_a_migration_that_fails_leaves_the_older_version(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_fails_leaves_the_catalog_at_its_older_version(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with SqliteCatalog(path) as catalog:
         written = catalog.write(make_record())
     later = ("ALTER TABLE records ADD COLUMN note TEXT", "UPDATE nowhere SET note = 'lost'")
@@ -312,7 +314,7 @@ def test_reading_does_not_wait_for_an_unfinished_write_of_another_connection(
         other.execute("ROLLBACK")
 
 
-def test_a_write_is_an_error_if_another_writer_never_ends(
+def test_a_write_raises_an_error_if_another_writer_never_ends(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locks, "WAIT_SECONDS", 0.05)

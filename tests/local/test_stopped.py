@@ -98,7 +98,7 @@ STORE_WRITES: dict[str, Callable[[FolderStore, str], object]] = {
 
 
 @pytest.mark.parametrize("write", STORE_WRITES.values(), ids=STORE_WRITES)
-def test_a_write_to_a_folder_names_the_stopped_process_that_holds_its_lock(
+def test_the_error_of_a_write_to_a_folder_names_the_stopped_process_that_holds_the_lock(
     tmp_path: Path, write: Callable[[FolderStore, str], object]
 ) -> None:
     etag = put(FolderStore(tmp_path, create=True))
@@ -121,7 +121,7 @@ CATALOG_WRITES: dict[str, Callable[[SqliteCatalog, Record], object]] = {
 
 
 @pytest.mark.parametrize("write", CATALOG_WRITES.values(), ids=CATALOG_WRITES)
-def test_a_write_to_the_catalog_names_the_stopped_process_that_writes(
+def test_the_error_of_a_write_to_the_catalog_names_the_stopped_process_that_writes(
     tmp_path: Path, write: Callable[[SqliteCatalog, Record], object]
 ) -> None:
     path = tmp_path / "catalog.db"
@@ -136,7 +136,7 @@ def test_a_write_to_the_catalog_names_the_stopped_process_that_writes(
         write(catalog, written)
 
 
-def test_each_of_many_threads_names_the_stopped_process_that_writes(tmp_path: Path) -> None:
+def test_the_error_in_each_of_many_threads_names_the_stopped_process_that_writes(tmp_path: Path) -> None:
     path = tmp_path / "catalog.db"
     with (
         SqliteCatalog(path) as catalog,
@@ -149,14 +149,16 @@ def test_each_of_many_threads_names_the_stopped_process_that_writes(tmp_path: Pa
                 each.result()
 
 
-def test_opening_a_catalog_names_the_stopped_process_that_creates_it(tmp_path: Path) -> None:
+def test_the_error_of_opening_a_catalog_names_the_stopped_process_that_creates_it(tmp_path: Path) -> None:
     path = tmp_path / "catalog.db"
     with stopped(WRITE, path) as (process, _), pytest.raises(CatalogFailed, match=names(process)):
         SqliteCatalog(path)
     SqliteCatalog(path).close()
 
 
-def test_reading_the_secret_names_the_stopped_process_that_holds_its_lock(tmp_path: Path) -> None:
+def test_the_error_of_reading_the_secret_names_the_stopped_process_that_holds_its_lock(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "secret"
     with stopped(FLOCK.format(kind="LOCK_EX"), path) as (process, _):
         with pytest.raises(Failed, match=names(process)) as failed:

@@ -179,7 +179,7 @@ def test_a_read_stays_in_the_folder_while_a_link_replaces_the_file(root: Path, o
         thread.join()
 
 
-def test_a_write_is_an_error_if_the_working_folder_is_a_link(root: Path, outside: Path) -> None:
+def test_a_write_raises_an_error_if_the_working_folder_is_a_link(root: Path, outside: Path) -> None:
     (root / ".renditions").symlink_to(outside)
     with pytest.raises(StoreFailed, match="renditions"):
         put(FolderStore(root), "a")

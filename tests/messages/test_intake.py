@@ -53,12 +53,12 @@ REMOVED = Picture("a/b.jpg", "Object Deleted", is_removal=True)
         (Ignored("s3:TestEvent"), Ignored("s3:TestEvent")),
     ],
 )  # fmt: skip
-def test_each_content_of_a_message_becomes_its_task_or_a_refusal(content: Content, task: object) -> None:
+def test_each_kind_of_message_content_becomes_a_task_or_is_refused(content: Content, task: object) -> None:
     assert read_task(content, PLACE) == task
 
 
 @given(KEYS)
-def test_any_key_is_read_back_unchanged_from_this_packages_own_messages(key: str) -> None:
+def test_any_key_is_read_back_unchanged_from_messages_of_this_package(key: str) -> None:
     assert read([encode_change("photos", key)]) == [Change("photos", key, "created", "Picture differs")]
     assert read([encode_change("photos", key, "removed")]) == [
         Change("photos", key, "removed", "Picture is gone")

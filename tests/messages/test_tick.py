@@ -105,7 +105,7 @@ def test_a_tick_continues_in_another_call_when_time_runs_out(each: int) -> None:
     assert names(run(make_world(), each)[0]) == NAMES
 
 
-def test_a_tick_has_as_many_calls_as_it_needs() -> None:
+def test_a_tick_uses_as_many_calls_as_it_needs() -> None:
     """Lambda allows some sixteen by default.
 
     Each call begins at a later name, so the chain ends.
@@ -206,7 +206,7 @@ def test_a_continuation_without_counts_sends_no_removals() -> None:
     assert names(run(world, 10, SyncRequest("05.jpg"))[0]) == ["late.jpg"]
 
 
-def test_a_tick_holds_back_making_all_outputs_in_another_store() -> None:
+def test_a_tick_holds_back_all_outputs_if_the_pipeline_file_names_another_output_store() -> None:
     """The pipeline file declares another output store.
 
     No person has applied the changed file yet.

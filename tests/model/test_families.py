@@ -23,12 +23,12 @@ def test_a_table_of_widths_and_formats_gives_a_rendition_for_each_pair_in_order(
     assert {each.quality for each in members.values()} == {50}
 
 
-def test_a_table_with_only_widths_or_only_formats_is_a_family_too() -> None:
+def test_a_table_with_only_widths_or_only_formats_is_also_a_family() -> None:
     assert list(expand("a", Rendition(widths=(1, 2), format="png"))) == ["a-1", "a-2"]
     assert list(expand("a", Rendition(width=9, formats=("png", "gif")))) == ["a-png", "a-gif"]
 
 
-def test_a_table_without_widths_and_formats_is_one_rendition_of_its_name() -> None:
+def test_a_table_without_widths_and_formats_gives_one_rendition_with_the_name_of_the_table() -> None:
     assert expand("photo-480-avif", Rendition(width=480)) == {"photo-480-avif": Rendition(width=480)}
     assert family_of("photo-480-avif", Rendition(width=480)) == "photo-480-avif"
 
@@ -40,7 +40,7 @@ def test_each_member_knows_its_family_and_its_siblings() -> None:
         assert widths_of(name, member)[name] == member
 
 
-def test_a_member_of_a_family_has_the_fingerprint_of_the_same_single_rendition() -> None:
+def test_a_member_of_a_family_has_the_fingerprint_of_a_single_rendition_with_the_same_recipe() -> None:
     member = expand("photo", PHOTO)["photo-480-avif"]
     assert member.fingerprint() == Rendition(width=480, format="avif", quality=50).fingerprint()
 

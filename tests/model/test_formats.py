@@ -32,7 +32,7 @@ def code_of(entry: SourceFormat | OutputFormat) -> list[str]:
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{type(entry).__name__} {entry.name}")
-def test_the_code_that_an_entry_names_exists(entry: SourceFormat | OutputFormat) -> None:
+def test_every_function_that_an_entry_of_the_formats_names_exists(entry: SourceFormat | OutputFormat) -> None:
     assert all(callable(find_code(name)) for name in code_of(entry))
 
 
@@ -62,13 +62,13 @@ def test_a_format_has_the_same_media_type_and_suffix_as_input_and_as_output() ->
         assert OUTPUT_FORMATS[name].extension == SOURCE_FORMATS[name].suffixes[0]
 
 
-def test_each_format_with_a_quality_and_no_other_supports_automatic_quality() -> None:
+def test_exactly_the_formats_with_a_quality_support_automatic_quality() -> None:
     for entry in OUTPUT_FORMATS.values():
         assert (entry.searched is None) == (entry.quality is None)
         # The search decodes each trial again, to compare it with the picture.
         assert entry.searched is None or SOURCE_FORMATS[entry.searched].loader
 
 
-def test_each_format_with_skip_if_larger_and_no_other_has_a_copier() -> None:
+def test_exactly_the_formats_with_skip_if_larger_have_a_copier() -> None:
     for entry in OUTPUT_FORMATS.values():
         assert ("skip_if_larger" in entry.choices) == (entry.copier is not None)

@@ -36,7 +36,7 @@ DEFAULT = Source(store="in")
         ".git/a.jpg",
     ],
 )
-def test_hidden_files_and_files_of_systems_and_nas_makers_are_not_pictures(key: str) -> None:
+def test_hidden_files_and_files_of_operating_systems_and_nas_devices_are_not_pictures(key: str) -> None:
     assert not DEFAULT.matches(key)
 
 
@@ -90,7 +90,7 @@ def test_the_reason_for_leaving_a_file_out_names_the_pattern_or_says_that_none_m
     assert patterns.why_not("x/a.jpg") is None
 
 
-def test_declared_patterns_replace_the_default_ones() -> None:
+def test_declared_patterns_replace_the_default_patterns() -> None:
     source = Source(store="in", match=("*.tif",), exclude=())
     assert source.matches("@eaDir/a.tif")
     assert source.matches(".hidden/a.tif")

@@ -82,11 +82,11 @@ def make(**renditions: Rendition) -> Pipeline:
         ("folder.jpg/", False),
     ],
 )
-def test_a_source_matches_pictures_in_any_folder_and_no_hidden_ones(key: str, matches: bool) -> None:
+def test_a_source_matches_pictures_in_any_folder_and_no_hidden_files(key: str, matches: bool) -> None:
     assert Source(store="in").matches(key) is matches
 
 
-def test_template_fields_stand_for_parts_of_the_pictures_name() -> None:
+def test_template_fields_stand_for_parts_of_the_name_of_the_picture() -> None:
     template = "{key}|{dir}|{name}|{stem}|{ext}|{rendition}|{format}|{width}|{etag}"
     pipeline = make(thumb=Rendition(key=template, format="tiff", width=200))
     assert pipeline.output_keys("a/b/photo.final.jpg", "e1") == {
@@ -150,7 +150,7 @@ def test_the_focus_moves_with_a_picture_that_is_cropped_rotated_and_mirrored(
     assert abs(recipe.focus.y / 100 * len(turned) - down - 0.5) <= 1.01
 
 
-def test_a_new_focus_remakes_only_renditions_that_are_cropped_around_it() -> None:
+def test_a_new_focus_affects_only_renditions_that_are_cropped_around_the_focus() -> None:
     pipeline = make(cut=Rendition(gravity="focus"), whole=Rendition(width=9))
     focused = Wishes(Focus(x=1, y=2))
     before, after = pipeline.fingerprints(), pipeline.fingerprints(focused)

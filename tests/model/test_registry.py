@@ -13,7 +13,7 @@ def test_a_reference_resolves_to_the_function_it_names() -> None:
     assert resolve("json:loads")("[1]") == [1]
 
 
-def test_resolving_a_reference_raises_if_its_library_is_missing() -> None:
+def test_resolving_a_reference_raises_an_error_if_its_library_is_missing() -> None:
     with pytest.raises(ModuleNotFoundError):
         resolve("no_such_library:open")
 

@@ -36,7 +36,7 @@ def make_notifier(url: str, **wording: str) -> AppriseNotifier:
     return AppriseNotifier(entry, {"TEAM_URL": url} if url else {})
 
 
-def test_people_get_an_email_through_smtp() -> None:
+def test_an_apprise_target_sends_an_email_through_smtp() -> None:
     with receiving_mail() as mailbox:
         make_notifier(mailbox.url).send(HELD)
         make_notifier(mailbox.url, subject="[Läden] {summary}", text="<b>{name}</b>: ü").send(REJECTED)
@@ -77,7 +77,7 @@ def test_a_refused_notice_is_retried_and_no_error_or_log_has_the_url(
     assert '"$TEAM_URL"' in str(raised.value)
 
 
-def test_a_mail_server_that_is_unreachable_or_refuses_is_a_retryable_failure() -> None:
+def test_an_unreachable_mail_server_and_a_refusing_mail_server_cause_a_retryable_error() -> None:
     with receiving_mail() as mailbox:
         mailbox.answer = "451 try again later"
         with pytest.raises(NotifyFailed):
@@ -136,7 +136,7 @@ def test_a_command_without_apprise_names_the_missing_extra_once(tmp_path: Path, 
     assert ended.stderr.count("pip install 'renditions[notify]'") == 1
 
 
-def test_a_thousand_rejected_pictures_give_one_email_with_their_causes(
+def test_a_thousand_rejected_pictures_cause_one_email_with_the_causes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_pipeline(

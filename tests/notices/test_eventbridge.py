@@ -45,7 +45,7 @@ def test_a_bus_rule_selects_events_by_their_fields(bus: str, queue: str) -> None
     assert event["time"] == "2026-01-02T03:04:05Z"
 
 
-def test_the_error_about_a_missing_bus_names_it_and_is_permanent() -> None:
+def test_the_error_about_a_missing_bus_names_the_bus_and_is_permanent() -> None:
     with pytest.raises(NotifyRefused, match="missing") as refusal:
         open_notifier(Notify(on=("done",), to="events:missing"), Shared()).send(REJECTED)
     assert not refusal.value.retryable
@@ -55,7 +55,7 @@ def test_the_error_about_a_missing_bus_names_it_and_is_permanent() -> None:
     ("code", "error"), [("ThrottlingException", NotifyFailed), ("InternalFailure", NotifyFailed),
                         ("AccessDeniedException", NotifyRefused)],
 )  # fmt: skip
-def test_a_notice_that_a_successful_answer_reports_as_refused_is_an_error(
+def test_a_notice_that_a_successful_answer_reports_as_refused_raises_an_error(
     code: str, error: type[Exception]
 ) -> None:
     body = json.dumps({"FailedEntryCount": 1, "Entries": [{"ErrorCode": code, "ErrorMessage": "words"}]})
@@ -64,7 +64,7 @@ def test_a_notice_that_a_successful_answer_reports_as_refused_is_an_error(
     assert type(raised.value) is error
 
 
-def test_an_incomplete_answer_of_eventbridge_is_a_retryable_failure() -> None:
+def test_an_incomplete_answer_of_eventbridge_causes_a_retryable_error() -> None:
     half = Answer(200, PUT[: len(PUT) // 2], announced_bytes=len(PUT))
     with answering([half]) as (clients, _), pytest.raises(NotifyFailed) as raised:
         EventBridgeNotifier(clients.events, "default").send(DONE)
@@ -72,7 +72,7 @@ def test_an_incomplete_answer_of_eventbridge_is_a_retryable_failure() -> None:
 
 
 @pytest.mark.parametrize("body", ["<html><title>Log in</title></html>", "{}", ""])
-def test_an_answer_of_another_server_is_a_retryable_failure(body: str) -> None:
+def test_an_answer_of_another_server_causes_a_retryable_error(body: str) -> None:
     with answering([Answer(200, body)]) as (clients, _), pytest.raises(NotifyFailed) as raised:
         EventBridgeNotifier(clients.events, "default").send(DONE)
     assert type(raised.value) is NotifyFailed

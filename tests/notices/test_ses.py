@@ -51,7 +51,7 @@ def test_a_sender_that_is_not_verified_is_refused() -> None:
         open_notifier(entry, Shared()).send(DONE)
 
 
-def test_an_unreachable_service_is_a_retryable_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_service_causes_a_retryable_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{find_port()}")
     with pytest.raises(NotifyFailed) as raised:
         open_notifier(ENTRY, Shared()).send(DONE)

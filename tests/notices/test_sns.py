@@ -49,7 +49,7 @@ def read_request(send: Callable[[SnsNotifier], None], **wording: Any) -> dict[st
     return sent[0]
 
 
-def test_programs_get_the_record_without_internal_attributes(topic: str, queue: str) -> None:
+def test_subscribed_programs_get_the_record_without_internal_attributes(topic: str, queue: str) -> None:
     open_notifier(Notify(on=("done",), to=f"sns:{topic}"), Shared()).send(REJECTED)
     item = read_one(queue)
     assert item["event"] == item["status"] == "rejected"
@@ -62,7 +62,7 @@ def test_programs_get_the_record_without_internal_attributes(topic: str, queue: 
     assert not item.keys() & {"lease", "revision", "goal", "owed", "pending_keys"}
 
 
-def test_people_receive_sentences_by_email_and_sms() -> None:
+def test_subscribed_people_receive_sentences_by_email_and_sms() -> None:
     record = replace(make_record("2026/ü.jpg", outputs=("ü.jpg/small.jpg",)), reason=None)
     request = read_request(lambda notifier: notifier.send(Notice("done", record)))
     message = json.loads(request["Message"])
@@ -109,7 +109,7 @@ def test_a_long_sms_is_shortened_without_cutting_a_character() -> None:
     assert text.endswith("é")
 
 
-def test_the_error_about_a_missing_topic_names_it_and_is_permanent() -> None:
+def test_the_error_about_a_missing_topic_names_the_topic_and_is_permanent() -> None:
     with pytest.raises(NotifyRefused, match="missing") as refusal:
         open_notifier(Notify(on=("done",), to=f"sns:{ARN}"), Shared()).send(REJECTED)
     assert not refusal.value.retryable
@@ -126,7 +126,7 @@ def test_the_error_about_a_missing_topic_names_it_and_is_permanent() -> None:
     ],
     ids=["half an answer", "a page that is no XML", "a page that is XML", "other XML", "nothing"],
 )
-def test_an_incomplete_answer_or_one_of_another_server_is_a_retryable_failure(answer: Answer) -> None:
+def test_an_incomplete_answer_or_an_answer_of_another_server_causes_a_retryable_error(answer: Answer) -> None:
     with answering([answer]) as (clients, _), pytest.raises(NotifyFailed) as raised:
         SnsNotifier(clients.sns, Notify(on=("done",), to=f"sns:{ARN}")).send(DONE)
     assert type(raised.value) is NotifyFailed

@@ -70,7 +70,7 @@ def test_the_signature_is_that_of_standard_webhooks() -> None:
     assert signature == "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0="
 
 
-def test_a_changed_body_another_secret_or_an_old_message_is_refused() -> None:
+def test_a_receiver_refuses_a_changed_body_another_secret_and_an_old_message() -> None:
     headers = make_headers("msg_1", b"{}", SECRET, now=1_000)
     verify(headers, b"{}", SECRET, now=1_300)
     verify(headers, b"{}", SECRET, now=700)
@@ -134,7 +134,7 @@ def test_a_redirect_is_not_followed() -> None:
     assert (len(receiver.got), other.got) == (1, [])
 
 
-def test_a_receiver_that_is_unreachable_or_slow_is_a_retryable_failure(
+def test_an_unreachable_or_slow_receiver_causes_a_retryable_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with pytest.raises(NotifyFailed, match="can't reach the receiver") as raised:
@@ -149,7 +149,7 @@ def test_a_receiver_that_is_unreachable_or_slow_is_a_retryable_failure(
         assert time.monotonic() - began < 30
 
 
-def test_a_receiver_that_answers_no_http_is_a_retryable_failure() -> None:
+def test_a_receiver_that_does_not_answer_with_http_causes_a_retryable_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         notifier = make_notifier(f"http://127.0.0.1:{server.getsockname()[1]}/")
 
@@ -166,7 +166,7 @@ def test_a_receiver_that_answers_no_http_is_a_retryable_failure() -> None:
         thread.join()
 
 
-def test_environment_variables_can_be_parts_of_a_webhooks_url() -> None:
+def test_environment_variables_can_be_parts_of_the_url_of_a_webhook() -> None:
     with receiving() as receiver:
         url = receiver.url.replace("/hook", "/${HOOK_PATH}")
         make_notifier(url, HOOK_PATH="hook").send(DONE)
@@ -182,7 +182,7 @@ def test_the_error_about_an_invalid_secret_does_not_contain_the_secret() -> None
         assert secret not in str(raised.value)
 
 
-def test_a_webhooks_url_is_shown_without_its_path_and_query() -> None:
+def test_the_url_of_a_webhook_is_shown_without_its_path_and_query() -> None:
     notify = Notify(on=("done",), to="webhook:https://hooks.example/T0/token?key=1", secret=REFERENCE)
     assert notify.spelled == "webhook:https://hooks.example/…"
     assert replace(notify, to="webhook:https://hooks.example").spelled == "webhook:https://hooks.example"

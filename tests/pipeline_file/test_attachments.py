@@ -148,7 +148,7 @@ def test_a_watermark_in_the_source_is_read_when_the_command_starts(tmp_path: Pat
     )
 
 
-def test_a_changed_logo_makes_its_renditions_again_and_no_others(tmp_path: Path) -> None:
+def test_a_changed_logo_affects_only_the_renditions_that_show_this_logo(tmp_path: Path) -> None:
     write_pipeline(tmp_path, RENDITIONS)
     file, in_source = tmp_path / "logo.png", tmp_path / "inbox" / ".logo.png"
     draw(file, 20, 20)

@@ -126,7 +126,7 @@ def test_package_refuses_a_target_that_a_function_can_not_use(
         load_for_lambda(tmp_path / "renditions.toml")
 
 
-def test_a_bundle_may_name_folders_and_a_file_that_the_functions_environment_replaces() -> None:
+def test_a_bundle_may_name_folders_and_a_file_that_the_environment_of_the_function_replaces() -> None:
     """The function's environment can name buckets and a table.
 
     The buckets replace the folders, and the table replaces the catalog's file.

@@ -83,7 +83,7 @@ width = "wide"
 """
 
 
-def test_each_message_names_its_line(tmp_path: Path) -> None:
+def test_each_problem_of_a_pipeline_file_names_its_line(tmp_path: Path) -> None:
     """The messages are about an unknown field, wrong values, and missing fields."""
     with pytest.raises(PipelineError) as caught:
         parse(WRONG, "renditions.toml", tmp_path, {})
@@ -100,7 +100,7 @@ def test_each_message_names_its_line(tmp_path: Path) -> None:
         parse(corrected.replace('store = "./inbox"', ""), "renditions.toml", tmp_path, {})
 
 
-def test_warnings_and_problems_of_this_machine_name_their_lines(tmp_path: Path) -> None:
+def test_warnings_and_problems_with_environment_variables_name_their_lines(tmp_path: Path) -> None:
     text = (
         '[source]\nstore = "./inbox"\nmatch = ["inbox/*.jpg"]\n[output]\nstore = "./processed"\n'
         '[renditions.a]\nwidth = 9\n[[notify]]\non = ["done"]\nto = "webhook:https://x.example/"\n'

@@ -92,7 +92,7 @@ def test_a_size_with_a_fraction_is_accepted_if_it_is_a_whole_number_of_bytes(siz
     "size",
     ['"0.0001 kB"', '"1.5 B"', '"0.0 MB"', '"50 mb"', '"50"', '"5 MB\\n"', '"5 KB"', "true", "1.5", "0"],
 )
-def test_a_size_of_no_whole_number_of_bytes_or_with_an_unknown_unit_is_refused(size: str) -> None:
+def test_a_size_that_is_not_a_whole_number_of_bytes_or_has_an_unknown_unit_is_refused(size: str) -> None:
     text = f"{ONE}[accept]\nmax_bytes = {size}"
     assert [problem.place for problem in find_problems(text)] == ["accept.max_bytes"]
     assert not schema_accepts(text)
@@ -227,7 +227,9 @@ def test_the_schema_describes_every_table_and_field() -> None:
 
 @pytest.mark.parametrize("part", ["x" * 300, "y/" * 3000])
 @pytest.mark.parametrize("place", ["source.store", "output.store", "catalog.store"])
-def test_a_path_that_is_too_long_is_a_problem_of_its_field(tmp_path: Path, place: str, part: str) -> None:
+def test_a_path_that_is_too_long_is_reported_as_a_problem_of_its_field(
+    tmp_path: Path, place: str, part: str
+) -> None:
     stores = {"source.store": "in", "output.store": "out", "catalog.store": "sqlite:c.db"}
     stores[place] = f"sqlite:{part}" if place == "catalog.store" else part
     text = "".join(f'{name} = "{value}"\n' for name, value in stores.items()) + "renditions.thumb.width = 9\n"

@@ -62,7 +62,7 @@ def check_told(error: PipelineError, file: str) -> None:
 @example(b"a = " + b"[" * 100_000)
 @example(b"a = 1" + b"0" * 5_000)
 @example(b"a." * 5_000 + b"b = 1")
-def test_a_randomly_changed_file_is_read_or_reported(content: bytes) -> None:
+def test_a_randomly_changed_pipeline_file_is_read_or_its_problems_are_reported(content: bytes) -> None:
     """If the file is read, its parts can be opened, or an error says why not."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "renditions.toml"

@@ -410,7 +410,7 @@ def test_an_origin_that_no_browser_sends_is_refused_with_its_line(origin: str) -
     assert not schema_accepts(text)
 
 
-def test_the_problems_of_a_family_are_reported_once_with_the_table_s_fields() -> None:
+def test_the_problems_of_a_family_are_reported_once_with_the_fields_of_its_table() -> None:
     told = problems(
         pipeline_text('widths = [20000]\nformats = ["webp", "avif", "jpeg"]\nquality = 70\ntarget = 9')
     )
@@ -426,7 +426,7 @@ def test_the_problems_of_a_family_are_reported_once_with_the_table_s_fields() ->
     }
 
 
-def test_the_warning_about_a_family_s_key_is_given_once() -> None:
+def test_the_warning_about_the_key_of_a_family_is_given_once() -> None:
     (warning,) = read(pipeline_text('widths = [9, 8]\nkey = "{stem}/{width}.{ext}"')).warnings
     assert warning.startswith("line 8: renditions.one.key: ")
 
@@ -515,7 +515,7 @@ class TestEnvironment:
         assert pipeline.output.store == "s3://to-there/"
         assert pipeline.catalog.store == "dynamodb:Records"
 
-    def test_variables_replace_the_prefixes_and_the_catalogs_key(self) -> None:
+    def test_variables_replace_the_prefixes_and_the_key_of_the_catalog(self) -> None:
         environ = {"SOURCE_BUCKET": "here", "SOURCE_PREFIX": "in/", "OUTPUT_BUCKET": "there",
                    "OUTPUT_PREFIX": "processed/", "TABLE_KEY": "image_id"}  # fmt: skip
         pipeline = read(pipeline_text(), environ).pipeline
@@ -527,11 +527,11 @@ class TestEnvironment:
     def test_a_variable_for_the_prefix_does_not_change_a_folder(self) -> None:
         assert read(pipeline_text(), {"SOURCE_PREFIX": "in/"}).pipeline.source.store == "./inbox"
 
-    def test_a_catalog_key_that_a_record_already_uses_is_refused(self) -> None:
+    def test_a_catalog_key_with_the_name_of_a_record_attribute_is_refused(self) -> None:
         assert "catalog.key" in problems(pipeline_text(), {"TABLE_KEY": "status"})
         assert "TABLE_KEY" in problems(pipeline_text(), {"TABLE_KEY": "image id"})
 
-    def test_the_topic_variable_replaces_the_sns_targets_or_adds_one(self) -> None:
+    def test_the_topic_variable_replaces_the_sns_targets_or_adds_a_target(self) -> None:
         arn = "arn:aws:sns:eu-west-1:123456789012:topic"
         pipeline = read(pipeline_text(), {"SNS_TOPIC_ARN": arn}).pipeline
         assert pipeline.notify == (Notify(on=("removals_held", "output_held"), to=f"sns:{arn}"),)

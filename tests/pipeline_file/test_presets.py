@@ -55,7 +55,7 @@ def test_the_aws_values_in_preset_comments_are_valid(name: str) -> None:
     assert all(notify.to.startswith("sns:arn:") for notify in pipeline.notify)
 
 
-def test_the_preset_thumbnail_puts_the_pictures_name_after_thumb() -> None:
+def test_the_preset_thumbnail_puts_thumb_before_the_name_of_the_picture() -> None:
     assert read("thumbnail").output_keys("a/photo.jpg", "e") == {"thumb": "a/thumb_photo.jpg"}
     thumb = read("thumbnail").renditions["thumb"]
     assert (thumb.width, thumb.height, thumb.fit, thumb.format) == (200, 200, "inside", "auto")

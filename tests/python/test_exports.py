@@ -90,7 +90,7 @@ def test_an_open_pipeline_has_exactly_these_methods(tmp_path: Path) -> None:
         assert [name for name in dir(pipeline) if not name.startswith("_")] == METHODS
 
 
-def test_an_unknown_name_is_an_attribute_error() -> None:
+def test_an_unknown_name_raises_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'thumbnail'"):
         _ = renditions.thumbnail
 

@@ -14,7 +14,7 @@ from commands import draw, run, write_pipeline
 from renditions import errors
 
 
-def test_after_a_sync_from_python_the_command_finds_nothing_to_do(site: Path) -> None:
+def test_the_command_plan_finds_nothing_to_do_after_a_sync_from_python(site: Path) -> None:
     seen: list[renditions.Outcome] = []
     with renditions.open(site / "renditions.toml") as pipeline:
         assert [each.action for each in pipeline.plan()] == ["create", "create"]
@@ -67,7 +67,7 @@ def test_an_empty_list_of_names_chooses_nothing(site: Path) -> None:
         assert pipeline.record("a.jpg") is None
 
 
-def test_a_name_that_matches_nothing_is_a_usage_error(site: Path) -> None:
+def test_a_name_that_matches_nothing_raises_a_usage_error(site: Path) -> None:
     with renditions.open(site / "renditions.toml") as pipeline:
         with pytest.raises(errors.UsageError, match=r"there is no picture 'x\.jpg'"):
             pipeline.sync(names=["x.jpg"])
@@ -150,7 +150,7 @@ def test_a_sync_whose_stop_event_is_set_begins_no_picture(site: Path) -> None:
     assert not summary.all_done
 
 
-def test_a_closed_pipeline_opens_again(site: Path) -> None:
+def test_a_closed_pipeline_can_be_opened_again(site: Path) -> None:
     pipeline = renditions.open(site / "renditions.toml")
     assert pipeline.sync().results == {"done": 2}
     pipeline.close()
@@ -167,12 +167,12 @@ def test_a_single_text_names_one_rendition_and_an_empty_list_chooses_none(site: 
 
 
 @pytest.mark.parametrize("workers", [0, -1, True, "2", 1.5])
-def test_a_number_of_workers_below_one_is_a_usage_error(site: Path, workers: Any) -> None:
+def test_a_number_of_workers_below_one_raises_a_usage_error(site: Path, workers: Any) -> None:
     with pytest.raises(errors.UsageError, match="workers"):
         renditions.open(site / "renditions.toml", workers=workers)
 
 
-def test_records_refuses_an_unknown_status_and_a_prefix_that_matches_nothing(site: Path) -> None:
+def test_the_method_records_refuses_an_unknown_status_and_a_prefix_that_matches_nothing(site: Path) -> None:
     unknown: Any = "finished"
     with renditions.open(site / "renditions.toml") as pipeline:
         with pytest.raises(errors.UsageError, match="processing, done, rejected, failed, found 'finished'"):

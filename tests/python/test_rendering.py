@@ -73,7 +73,9 @@ def test_a_rendition_on_demand_is_made_only_if_it_is_named(site: Path) -> None:
     ("content", "error"),
     [(b"no picture", errors.Undecodable), (b"\xff\xd8\xff\xe0 cut off", errors.Undecodable)],
 )
-def test_a_file_that_is_no_picture_raises_undecodable(content: bytes, error: type[Exception]) -> None:
+def test_rendering_a_file_that_is_not_a_picture_raises_undecodable(
+    content: bytes, error: type[Exception]
+) -> None:
     with pytest.raises(error):
         renditions.render(content, THUMB)
 
@@ -90,7 +92,7 @@ def test_a_file_above_the_byte_limit_raises_not_accepted(site: Path) -> None:
         renditions.render(site / "inbox" / "a.jpg", site / "renditions.toml")
 
 
-def test_a_rendition_that_cannot_be_made_is_reported_beside_the_others(site: Path) -> None:
+def test_a_rendition_that_cannot_be_made_is_reported_beside_the_other_renditions(site: Path) -> None:
     recipes = {"thumb": {"width": 50}, "tiny": {"width": 300, "max_bytes": 100}}
     rendered = renditions.render(site / "inbox" / "a.jpg", recipes)
     assert list(rendered.outputs) == ["thumb"]
@@ -122,7 +124,7 @@ def test_problems_in_recipes_name_the_fields() -> None:
     ]
 
 
-def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_missing_file_raises_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(errors.UsageError, match=r"can't read '.*none.jpg': No such file or directory"):
         renditions.render(tmp_path / "none.jpg", THUMB)
 
@@ -169,6 +171,6 @@ def test_a_single_text_names_one_rendition_and_an_empty_list_names_none(site: Pa
     assert (rendered.outputs, rendered.original.format) == ({}, "jpeg")
 
 
-def test_a_path_with_a_null_byte_is_a_usage_error() -> None:
+def test_a_path_with_a_null_byte_raises_a_usage_error() -> None:
     with pytest.raises(errors.UsageError, match="can't read"):
         renditions.render("a\0b.jpg", THUMB)

@@ -42,7 +42,7 @@ def environ(aws: None, lambda_runtime: Path, tmp_path: Path) -> dict[str, str]:
     return make_cloud(name_of(tmp_path)) | {"PYTHONPATH": str(lambda_runtime)}
 
 
-def test_a_bundle_for_base64_needs_only_the_libraries_of_lambdas_runtime(
+def test_a_bundle_for_base64_needs_only_the_libraries_of_the_lambda_runtime(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
     code = unpack(PIPELINE, tmp_path)

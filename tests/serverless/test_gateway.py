@@ -153,7 +153,7 @@ def test_an_http_api_uploads_processes_shows_and_deletes_a_picture(
 
 
 @pytest.mark.parametrize("version", ["2.0", "1.0"])
-def test_only_the_page_s_files_need_no_authorizer(
+def test_only_the_files_of_the_page_need_no_authorizer(
     function: Lambda,
     environ: dict[str, str],  # noqa: F811 - a fixture
     version: str,
@@ -232,7 +232,7 @@ def test_a_signed_url_makes_a_rendition_and_leads_to_its_file(
     assert ask(signed, RENDITIONS_SIGNING_KEYS="")["statusCode"] == 401
 
 
-def test_an_answer_that_is_too_long_for_lambda_becomes_an_error() -> None:
+def test_an_answer_that_is_too_long_for_lambda_is_replaced_by_an_error_answer() -> None:
     answer = {"statusCode": 200, "body": "x" * MOST_ANSWERED_BYTES, "isBase64Encoded": True}
     assert limit(answer) == answer
     longer = limit(answer | {"body": "x" * (MOST_ANSWERED_BYTES + 1)})

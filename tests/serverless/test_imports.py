@@ -56,7 +56,7 @@ ELSEWHERE = (
 
 
 @pytest.mark.parametrize("preset", ["thumbnail", "gallery"])
-def test_a_cold_start_imports_only_what_the_functions_first_picture_needs(
+def test_a_cold_start_imports_only_the_modules_that_the_first_picture_of_a_function_needs(
     preset: str, tmp_path: Path
 ) -> None:
     """What a cold start imports, the first visitor waits for."""

@@ -265,7 +265,7 @@ def test_messages_for_which_no_time_is_left_are_redelivered_unprocessed(world: W
     world.check_promise()
 
 
-def test_a_picture_is_started_only_if_the_time_of_the_slowest_one_is_left(world: World) -> None:
+def test_a_call_starts_a_picture_only_if_it_has_time_for_the_slowest_recent_picture(world: World) -> None:
     function = make(world)
     for name in PICTURES[:2]:
         world.upload(name, name.encode())
@@ -278,7 +278,7 @@ def test_a_picture_is_started_only_if_the_time_of_the_slowest_one_is_left(world:
     assert failures(answer) == []
 
 
-def test_a_call_starts_a_picture_even_after_a_very_slow_one(
+def test_a_call_starts_a_picture_even_after_a_very_slow_picture(
     world: World,
 ) -> None:
     """A very slow picture must not keep later calls from starting their first one.
@@ -291,7 +291,7 @@ def test_a_call_starts_a_picture_even_after_a_very_slow_one(
     assert function.handle(put("first.jpg"), Call(60.0)) == {"results": {"done": 1}}
 
 
-def test_a_slow_picture_no_longer_counts_after_a_hundred_others() -> None:
+def test_a_slow_picture_no_longer_counts_after_a_hundred_other_pictures() -> None:
     pace = Pace()
     for seconds in (50.0, *[2.0] * 100):
         pace.recent_seconds.append(seconds)
@@ -299,14 +299,14 @@ def test_a_slow_picture_no_longer_counts_after_a_hundred_others() -> None:
 
 
 @pytest.mark.parametrize("name", ["schedule", "schedule-in-sqs"])
-def test_a_schedules_tick_runs_a_sync(world: World, name: str) -> None:
+def test_a_tick_of_the_schedule_runs_a_sync(world: World, name: str) -> None:
     for picture in PICTURES:
         world.upload(picture, picture.encode())
     make(world).handle(load(name), Call())
     world.check_promise()
 
 
-def test_a_sync_stops_before_the_call_ends_and_the_next_one_continues(
+def test_a_sync_stops_before_the_call_ends_and_the_next_call_continues(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for picture in PICTURES:
@@ -319,7 +319,7 @@ def test_a_sync_stops_before_the_call_ends_and_the_next_one_continues(
     world.check_promise()
 
 
-def test_a_tick_with_a_queue_sends_a_message_for_each_new_picture_and_one_to_continue(
+def test_a_tick_with_a_queue_sends_a_message_for_each_new_picture_and_a_message_to_continue(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Later calls of the function handle these messages like any others.
@@ -491,7 +491,9 @@ def test_the_log_has_a_line_for_each_picture_with_its_sizes_and_times(
     assert ended["metadata_stored"] is True
 
 
-def test_a_pictures_log_line_contains_its_metrics(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_line_of_a_picture_contains_its_metrics(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The line is in CloudWatch's Embedded Metric Format.
 
     Each named metric and dimension must be a field of the line.

@@ -58,7 +58,7 @@ def run(room: Room, renders: Renders, needs_mb: Sequence[int]) -> list[BaseExcep
     return [future.exception() for future in futures]
 
 
-def test_pictures_run_side_by_side_only_where_their_memory_fits() -> None:
+def test_pictures_are_rendered_at_once_only_if_their_memory_fits() -> None:
     """The function's process takes 200 MB of the function's 1,024 MiB."""
     renders = Renders()
     assert run(Room(1024, cores=4), renders, [600, 600, 600, 100, 100, 100]) == [None] * 6
@@ -78,7 +78,7 @@ def test_a_single_picture_is_tried_even_if_its_estimate_exceeds_the_memory() -> 
     assert run(Room(512, cores=2), renders, [5_000]) == [None]
 
 
-def test_a_picture_that_waits_until_the_time_is_over_fails_without_a_try() -> None:
+def test_a_picture_that_waits_until_the_time_is_over_fails_without_using_up_an_attempt() -> None:
     room = Room(1024, cores=2)
     let = threading.Event()
     room.begin(lambda: False)
@@ -96,7 +96,7 @@ def test_a_picture_that_waits_until_the_time_is_over_fails_without_a_try() -> No
     assert not error.is_try
 
 
-def test_the_time_that_a_picture_waited_is_known_to_its_thread() -> None:
+def test_each_thread_gets_the_seconds_that_its_picture_waited() -> None:
     room = Room(1024, cores=1)
     renders = Renders(lambda: time.sleep(1))
     together = threading.Barrier(2)
@@ -114,7 +114,7 @@ def test_the_time_that_a_picture_waited_is_known_to_its_thread() -> None:
 
 
 @pytest.mark.parametrize("memory_mb", [128, 256])
-def test_a_picture_that_cannot_fit_is_rejected_with_the_function_s_memory_as_the_reason(
+def test_the_reason_for_rejecting_a_picture_that_cannot_fit_names_the_memory_of_the_function(
     memory_mb: int,
 ) -> None:
     render = Room(memory_mb).make_renderer(Limits())
@@ -127,13 +127,13 @@ def test_a_picture_that_cannot_fit_is_rejected_with_the_function_s_memory_as_the
     assert render(small, Accept(), RECIPES, NO_ANALYSIS).made.keys() == {"thumb"}
 
 
-def test_a_lower_limit_of_the_pipeline_file_still_counts() -> None:
+def test_a_memory_limit_of_the_pipeline_file_below_the_memory_of_the_function_applies() -> None:
     render = Room(10_240).make_renderer(Limits(memory=10 * MB))
     content = encoded(photo(2_000, 1_000), "avif")
     (reason,) = render(content, Accept(), RECIPES, NO_ANALYSIS).errors.values()
     assert "[limits] memory allows" in reason.text
 
 
-def test_the_function_s_memory_is_read_from_the_variable_that_lambda_sets() -> None:
+def test_the_memory_of_the_function_is_read_from_the_variable_that_lambda_sets() -> None:
     assert read_memory({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"}) == 1769
     assert read_memory({}) is None

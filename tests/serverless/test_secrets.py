@@ -27,14 +27,14 @@ def test_the_arns_of_secrets_and_parameters_are_replaced_by_their_values() -> No
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_missing_secret_is_named_with_its_variable() -> None:
+def test_the_error_about_a_missing_secret_names_its_variable() -> None:
     arn = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:nowhere-AbCdEf"
     with pytest.raises(Failed, match=rf"^API_TOKEN: {arn}: GetSecretValue failed: .* \(Resource"):
         read_secrets({"API_TOKEN": arn})
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_secret_of_bytes_is_refused() -> None:
+def test_a_binary_secret_is_refused() -> None:
     arn = CLIENTS.secretsmanager.create_secret(Name="bytes", SecretBinary=b"one")["ARN"]
     with pytest.raises(Failed, match=r"^API_TOKEN: .*bytes.* has bytes and no text"):
         read_secrets({"API_TOKEN": arn})

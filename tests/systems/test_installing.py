@@ -54,7 +54,9 @@ def test_the_command_of_each_unit_exists_with_its_options(tmp_path: Path, name: 
     assert run(tmp_path, *shlex.split(command), "--help").code == 0
 
 
-def test_the_dockerfile_declares_serve_an_ordinary_user_and_a_health_check(tmp_path: Path) -> None:
+def test_the_dockerfile_declares_the_command_serve_an_ordinary_user_and_a_health_check(
+    tmp_path: Path,
+) -> None:
     instructions = read_instructions()
     last = dict(instructions)
     assert last["USER"] == "10001"
@@ -67,7 +69,7 @@ def test_the_dockerfile_declares_serve_an_ordinary_user_and_a_health_check(tmp_p
     assert all((PROJECT / source).exists() for source in sources)
 
 
-def test_the_server_needs_no_rights_and_writes_nowhere_but_in_its_folder(tmp_path: Path) -> None:
+def test_the_server_needs_no_rights_and_writes_only_into_its_folder(tmp_path: Path) -> None:
     """The server runs as in the container: on a read-only root, without capabilities."""
     command = ["unshare", "-rm", "mount", "-t", "tmpfs", "x", "/mnt"]
     if (

@@ -266,7 +266,7 @@ def query_of_the_page() -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_example_s_terraform_matches_module_and_pipeline(name: str) -> None:
+def test_the_terraform_files_of_an_example_match_the_module_and_the_pipeline(name: str) -> None:
     called = read_module_call(name)
     variables = {
         key.strip('"'): body

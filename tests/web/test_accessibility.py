@@ -51,7 +51,7 @@ def read_focus(page: Page) -> str:
     return name
 
 
-def test_the_gallery_is_a_list_of_links_in_the_order_that_is_seen(page: Page) -> None:
+def test_the_gallery_is_a_list_of_links_in_their_visible_order(page: Page) -> None:
     gallery = page.get_by_role("list", name="Pictures")
     expect(gallery.get_by_role("listitem")).to_have_count(PICTURES + 1)
     expect(gallery.get_by_role("link", name="bag-003.jpg, done", exact=True)).to_have_count(1)
@@ -155,7 +155,7 @@ def test_the_keyboard_focus_and_an_opened_record_stay_when_the_open_picture_chan
     expect(dialog.get_by_role("button", name="Process again")).to_be_focused()
 
 
-def test_three_hundred_uploads_have_one_live_region_with_a_summary(page: Page, tmp_path: Path) -> None:
+def test_three_hundred_uploads_share_one_live_region_with_a_summary(page: Page, tmp_path: Path) -> None:
     """The files are refused before they are sent, so the test is fast."""
     files = [tmp_path / f"{number}.exe" for number in range(MANY_UPLOADS)]
     for file in files:

@@ -139,7 +139,7 @@ def test_the_answer_to_an_invalid_request_has_a_reason(client: TestClient, body:
     assert answer.json()["detail"]
 
 
-def test_an_upload_that_differs_from_its_form_is_refused(world: World, client: TestClient) -> None:
+def test_an_upload_whose_content_differs_from_its_form_is_refused(world: World, client: TestClient) -> None:
     form = client.post("/uploads", json=FORM).json()
     fields, files = form["fields"], {"file": ("x", b"one")}
     for change in (
@@ -158,7 +158,7 @@ def test_an_upload_that_differs_from_its_form_is_refused(world: World, client: T
     assert client.post(form["url"], data=fields, files=files).status_code == 409
 
 
-def test_a_file_of_another_size_than_its_form_is_refused(world: World) -> None:
+def test_a_file_whose_size_differs_from_its_form_is_refused(world: World) -> None:
     world.pipeline = type(world.pipeline)(
         **{**world.pipeline.__dict__, "accept": Accept(max_bytes=10)}  # a cached property isn't a field
     )
@@ -253,7 +253,7 @@ def test_lists_have_the_history_of_pictures_only_if_the_client_asks_for_it(clien
     assert client.get("/pictures/a/photo.jpg").json()["history"]
 
 
-def test_json_and_the_pages_files_are_compressed_and_pictures_are_not(client: TestClient) -> None:
+def test_json_and_the_files_of_the_page_are_compressed_and_pictures_are_not(client: TestClient) -> None:
     upload(client)
     for path, is_compressed in (
         ("/openapi.json", True), (f"/{FILES}app.js", True), ("/", True), ("/health", False),
@@ -356,7 +356,7 @@ def test_a_request_to_delete_a_picture_deletes_its_renditions_and_record(
     world.check_promise()
 
 
-def test_a_declared_width_on_demand_is_made_and_kept_and_another_is_refused(world: World) -> None:
+def test_a_declared_width_on_demand_is_made_and_kept_and_an_undeclared_width_is_refused(world: World) -> None:
     widths = expand("photo", Rendition(widths=(9, 18), on_demand=True))
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), **widths})
     with open_client(world) as client:
@@ -390,7 +390,7 @@ def test_the_first_request_for_a_rendition_on_demand_makes_it(world: World) -> N
         assert client.get("/i/zoom/a/bad.jpg").json()["code"] == "source-unreadable"
 
 
-def test_a_request_for_a_rendition_with_a_stand_in_gets_the_stand_ins_file(world: World) -> None:
+def test_a_request_for_a_rendition_with_a_stand_in_gets_the_file_of_the_stand_in(world: World) -> None:
     world.pipeline = replace(world.pipeline, renditions=expand("photo", Rendition(widths=(4, 9))))
     with open_client(world) as client:
         upload(client)
@@ -499,7 +499,7 @@ def test_the_api_returns_plans_and_outcomes_in_the_json_of_the_command_line(
         "a/${filename}.jpg", "${filename}",
     ],
 )  # fmt: skip
-def test_an_invalid_name_in_a_request_is_refused_and_creates_no_object(
+def test_an_invalid_name_in_a_request_is_refused_and_no_object_is_created(
     world: World, client: TestClient, name: str
 ) -> None:
     answer = client.post("/uploads", json={**FORM, "name": name})
@@ -577,7 +577,7 @@ def test_the_answer_to_each_error_has_its_status_and_its_code(
     assert (answer.status_code, told["status"], told["code"]) == (status, status, code)
 
 
-def test_ready_needs_no_token_and_names_what_the_server_lacks(world: World) -> None:
+def test_the_readiness_check_needs_no_token_and_names_the_problems_of_the_server(world: World) -> None:
     service = replace(open_service(world), find_worker_problem=lambda: "no memory")
     app = make_app(service, secret=b"secret", reach=REACH, token="right")  # noqa: S106 - the tests' own
     with TestClient(app) as client:
@@ -589,7 +589,7 @@ def test_ready_needs_no_token_and_names_what_the_server_lacks(world: World) -> N
         assert client.get("/ready").json() == {"status": "ready"}
 
 
-def test_the_failure_of_a_store_is_explained_without_the_servers_paths(
+def test_the_failure_of_a_store_is_explained_without_paths_of_the_server(
     world: World, client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:
@@ -645,7 +645,7 @@ def test_posts_from_the_page_of_another_site_are_refused(client: TestClient, hea
     assert client.post("/retry", json={}, headers={"origin": "http://testserver"}).status_code == 200
 
 
-def test_every_request_needs_the_token_if_one_is_set(world: World) -> None:
+def test_every_request_needs_the_token_if_a_token_is_set(world: World) -> None:
     app = make_app(open_service(world), secret=b"secret", reach=REACH, token="right")  # noqa: S106 - the tests' own
     with TestClient(app, follow_redirects=False) as client:
         assert client.get("/health").status_code == 200
@@ -672,7 +672,7 @@ def test_requests_with_wrong_tokens_are_limited_and_the_right_bearer_token_still
         assert client.get("/pictures", headers={"authorization": "Bearer right"}).status_code == 200
 
 
-def test_many_requests_without_the_token_leave_room_for_others(world: World) -> None:
+def test_too_many_requests_without_the_token_do_not_block_requests_with_the_token(world: World) -> None:
     app = make_app(open_service(world), secret=b"secret", reach=REACH, token="right")  # noqa: S106 - the tests' own
     assert isinstance(app, Labelled)
     assert isinstance(app.app, Guard)

@@ -92,7 +92,7 @@ def test_a_deleted_picture_comes_back_with_its_renditions_and_its_focus(site: Si
     site.world.check_promise()
 
 
-def test_a_picture_can_be_restored_twice_but_not_after_another_deletion(site: Site) -> None:
+def test_a_restoration_can_be_repeated_but_not_after_another_deletion(site: Site) -> None:
     binned = site.delete()
     assert (site.restore(binned), site.restore(binned)) == (200, 200)
     site.delete()
@@ -144,7 +144,7 @@ def test_without_a_bin_a_picture_is_deleted_for_good_or_not_at_all(
         assert site.list() == []
 
 
-def test_forget_deletes_a_picture_from_the_bin_too(site: Site) -> None:
+def test_forget_also_deletes_a_picture_from_the_bin(site: Site) -> None:
     site.delete()
     site.add(b"two")
     last = site.delete()

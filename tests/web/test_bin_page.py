@@ -134,7 +134,7 @@ def test_the_page_of_a_read_only_source_has_no_delete_button_and_no_bin(
     ("keep", "expected"),
     [("30 d", "Deleted pictures stay here for 30 d"), ("0 s", "There is no bin here. A deletion is final.")],
 )
-def test_the_bin_says_how_long_pictures_stay_after_the_server_has_answered(
+def test_the_bin_says_how_long_pictures_stay_as_soon_as_the_server_has_answered(
     browser: Browser, tmp_path: Path, keep: str, expected: str
 ) -> None:
     write_pipeline(tmp_path, RENDITIONS)

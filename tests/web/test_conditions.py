@@ -146,7 +146,9 @@ def test_the_style_sheet_needs_no_feature_newer_than_2022() -> None:
     assert re.findall(r"light-dark\(|color-mix\(|oklch\(|:has\(|@layer|@scope|text-wrap", style) == []
 
 
-def test_the_page_shows_a_changed_pipeline_file_and_an_invalid_one(browser: Browser, tmp_path: Path) -> None:
+def test_the_page_reports_a_changed_pipeline_file_and_an_invalid_pipeline_file(
+    browser: Browser, tmp_path: Path
+) -> None:
     write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 20\n")
     draw(tmp_path / "inbox" / "photo.jpg", 40, 30)
     with served(tmp_path) as address:

@@ -318,7 +318,9 @@ def test_slow_clients_are_disconnected_with_tls_too(certificate: tuple[Path, Pat
                 assert b" 408 " in read_all(client)
 
 
-def test_connections_before_their_handshake_make_room_for_others(certificate: tuple[Path, Path]) -> None:
+def test_connections_that_have_not_completed_their_handshake_make_room_for_others(
+    certificate: tuple[Path, Path],
+) -> None:
     patient = Limits(head_seconds=20, check_seconds=1000, most=12, most_of_address=12)
     with serving(patient, open_certificate(*certificate)) as port, ExitStack() as stack:
         for _ in range(40):

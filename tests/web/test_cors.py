@@ -102,7 +102,7 @@ def test_answers_with_pictures_vary_by_origin(declared: tuple[str, ...]) -> None
             assert is_varied(client.options(url, headers=ask_before(SHOP)))
 
 
-def test_scripts_of_declared_origins_can_only_read_and_only_pictures() -> None:
+def test_scripts_of_declared_origins_can_only_read_pictures() -> None:
     with opened((SHOP,), Reach(), token="right", is_public=True) as client:  # noqa: S106 - the tests' own
         for method, sent in (("DELETE", "if-none-match"), ("GET", "authorization")):
             asked = ask_before(SHOP, method, sent)
@@ -119,7 +119,7 @@ def test_scripts_of_declared_origins_can_not_read_pictures_that_are_neither_publ
         assert (answer.status_code, answer.headers.get("access-control-allow-origin")) == (403, None)
 
 
-def test_pages_that_may_use_the_api_need_not_be_declared_for_pictures() -> None:
+def test_origins_that_may_use_the_api_may_read_pictures_without_a_further_declaration() -> None:
     """The option ``--allow-origin`` applies to all paths, also to pictures."""
     with opened(("*",), Reach(allowed_origins=(SHOP,)), token="right", is_public=True) as client:  # noqa: S106 - the tests' own
         for url in PICTURES:

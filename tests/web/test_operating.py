@@ -68,7 +68,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
     ("before", "after", "expected"),
     [("--log-format json", "", True), ("--quiet", "", False), ("", "--no-access-log", False)],
 )
-def test_requests_are_logged_without_secrets_unless_an_option_prevents_it(
+def test_requests_are_logged_without_secrets_unless_an_option_turns_the_log_off(
     tmp_path: Path, before: str, after: str, expected: bool
 ) -> None:
     write_pipeline(tmp_path, "[renditions.a]\nwidth = 20\n")
@@ -116,7 +116,7 @@ def fill(disk: Path) -> None:
             pass
 
 
-def test_a_full_disk_refuses_uploads_and_pictures_continue_when_there_is_room(
+def test_the_server_refuses_uploads_while_its_disk_is_full_and_processes_pictures_when_there_is_room_again(
     browser: Browser, tmp_path: Path
 ) -> None:
     if not can_mount():

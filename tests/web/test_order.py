@@ -194,7 +194,9 @@ def test_an_older_list_of_changes_does_not_undo_a_newer_one(site: Site) -> None:
     expect(done).to_have_count(1)
 
 
-def test_a_picture_can_be_deleted_only_after_the_server_has_said_whether_that_is_final(site: Site) -> None:
+def test_the_button_delete_appears_only_after_the_server_has_said_whether_deletions_are_final(
+    site: Site,
+) -> None:
     site.process(b"one")
     status: list[Route] = []
     site.page.route("**/status", lambda route: status.append(route))  # noqa: PLW0108 - it wants no builtin

@@ -163,7 +163,9 @@ def test_shared_caches_may_not_keep_answers_that_need_authorization(page: Page, 
     assert page.request.get(f"{site.address}/{FILES}app.js").headers.get("vary") in (None, "Accept-Encoding")
 
 
-def test_the_page_s_files_come_from_cloudfront_if_it_is_configured(browser: Browser, site: Site) -> None:
+def test_the_files_of_the_page_come_from_cloudfront_if_cloudfront_is_configured(
+    browser: Browser, site: Site
+) -> None:
     """The second visitor causes no call of the function for a file."""
     paths: list[str] = []
 

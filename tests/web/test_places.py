@@ -55,7 +55,9 @@ def test_the_url_of_an_open_picture_opens_the_same_picture_in_another_tab(
     other.close()
 
 
-def test_back_closes_the_picture_then_removes_the_filter_and_stays_on_the_page(page: Page) -> None:
+def test_going_back_first_closes_the_picture_then_removes_the_filter_and_stays_on_the_page(
+    page: Page,
+) -> None:
     page.get_by_role("button", name="done", exact=False).click()
     expect(page.locator("#gallery li")).to_have_count(len(NAMES))
     page.locator(".tile", has_text="a.jpg").click()
@@ -73,7 +75,9 @@ def test_back_closes_the_picture_then_removes_the_filter_and_stays_on_the_page(p
     expect(page.get_by_role("dialog", name="a.jpg")).to_be_visible()
 
 
-def test_previous_and_next_follow_the_gallery_and_back_closes_the_dialog_at_once(page: Page) -> None:
+def test_the_buttons_previous_and_next_follow_the_gallery_and_going_back_closes_the_dialog_at_once(
+    page: Page,
+) -> None:
     names = [str(each.get_attribute("title")) for each in page.locator(".tile [title]").all()]
     page.locator(".tile").first.click()
     dialog = page.get_by_role("dialog")
@@ -145,7 +149,9 @@ def test_a_url_with_an_unknown_view_and_status_shows_all_pictures(browser: Brows
         expect(page.locator("nav [aria-current]")).to_contain_text("Pictures")
 
 
-def test_forced_colours_keep_what_is_chosen_distinguishable(browser: Browser, address: str) -> None:
+def test_chosen_filters_and_views_are_distinguishable_with_forced_colours(
+    browser: Browser, address: str
+) -> None:
     page = browser.new_page(forced_colors="active")
     page.goto(address)
     for chosen, other in (

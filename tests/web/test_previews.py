@@ -82,7 +82,7 @@ def test_a_preview_is_made_once_for_each_version_of_a_picture(site: Site, client
     assert site.rendered == [b"one", b"two"]
 
 
-def test_a_picture_without_a_possible_preview_is_not_rendered_again_and_again(
+def test_a_picture_for_which_no_preview_is_possible_is_not_rendered_repeatedly(
     site: Site, client: TestClient
 ) -> None:
     site.add(b"half")
@@ -113,7 +113,7 @@ def test_previews_are_neither_public_nor_signed(site: Site) -> None:
         assert answer.headers["cache-control"].startswith("private")
 
 
-def test_without_previews_no_url_leads_to_one(site: Site) -> None:
+def test_a_server_without_previews_offers_no_url_of_a_preview(site: Site) -> None:
     site.world.pipeline = replace(site.world.pipeline, renditions={"text": Rendition(format="base64")})
     site.add(b"one")
     with site.open(has_previews=False) as client:

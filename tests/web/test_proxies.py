@@ -164,7 +164,7 @@ def test_the_page_works_behind_nginx_below_a_path_with_tls(
         page.context.close()
 
 
-def test_wrong_tokens_through_nginx_lock_out_only_the_guesser(folder: Path) -> None:
+def test_wrong_tokens_through_nginx_lock_out_only_the_client_that_sent_them(folder: Path) -> None:
     with behind_nginx(folder, "") as behind:
         guesses = {behind.log_in("wrong", "127.0.0.2") for _ in range(MOST_WRONG_TOKENS + 1)}
         assert guesses == {401, 429}

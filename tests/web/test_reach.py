@@ -92,7 +92,7 @@ def test_a_server_answers_only_requests_for_its_own_names_and_addresses(
         ({"allowed_origins": ["*"]}, "--allow-origin: expected an origin"),
     ],
 )
-def test_an_option_that_is_not_valid_is_refused_with_its_name(options: dict[str, Any], why: str) -> None:
+def test_the_refusal_of_an_invalid_option_names_the_option(options: dict[str, Any], why: str) -> None:
     with pytest.raises(UsageError, match=re.escape(why)):
         Reach.parse("127.0.0.1", **options)
 
@@ -145,7 +145,7 @@ def test_the_server_uses_the_last_of_several_forwarded_hosts(forwarded_host: str
         assert client.get("/stats", headers={"x-forwarded-host": "pictures.example"}).status_code == 200
 
 
-def test_wrong_tokens_through_a_trusted_proxy_lock_out_only_the_guesser() -> None:
+def test_wrong_tokens_through_a_trusted_proxy_lock_out_only_the_client_that_sent_them() -> None:
     with opened(Reach(trusted_proxies=(PROXY,)), peer=PROXY, token=TOKEN) as client:
 
         def log_in(address: str, token: str) -> int:
@@ -160,7 +160,7 @@ def test_wrong_tokens_through_a_trusted_proxy_lock_out_only_the_guesser() -> Non
         assert log_in("203.0.113.8", TOKEN) == 303
 
 
-def test_a_client_that_is_no_trusted_proxy_can_not_hide_behind_forwarded_addresses() -> None:
+def test_forwarded_addresses_from_a_client_that_is_not_a_trusted_proxy_are_ignored() -> None:
     with opened(Reach(trusted_proxies=(PROXY,)), token=TOKEN) as client:
         for number in range(MOST_WRONG_TOKENS + 1):
             forwarded = {"x-forwarded-for": f"198.51.100.{number}"}
@@ -169,7 +169,7 @@ def test_a_client_that_is_no_trusted_proxy_can_not_hide_behind_forwarded_address
 
 
 @pytest.mark.parametrize("passed", ["", "/a/gallery"], ids=["removed by the proxy", "passed on"])
-def test_with_a_root_path_every_link_to_the_server_has_the_path(passed: str) -> None:
+def test_every_link_to_the_server_begins_with_the_root_path(passed: str) -> None:
     reach = Reach(root_path="/a/gallery")
     with opened(reach, token=TOKEN) as client:
         page = client.get(f"{passed}/", headers={"accept": "text/html"})
@@ -194,13 +194,13 @@ def test_with_a_root_path_every_link_to_the_server_has_the_path(passed: str) -> 
         assert client.get(f"{passed}/{FILES}app.js").status_code == 200
 
 
-def test_the_path_without_its_last_slash_leads_to_the_page() -> None:
+def test_the_root_path_without_its_last_slash_redirects_to_the_page() -> None:
     with opened(Reach(root_path="/gallery")) as client:
         answer = client.get("/gallery")
     assert (answer.status_code, answer.headers["location"]) == (308, "/gallery/")
 
 
-def test_a_signed_url_below_a_path_is_signed_without_the_path() -> None:
+def test_the_signature_of_a_url_does_not_cover_the_root_path() -> None:
     keys = SigningKeys.parse("one:" + "x" * 40)
     with opened(Reach(root_path="/gallery"), token=TOKEN, keys=keys) as client:
         upload(client, "/gallery", BEARER)
@@ -211,7 +211,7 @@ def test_a_signed_url_below_a_path_is_signed_without_the_path() -> None:
             assert client.get(url.removeprefix("/gallery")).status_code == 200
 
 
-def test_the_links_in_the_servers_pages_have_no_absolute_paths() -> None:
+def test_the_pages_of_the_server_have_no_links_with_absolute_paths() -> None:
     """An absolute path leads out of the path below which a proxy serves the page."""
     for file in STATIC.iterdir():
         if file.name.endswith((".html", ".css")):

@@ -48,7 +48,7 @@ def width(directory: Path, name: str = "photo.jpg") -> int | None:
     return found
 
 
-def test_watch_applies_a_changed_file_and_keeps_the_last_valid_one(tmp_path: Path) -> None:
+def test_watch_applies_a_changed_pipeline_file_and_keeps_the_last_valid_file(tmp_path: Path) -> None:
     write_pipeline(tmp_path, SMALL)
     draw(tmp_path / "inbox" / "photo.jpg", 40, 30)
     with watching(tmp_path) as process:
@@ -61,7 +61,7 @@ def test_watch_applies_a_changed_file_and_keeps_the_last_valid_one(tmp_path: Pat
     assert (tmp_path / "log").read_text().count(KEPT) == 1
 
 
-def test_watch_ends_when_another_process_applies_another_file(tmp_path: Path) -> None:
+def test_watch_ends_when_another_process_applies_another_pipeline_file(tmp_path: Path) -> None:
     write_pipeline(tmp_path, SMALL)
     draw(tmp_path / "inbox" / "photo.jpg", 40, 30)
     with watching(tmp_path) as process:
@@ -86,7 +86,7 @@ def apply_elsewhere(directory: Path) -> None:
     assert width(directory) == 30
 
 
-def test_serve_applies_a_changed_file_and_stays_reachable(tmp_path: Path) -> None:
+def test_serve_applies_a_changed_pipeline_file_and_stays_reachable(tmp_path: Path) -> None:
     write_pipeline(tmp_path, SMALL)
     draw(tmp_path / "inbox" / "photo.jpg", 40, 30)
     with served(tmp_path) as address:

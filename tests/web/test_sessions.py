@@ -86,7 +86,7 @@ def test_after_a_log_out_the_browser_must_log_in_again(client: TestClient) -> No
     assert client.get("/logout").status_code == 405
 
 
-def test_another_site_can_t_log_a_browser_out(client: TestClient) -> None:
+def test_another_site_can_not_log_a_browser_out(client: TestClient) -> None:
     assert client.post("/logout", headers={"origin": "https://other.example"}).status_code == 403
     assert client.get("/pictures").status_code == 200
 

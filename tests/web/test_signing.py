@@ -166,7 +166,7 @@ def test_a_public_server_sends_the_cache_header_of_the_pipeline_file(world: Worl
         assert client.get(item["links"]["renditions"]["thumb"]).headers["cache-control"] == declared
 
 
-def test_a_public_server_protects_all_but_its_renditions(world: World) -> None:
+def test_a_public_server_protects_everything_except_its_renditions(world: World) -> None:
     with open_client(world, is_public=True) as client:
         for path in ("/", "/pictures", "/plan", "/stats", "/events", f"/pictures/{quote(NAME)}", PATHS[2]):
             answer = client.get(path)

@@ -84,7 +84,7 @@ def test_no_page_of_another_site_can_make_renditions(
         {"referer": "http://testserver/"},
     ],
 )
-def test_the_servers_own_pages_and_programs_can_make_renditions(
+def test_pages_of_the_server_and_programs_can_make_renditions(
     client: TestClient, headers: dict[str, str]
 ) -> None:
     assert client.get(ZOOM, headers=headers).status_code == 200

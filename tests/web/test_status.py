@@ -124,7 +124,9 @@ def test_the_status_leaves_out_a_picture_that_waits_only_briefly(clock: list[flo
     )
 
 
-def test_the_status_drops_a_waiting_picture_that_is_done_or_was_not_seen_for_long(clock: list[float]) -> None:
+def test_the_status_drops_a_waiting_picture_that_is_done_or_was_not_reported_for_long(
+    clock: list[float],
+) -> None:
     waiting = Waiting(lambda: clock[0])
     waiting.note(Outcome("a.jpg", "waiting", WRITTEN))
     waiting.note(Outcome("b/", "unreadable", "permission denied"))

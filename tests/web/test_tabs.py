@@ -23,7 +23,9 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
-def test_seven_tabs_load_show_changes_and_upload(context: BrowserContext, tmp_path: Path) -> None:
+def test_seven_tabs_can_load_the_page_show_changes_and_upload_at_once(
+    context: BrowserContext, tmp_path: Path
+) -> None:
     write_pipeline(tmp_path, THUMB)
     draw(tmp_path / "photo.jpg", 40, 30)
     with served(tmp_path) as address:
@@ -54,7 +56,9 @@ def test_tabs_without_shared_workers_have_a_stream_of_their_own(
         expect(page.locator(".tile img")).to_have_count(1, timeout=30_000)
 
 
-def test_a_tab_shows_what_happened_while_the_server_was_away(context: BrowserContext, tmp_path: Path) -> None:
+def test_a_tab_shows_the_changes_that_happened_while_the_server_was_down(
+    context: BrowserContext, tmp_path: Path
+) -> None:
     write_pipeline(tmp_path, THUMB)
     draw(tmp_path / "inbox" / "before.jpg", 40, 30)
     port = find_port()

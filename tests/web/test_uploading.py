@@ -146,7 +146,9 @@ def test_a_cancelled_upload_can_be_retried(page: Page, address: str, tmp_path: P
     assert find_status(address, "slow.jpg") == 200
 
 
-def test_the_page_waits_while_the_server_is_down_and_then_continues(browser: Browser, tmp_path: Path) -> None:
+def test_the_page_holds_uploads_while_the_server_is_down_and_sends_them_afterwards(
+    browser: Browser, tmp_path: Path
+) -> None:
     """Files that are added meanwhile are sent once.
 
     Afterwards the page shows the changes that it missed while the server was down.
@@ -216,7 +218,9 @@ def test_the_page_loads_again_if_one_of_its_scripts_did_not_arrive(browser: Brow
         assert len(lost) == 1
 
 
-def test_the_page_shows_what_happened_between_its_first_request_and_its_stream(browser: Browser) -> None:
+def test_the_page_shows_changes_between_its_first_request_and_the_start_of_its_stream(
+    browser: Browser,
+) -> None:
     world = World()
     service = open_service(world)
     app = make_app(service, secret=b"s", reach=Reach())
@@ -235,7 +239,7 @@ def test_the_page_shows_what_happened_between_its_first_request_and_its_stream(b
         expect(page.locator("[data-total=pictures]")).to_have_text("1")
 
 
-def test_a_list_that_was_read_before_an_event_does_not_undo_the_event(browser: Browser) -> None:
+def test_a_list_that_the_page_read_before_an_event_does_not_undo_the_event(browser: Browser) -> None:
     world = World()
     world.upload("a.jpg", b"one")
     world.catalog.write(Record("a.jpg", "processing", world.clock()))

@@ -28,7 +28,9 @@ def clients() -> Iterator[Vanishing]:
         yield clients
 
 
-def test_connections_of_clients_that_vanished_end_and_others_are_answered(clients: Vanishing) -> None:
+def test_the_server_closes_connections_of_vanished_clients_and_answers_other_clients(
+    clients: Vanishing,
+) -> None:
     listener = socket.create_server(("", 0), backlog=2048)
     notice_gone(listener)
     connections = Connections(LIMITS)

@@ -198,7 +198,7 @@ def states_of(limits: Limits) -> Mapping[str, str]:
         return {state.name: state.state for state in pool.start()}
 
 
-def test_workers_are_confined_unless_the_pipeline_file_says_none() -> None:
+def test_workers_are_confined_unless_the_pipeline_file_declares_confine_none() -> None:
     assert set(states_of(Limits()).values()) == {"on"}
     assert states_of(Limits(confine="require")) == states_of(Limits())
     assert set(states_of(Limits(confine="none")).values()) == {"off"}
@@ -261,7 +261,7 @@ HEADERS = {"x86_64": "x86_64-linux-gnu/asm/unistd_64.h", "aarch64": "asm-generic
 
 
 @pytest.mark.parametrize("machine", HEADERS)
-def test_the_numbers_of_system_calls_are_those_of_the_kernels_headers(machine: str) -> None:
+def test_the_numbers_of_system_calls_equal_those_in_the_kernel_headers(machine: str) -> None:
     header = Path("/usr/include", HEADERS[machine])
     if not header.exists():
         pytest.skip("the kernel's headers aren't installed")

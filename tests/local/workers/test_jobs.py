@@ -24,7 +24,7 @@ def job_with(*files: Attachment) -> Job:
     return Job(Accept(), recipes, Analyze(), Limits())
 
 
-def test_attachments_are_sent_only_if_the_last_job_had_different_ones() -> None:
+def test_attachments_are_sent_only_if_the_last_job_had_different_attachments() -> None:
     sender, receiver = JobSender(), JobReceiver()
     sent = []
     for files in ((FONT,), (FONT,), (FONT, LOGO, FONT), (FONT, LOGO), (LOGO,), (), (), (LOGO,)):

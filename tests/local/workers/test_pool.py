@@ -175,7 +175,7 @@ needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 @needs_proc
-def test_a_picture_that_takes_too_much_memory_is_rejected_and_its_worker_replaced() -> None:
+def test_a_picture_that_takes_too_much_memory_is_rejected_and_its_worker_is_replaced() -> None:
     with RenderPool(
         1, LIMIT_SECONDS, "local.workers.pool_jobs:act", Limits(memory=200_000_000), layers=()
     ) as pool:
@@ -218,7 +218,7 @@ def test_a_failure_in_a_worker_is_raised_unchanged(pool: RenderPool) -> None:
     assert "pool_jobs" in str(caught.value.__cause__), "the worker's traceback"
 
 
-def test_a_worker_cannot_raise_other_errors_of_this_package(pool: RenderPool) -> None:
+def test_an_unexpected_error_class_from_a_worker_becomes_a_failure(pool: RenderPool) -> None:
     """Some of these errors would stop the whole program. A renderer never raises them."""
     with pytest.raises(Failed, match=r"^rendering failed unexpectedly: Undecodable: no picture at all$"):
         run(pool, b"refuse")
@@ -301,7 +301,7 @@ def test_closing_the_pool_waits_for_the_running_picture_and_ends_the_workers(tmp
         run(pool, b"x")
 
 
-def test_an_exception_in_the_pools_context_kills_the_workers(tmp_path: Path) -> None:
+def test_an_exception_in_the_context_of_the_pool_kills_the_workers(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as thread:
         with (
             suppress(LookupError),
@@ -372,7 +372,7 @@ def started_parent(*orders: str, before: str = "") -> Iterator[tuple[subprocess.
 
 
 @needs_proc
-def test_no_worker_outlives_a_killed_parent() -> None:
+def test_workers_end_when_their_parent_is_killed() -> None:
     """One worker is idle, one sleeps in a picture, and one computes."""
     with started_parent("x", "sleep 3600", "spin") as (parent, workers):
         assert children_of(parent.pid) == set(workers)
