@@ -40,7 +40,7 @@ locals {
   allowed_statements = { for role, statements in { function = local.function_statements, api = local.api_function_statements } :
     role => [for sid, statement in statements : merge(
       { Sid = sid, Effect = "Allow", Action = statement.actions, Resource = statement.resources },
-      can(statement.conditions) ? { Condition = statement.conditions } : {},
+      length(try(statement.conditions, {})) > 0 ? { Condition = statement.conditions } : {},
     )]
   }
 

@@ -372,9 +372,13 @@ variable "permissions_boundary" {
 }
 
 variable "extra_statements" {
-  description = "Further permissions of the functions, beside those that they need: a policy statement by name (letters and digits)."
-  type        = map(object({ actions = list(string), resources = list(string) }))
-  default     = {}
+  description = "Further permissions of the functions, beside those that they need: a policy statement by name (letters and digits). `conditions` holds IAM's operators, with the allowed values of each key."
+  type = map(object({
+    actions    = list(string)
+    resources  = list(string)
+    conditions = optional(map(map(list(string))), {})
+  }))
+  default = {}
 
   validation {
     condition     = alltrue([for sid in keys(var.extra_statements) : can(regex("^[A-Za-z0-9]+$", sid))])

@@ -53,7 +53,13 @@ CALLS = {
   tags                 = {{ CostCentre = "42" }}
   network              = {{ subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }}
   secrets              = {{ WEBHOOK_SECRET = "{WEBHOOK}", RENDITIONS_SIGNING_KEYS = "{PARAMETER}" }}
-  extra_statements     = {{ Labels = {{ actions = ["rekognition:DetectLabels"], resources = ["*"] }} }}""",
+  extra_statements = {{
+    Originals = {{
+      actions    = ["s3:GetObject"]
+      resources  = ["arn:aws:s3:::originals/*"]
+      conditions = {{ StringEquals = {{ "s3:ExistingObjectTag/public" = ["yes"] }} }}
+    }}
+  }}""",
     "served": f"""  name    = "served"
   serving = {{
     domains         = ["img.example.com"]

@@ -305,6 +305,32 @@ run "bad_values_for_governed_accounts_are_refused" {
   ]
 }
 
+run "a_statement_of_your_own_keeps_its_conditions" {
+  variables {
+    extra_statements = {
+      Labels = { actions = ["rekognition:DetectLabels"], resources = ["*"] }
+      Originals = {
+        actions    = ["s3:GetObject"]
+        resources  = ["arn:aws:s3:::originals/*"]
+        conditions = { StringEquals = { "s3:ExistingObjectTag/public" = ["yes"] } }
+      }
+    }
+  }
+
+  assert {
+    condition = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Condition if statement.Sid == "Originals"] == [
+      { StringEquals = { "s3:ExistingObjectTag/public" = ["yes"] } }
+    ]
+    error_message = "The statement should hold only under its condition."
+  }
+
+  # IAM refuses an empty condition.
+  assert {
+    condition     = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : keys(statement) if statement.Sid == "Labels"] == [["Action", "Effect", "Resource", "Sid"]]
+    error_message = "A statement without conditions should have none in the policy."
+  }
+}
+
 run "each_bus_of_a_pipeline_gets_its_permission" {
   variables {
     api     = { bundle = "tests/empty.zip" }
