@@ -129,7 +129,7 @@ def test_the_removal_of_many_newly_excluded_pictures_is_held_back(tmp_path: Path
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ('match = ["*.jpg", "!x"]', "source.match[1]: expected a pattern of what to take"),
+        ('match = ["*.jpg", "!x"]', "source.match[1]: expected a pattern of files to include"),
         ('match = ["/a/*.jpg"]', "source.match[0]: expected a pattern for paths below the folder"),
         ('match = ["drafts/"]', "source.match[0]: expected a pattern of files"),
         ('match = [".jpg"]', "source.match[0]: expected a pattern of names that don't start with a dot"),
@@ -140,7 +140,7 @@ def test_the_removal_of_many_newly_excluded_pictures_is_held_back(tmp_path: Path
         ('match = ["[z-a].jpg"]', "source.match[0]: expected a range in brackets"),
         ('match = ["@eaDir/*.jpg"]', "source.match[0]: expected a pattern that source.exclude doesn't"),
         ('match = [""]', "source.match[0]: expected a shell pattern for keys"),
-        ('exclude = ["!x"]', "source.exclude[0]: expected a pattern of what to leave out"),
+        ('exclude = ["!x"]', "source.exclude[0]: expected a pattern of files to leave out"),
         ('exclude = ["/"]', "source.exclude[0]: expected a pattern of a file or a folder"),
         (r"match = ['photos\*.jpg']", "source.match[0]: expected a pattern with / between folders"),
         ('match = ["C:/photos/*.jpg"]', "source.match[0]: expected a pattern for keys below source.store"),

@@ -246,7 +246,7 @@ Line = Annotated[
     str,
     Pattern(
         rf"^(?=.*[^{_INVISIBLE}])[^\x00-\x1f\x7f]{{1,200}}(?!\n)$",
-        "a line of 1 to 200 characters, not all blank",
+        "a line of 1 to 200 characters that isn't blank",
     ),
 ]
 OpaqueColour = Annotated[
@@ -275,7 +275,7 @@ MatchPattern = Annotated[
     str,
     Glob(
         (
-            (r"!", "a pattern of what to take (what to leave out belongs in source.exclude)"),
+            (r"!", "a pattern of files to include (patterns of files to leave out belong in source.exclude)"),
             (r".*/$", "a pattern of files, such as 'folder/*'"),
             (
                 r"(.*/)?\.[^/]*$",
@@ -289,7 +289,10 @@ ExcludePattern = Annotated[
     str,
     Glob(
         (
-            (r"!", "a pattern of what to leave out (it can't take anything back; write narrower patterns)"),
+            (
+                r"!",
+                "a pattern of files to leave out (no pattern can include them again; write narrower patterns)",
+            ),
             (r"/*$", "a pattern of a file or a folder"),
             *_NEVER,
         )
@@ -299,7 +302,9 @@ NAME = Pattern(r"^[a-z0-9][a-z0-9_-]*(?!\n)$", "a name of lower-case letters, di
 RenditionName = Annotated[str, NAME]
 NamePrefix = Annotated[
     str,
-    Pattern(r"^(?!/)[^\x00-\x1f\x7f]{1,1024}(?!\n)$", "the beginning of pictures' names, not with /"),
+    Pattern(
+        r"^(?!/)[^\x00-\x1f\x7f]{1,1024}(?!\n)$", "the beginning of pictures' names, without / at its start"
+    ),
 ]
 WORDING_FIELDS = (
     "event", "title", "name", "reason", "code", "time", "count", "summary", "message", "details",
@@ -312,14 +317,14 @@ NoticeSubject = Annotated[
     str,
     Pattern(
         rf"^(?=.*[^ ])([^{{}}\x00-\x1f\x7f]|{_WORDING}){{1,500}}(?!\n)$",
-        f"a line, not all blank, with no fields but {_SPELLED}",
+        f"a line that isn't blank and has no fields except {_SPELLED}",
     ),
 ]
 NoticeText = Annotated[
     str,
     Pattern(
         rf"^([^{{}}\x00-\x08\x0b-\x1f\x7f]|{_WORDING}){{1,5000}}$",
-        f"a text with no fields but {_SPELLED} ({{{{ and }}}} are braces)",
+        f"a text with no fields except {_SPELLED} ({{{{ and }}}} are braces)",
     ),
 ]
 TEMPLATE_FIELDS = (

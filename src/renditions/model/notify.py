@@ -33,7 +33,7 @@ class Notify:
     on: Annotated[
         tuple[EventName, ...],
         NotEmpty(),
-        "The events that send a notice. Every target also gets removals_held and output_held.",
+        "The events that cause a notice. Every target also gets removals_held and output_held.",
     ]
     to: Annotated[NotifyUrl, _TARGET]
     secret: Annotated[
@@ -44,8 +44,8 @@ class Notify:
     ] = None
     digest: Annotated[
         Seconds | None,
-        'How long to collect notices for one message, such as "1 h". Without it, each is sent at once. Held '
-        "work is always reported at once.",
+        'How long to collect notices for one message, such as "1 h". Without it, each notice is sent at once. '
+        "Held work is always reported at once.",
     ] = None
     prefix: Annotated[
         NamePrefix | None, "Only pictures whose names begin with this text, such as the folder shop/"

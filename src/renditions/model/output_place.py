@@ -48,7 +48,7 @@ class OutputPlace:
     engine: Annotated[
         Annotated[int, Range(FIRST_ENGINE, newest_engine())] | None,
         "The last engine revision that counts: later ones don't cause outputs to be made again. Without it, "
-        "all count.",
+        "all revisions count.",
     ] = None
 
     @property

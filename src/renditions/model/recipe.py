@@ -75,10 +75,12 @@ class Watermark:
     ] = None
     face: Annotated[
         Annotated[int, Range(0, 255)] | None,
-        "The number of the font in a collection, from 0. Without it, the first one with all characters.",
+        "The number of the font in a collection, from 0. By default the first that has all characters.",
     ] = None
     colour: Annotated[Colour, "The text's colour."] = "white"
-    size: Annotated[Annotated[float, Range(1, 100)], "The mark's width, in percent of the picture's."] = 25.0
+    size: Annotated[
+        Annotated[float, Range(1, 100)], "The mark's width, in percent of the picture's width."
+    ] = 25.0
     gravity: Annotated[Compass, "Where the mark is."] = "southeast"
     offset: Annotated[
         Annotated[float, Range(0, 50)],
@@ -104,8 +106,8 @@ class Region:
 
     left: Annotated[Percent, "The left edge, in percent of the picture's width."] = 0.0
     top: Annotated[Percent, "The top edge, in percent of the picture's height."] = 0.0
-    width: Annotated[Annotated[float, Range(0.01, 100)], "The width, in percent of the picture's."]
-    height: Annotated[Annotated[float, Range(0.01, 100)], "The height, in percent of the picture's."]
+    width: Annotated[Annotated[float, Range(0.01, 100)], "The width, in percent of the picture's width."]
+    height: Annotated[Annotated[float, Range(0.01, 100)], "The height, in percent of the picture's height."]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +190,7 @@ class Rendition:
         "The part that cover keeps, and the place where contain puts the picture. focus: the point in the "
         "picture's record, or the center if there is none.",
     ] = "center"
-    focus: Annotated[
-        Focus | None, "The point that cover keeps in the middle, as far as the picture reaches."
-    ] = None
+    focus: Annotated[Focus | None, "The point that cover keeps as near to the middle as possible."] = None
     background: Annotated[Colour, "The colour of padding, and of transparency in formats without it."] = (
         "white"
     )
@@ -273,7 +273,7 @@ class Rendition:
     metadata: Annotated[
         Metadata,
         "The EXIF, XMP and IPTC data to keep. copyright: the creator and the rights, never the position. "
-        "all: everything but previews and what describes only the source's file.",
+        "all: everything except previews and data about only the source's file.",
     ] = "none"
     profile: Annotated[
         Profile,
@@ -295,8 +295,8 @@ class Rendition:
     ] = None
     page_size: Annotated[
         PageSize | None,
-        "The paper of a PDF's pages, upright or across as the picture is. The picture is centred and fills "
-        "it, or has the declared dpi if it then fits.",
+        "The paper size of a PDF's pages, in portrait or landscape like the picture. The picture is centred. "
+        "It fills the page, or has the declared dpi if it then fits.",
     ] = None
     data_uri: Annotated[bool, "Whether Base64 text is a data: URI (RFC 2397)."] = False
     max_bytes: Annotated[

@@ -77,14 +77,16 @@ def describe_record(key: str = "image_name") -> Schema:
         key: text("The picture's key in the source. [catalog] key names this field."),
         "status": {
             "enum": list(STATUSES),
-            "description": "done; rejected: the picture can't be used; failed: something else went wrong; or "
-            "processing.",
+            "description": "done; rejected: the picture can't be used; failed: another error occurred; "
+            "processing: a worker has begun.",
         },
         "timestamp": time("When the status was decided"),
         "reason": text("Why the picture was rejected or failed."),
         "code": text(f"The code of that reason; {_CODE}."),
         **_ORIGINAL,
-        "analysis": table(_ANALYSIS, (), "What [analyze] declares, if the picture has it."),
+        "analysis": table(
+            _ANALYSIS, (), "The facts that [analyze] declares, as far as the picture has them."
+        ),
         "focus": table(_FOCUS, ("x", "y"), 'The point that renditions with gravity = "focus" keep.'),
         "demanded": listing(text("A rendition."), "The renditions with on_demand that clients requested."),
         "processed_width": count("The width of the first declared rendition, in pixels."),
@@ -93,9 +95,9 @@ def describe_record(key: str = "image_name") -> Schema:
         "renditions": mapping(table(_OUTPUT, _OUTPUT_NEEDED), "The outputs, by the rendition's name."),
         "stand_ins": mapping(
             text("The rendition whose file it has."),
-            "Widths that the picture is too small for: each has the file of a narrower one.",
+            "Widths that the picture is too small for: each uses the file of a narrower width.",
         ),
-        "errors": mapping(text("The reason."), "Why renditions can't be made, if others could."),
+        "errors": mapping(text("The reason."), "Why some renditions can't be made although others could."),
         "error_codes": mapping(text(f"The code; {_CODE}."), "The codes of these reasons."),
         "warnings": listing(
             table(
@@ -198,7 +200,7 @@ _INTERNAL = {
         "How often processing failed because of a full disk or a lost connection. These don't count as "
         "attempts."
     ),
-    "blocked_by": text("The picture that has an output key which this one needs."),
+    "blocked_by": text("The other picture that has an output key which this picture needs."),
     "pending_keys": listing(text("A key."), "Internal: keys that may hold an object that isn't listed."),
     "owed": listing(
         table({"event": text("The event."), "target": text("A hash of the target.")}, ("event", "target")),

@@ -17,7 +17,7 @@ MOST_NAMED = 20
 ADVICE: Mapping[str, str] = {
     "rejected": "Read the reason of each picture.",
     "source-not-accepted": (
-        "Change the picture so that it keeps the rule, and upload it again. Or change [accept] in the "
+        "Change the picture so that it meets the rule, and upload it again. Or change [accept] in the "
         "pipeline file."
     ),
     "source-unreadable": (

@@ -94,7 +94,7 @@ class Readiness:
         for part, folder in self._folders():
             if _count_free_bytes(folder) < LEAST_FREE_BYTES + (size_bytes if part == "source" else 0):
                 detail = (
-                    f"The server's disk is full, so it can't take the picture (the disk of the {part}). "
+                    f"The server's disk is full, so it can't store the picture (the disk of the {part}). "
                     "Free space there, and upload the picture again"
                 )
                 raise ApiError(HTTPStatus.INSUFFICIENT_STORAGE, detail)
