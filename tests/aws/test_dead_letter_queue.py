@@ -76,7 +76,7 @@ def dlq(folder: Path, account: Account, *arguments: str) -> Ended:
 
 
 def listed(folder: Path, account: Account) -> dict[str, dict[str, Any]]:
-    """Return the listed messages, by what they are about."""
+    """Return the listed messages, by their subjects."""
     ended = dlq(folder, account, "list", "--json")
     assert ended.code == 0, ended.err
     return {item["about"]: item for item in ended.data}

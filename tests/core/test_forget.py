@@ -73,9 +73,9 @@ def test_forget_removes_the_picture_its_outputs_and_its_record(world: World) -> 
 
 
 def test_forget_reports_that_a_source_without_its_marker_may_have_the_picture(world: World) -> None:
-    """The source's disk was unmounted.
+    """The missing marker shows that the source's disk may be unmounted.
 
-    ``forget`` wrongly reported that nothing was left.
+    An earlier version reported that nothing was left.
     """
     world.remove(NAME)
     report = run(world, is_marker_missing=True)

@@ -11,7 +11,7 @@ from infra.deploying import open_lambda
 
 
 def main(name: str) -> None:
-    """Switch off the trigger of the function."""
+    """Switch off the trigger of the function of the named deployment."""
     client = open_lambda()
     for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
         if mapping["FunctionArn"].endswith(f":{name}"):

@@ -47,7 +47,7 @@ Result = TypeVar("Result")
 
 
 class History(Site):
-    """The history with this number.
+    """A simulated history, which depends only on its number.
 
     ``run`` raises ``Broken`` if the promise doesn't hold.
     """

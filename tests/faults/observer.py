@@ -24,7 +24,7 @@ from renditions.model.source import MaxRemovals
 
 @dataclass
 class Observer:
-    """Gets each change when it happens, and checks the invariants."""
+    """A checker of the invariants, which gets each change when it happens."""
 
     places: Mapping[str, OutputStore]
     """The output stores."""

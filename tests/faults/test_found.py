@@ -200,9 +200,9 @@ def list_keys(world: World) -> list[str]:
 
 
 def test_an_interrupted_picture_that_is_then_deleted_keeps_its_outputs_with_on_delete_keep() -> None:
-    """The core wrongly deleted the outputs.
+    """An earlier version deleted the outputs.
 
-    The core mistook the interrupted picture's record for that of a decided picture.
+    It mistook the interrupted picture's record for that of a decided picture.
     """
     world = make_done()
     keep_deleted(world)
@@ -238,7 +238,7 @@ def test_an_unsent_notice_about_a_kept_picture_whose_source_is_gone_is_sent_late
 def test_a_partial_run_keeps_other_renditions_under_their_old_keys() -> None:
     """The keys of the other renditions had changed too.
 
-    The core wrongly deleted the old outputs and made no new ones.
+    An earlier version deleted the old outputs and made no new ones.
     """
     world = make_done()
     moved = {

@@ -67,7 +67,7 @@ def test_a_former_output_is_deleted_even_if_a_current_key_differs_only_in_case()
 
 
 def test_a_key_that_another_picture_gets_is_no_longer_reported_as_foreign() -> None:
-    """The reason wrongly asked people to move away the other picture's output."""
+    """An earlier version asked people to move away the other picture's output."""
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200, key="{stem}.jpg")))
     world.bind()
     world.overwrite("photo.jpg", b"not ours")
@@ -86,7 +86,7 @@ def test_a_key_that_another_picture_gets_is_no_longer_reported_as_foreign() -> N
 def test_processing_reports_no_failure_if_another_worker_took_the_lease_of_a_missing_picture() -> None:
     """The worker lost its lease while it processed the picture.
 
-    The worker wrongly reported a failure.
+    In an earlier version, the worker then reported a failure.
     """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     keep_deleted(world)
@@ -107,9 +107,9 @@ def test_processing_reports_no_failure_if_another_worker_took_the_lease_of_a_mis
 
 
 def test_a_crash_while_strays_are_deleted_leaves_no_record_with_on_delete_keep() -> None:
-    """The record that claims a stray's key wrongly counted as a missing picture.
+    """An earlier version took a stray's claim for the record of a missing picture.
 
-    So the core kept this record, as ``on_delete = "keep"`` demands for pictures.
+    So it kept the claim, as ``on_delete = "keep"`` demands for pictures.
     """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     keep_deleted(world)
@@ -149,7 +149,7 @@ def prepare_return() -> World:
 def test_a_worker_does_not_delete_a_former_output_that_another_picture_has_replaced() -> None:
     """The worker saw that no picture claims the key.
 
-    Another picture then wrote its output there. The worker wrongly deleted it.
+    Another picture then wrote its output there. An earlier version deleted this output.
     """
     steps = Steps()
     prepare_return().processor("first", steps).process(NAME, ALLOWED)
@@ -202,7 +202,7 @@ def test_a_worker_past_its_lease_keeps_its_outputs_in_a_former_store_claimed() -
 def test_a_crash_while_strays_are_deleted_deletes_no_file_in_a_store_that_is_used_later() -> None:
     """The record that claims a stray's key named no store.
 
-    So the core wrongly deleted the file under this key in the store that was used later.
+    So an earlier version deleted the file under this key in the store that was used later.
     """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     world.bind()

@@ -1,4 +1,4 @@
-"""Slips of a container that lose no pixel are accepted.
+"""Small errors in a file's format that lose no pixel are accepted.
 
 Damage in the same file is still rejected.
 """

@@ -59,7 +59,7 @@ ELSEWHERE = (
 def test_a_cold_start_imports_only_the_modules_that_the_first_picture_of_a_function_needs(
     preset: str, tmp_path: Path
 ) -> None:
-    """What a cold start imports, the first visitor waits for."""
+    """The first picture waits until these modules are imported."""
     file = tmp_path / "pipeline.json"
     file.write_text(json.dumps(to_plain(parse(read_preset(preset), preset, tmp_path, {}).pipeline)))
     ended = subprocess.run(

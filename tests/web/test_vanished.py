@@ -1,4 +1,4 @@
-"""Connections whose client vanished without a word end soon."""
+"""The server ends connections of clients that vanished without closing them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that vanish without a word, like a machine that is switched off.
+"""Clients that vanish without closing connections, like a machine without power.
 
 They run in a network namespace whose only link goes down. The test itself enters a second new namespace, with
 the other end of the link. The machine's own namespace gets no link: a browser in it, of another test, would

@@ -291,7 +291,7 @@ ExcludePattern = Annotated[
         (
             (
                 r"!",
-                "a pattern of files to leave out (no pattern can include them again; write narrower patterns)",
+                "a pattern of files to leave out (no pattern includes them again; write narrower patterns)",
             ),
             (r"/*$", "a pattern of a file or a folder"),
             *_NEVER,

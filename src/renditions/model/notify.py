@@ -44,8 +44,8 @@ class Notify:
     ] = None
     digest: Annotated[
         Seconds | None,
-        'How long to collect notices for one message, such as "1 h". Without it, each notice is sent at once. '
-        "Held work is always reported at once.",
+        'How long to collect notices for one message, such as "1 h". Without it, each notice is sent at '
+        "once. Held work is always reported at once.",
     ] = None
     prefix: Annotated[
         NamePrefix | None, "Only pictures whose names begin with this text, such as the folder shop/"

@@ -373,7 +373,7 @@ _STATE = {
             "rendition_bytes": _COUNT,
             "replaced_bytes": {
                 **_COUNT,
-                "description": "How many bytes clients would receive if they got originals instead of renditions",
+                "description": "How many bytes clients would receive if they got the originals",
             },
             "processing_seconds": {"type": "number", "minimum": 0},
         },
