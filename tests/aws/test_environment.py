@@ -162,7 +162,7 @@ def test_a_worker_with_its_environment_from_terraform_invalidates_replaced_outpu
 
 
 @needs_terraform
-def test_a_worker_reports_a_failed_invalidation_and_its_picture_is_done(tmp_path: Path) -> None:
+def test_a_worker_reports_a_failed_invalidation_and_still_records_its_picture_as_done(tmp_path: Path) -> None:
     (tmp_path / "renditions.toml").write_text(PIPELINE)
     cloud = make(name_of(tmp_path))
     environment = {**cloud.environment, "DISTRIBUTION_ID": "EMISSING"}

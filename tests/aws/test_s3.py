@@ -92,7 +92,7 @@ def test_objects_outside_the_prefix_are_neither_listed_nor_found(bucket: str) ->
         below.head("x" * 1022)
 
 
-def test_a_folder_marker_is_listed_and_is_not_a_picture(store: S3Store) -> None:
+def test_a_folder_marker_is_listed_but_does_not_count_as_a_picture(store: S3Store) -> None:
     put(store, "2026/", b"")
     assert keys(store) == ["2026/"]
     assert not Source(store="s3://bucket", match=("*",)).matches("2026/")
@@ -105,7 +105,9 @@ def test_an_object_is_stored_with_its_media_type_and_the_declared_cache_control(
     assert (answer["ContentType"], answer["CacheControl"]) == ("image/avif", "public, max-age=60")
 
 
-def test_a_versioned_bucket_is_read_and_changed_at_its_newest_version(store: S3Store, bucket: str) -> None:
+def test_the_store_reads_and_changes_the_newest_versions_of_a_versioned_bucket(
+    store: S3Store, bucket: str
+) -> None:
     CLIENTS.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     first = put(store, "a", b"one")
     second = put(store, "a", b"two")
@@ -152,7 +154,7 @@ def test_objects_in_an_encrypted_bucket_can_be_read_listed_replaced_and_deleted(
     store.delete("a", IfMatch(put(store, "a", b"two").etag))
 
 
-def test_the_etag_of_a_multipart_upload_is_read_without_quotes_and_can_be_a_condition(
+def test_the_etag_of_a_multipart_upload_is_read_without_quotes_and_can_be_used_as_a_condition(
     store: S3Store, bucket: str
 ) -> None:
     target = {"Bucket": bucket, "Key": "a"}

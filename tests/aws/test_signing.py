@@ -59,7 +59,7 @@ def test_a_signed_url_has_the_host_of_a_custom_endpoint(monkeypatch: pytest.Monk
     assert signer.sign_download("a.jpg", 60).startswith("http://storage.example:9000/my-bucket/in/a.jpg?")
 
 
-def test_a_signed_url_has_its_expiry_and_file_name(
+def test_a_signed_url_contains_its_expiry_time_and_the_file_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     signer = open_signer(monkeypatch)
@@ -112,7 +112,7 @@ def test_a_signed_url_is_reused_for_half_of_its_lifetime() -> None:
     assert links.original(record) == "a/a.jpg 4"
 
 
-def test_the_preview_is_the_smallest_rendition_that_browsers_show() -> None:
+def test_the_preview_is_the_smallest_rendition_that_browsers_can_show() -> None:
     sizes = {"pdf": None, "webp": 300, "jpeg": 200, "tiff": 100}
     outputs = tuple(Output(name, name, "e", "s", "f", name, 1, width, width) for name, width in sizes.items())
     links = LocalLinks(has_previews=True)

@@ -52,7 +52,9 @@ def test_a_message_is_received_once_and_is_gone_when_it_is_deleted(url: str) -> 
     }
 
 
-def test_a_returned_message_is_redelivered_and_counted(url: str) -> None:
+def test_a_message_that_a_receiver_gives_back_is_redelivered_with_a_higher_count_of_deliveries(
+    url: str,
+) -> None:
     queue = Queue(CLIENTS.sqs, url)
     CLIENTS.sqs.send_message(QueueUrl=url, MessageBody="one")
     (first,) = queue.receive(limit=1, wait_seconds=5)

@@ -127,7 +127,7 @@ SHARED = {
 
 @pytest.mark.parametrize("does_put_key", [True, False], ids=["key", "picture"])
 @pytest.mark.parametrize("template", SHARED)
-def test_following_the_advice_resolves_a_key_that_two_pictures_share(
+def test_the_advised_change_gives_both_pictures_outputs_although_they_had_the_same_key(
     tmp_path: Path, template: str, *, does_put_key: bool
 ) -> None:
     first, second, advice = SHARED[template]
@@ -197,7 +197,7 @@ def test_a_damaged_picture_gets_its_outputs_after_a_new_upload_or_after_damage_i
     assert (folder / "processed" / NAME).exists()
 
 
-def test_the_command_in_the_message_makes_an_output_that_is_missing_again(
+def test_the_command_in_the_message_makes_an_output_that_went_missing_twice(
     folder: Path,
 ) -> None:
     for _ in range(2):
@@ -209,7 +209,7 @@ def test_the_command_in_the_message_makes_an_output_that_is_missing_again(
     assert (folder / "processed" / NAME).exists()
 
 
-def test_sync_succeeds_after_creating_the_missing_source_folder(folder: Path) -> None:
+def test_sync_succeeds_after_the_missing_source_folder_is_created(folder: Path) -> None:
     (folder / "inbox" / NAME).rename(folder / NAME)
     (folder / "inbox").rmdir()
     ended = run(folder, "sync")

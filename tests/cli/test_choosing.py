@@ -95,7 +95,7 @@ def test_commands_do_not_mention_left_out_files_if_there_are_none(tmp_path: Path
     assert run(tmp_path, "list", "--unmatched", "--json").data == []
 
 
-def test_a_new_exclude_pattern_removes_the_outputs_of_matching_pictures_with_the_reason(
+def test_sync_removes_the_outputs_of_pictures_that_a_new_exclude_pattern_matches(
     tmp_path: Path,
 ) -> None:
     write_source(tmp_path)
@@ -166,7 +166,9 @@ def test_the_removal_of_many_newly_excluded_pictures_is_held_back(tmp_path: Path
         ('exclude = ["./a/"]', "source.exclude[0]: expected a pattern for paths below the folder"),
     ],
 )
-def test_check_refuses_patterns_that_can_match_nothing(tmp_path: Path, line: str, expected: str) -> None:
+def test_check_refuses_patterns_that_can_not_match_any_picture(
+    tmp_path: Path, line: str, expected: str
+) -> None:
     write_source(tmp_path, line)
     checked = run(tmp_path, "check")
     assert checked.code == 2

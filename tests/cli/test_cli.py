@@ -114,7 +114,9 @@ def test_plan_lists_exactly_what_sync_then_does(tmp_path: Path) -> None:
     assert [record["image_name"] for record in run(tmp_path, "list", "--json").data] == ["two.jpg"]
 
 
-def test_show_prints_the_analysis_and_a_changed_analyze_table_keeps_renditions(tmp_path: Path) -> None:
+def test_a_changed_analyze_table_adds_an_analysis_for_show_and_makes_no_rendition_again(
+    tmp_path: Path,
+) -> None:
     write_pipeline(tmp_path, THUMB)
     exif = Image.Exif()
     exif[0x0110] = "Pinhole [bold]9[/]"
@@ -146,7 +148,7 @@ def test_show_prints_the_analysis_and_a_changed_analyze_table_keeps_renditions(t
     )
 
 
-def test_invalid_pictures_are_rejected_with_a_reason_and_do_not_block_others(tmp_path: Path) -> None:
+def test_invalid_pictures_are_rejected_with_a_reason_and_do_not_block_other_pictures(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB, '[accept]\nmax_pixels = "1 MP"\n')
     inbox = tmp_path / "inbox"
     (inbox / "empty.jpg").write_bytes(b"")
@@ -235,7 +237,9 @@ def test_an_invalid_pipeline_file_reports_all_problems_with_exit_code_2(folder: 
         (["init", "-p", "new.toml", "--preset", "thumbnial"], "did you mean 'thumbnail'?"),
     ],
 )
-def test_a_command_with_wrong_arguments_exits_with_2(folder: Path, arguments: list[str], told: str) -> None:
+def test_a_command_with_wrong_arguments_exits_with_code_2(
+    folder: Path, arguments: list[str], told: str
+) -> None:
     ended = run(folder, *arguments)
     assert ended.code == 2
     assert told in ended.err
@@ -295,7 +299,7 @@ def test_retry_processes_a_named_picture_or_all_rejected_pictures_again(folder: 
     assert "pictures to try again: 0" in run(folder, "retry").err
 
 
-def test_each_notice_is_logged_once(folder: Path) -> None:
+def test_each_notice_is_logged_exactly_once(folder: Path) -> None:
     write_pipeline(folder, THUMB, '[[notify]]\non = ["done", "rejected"]\nto = "log:"\n')
     draw(folder / "inbox" / "photo.jpg")
     (folder / "inbox" / "text.jpg").write_text("no picture")

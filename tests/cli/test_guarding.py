@@ -79,7 +79,9 @@ def test_held_removals_keep_their_start_time_until_the_pictures_return(tmp_path:
     assert count_outputs(tmp_path) == MANY
 
 
-def test_sync_holds_all_removals_after_a_typo_in_match_and_then_finds_nothing_to_do(tmp_path: Path) -> None:
+def test_sync_holds_all_removals_after_a_typo_in_match_and_finds_nothing_to_do_after_the_correction(
+    tmp_path: Path,
+) -> None:
     fill(tmp_path)
     file = tmp_path / "renditions.toml"
     valid = file.read_text()
@@ -234,7 +236,7 @@ def test_an_unattended_run_with_an_old_pipeline_file_stops_after_a_sync_with_a_n
     assert run(new, "show", "a.jpg", "--json").data["processed_width"] == 50
 
 
-def test_status_names_former_outputs_and_how_to_delete_them(tmp_path: Path) -> None:
+def test_status_names_former_output_stores_and_the_command_that_deletes_their_outputs(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB)
     assert "no run has used it yet" in run(tmp_path, "status").out
     draw(tmp_path / "inbox" / "good.jpg")

@@ -83,7 +83,7 @@ def test_every_record_follows_its_schema(site: Path) -> None:
     assert run(site, "schema", "record").data["properties"]["image_name"]["type"] == "string"
 
 
-def test_pictures_without_renditions_are_left_out(manifest: dict[str, Any]) -> None:
+def test_pictures_without_renditions_are_left_out_of_the_manifest(manifest: dict[str, Any]) -> None:
     assert [each["name"] for each in manifest["pictures"]] == ["a folder/small, 50%.png", "big.jpg"]
 
 
@@ -124,7 +124,7 @@ def test_each_look_has_its_own_source_and_img_elements(manifest: dict[str, Any])
     }
 
 
-def test_no_width_descriptor_is_repeated(manifest: dict[str, Any]) -> None:
+def test_a_srcset_repeats_no_width_descriptor(manifest: dict[str, Any]) -> None:
     """The widths 320 and 640 of the small picture share a file of 200 pixels."""
     small = picture_of(manifest, "a folder/small, 50%.png")
     srcset = small["looks"]["photo"]["img"]["srcset"]

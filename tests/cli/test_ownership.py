@@ -89,7 +89,7 @@ def test_forget_removes_every_file_and_record_of_one_picture(folder: Path) -> No
     assert run(folder, "forget", "one.jpg", "--yes").code == 2
 
 
-def test_forget_without_an_answer_changes_nothing(folder: Path) -> None:
+def test_forget_without_a_confirmation_changes_nothing(folder: Path) -> None:
     ended = run(folder, "forget", "one.jpg")
     assert ended.code == 1
     assert "Nothing was changed" in ended.err

@@ -102,7 +102,7 @@ def test_all_messages_are_json_objects_if_the_log_format_is_json(tmp_path: Path)
 
 
 @pytest.mark.parametrize("command", ["plan", "sync"])
-def test_plan_and_sync_say_that_the_source_has_no_pictures(tmp_path: Path, command: str) -> None:
+def test_plan_and_sync_report_a_source_without_pictures(tmp_path: Path, command: str) -> None:
     write_pipeline(tmp_path, THUMB.format(40))
     assert run(tmp_path, command).out == "Nothing to do: found no pictures.\n"
 

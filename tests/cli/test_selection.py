@@ -124,7 +124,7 @@ def test_retry_makes_missing_and_wrong_outputs_of_the_named_picture_again(synced
     assert (synced / "processed/e.jpg/thumb.jpg").stat().st_size > 100
 
 
-def test_forced_retry_makes_all_outputs_of_the_named_picture_again(synced: Path) -> None:
+def test_retry_with_the_option_force_makes_all_outputs_of_the_named_picture_again(synced: Path) -> None:
     before = outputs(synced)
     assert run(synced, "retry", "e.jpg", "--force").code == 0
     after = outputs(synced)

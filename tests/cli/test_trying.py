@@ -51,7 +51,7 @@ def test_try_writes_the_bytes_that_sync_writes(site: Path) -> None:
     assert len(made) == 6
 
 
-def test_try_of_a_changed_recipe_writes_what_sync_writes_after_the_change(site: Path) -> None:
+def test_try_with_a_changed_recipe_writes_the_bytes_that_sync_writes_after_the_change(site: Path) -> None:
     assert run(site, "sync").code == 0
     tried = run(site, "try", "inbox/a.jpg", "--rendition", "thumb", "--set", "quality=40", "-o", "tried")
     assert tried.code == 0
@@ -166,7 +166,7 @@ def test_try_refuses_to_write_two_pictures_of_the_same_name_into_one_folder(site
     assert "two pictures are named 'a.jpg'" in ended.err
 
 
-def test_try_reports_a_rejected_picture_and_makes_the_renditions_of_the_others(site: Path) -> None:
+def test_try_reports_a_rejected_picture_and_makes_the_renditions_of_the_other_pictures(site: Path) -> None:
     (site / "bad.jpg").write_bytes(b"no picture")
     ended = run(site, "try", "bad.jpg", "inbox/a.jpg", "--rendition", "thumb", "--json")
     assert ended.code == 1

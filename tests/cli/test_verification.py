@@ -70,7 +70,7 @@ def test_sync_makes_an_output_again_after_it_was_overwritten(folder: Path) -> No
     assert outputs(folder) == before
 
 
-def test_verify_content_finds_a_changed_output_of_the_same_size_and_time(folder: Path) -> None:
+def test_the_option_verify_content_finds_a_changed_output_of_the_same_size_and_time(folder: Path) -> None:
     before = outputs(folder)
     thumb = folder / "processed/a.jpg/thumb.jpg"
     status = thumb.stat()
@@ -142,7 +142,7 @@ def test_after_outputs_were_copied_sync_updates_records_and_writes_no_output(fol
     assert planned(folder) == []
 
 
-def test_sync_only_reports_an_output_that_goes_missing_again_until_retry_makes_it(folder: Path) -> None:
+def test_sync_only_reports_an_output_that_went_missing_twice_and_retry_makes_it_again(folder: Path) -> None:
     thumb = folder / "processed/a.jpg/thumb.jpg"
     thumb.unlink()
     assert run(folder, "sync").code == 0

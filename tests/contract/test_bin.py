@@ -153,7 +153,7 @@ def test_only_one_of_many_simultaneous_restorations_restores_the_object(site: Si
     assert not site.bin.deletions()
 
 
-def test_the_bin_gives_an_object_back_only_under_its_own_key(site: Site) -> None:
+def test_the_bin_restores_an_object_only_under_its_own_key(site: Site) -> None:
     put(site.store, KEY, b"one")
     binned = site.delete()
     assert site.bin.restore(binned.deletion, "other.jpg") is None
@@ -211,7 +211,7 @@ def test_a_restored_original_stays_when_its_leftover_entry_in_the_bin_is_deleted
 
 
 @pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM])
-def test_a_file_is_moved_to_the_bin_and_back_where_hard_links_are_impossible(
+def test_a_file_can_be_moved_to_the_bin_and_back_where_hard_links_are_impossible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     """The bin is on another disk than the source, or the disk has no hard links."""

@@ -204,7 +204,7 @@ def test_a_write_of_another_revision_is_refused(catalog: Catalog) -> None:
     assert catalog.get("a.jpg") == second
 
 
-def test_a_write_over_a_deleted_record_is_refused(catalog: Catalog) -> None:
+def test_writing_a_later_revision_of_a_missing_record_is_refused(catalog: Catalog) -> None:
     with pytest.raises(Conflict):
         catalog.write(make_record(revision=1))
     assert catalog.get("a.jpg") is None
@@ -319,7 +319,7 @@ def test_a_rename_of_an_older_revision_or_to_a_name_with_a_record_changes_nothin
     assert (catalog.owner_of("1"), catalog.owner_of("2")) == ("a.jpg", "b.jpg")
 
 
-def test_a_worker_that_read_a_record_before_its_rename_can_not_write_it(catalog: Catalog) -> None:
+def test_a_worker_that_read_a_record_before_it_was_renamed_can_not_write_the_record(catalog: Catalog) -> None:
     stored = catalog.write(make_record("a.jpg", outputs=("1",)))
     catalog.rename(stored, "b.jpg")
     with pytest.raises(Conflict):

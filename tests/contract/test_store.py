@@ -70,13 +70,13 @@ def test_head_get_and_list_find_an_object_that_was_put(store: Store) -> None:
     assert list(store.list()) == [stored]
 
 
-def test_an_object_may_be_empty(store: Store) -> None:
+def test_an_empty_object_can_be_stored(store: Store) -> None:
     stored = put(store, "a", b"")
     assert stored.size_bytes == 0
     assert store.get("a") == (stored, b"")
 
 
-def test_a_folder_is_not_an_object(store: Store) -> None:
+def test_a_folder_does_not_count_as_an_object(store: Store) -> None:
     put(store, "a/b/c")
     assert store.head("a/b") is None
     assert store.get("a") is None

@@ -47,7 +47,7 @@ def test_an_output_key_has_the_first_digits_of_the_hash_of_the_content() -> None
     world.check_promise()
 
 
-def test_plan_says_that_the_key_of_a_new_picture_is_known_after_reading() -> None:
+def test_plan_says_that_the_key_of_a_new_picture_is_known_only_after_the_picture_is_read() -> None:
     world = make_world()
     (difference,) = world.differences()
     assert not is_known((difference.keys or {})["thumb"])

@@ -87,7 +87,7 @@ def test_a_run_sends_its_digest_when_it_ends_but_at_most_one_digest_in_each_peri
     assert unsent(world) == []
 
 
-def test_a_removed_picture_is_in_the_digest(world: World) -> None:
+def test_a_digest_includes_removed_pictures(world: World) -> None:
     world.upload("a.jpg", b"one")
     world.processor().process("a.jpg")
     world.remove("a.jpg")

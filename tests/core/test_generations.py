@@ -85,7 +85,9 @@ def test_a_newer_deployment_sets_the_generation_and_an_older_deployment_does_not
     assert bind(catalog, claim("one", deploy("2026-01-03"))).generation == "one", "a rollback is the newest"
 
 
-def test_only_take_over_replaces_the_generation_of_another_deployment(catalog: MemoryCatalog) -> None:
+def test_only_the_option_take_over_replaces_the_generation_that_a_deployment_set(
+    catalog: MemoryCatalog,
+) -> None:
     bind(catalog, claim("two", deploy("2026-01-02")))
     with pytest.raises(BindingRefused, match=r"--take-over"):
         bind(catalog, claim("three"))

@@ -62,7 +62,7 @@ def test_processing_a_picture_without_notices_takes_two_catalog_writes(world: Wo
     assert steps.names.count("MemoryCatalog.write") == 2
 
 
-def test_measurements_are_kept_when_later_processing_needs_no_pixels(world: World) -> None:
+def test_the_dimensions_of_a_picture_are_kept_when_later_processing_needs_no_pixels(world: World) -> None:
     """When only Base64 is made again, the renderer doesn't read the header."""
     world.upload(NAME, b"one")
     world.processor(render=lambda *args: replace(hash_render(*args), original=SEEN)).process(NAME)
@@ -415,7 +415,7 @@ def test_a_picture_restored_from_its_archive_is_processed_by_the_next_call_or_sy
     assert [notice.event for notice in world.notifier.sent] == ["rejected", "done"]
 
 
-def test_the_later_of_two_pictures_with_one_key_is_rejected_with_a_reason_that_names_the_other(
+def test_the_later_of_two_pictures_with_one_key_is_rejected_with_a_reason_that_names_the_other_picture(
     world: World,
 ) -> None:
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="thumb_{name}"))

@@ -71,7 +71,7 @@ def test_plan_lists_each_kind_of_difference_and_sync_resolves_all_of_them(world:
     world.check_promise()
 
 
-def test_a_sync_tries_failed_pictures_again(world: World) -> None:
+def test_a_sync_processes_failed_pictures_again(world: World) -> None:
     for number in range(5):
         world.upload(f"{number}.jpg", b"x%d" % number)
     summary = run_sync(world, output=world.break_writes(2))
@@ -80,7 +80,7 @@ def test_a_sync_tries_failed_pictures_again(world: World) -> None:
     world.check_promise()
 
 
-def test_a_picture_that_always_fails_is_given_up_until_retry(world: World) -> None:
+def test_a_picture_that_always_fails_is_given_up_until_it_is_retried(world: World) -> None:
     world.upload("photo.jpg", b"x")
 
     def crash(*_: Any) -> Any:
@@ -262,7 +262,7 @@ class TestFollow:
         self.full = len(full)
         return told
 
-    def test_pictures_named_by_hints_are_processed(self, world: World) -> None:
+    def test_a_watch_processes_the_pictures_that_hints_name(self, world: World) -> None:
         def late() -> Iterator[frozenset[str] | None]:
             world.upload("photo.jpg", b"x")
             yield frozenset({"photo.jpg", "nothing.jpg"})
@@ -326,7 +326,7 @@ def test_a_sync_gives_a_key_that_a_rejected_picture_frees_to_a_blocked_picture(w
     world.check_promise()
 
 
-def test_a_hint_about_an_excluded_picture_makes_no_output(world: World) -> None:
+def test_a_hint_about_an_excluded_picture_causes_no_output(world: World) -> None:
     world.upload("#recycle/a.jpg", b"x")
     outcome = world.processor().process("#recycle/a.jpg")
     assert (outcome.result, outcome.reason) == (

@@ -103,7 +103,9 @@ def test_deploy_and_destroy_fail_and_write_nothing_without_terraform(
     assert [path.name for path in tmp_path.iterdir()] == ["renditions.toml"]
 
 
-def test_deploy_uses_terraform_or_tofu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deploy_prefers_terraform_and_otherwise_uses_tofu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError, match="terraform or tofu"):
         find_program()
@@ -112,7 +114,7 @@ def test_deploy_uses_terraform_or_tofu(tmp_path: Path, monkeypatch: pytest.Monke
         assert find_program() == str(tmp_path / name)
 
 
-def test_deploy_shows_the_plan_and_applies_it_after_a_yes(folder: Path) -> None:
+def test_deploy_shows_the_plan_and_applies_it_after_the_answer_yes(folder: Path) -> None:
     ended = run(folder, "deploy", answer="y\n")
     assert (ended.code, ended.out) == (0, "Upload pictures to s3://pictures/\n"), ended.err
     assert "what would change" in ended.err
@@ -128,7 +130,7 @@ def test_deploy_shows_the_plan_and_applies_it_after_a_yes(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "answer"), [(("deploy",), "n\n"), (("destroy",), ""), (("destroy", "--pictures"), "\n")]
 )
-def test_deploy_and_destroy_apply_nothing_without_a_yes(
+def test_deploy_and_destroy_apply_nothing_without_the_answer_yes(
     folder: Path, command: tuple[str, ...], answer: str
 ) -> None:
     (folder / "deployment" / "main.tf").write_text("# mine")

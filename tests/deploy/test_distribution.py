@@ -60,7 +60,7 @@ def test_the_wheel_contains_every_file_of_the_package(built: Path) -> None:
     assert [link for link in links if not link.startswith("https://")] == [], "the index has no such page"
 
 
-def test_a_wheel_has_the_same_files_with_and_without_a_source_distribution(
+def test_a_wheel_built_through_a_source_distribution_has_the_same_files_as_a_wheel_built_directly(
     built: Path, tmp_path: Path
 ) -> None:
     subprocess.run([UV, "build", "--quiet", "--wheel", "--out-dir", tmp_path, PROJECT], check=True)

@@ -46,15 +46,15 @@ def test_each_code_consists_of_lower_case_words_with_hyphens(code: str) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", code)
 
 
-def test_the_page_lists_every_error_class() -> None:
+def test_the_errors_page_lists_every_error_class() -> None:
     assert rows_below("Errors") == [row(error) for error in all_errors()]
 
 
-def test_the_page_lists_every_warning() -> None:
+def test_the_errors_page_lists_every_warning() -> None:
     assert rows_below("Warnings") == [f"| `{code}` | {meaning} |" for code, meaning in WARNINGS.items()]
 
 
-def test_the_page_lists_every_problem_with_a_request() -> None:
+def test_the_errors_page_lists_every_problem_with_a_request() -> None:
     found = [
         re.fullmatch(r"\| `(.*?)` \| (.*?) \| .+ \|", line) for line in rows_below("Problems with a request")
     ]

@@ -16,7 +16,7 @@ INDEX = ROOT / "docs" / "index.md"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_each_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+def test_each_link_on_a_page_leads_to_an_existing_file_and_heading(page: Path) -> None:
     broken = []
     for path, anchor in links_of(page):
         target = (page.parent / path).resolve() if path else page
@@ -30,7 +30,7 @@ def test_no_sentence_on_a_page_has_too_many_words(page: Path) -> None:
     assert [sentence for sentence in sentences_of(page) if count_words(sentence) > MOST_WORDS] == []
 
 
-def test_the_index_links_to_every_page() -> None:
+def test_the_index_of_the_documents_links_to_every_page() -> None:
     linked = {(INDEX.parent / path).resolve() for path, _ in links_of(INDEX)}
     assert [name_of(page) for page in PAGES if page not in linked and page != INDEX] == []
 

@@ -37,7 +37,7 @@ FOR_LIBRARIES = {
 
 
 @pytest.mark.parametrize("name", GENERATED)
-def test_the_page_has_the_tables_that_the_code_generates(name: str) -> None:
+def test_the_reference_page_has_the_tables_that_the_code_generates(name: str) -> None:
     """After a change, run ``python docs/reference_tables.py``."""
     assert read_generated(name) == GENERATED[name]()
 

@@ -63,7 +63,7 @@ def test_an_alternative_text_is_preferred_to_the_caption(kind: str) -> None:
     assert find(picture(kind=kind)) is None
 
 
-def test_the_text_in_the_first_language_is_used_if_none_is_the_default() -> None:
+def test_the_text_in_the_first_language_is_used_if_no_text_is_the_default() -> None:
     xmp = alternatives("core:AltTextAccessibility", ("de", "Ein Boot"), ("fr", "Un bateau"))
     assert find(picture(xmp)) == "Ein Boot"
 

@@ -357,7 +357,7 @@ def test_a_small_rendition_of_an_hdr_picture_keeps_its_tones() -> None:
     ],
     ids=["png", "avif", "heic"],
 )
-def test_cut_off_hdr_pictures_are_rejected(source: bytes) -> None:
+def test_truncated_hdr_pictures_are_rejected(source: bytes) -> None:
     rendering = render(source, Accept(), {"it": PNG})
     assert rendering.rejected
     assert rendering.made == {}

@@ -63,7 +63,7 @@ def test_text_is_drawn_in_the_font_of_the_package(family: str) -> None:
     assert warnings_of(words("Hello SVG text", family)) == []
 
 
-def test_bold_italic_greek_and_cyrillic_have_their_own_letters() -> None:
+def test_bold_italic_greek_and_cyrillic_text_has_its_own_letters() -> None:
     plain, bold, italic = (
         shown(words("Hamburg", how), PNG) for how in ("", 'font-weight="bold"', 'font-style="italic"')
     )

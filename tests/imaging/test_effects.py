@@ -175,7 +175,7 @@ def gaussian(values: Any, sigma: float) -> Any:
 
 @pytest.mark.parametrize("sigma", [0.4, 0.5, 1.7, 2.5, 7.9, 8.0, 21.3])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_the_blur_is_gaussian(sigma: float, mode: str) -> None:
+def test_a_blurred_rendition_equals_a_gaussian_blur_computed_with_numpy(sigma: float, mode: str) -> None:
     """The blur keeps the brightness. The faster methods of libvips don't."""
     source = quarters(130, 91).convert(mode)
     wanted = gaussian(pixels(source).astype(float), sigma)

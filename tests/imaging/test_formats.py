@@ -62,7 +62,7 @@ def test_a_lossless_rendition_keeps_every_pixel(output_format: Any) -> None:
 
 
 @pytest.mark.parametrize("output_format", ["png", "tiff"])
-def test_png_and_tiff_keep_every_pixel(output_format: Any) -> None:
+def test_png_and_tiff_renditions_keep_every_pixel(output_format: Any) -> None:
     assert difference(shown(encoded(photo(), "png"), Rendition(format=output_format)), photo()) == 0
 
 

@@ -108,7 +108,7 @@ def test_a_source_is_not_copied_if_the_recipe_changes_the_picture(options: dict[
     assert copied(source, "jpeg", **options) == rendered(source, recipe).content
 
 
-def test_a_source_is_not_copied_if_it_is_rotated_or_has_another_format() -> None:
+def test_a_source_is_not_copied_if_the_recipe_rotates_it_or_declares_another_format() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     assert opened(copied(encoded(photo(), "jpeg", exif=exif, quality=10), "jpeg")).size == (240, 320)

@@ -91,7 +91,7 @@ def test_a_tiff_with_complex_samples_is_rejected() -> None:
 
 @needs_avifenc
 @pytest.mark.parametrize("missing", [20, 200])
-def test_a_cut_off_wide_gamut_avif_is_rejected(missing: int) -> None:
+def test_a_truncated_wide_gamut_avif_is_rejected(missing: int) -> None:
     assert refusal(by_avifenc(encoded(photo(), "png"), cicp="12/13/6")[:-missing])
 
 
@@ -173,7 +173,7 @@ def test_a_lossless_jpeg_of_nine_bits_is_rejected() -> None:
     ("name", "size", "ground"),
     [("graphviz.svg", (108, 175), (255, 238, 170)), ("gnuplot.svg", (300, 200), None)],
 )
-def test_drawings_of_other_programs_are_drawn_with_their_lines_and_texts(
+def test_drawings_from_other_programs_are_drawn_with_their_lines_and_texts(
     name: str, size: tuple[int, int], ground: Any
 ) -> None:
     made = shown_with(read(name), PNG)
@@ -189,7 +189,7 @@ def shown_with(content: bytes, recipe: Rendition) -> Image.Image:
     return opened(rendered(content, recipe, EVERY).content)
 
 
-def test_a_drawing_with_scripts_of_another_program_is_rejected() -> None:
+def test_a_drawing_from_another_program_is_rejected_if_it_contains_scripts() -> None:
     assert "the drawing contains a script" in refusal(read("gnuplot_mouse.svg"))
 
 
@@ -216,7 +216,7 @@ FORMATS = {"jpg": "jpeg", "png": "png", "webp": "webp", "tif": "tiff"}
 @needs_exiftool
 @pytest.mark.parametrize("suffix", HOLDERS)
 @pytest.mark.parametrize("policy", ["none", "copyright", "all"])
-def test_names_of_exiftool_follow_the_metadata_policy_and_previews_are_removed(
+def test_names_that_exiftool_wrote_follow_the_metadata_policy_and_previews_are_removed(
     suffix: str, policy: Any
 ) -> None:
     plain = encoded(photo(), FORMATS[suffix])

@@ -379,7 +379,7 @@ def test_the_gamma_of_a_png_is_ignored_if_its_profile_is_usable() -> None:
     assert difference(shown(source, PNG), photo()) < 0.5
 
 
-def test_a_usable_profile_gives_no_warning() -> None:
+def test_a_usable_profile_causes_no_warning() -> None:
     assert render(encoded(photo(), "png", icc_profile=SRGB), EVERY, {"it": PNG}).warnings == ()
 
 

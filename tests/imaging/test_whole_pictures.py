@@ -63,7 +63,7 @@ def test_renditions_of_a_lossless_jpeg_show_the_whole_picture(mode: str, width: 
     assert difference(made, wanted, mode) < 2
 
 
-def test_a_cut_off_lossless_jpeg_is_rejected() -> None:
+def test_a_truncated_lossless_jpeg_is_rejected() -> None:
     source = lossless_jpeg(photo())
     assert render(source[: len(source) // 2], Accept(), {"it": Rendition(width=20)}).rejected
 
@@ -142,7 +142,7 @@ def test_the_frames_of_a_gif_are_combined_by_their_disposal_methods(
     assert found == covered
 
 
-def test_a_gif_cut_off_in_its_frame_is_rejected() -> None:
+def test_a_gif_that_is_cut_off_within_its_frame_is_rejected() -> None:
     assert render(gif(SMALL)[:-12], Accept(), {"it": PNG}).rejected
 
 
@@ -157,7 +157,7 @@ def test_the_record_of_a_picture_has_the_number_of_its_frames(file_format: str) 
     assert render(still, Accept(), {"it": PNG}).original.frames == 1
 
 
-def test_a_png_counts_only_the_frames_whose_chunks_exist() -> None:
+def test_the_frame_count_of_a_png_includes_only_frames_whose_chunks_exist() -> None:
     source = encoded(FRAMES[0], "png")
     at = source.index(b"IDAT") - 4
     claim = png_chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))

@@ -65,7 +65,7 @@ def test_sync_writes_a_marker_that_is_not_a_picture_and_plan_writes_no_marker(tm
     assert len(run(tmp_path, "list", "--json").data) == FEW
 
 
-def test_sync_of_some_pictures_writes_no_marker(tmp_path: Path) -> None:
+def test_a_sync_of_only_some_pictures_writes_no_marker(tmp_path: Path) -> None:
     fill(tmp_path)
     assert run(tmp_path, "sync", "1.jpg").code == 0
     assert find_markers(tmp_path) == []
@@ -122,7 +122,9 @@ def test_a_command_that_names_a_picture_removes_nothing_if_the_source_is_unmount
     assert count_outputs(tmp_path) == FEW - 1
 
 
-def test_sync_processes_another_folder_in_place_of_the_source_and_removes_nothing(tmp_path: Path) -> None:
+def test_sync_processes_the_pictures_of_another_folder_at_the_path_of_the_source_and_removes_nothing(
+    tmp_path: Path,
+) -> None:
     fill(tmp_path)
     assert run(tmp_path, "sync").code == 0
     (tmp_path / "inbox").rename(tmp_path / "away")

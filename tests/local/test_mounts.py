@@ -62,7 +62,7 @@ def test_the_type_of_the_mount_decides_whether_a_folder_is_polled(
     assert choose_silent_mount(Path(folder), parse_mountinfo(MOUNTINFO)) == expected
 
 
-def test_the_list_of_mounts_on_macos_is_parsed() -> None:
+def test_the_list_of_mounts_that_macos_prints_is_parsed() -> None:
     text = "/dev/disk3s1 on / (apfs, sealed, local)\n//me@nas/photos on /Volumes/my photos (smbfs, nodev)\n"
     found = choose_silent_mount(Path("/Volumes/my photos/2024"), parse_mount(text))
     assert found == Mount(Path("/Volumes/my photos"), "smbfs")

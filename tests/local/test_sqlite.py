@@ -80,7 +80,7 @@ def test_the_catalog_file_has_the_application_id_of_renditions(catalog: SqliteCa
     assert execute(path, "PRAGMA journal_mode") == [("wal",)]
 
 
-def test_sqlite_waits_for_the_disk_at_each_write(catalog: SqliteCatalog) -> None:
+def test_each_write_to_the_catalog_waits_until_the_disk_has_the_data(catalog: SqliteCatalog) -> None:
     with catalog._connections.writing() as db:
         assert db.execute("PRAGMA synchronous").fetchone() == (2,)
 

@@ -82,7 +82,7 @@ def test_an_exclude_pattern_matches_a_part_of_a_key_or_its_start(
     assert [find_exclusion((pattern,), key) for key in kept] == [None] * len(kept)
 
 
-def test_the_reason_for_leaving_a_file_out_names_the_pattern_or_says_that_none_matches() -> None:
+def test_the_reason_for_leaving_a_file_out_names_the_pattern_or_says_that_no_pattern_matches() -> None:
     patterns = Source(store="in", exclude=("drafts/", "*.bak")).patterns
     assert patterns.why_not("x/drafts/a.jpg") == "it is excluded by 'drafts/' in [source] exclude"
     assert patterns.why_not("notes.txt") == "it matches no pattern in [source] match"

@@ -199,7 +199,7 @@ def test_the_goal_changes_with_the_content_the_rules_the_keys_and_the_recipes() 
 
 
 @pytest.mark.parametrize("template", ["{dir", "dir}", "{}", "{dir!r}", "{dir:>3}"])
-def test_a_malformed_template_is_refused(template: str) -> None:
+def test_a_malformed_key_template_is_refused(template: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         list(parse_template(template))
 

@@ -78,7 +78,7 @@ def test_an_answer_of_another_server_causes_a_retryable_error(body: str) -> None
     assert type(raised.value) is NotifyFailed
 
 
-def test_held_work_has_its_own_event_type(bus: str, queue: str) -> None:
+def test_a_notice_about_held_work_has_its_own_event_type_on_the_bus(bus: str, queue: str) -> None:
     open_notifier(Notify(on=("done",), to=f"events:{bus}"), Shared()).send(HELD)
     event = read_one(queue)
     assert (event["detail-type"], event["detail"]["count"]) == ("Removals held", 60)

@@ -494,7 +494,7 @@ def test_an_accepted_format_without_a_pattern_gets_a_warning() -> None:
     assert read(matched).warnings == ()
 
 
-def test_a_format_without_its_library_is_refused(
+def test_an_accepted_format_is_refused_if_its_library_is_not_installed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
@@ -507,7 +507,7 @@ def test_a_format_without_its_library_is_refused(
 
 
 class TestEnvironment:
-    def test_bucket_variables_replace_the_stores_and_keep_the_prefixes(self) -> None:
+    def test_the_variables_for_buckets_replace_the_stores_and_keep_the_prefixes(self) -> None:
         environ = {"SOURCE_BUCKET": "from-here", "OUTPUT_BUCKET": "to-there", "TABLE_NAME": "Records"}
         text = pipeline_text(source="s3://photos/in/", output="./processed")
         pipeline = read(text, environ).pipeline
@@ -515,7 +515,7 @@ class TestEnvironment:
         assert pipeline.output.store == "s3://to-there/"
         assert pipeline.catalog.store == "dynamodb:Records"
 
-    def test_variables_replace_the_prefixes_and_the_key_of_the_catalog(self) -> None:
+    def test_environment_variables_replace_the_prefixes_and_the_key_of_the_catalog(self) -> None:
         environ = {"SOURCE_BUCKET": "here", "SOURCE_PREFIX": "in/", "OUTPUT_BUCKET": "there",
                    "OUTPUT_PREFIX": "processed/", "TABLE_KEY": "image_id"}  # fmt: skip
         pipeline = read(pipeline_text(), environ).pipeline
@@ -524,7 +524,7 @@ class TestEnvironment:
         text = pipeline_text(output="s3://photos-out/made/")
         assert read(text, {"OUTPUT_PREFIX": "other/"}).pipeline.output.store == "s3://photos-out/other/"
 
-    def test_a_variable_for_the_prefix_does_not_change_a_folder(self) -> None:
+    def test_the_variable_for_the_prefix_has_no_effect_on_a_store_in_a_folder(self) -> None:
         assert read(pipeline_text(), {"SOURCE_PREFIX": "in/"}).pipeline.source.store == "./inbox"
 
     def test_a_catalog_key_with_the_name_of_a_record_attribute_is_refused(self) -> None:
@@ -541,7 +541,7 @@ class TestEnvironment:
         text = pipeline_text(more='[[notify]]\non = ["done"]\nto = "sns:arn:aws:sns:other"')
         assert read(text, {"SNS_TOPIC_ARN": arn}).pipeline.notify == (Notify(on=("done",), to=f"sns:{arn}"),)
 
-    def test_empty_variables_count_as_unset(self) -> None:
+    def test_empty_environment_variables_count_as_unset(self) -> None:
         assert read(pipeline_text(), {"SOURCE_BUCKET": ""}).pipeline.source.store == "./inbox"
 
     def test_the_problem_with_a_variable_names_the_variable(self) -> None:

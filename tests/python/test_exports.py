@@ -125,7 +125,7 @@ def rows_of(heading: str) -> list[str]:
 @pytest.mark.parametrize(
     "name", ["Difference", "LoadedPipeline", "Outcome", "Record", "Rendered", "RenderedPicture", "Summary"]
 )
-def test_the_page_lists_attributes_that_exist(name: str) -> None:
+def test_the_attributes_that_the_python_page_lists_exist(name: str) -> None:
     kind = getattr(renditions, name)
     has = {spec.name for spec in dataclasses.fields(kind)} | set(dir(kind))
     listed = rows_of(name)

@@ -158,7 +158,9 @@ def test_a_picture_with_many_messages_in_a_batch_is_processed_once(world: World)
     assert calls == ["first.jpg"]
 
 
-def test_the_message_of_a_given_up_picture_fails_until_it_is_in_the_dead_letter_queue(world: World) -> None:
+def test_the_message_of_a_picture_that_was_given_up_fails_until_the_dead_letter_queue_has_it(
+    world: World,
+) -> None:
     def crash(*_: Any) -> Any:
         raise WorkerDied("the worker ended")
 
@@ -202,7 +204,7 @@ def test_unknown_messages_are_reported_and_never_deleted(
 
 
 @pytest.mark.parametrize("name", ["s3-put", "s3-in-sns", "eventbridge-created"])
-def test_a_failed_direct_event_raises_an_exception(world: World, name: str) -> None:
+def test_a_direct_event_whose_picture_fails_raises_an_exception(world: World, name: str) -> None:
     text = json.dumps(load(name)).replace("2026/red+flower+%281%29.jpg", "first.jpg")
     event = json.loads(text.replace("2026/red flower+(1).jpg", "first.jpg"))
     world.upload("first.jpg", b"1")

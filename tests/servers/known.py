@@ -43,7 +43,7 @@ KNOWN: dict[str, list[Known]] = {
             "the loser of a race gets status 500 until botocore gives up",
         ),
         Known(
-            "test_a_versioned_bucket_is_read_and_changed_at_its_newest_version",
+            "test_the_store_reads_and_changes_the_newest_versions_of_a_versioned_bucket",
             "Conflict: 'a' changed since it was read",
             "in a versioned bucket, If-Match never holds in this version of the gateway",
         ),

@@ -122,7 +122,7 @@ def scroll(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", EXPECTED)
-def test_a_site_fetches_the_right_files_without_layout_shifts(
+def test_a_page_from_the_manifest_fetches_the_fitting_files_without_layout_shifts(
     site: Site, browser: Browser, width: int
 ) -> None:
     site.fetched.clear()

@@ -228,7 +228,7 @@ def test_the_answer_to_an_invalid_query_has_a_reason(client: TestClient, query: 
         ("POST", "/retry?cursor=1", "no query parameters"),
     ],
 )
-def test_an_unknown_query_parameter_is_refused_with_the_known_ones(
+def test_the_refusal_of_an_unknown_query_parameter_lists_the_known_parameters(
     client: TestClient, method: str, path: str, known: str
 ) -> None:
     upload(client)
@@ -525,7 +525,7 @@ def test_an_upload_into_an_excluded_folder_is_refused_with_the_pattern(client: T
         ({"authorization": "Bearer é"}, 200), ({"origin": "http://["}, 403),
     ],
 )  # fmt: skip
-def test_a_request_with_an_extreme_header_gets_a_proper_status(
+def test_a_request_with_an_extreme_header_gets_the_documented_status(
     client: TestClient, headers: dict[str, str], status: int
 ) -> None:
     upload(client)
@@ -535,7 +535,7 @@ def test_a_request_with_an_extreme_header_gets_a_proper_status(
     assert answer.status_code == status
 
 
-def test_the_answer_to_a_method_that_is_not_allowed_names_the_allowed_ones(client: TestClient) -> None:
+def test_the_answer_to_a_method_that_is_not_allowed_names_the_allowed_methods(client: TestClient) -> None:
     for path, allowed in (
         ("/pictures/a.jpg", "DELETE, GET, HEAD"), ("/pictures/a.jpg/focus", "DELETE, PUT"),
         ("/retry", "POST"), (f"/{FILES}app.js", "GET, HEAD"),
@@ -697,7 +697,7 @@ def test_the_rate_limit_counts_the_requests_of_each_address_within_a_time_span()
     assert not rate.is_over("a")
 
 
-def test_the_refusal_of_too_many_uploads_at_once_has_retry_after() -> None:
+def test_the_refusal_of_too_many_uploads_at_once_has_the_header_retry_after() -> None:
     gate = Gate(2, "uploads")
     with gate.enter(), gate.enter():
         with pytest.raises(ApiError, match="at most 2 uploads at once") as refused, gate.enter():

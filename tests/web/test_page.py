@@ -65,7 +65,9 @@ def test_the_page_shows_the_results_of_chosen_pictures_and_why_a_text_file_is_re
     expect(page.locator(".tile")).to_have_count(1)
 
 
-def test_the_page_refuses_a_file_with_another_suffix_before_sending_it(page: Page, tmp_path: Path) -> None:
+def test_the_page_refuses_a_file_with_an_unaccepted_suffix_before_sending_it(
+    page: Page, tmp_path: Path
+) -> None:
     (tmp_path / "a.exe").write_bytes(b"MZ")
     sent: list[str] = []
     page.on("request", lambda request: sent.append(urlsplit(request.url).path))

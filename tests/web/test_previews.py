@@ -91,7 +91,7 @@ def test_a_picture_for_which_no_preview_is_possible_is_not_rendered_repeatedly(
     assert client.get("/previews/none.jpg").status_code == 404
 
 
-def test_a_preview_does_not_count_as_a_rendition(site: Site, client: TestClient) -> None:
+def test_no_record_or_total_counts_a_preview_as_a_rendition(site: Site, client: TestClient) -> None:
     site.add(b"one")
     before, stats = site.world.record(), client.get("/stats").json()
     assert client.get(PATH).status_code == 200

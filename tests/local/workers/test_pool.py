@@ -74,7 +74,7 @@ def test_a_worker_serves_one_call_after_the_other(pool: RenderPool) -> None:
     assert len({worker_of(run(pool, b"x")) for _ in range(5)}) == 1
 
 
-def test_the_real_renderer_runs_only_in_workers(tmp_path: Path) -> None:
+def test_only_workers_load_an_imaging_library(tmp_path: Path) -> None:
     """The process that holds the pool loads no imaging library.
 
     This is checked after a picture was rendered.
