@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Route, expect
 from starlette.testclient import TestClient
 
 from renditions.web import pages
+from renditions.web.app import make_app
 from renditions.web.pages import FILES, STATIC
-from web.test_api import open_client
+from renditions.web.reach import Reach
+from web.browser import answered, await_any, open_page
+from web.test_api import open_client, open_service
 from world import World
 
 
@@ -26,14 +30,45 @@ def test_every_file_that_a_page_needs_may_be_kept_for_ever(client: TestClient) -
     linked = {
         link for path in ("/", "/docs") for link in re.findall(r'="(static/[^"]+)"', client.get(path).text)
     }
-    assert linked == {
-        f"{FILES}{name}" for name in ("app.js", "arrival.js", "docs.js", "icon.svg", "style.css")
-    }
+    unlinked = {"index.html", "docs.html", "login.html", "token.html", "token.js", "stream-worker.js"}
+    assert linked == {f"{FILES}{file.name}" for file in STATIC.iterdir() if file.name not in unlinked}
     for file in STATIC.iterdir():
         answer = client.get(f"/{FILES}{file.name}")
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     for path in ("/", "/docs"):
         assert client.get(path).headers["cache-control"] == "no-cache"
+
+
+def test_a_browser_requests_all_modules_at_once(browser: Browser) -> None:
+    """Otherwise a slow line costs a round trip for each module that imports others."""
+    held: list[Route] = []
+    asked: set[str] = set()
+    with (
+        open_page(browser) as page,
+        answered(make_app(open_service(World()), secret=b"s", reach=Reach())) as address,
+    ):
+        page.on("request", lambda request: asked.add(request.url.rpartition("/")[2]))
+        page.route("**/app.js", lambda route: held.append(route))  # noqa: PLW0108 - it wants no builtin
+        page.route(re.compile(r"/(?!app)[a-z]+\.js$"), lambda route: route.fallback())
+        page.goto(address, wait_until="commit")
+        await_any(page, held)
+        modules = {file.name for file in STATIC.iterdir() if file.name.endswith(".js")}
+        for name in modules - {"app.js", "docs.js", "trial.js", "token.js", "stream-worker.js"}:
+            await_any(page, [each for each in asked if each == name])
+        held[0].continue_()
+        expect(page.locator("#connection")).to_have_text("live")
+
+
+def test_the_page_requests_its_first_list_once(browser: Browser) -> None:
+    asked: list[str] = []
+    with (
+        open_page(browser) as page,
+        answered(make_app(open_service(World()), secret=b"s", reach=Reach())) as address,
+    ):
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(address)
+        expect(page.locator("#note")).to_have_text("No pictures yet.")
+    assert len([url for url in asked if "/pictures?limit" in url]) == 1
 
 
 def test_a_change_of_one_file_changes_the_paths_of_all_files(

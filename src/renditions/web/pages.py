@@ -7,8 +7,10 @@ another version.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -34,6 +36,36 @@ FILES = f"static/renditions-page-{_digest()}/"
 """The path of the page's files below the server's, without the first slash."""
 
 
+_MODULE = re.compile(r'<script type="module" src="static/([^"]+)">')
+_IMPORT = re.compile(r"^import .*'\./([^']+)';$", re.MULTILINE)
+
+
+@cache
+def _read(page: str) -> str:
+    """Return the page's text, with a link to each module that its script imports.
+
+    Without these links a browser learns of a module only when it has the one that imports it. On a slow line
+    each such step costs a round trip.
+
+    https://html.spec.whatwg.org/multipage/links.html#link-type-modulepreload
+    """
+    text = (STATIC / page).read_text("utf-8")
+    script = _MODULE.search(text)
+    if script is None:
+        return text
+    links = (f'<link rel="modulepreload" href="static/{name}">\n' for name in _find_imports(script[1]))
+    return text.replace("</head>", f"{''.join(links)}</head>")
+
+
+def _find_imports(script: str) -> list[str]:
+    """Return the modules that a script imports, also through other modules."""
+    found = [script]
+    for name in found:
+        imported = _IMPORT.findall((STATIC / name).read_text("utf-8"))
+        found.extend(each for each in dict.fromkeys(imported) if each not in found)
+    return found[1:]
+
+
 @dataclass(frozen=True, slots=True)
 class Pages:
     """The HTML pages.
@@ -51,8 +83,7 @@ class Pages:
 
     def read(self, page: str) -> str:
         """Return the page's text."""
-        text = (STATIC / page).read_text("utf-8")
-        return text.replace('="static/', f'="{self.other_url or FILES}')
+        return _read(page).replace('="static/', f'="{self.other_url or FILES}')
 
     def show(self, page: str) -> Callable[[Request], Response]:
         """Return an endpoint that serves this page."""

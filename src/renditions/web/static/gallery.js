@@ -34,8 +34,7 @@ export class Gallery {
 
   // Shows the list of one status, or of all. Until the server answers, it shows what was loaded before.
   async show(status) {
-    this.draw();
-    if (status === this.status) return;
+    if (status === this.status) { this.draw(); return; }
     this.status = status;
     this.pictures = [...this.known.values()].filter((picture) => this.fits(picture)).sort(newestFirst);
     this.isFresh = false;
