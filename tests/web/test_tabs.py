@@ -56,6 +56,22 @@ def test_tabs_without_shared_workers_have_a_stream_of_their_own(
         expect(page.locator(".tile img")).to_have_count(1, timeout=30_000)
 
 
+def test_a_tab_asks_for_events_again_if_the_server_was_too_busy_at_first(
+    context: BrowserContext, tmp_path: Path
+) -> None:
+    write_pipeline(tmp_path, THUMB)
+    context.add_init_script("delete window.SharedWorker")  # so that the route sees the request
+    page = context.new_page()
+    page.clock.install()
+    page.route("**/events", lambda route: route.fulfill(status=503), times=1)
+    with served(tmp_path) as address:
+        with page.expect_response("**/events"):
+            page.goto(address)
+        expect(page.locator("#connection")).to_have_text("updated every few seconds")
+        page.clock.fast_forward(10_000)
+        expect(page.locator("#connection")).to_have_text("live")
+
+
 def test_a_tab_shows_the_changes_that_happened_while_the_server_was_down(
     context: BrowserContext, tmp_path: Path
 ) -> None:

@@ -29,7 +29,7 @@ from renditions.web.guard import COOKIE, Guard, is_signed_url, is_token
 from renditions.web.headers import Labelled, restrict
 from renditions.web.limits import Gate
 from renditions.web.openapi import describe_api
-from renditions.web.pages import FILES, LOG_OUT, PAGES, PageFiles, Pages, answer_page
+from renditions.web.pages import EVENTS, FILES, LOG_OUT, PAGES, PageFiles, Pages, answer_page
 from renditions.web.previews import PreviewApi, Previews
 from renditions.web.problems import ApiError, problem
 from renditions.web.reach import Reach
@@ -310,7 +310,7 @@ class _LocalApi(_Api):
         self._in_memory = asyncio.Semaphore(MOST_IN_MEMORY)
 
     def show_page(self, _: Request) -> Response:
-        text = self.pages.read("index.html")
+        text = self.pages.read("index.html").replace("<!-- events -->", EVENTS)
         return answer_page(text.replace("<!-- log out -->", LOG_OUT) if self._token else text)
 
     async def log_in(self, request: Request) -> Response:

@@ -22,6 +22,9 @@ STATIC = resources.files("renditions.web") / "static"
 
 LOG_OUT = "<form method=post action=logout><button>Log out</button></form>"
 
+EVENTS = '<link rel="alternate" type="text/event-stream" href="events">'
+"""Tells the page's scripts that the server has a stream of events."""
+
 
 def _digest() -> str:
     """Return a short hash over the names and contents of the page's files."""

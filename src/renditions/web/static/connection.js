@@ -38,10 +38,9 @@ export function connect(onPicture, onState) {
 }
 
 function openStream(report) {
-  const script = new URL('stream-worker.js', import.meta.url);
-  if (script.origin !== location.origin) return; // only files from CloudFront: that API has no stream
+  if (!document.querySelector('link[type="text/event-stream"]')) return; // the API on AWS has no stream
   if (!window.SharedWorker) { openOwn(report); return; }
-  const worker = new SharedWorker(script, { type: 'module' });
+  const worker = new SharedWorker(new URL('stream-worker.js', import.meta.url), { type: 'module' });
   worker.onerror = () => openOwn(report); // a browser whose workers have no modules
   worker.port.onmessage = ({ data }) => report(data);
   const join = () => worker.port.postMessage('join');

@@ -8,18 +8,17 @@ export class Stream {
   constructor(report) {
     this.report = report;
     this.state = 'lost';
-    this.hasHeard = false;
     this.open();
   }
 
   open() {
     this.events = new EventSource(new URL('../../events', import.meta.url));
-    this.events.addEventListener('hello', () => { this.hasHeard = true; this.turn('live'); });
+    this.events.addEventListener('hello', () => this.turn('live'));
     this.events.addEventListener('picture', ({ data }) => this.report({ picture: JSON.parse(data) }));
     this.events.onerror = () => {
       this.turn('lost');
-      // The browser has given up. If the server never sent an event, it has no stream, so this doesn't try again.
-      if (this.events.readyState === EventSource.CLOSED && this.hasHeard) this.due = setTimeout(() => this.open(), RETRY_MS);
+      // After an answer with an error, the browser gives up.
+      if (this.events.readyState === EventSource.CLOSED) this.due = setTimeout(() => this.open(), RETRY_MS);
     };
   }
 
