@@ -17,6 +17,7 @@ from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
 from commands import draw
 from renditions.web.app import make_app
+from renditions.web.pages import FILES
 from renditions.web.pictures import picture_item
 from renditions.web.reach import Reach
 from renditions.web.service import Service
@@ -118,6 +119,21 @@ def test_older_totals_do_not_replace_newer_ones(site: Site) -> None:
     expect(total).to_have_text("1")
     site.release()
     expect(total).to_have_text("1")
+
+
+def test_a_failed_request_is_not_repeated_once_there_is_a_later_one(site: Site) -> None:
+    """While the server is away, the page asks for its status again and again."""
+    site.open()
+    ended = site.page.evaluate(f"""async () => {{
+      const {{ inOrder, insist }} = await import('{site.address}/{FILES}api.js');
+      const fail = () => {{ throw new TypeError('no answer'); }};
+      const ask = inOrder((onTrouble) => insist(fail, onTrouble), () => {{}});
+      const early = [ask(), ask()];
+      ask();
+      const late = new Promise((resolve) => {{ setTimeout(resolve, 20_000, false); }});
+      return Promise.race([Promise.all(early).then(() => true), late]);
+    }}""")
+    assert ended
 
 
 def test_an_older_status_does_not_replace_a_newer_one(browser: Browser) -> None:

@@ -60,7 +60,8 @@ export async function insist(ask, onTrouble = () => {}) {
 }
 
 // Returns a function that asks, and shows the answer. Answers may come in another order than their requests, so an
-// answer that comes after that of a later request isn't shown. `ask` gets a function that shows what delays the answer,
+// answer that comes after that of a later request isn't shown. A request that fails isn't repeated if there is a later one:
+// while the server is away, requests would become more and more. `ask` gets a function that shows what delays the answer,
 // and then the arguments; `show` and `showTrouble` get what they show, and then the arguments.
 export function inOrder(ask, show, showTrouble = () => {}) {
   let asked = 0;
@@ -68,13 +69,22 @@ export function inOrder(ask, show, showTrouble = () => {}) {
   return async (...given) => {
     asked += 1;
     const number = asked;
-    const isLate = () => number < shown;
-    const answer = await ask((trouble) => { if (!isLate()) showTrouble(trouble, ...given); }, ...given);
-    if (isLate()) return;
-    shown = number;
-    show(answer, ...given);
+    const tell = (trouble) => {
+      if (number < asked) throw SUPERSEDED;
+      showTrouble(trouble, ...given);
+    };
+    try {
+      const answer = await ask(tell, ...given);
+      if (number < shown) return;
+      shown = number;
+      show(answer, ...given);
+    } catch (error) {
+      if (error !== SUPERSEDED) throw error;
+    }
   };
 }
+
+const SUPERSEDED = new Error('a later request takes the place of this one');
 
 // Says what failed. fetch() throws a TypeError if there was no answer.
 export const describeTrouble = (error) => (error instanceof TypeError ? "Can't reach the server." : `The server can't answer now: ${error.message.replace(/\.$/, '')}.`);
