@@ -79,6 +79,12 @@ def test_a_signed_form_allows_only_one_key_one_type_and_one_size(monkeypatch: py
     assert exact.items() >= {"key": "in/a b.jpg", "Content-Type": "image/jpeg", "bucket": "my-bucket"}.items()
 
 
+def test_a_signed_form_asks_s3_for_an_answer_with_the_etag(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, fields = open_signer(monkeypatch).sign_upload("a.jpg", "image/jpeg", 9, 60)
+    assert fields["success_action_status"] == "201"
+    assert {"success_action_status": "201"} in json.loads(base64.b64decode(fields["policy"]))["conditions"]
+
+
 def test_signing_without_credentials_raises_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = {
         "AWS_EC2_METADATA_DISABLED": "true",

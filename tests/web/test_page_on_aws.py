@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from commands import draw
 from contract.cloud import CLIENTS, name_of
@@ -30,6 +30,14 @@ from serverless.deployed import make_cloud
 from web.browser import open_page
 from web.edge import run_edge
 from web.gateway_server import TOKEN, Call, run_gateway
+
+POSTED = """<?xml version="1.0" encoding="UTF-8"?>
+<PostResponse><Location>https://in.s3.amazonaws.com/same.jpg</Location><Bucket>in</Bucket><Key>same.jpg</Key>
+<ETag>{}</ETag></PostResponse>"""
+"""S3's answer to an upload with ``success_action_status`` 201. moto's has no body.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
+"""
 
 PIPELINE = """
 [source]
@@ -119,6 +127,38 @@ def test_the_page_uploads_to_the_bucket_and_shows_the_renditions(
         page.locator("#picture a", has_text="Download").click()
     assert download.value.suggested_filename == "photo.jpg"
     assert Path(download.value.path()).read_bytes() == (tmp_path / "photo.jpg").read_bytes()
+
+
+def test_an_upload_of_the_same_content_in_place_of_a_picture_ends(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    """The function leaves the record unchanged, so no poll reports a change."""
+    draw(tmp_path / "same.jpg", 640, 480)
+    content = (tmp_path / "same.jpg").read_bytes()
+
+    def answer_like_s3(route: Route) -> None:
+        stored = CLIENTS.s3.put_object(Bucket=site.environ["SOURCE_BUCKET"], Key="same.jpg", Body=content)
+        body = POSTED.format(stored["ETag"])
+        route.fulfill(status=201, body=body, headers={"Access-Control-Allow-Origin": site.address})
+
+    page.route(lambda url: not url.startswith(site.address), answer_like_s3)
+    page.set_input_files("#choose", tmp_path / "same.jpg")
+    expect(page.locator("#uploads li")).to_contain_text("the renditions will follow")
+    site.notify("same.jpg")
+    expect(page.locator("#uploads li.good")).to_have_count(1)
+    page.set_input_files("#choose", tmp_path / "same.jpg")
+    page.get_by_role("button", name="Replace").click()
+    expect(page.locator("#uploads li.good")).to_have_count(2)
+
+
+def test_the_page_does_not_ask_for_events(browser: Browser, site: Site) -> None:
+    asked: list[str] = []
+    with open_page(browser) as page:
+        page.context.on("request", lambda request: asked.append(request.url))
+        page.add_init_script(f"delete window.SharedWorker; sessionStorage.setItem('token', '{TOKEN}')")
+        page.goto(site.address)
+        expect(page.locator("#connection")).to_have_text("updated every few seconds")
+    assert [url for url in asked if url.endswith("/events")] == []
 
 
 def test_the_page_says_when_a_large_catalog_was_counted(

@@ -55,14 +55,20 @@ class Signer:
     ) -> tuple[str, dict[str, str]]:
         """Return the URL and form fields that allow uploads of this type and size.
 
-        They are valid for this many seconds. The key must not contain ``${filename}``, which S3 replaces.
+        They are valid for this many seconds. The key must not contain ``${filename}``, which S3 replaces. S3
+        answers such an upload with status 201 and XML that has the object's ETag: a page of another origin
+        can't read the header ``ETag`` if the bucket's CORS rule doesn't expose it.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
         """
         answer = self._client.generate_presigned_post(
             **self._target(key),
-            Fields={"Content-Type": content_type},
-            Conditions=[{"Content-Type": content_type}, ["content-length-range", size_bytes, size_bytes]],
+            Fields={"Content-Type": content_type, "success_action_status": "201"},
+            Conditions=[
+                {"Content-Type": content_type},
+                {"success_action_status": "201"},
+                ["content-length-range", size_bytes, size_bytes],
+            ],
             ExpiresIn=seconds,
         )
         return answer["url"], answer["fields"]

@@ -10,6 +10,7 @@ export class Transfer {
     this.isUncertain = false; // whether an earlier attempt may have arrived
   }
 
+  // Returns the ETag of the uploaded file, if the answer has it.
   send(form) {
     return new Promise((resolve, reject) => {
       const body = new FormData();
@@ -21,7 +22,7 @@ export class Transfer {
       request.onload = () => {
         const { status } = request;
         // If the picture already exists, an earlier attempt arrived, but its answer was lost.
-        if (status < 300 || (status === 409 && this.isUncertain)) { resolve(); return; }
+        if (status < 300 || (status === 409 && this.isUncertain)) { resolve(etagOf(request)); return; }
         let detail = `the server answered ${status}`;
         try { detail = JSON.parse(request.responseText).detail; } catch { /* S3 answers in XML */ }
         reject(isPassing(status) ? new Error(detail) : Object.assign(new Problem(detail), { status }));
@@ -36,4 +37,11 @@ export class Transfer {
   cancel() {
     this.request?.abort();
   }
+}
+
+// The server has the ETag in a header, and S3 in the XML of its answer.
+function etagOf(request) {
+  const xml = new DOMParser().parseFromString(request.responseText, 'text/xml');
+  const text = xml.querySelector('PostResponse > ETag')?.textContent ?? request.getResponseHeader('ETag');
+  return text?.replaceAll('"', '');
 }

@@ -51,6 +51,7 @@ export class Upload {
       }
       if (this.state === 'uploading') this.turn('stored', 'uploaded; the renditions will follow');
       if (this.early) this.report(this.early, true);
+      if (this.former) this.report(await this.readRecord(), false);
     } catch (error) {
       if (!this.hasEnded) this.turn('refused', error instanceof Problem ? error.message : describeTrouble(error));
     }
@@ -62,7 +63,7 @@ export class Upload {
     if (!form || this.hasEnded) return;
     this.name = form.name;
     this.queue.expect(this);
-    await this.again(() => this.transfer.send(form));
+    this.etag = await this.again(() => this.transfer.send(form));
   }
 
   // Gets a form. The server gives a picture another name if the name exists; then the person decides.
@@ -74,11 +75,15 @@ export class Upload {
     this.answer = await conflict.decide(this.wanted, this.queue.countOpen() - 1);
     if (this.hasEnded) return null;
     if (this.answer === 'replace') {
-      this.former = (await this.again(() => call('GET', `/pictures/${path(this.wanted)}`)).catch(() => null))?.timestamp;
+      this.former = (await this.readRecord())?.timestamp;
       return ask(true);
     }
     if (this.answer === 'skip') this.turn('skipped', 'skipped, because the name already exists');
     return form;
+  }
+
+  readRecord() {
+    return this.again(() => call('GET', `/pictures/${path(this.wanted)}`)).catch(() => null);
   }
 
   // Repeats a step until it succeeds, after longer and longer pauses. It doesn't repeat a refused step.
@@ -105,10 +110,11 @@ export class Upload {
     this.transfer?.cancel();
   }
 
-  // Shows the result that the server reported for the picture. `isNews` is false for the result of a poll, which may
-  // be that of the replaced picture.
+  // Shows the result that the server reported for the picture. `isNews` is false for the result of a poll. It may be that
+  // of the replaced picture, unless that one has the same content and so keeps its result.
   report(picture, isNews) {
-    if (!picture || picture.status === 'processing' || (!isNews && picture.timestamp === this.former)) return;
+    const isFormer = !isNews && picture?.timestamp === this.former && picture?.etag !== this.etag;
+    if (!picture || picture.status === 'processing' || isFormer) return;
     if (this.state === 'uploading') { this.early = picture; return; } // sooner than the answer to the upload
     if (AGAIN.includes(this.state) || this.state === 'waiting') return;
     this.progress.value = 1;
