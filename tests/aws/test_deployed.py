@@ -31,7 +31,7 @@ def test_a_bucket_that_sends_no_events_is_refused_with_the_setting_to_change(buc
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_missing_bucket_is_refused() -> None:
+def test_deploying_onto_a_missing_bucket_is_refused() -> None:
     with pytest.raises(UsageError, match=r"s3://no-such-bucket: HeadBucket failed: Not Found \(404\)"):
         check_bucket("no-such-bucket", sends_events=False)
 

@@ -438,7 +438,7 @@ def test_query_skips_a_record_that_changed_after_the_index_was_read(stored: Reco
         assert list(DynamoCatalog(clients.dynamodb, "table", KEY).query("done")) == []
 
 
-def test_query_reports_an_unreadable_record_and_yields_the_others(stored: Record) -> None:
+def test_query_reports_an_unreadable_record_and_yields_the_readable_records(stored: Record) -> None:
     items = [record_to_item(replace(stored, name=name), KEY) for name in ("a.jpg", "b.jpg")]
     items[0]["lease"] = {"S": "damaged"}
     rows = [

@@ -88,7 +88,7 @@ def test_links_and_special_files_are_counted_and_listed_with_the_reason(tmp_path
         assert f"'{name.partition('/')[0]}' isn't a picture: it is a link" in refused.err
 
 
-def test_commands_do_not_mention_left_out_files_if_there_are_none(tmp_path: Path) -> None:
+def test_commands_print_nothing_about_left_out_files_if_no_file_is_left_out(tmp_path: Path) -> None:
     write_source(tmp_path)
     draw(tmp_path / "inbox" / "a.jpg")
     assert "left out" not in run(tmp_path, "plan").err + run(tmp_path, "sync").err

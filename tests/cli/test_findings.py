@@ -12,7 +12,7 @@ def told(analysis: Analysis) -> dict[str, str]:
     return {finding.name: finding.text for finding in describe(analysis)}
 
 
-def test_an_empty_analysis_prints_nothing() -> None:
+def test_the_description_of_an_empty_analysis_has_no_lines() -> None:
     assert told(Analysis()) == {}
 
 

@@ -59,7 +59,7 @@ def test_json_escapes_hidden_characters_and_decodes_to_the_same_names(project: P
     assert {item["image_name"] for item in ended.data} == {*NAMES, "x\x1b[31m.jpg"}
 
 
-def test_reveal_keeps_every_visible_character() -> None:
+def test_the_function_reveal_keeps_every_visible_character() -> None:
     visible = "Ωé 山田.jpg 👩‍👩‍👧 \u00a0 \u200d a\\b"
     assert reveal(visible) == visible
     assert reveal("a\nb\x1b", keep_lines=True) == "a\nb\\x1b"

@@ -327,7 +327,7 @@ def test_the_alternative_text_in_a_picture_is_used_if_there_is_no_text_file_besi
     assert run(tmp_path, "list", "--unmatched").out == ""
 
 
-def test_transparent_pictures_have_no_placeholder(tmp_path: Path) -> None:
+def test_transparent_pictures_have_no_placeholder_in_the_manifest(tmp_path: Path) -> None:
     write_pipeline(
         tmp_path, '[analyze]\nplaceholder = "thumbhash"\n[renditions.thumb]\nwidth = 9\nformat = "png"'
     )

@@ -87,7 +87,9 @@ def test_a_folder_without_pictures_and_a_former_folder_are_valid_prefixes(synced
     assert run(synced, "list", "--unmatched", "notes/b.txt").code == 2
 
 
-def test_sync_makes_only_the_named_rendition_and_a_later_sync_makes_the_others(folder: Path) -> None:
+def test_sync_makes_only_the_named_rendition_and_a_later_sync_makes_the_other_renditions(
+    folder: Path,
+) -> None:
     assert run(folder, "sync", "e.jpg", "--rendition", "thumb").code == 0
     assert list(outputs(folder)) == ["e.jpg/thumb.jpg"]
     assert [list(item["make"]) for item in run(folder, "plan", "--json", "e.jpg").data] == [["large"]]
@@ -174,7 +176,7 @@ def test_commands_report_and_skip_an_unreadable_record(synced: Path, name: str, 
     assert "new.jpg" in listed(synced)
 
 
-def test_retry_processes_and_forget_deletes_a_picture_with_an_unreadable_record(synced: Path) -> None:
+def test_a_picture_with_an_unreadable_record_can_be_retried_or_forgotten(synced: Path) -> None:
     for name in ("cats/a.jpg", "cats/b.jpg"):
         with sqlite3.connect(synced / "renditions.db") as db:
             db.execute("UPDATE records SET item = '{' WHERE name = ?", [name])

@@ -85,7 +85,7 @@ def test_the_option_verify_content_finds_a_changed_output_of_the_same_size_and_t
     assert (wrong.code, wrong.out) == (2, "")
 
 
-def test_sync_makes_every_output_in_a_new_output_store(folder: Path) -> None:
+def test_after_the_output_store_changed_sync_makes_every_output_in_the_new_store(folder: Path) -> None:
     before = outputs(folder)
     file = folder / "renditions.toml"
     file.write_text(file.read_text().replace("./processed", "./elsewhere"))

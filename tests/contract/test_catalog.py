@@ -187,7 +187,7 @@ def test_a_record_with_any_values_is_read_back_unchanged(which: str, record: Rec
         assert catalog.get(record.name) == written
 
 
-def test_each_write_raises_the_revision(catalog: Catalog) -> None:
+def test_each_write_of_a_record_raises_its_revision(catalog: Catalog) -> None:
     first = catalog.write(make_record())
     second = catalog.write(replace(first, status="failed"))
     assert 0 < first.revision == second.revision - 1
@@ -195,7 +195,7 @@ def test_each_write_raises_the_revision(catalog: Catalog) -> None:
     assert names(catalog) == ["a.jpg"]
 
 
-def test_a_write_of_another_revision_is_refused(catalog: Catalog) -> None:
+def test_a_write_of_a_record_with_another_revision_is_refused(catalog: Catalog) -> None:
     first = catalog.write(make_record())
     second = catalog.write(replace(first, status="failed"))
     for revision in (0, first.revision, second.revision + 1):
@@ -307,7 +307,9 @@ def test_a_renamed_record_keeps_its_claims_and_all_other_fields(catalog: Catalog
     assert catalog.write(replace(renamed, outputs=(), pending_keys=()))
 
 
-def test_a_rename_of_an_older_revision_or_to_a_name_with_a_record_changes_nothing(catalog: Catalog) -> None:
+def test_renaming_an_outdated_record_or_renaming_to_the_name_of_another_record_changes_nothing(
+    catalog: Catalog,
+) -> None:
     first = catalog.write(make_record("a.jpg", outputs=("1",)))
     second = catalog.write(replace(first, status="done"))
     other = catalog.write(make_record("b.jpg", outputs=("2",)))

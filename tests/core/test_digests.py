@@ -209,7 +209,7 @@ def make_reported(number: int, reason: str, code: str = "") -> Reported:
     return Reported("failed", f"{number}.jpg", World().now + timedelta(seconds=number), reason, code)
 
 
-def test_a_digest_lists_the_most_frequent_causes_and_adds_up_the_others() -> None:
+def test_a_digest_lists_the_most_frequent_causes_and_adds_up_all_other_causes() -> None:
     rare = [make_reported(number, f"cause {number}") for number in range(100)]
     often = [make_reported(1_000 + number, f"broken {number}", "damaged") for number in range(50)]
     digest = Digest.of([*rare, *often])

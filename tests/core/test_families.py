@@ -268,7 +268,9 @@ def test_the_files_of_a_family_depend_only_on_the_picture_and_the_pipeline(
         assert world.record().serving_output(name)
 
 
-def test_after_a_crash_at_any_step_a_sync_makes_the_same_files(world: FamilyWorld) -> None:
+def test_a_sync_after_a_crash_at_any_step_makes_the_same_files_as_a_sync_without_a_crash(
+    world: FamilyWorld,
+) -> None:
     """A small picture replaces a large one.
 
     So some files are replaced, and others are deleted.

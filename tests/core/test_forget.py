@@ -115,7 +115,7 @@ def test_forget_removes_proven_outputs_in_a_former_output_store(world: World) ->
     assert foreign.head(KEY)
 
 
-def test_forget_reports_a_failing_store_and_removes_the_rest(world: World) -> None:
+def test_forget_reports_a_failing_store_and_removes_everything_that_is_elsewhere(world: World) -> None:
     class Failing(MemoryStore):
         def head(self, key: str) -> None:
             raise StoreFailed("the bucket is gone")

@@ -61,7 +61,7 @@ def test_sync_holds_removals_of_more_than_fifty_pictures_and_more_than_30_percen
     assert summary.all_done != is_held
 
 
-def test_sync_removes_many_pictures_that_are_a_small_share_of_the_catalog() -> None:
+def test_sync_removes_many_pictures_if_they_are_a_small_share_of_the_catalog() -> None:
     world = make_world(200)
     remove(world, list_names(world)[:55])
     assert not sync(world.run()).held
@@ -316,7 +316,7 @@ def test_an_empty_output_store_is_filled_again_only_by_an_attended_run(is_attend
     assert [held.what for held in summary.held] == ([] if is_attended else ["output"])
 
 
-def test_an_unattended_run_restores_lost_outputs_if_others_still_exist() -> None:
+def test_an_unattended_run_restores_lost_outputs_if_other_outputs_still_exist() -> None:
     world = make_world(20)
     keys = [found.key for found in world.output.list()]
     world.lose_outputs(keys[:-1])

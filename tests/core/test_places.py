@@ -304,7 +304,7 @@ class TestPartialRuns:
         outcome = world.processor().process("b.jpg", Ask(renditions=frozenset({"extra"})))
         assert (outcome.result, world.catalog.get("b.jpg")) == ("unchanged", None)
 
-    def test_a_partial_run_makes_only_the_requested_rendition_and_a_full_run_makes_the_others(
+    def test_a_partial_run_makes_only_the_requested_rendition_and_a_full_run_makes_the_other_renditions(
         self, world: World
     ) -> None:
         world.upload("b.jpg", b"two")

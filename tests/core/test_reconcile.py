@@ -108,7 +108,7 @@ def test_a_forced_run_makes_each_output_once_even_if_one_picture_fails(world: Wo
     assert (summary.results, summary.waiting) == ({"done": 2}, 1)
 
 
-def test_rejected_pictures_do_not_block_others_and_are_not_retried(world: World) -> None:
+def test_rejected_pictures_do_not_block_other_pictures_and_are_not_retried(world: World) -> None:
     world.upload("a.jpg", b"bad")
     world.upload("b.jpg", b"good")
     assert run_sync(world).results == {"rejected": 1, "done": 1}

@@ -140,7 +140,7 @@ def test_a_plan_shows_a_renamed_picture_once_with_its_copied_and_deleted_outputs
     assert (new.name, new.action) == ("z.jpg", "create")
 
 
-def test_a_plan_shows_what_else_must_be_made_for_a_renamed_picture() -> None:
+def test_a_plan_of_a_renamed_picture_shows_the_renditions_that_must_still_be_made() -> None:
     """The renamed picture's output keeps its key, so the worker copies nothing.
 
     Only the new rendition is missing.
@@ -277,7 +277,9 @@ def test_kept_wishes_are_not_used_if_the_pipeline_keeps_no_wishes(world: World) 
     assert world.record("a.jpg").wishes == NO_WISHES
 
 
-def test_a_picture_with_the_same_etag_and_other_content_does_not_count_as_renamed(world: World) -> None:
+def test_a_new_picture_with_the_etag_of_a_missing_picture_but_other_content_does_not_count_as_renamed(
+    world: World,
+) -> None:
     class Alike:
         """A source in which every object has the same ETag."""
 

@@ -94,7 +94,9 @@ def test_only_verification_by_content_finds_a_change_that_keeps_size_and_etag(wo
     world.check_promise()
 
 
-def test_an_output_with_another_etag_and_the_same_content_is_kept_and_its_etag_recorded(world: World) -> None:
+def test_an_output_with_another_etag_and_unchanged_content_is_kept_and_its_etag_is_recorded(
+    world: World,
+) -> None:
     before = find(world)
     touched: Any = Touched(world.output)  # type: ignore[arg-type]
     outcome = world.processor(output=touched).process(NAME, QUICK)
@@ -139,7 +141,7 @@ def test_a_restored_output_of_a_changed_picture_can_be_restored_again(world: Wor
     world.check_promise()
 
 
-def test_force_makes_every_output_of_a_picture_again_exactly_once(world: World) -> None:
+def test_the_option_force_makes_every_output_of_a_picture_again_exactly_once(world: World) -> None:
     made: list[str] = []
     processor = world.processor()
     render = processor.render

@@ -51,7 +51,7 @@ def test_the_demo_pictures_have_their_documented_properties(shown: tuple[Path, s
     assert len((inbox / "notes.jpg").read_text(encoding="utf-8").splitlines()) == 1
 
 
-def test_preparing_the_demo_writes_the_same_bytes_every_time_without_libvips(
+def test_preparing_the_demo_writes_the_same_bytes_every_time_and_loads_no_libvips(
     shown: tuple[Path, str], tmp_path: Path
 ) -> None:
     script = (

@@ -85,7 +85,7 @@ def test_a_bundle_has_the_checked_pipeline(tmp_path: Path) -> None:
     assert from_plain(json.loads(contents(bundle)["pipeline.json"])) == pipeline
 
 
-def test_a_bundle_with_bytecode_has_the_same_bytes_for_the_same_input(tmp_path: Path) -> None:
+def test_building_a_bundle_with_bytecode_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     hashes = set()
     for name in ("one.zip", "two.zip"):
         bundle = build(preset("base64"), tmp_path / name, HERE)
@@ -211,7 +211,7 @@ def test_building_fails_and_names_a_library_that_is_not_installed() -> None:
         list(collect_libraries(["no-such-library"], HERE, Pins()))
 
 
-def test_a_platform_without_wheels_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+def test_package_refuses_a_platform_without_wheels_and_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(Failed, match=r"can't download pyvips-binary, .* for arm64 and Python 2.7"):
         build(preset("thumbnail"), tmp_path / "bundle.zip", Target("arm64", "2.7"))
     assert list(tmp_path.iterdir()) == []
@@ -254,7 +254,9 @@ def test_package_prints_the_content_and_size_of_the_bundle(tmp_path: Path) -> No
     assert "no/such.zip: No such file or directory. Choose another --output." in ended.err.replace("\n", " ")
 
 
-def test_the_parts_of_a_bundle_are_listed_with_the_largest_first(capsys: pytest.CaptureFixture[str]) -> None:
+def test_package_lists_the_parts_of_a_bundle_with_the_largest_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     parts = (Part("libvips 8", 3, 8_000_000), Part("renditions", 40, 80_000))
     _print_bundle(Bundle(Path("b.zip"), 8_080_000, 20_000_000, parts, has_bytecode=False), "3.13")
     shown = capsys.readouterr()
@@ -294,7 +296,7 @@ def test_a_bundle_that_lambda_would_refuse_is_not_written(
     [("--arch", "x86", "'arm64', 'x86_64'"), ("--python", "3.11", "'3.12', '3.13', '3.14'")],
 )
 @pytest.mark.parametrize("command", ["package", "deploy"])
-def test_a_platform_that_lambda_does_not_have_is_refused(
+def test_package_refuses_a_platform_that_lambda_does_not_have(
     tmp_path: Path, command: str, option: str, value: str, choices: str
 ) -> None:
     ended = run(tmp_path, command, option, value)

@@ -311,7 +311,7 @@ def test_analysis_uses_the_first_frame_of_an_animation() -> None:
         assert result.original.analysis == found_in(encoded(frames[0], "webp"), Analyze(colours=1))
 
 
-def test_analysis_does_not_change_renditions() -> None:
+def test_an_analysis_does_not_change_the_bytes_of_renditions() -> None:
     source = encoded(scene(1280, 960), "jpeg", quality=90)
     recipes = {"large": Rendition(width=1200), "text": Rendition(format="base64")}
     with_it, without = render(source, Accept(), recipes, ALL), render(source, Accept(), recipes)

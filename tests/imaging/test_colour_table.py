@@ -19,7 +19,7 @@ def table() -> list[Row]:
     return rows()[1]
 
 
-def test_each_colour_equals_its_reference(table: list[Row]) -> None:
+def test_each_colour_of_a_rendition_equals_the_colour_of_its_reference(table: list[Row]) -> None:
     off = [row.cells() for row in table if row.difference > TOLERANCE]
     assert off == []
 

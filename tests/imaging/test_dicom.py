@@ -125,7 +125,7 @@ def test_a_dicom_with_one_bit_per_pixel_is_read() -> None:
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-def test_a_dicom_palette_is_applied(bits: int) -> None:
+def test_the_palette_of_a_dicom_is_applied_to_its_pixels(bits: int) -> None:
     tables: dict[str, Any] = {
         f"{name}PaletteColorLookupTable{part}": value
         for name, levels in (("Red", (255, 0, 0)), ("Green", (0, 255, 0)), ("Blue", (0, 51, 255)))

@@ -125,7 +125,7 @@ def test_the_pixel_limit_applies_to_the_drawn_size() -> None:
     assert render(huge, SVG, {"it": Rendition(width=100)}).made
 
 
-def test_an_embedded_picture_is_drawn() -> None:
+def test_a_picture_that_a_drawing_embeds_is_drawn() -> None:
     data = base64.b64encode(encoded(photo(), "png")).decode()
     source = svg(
         f'<image href="data:image/png;base64,{data}" width="320" height="240"/>', 'viewBox="0 0 320 240"'

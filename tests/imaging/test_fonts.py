@@ -78,7 +78,7 @@ def test_missing_characters_are_found_for_each_face_of_a_collection() -> None:
 
 
 @pytest.mark.parametrize("cut", [11, 14, 30, 200])
-def test_a_damaged_collection_is_refused(cut: int) -> None:
+def test_a_damaged_collection_of_fonts_is_refused(cut: int) -> None:
     with pytest.raises(Undecodable):
         find_missing(make_collection(WIDE, NARROW)[:cut], "日")
 

@@ -152,7 +152,9 @@ def test_a_lossless_avif_declares_the_kept_colours() -> None:
 
 
 @pytest.mark.parametrize("output_format", HOLDERS)
-def test_a_rendition_with_kept_colours_keeps_alpha_and_grey(output_format: Any) -> None:
+def test_translucent_and_grey_renditions_with_kept_colours_declare_the_colours_of_their_source(
+    output_format: Any,
+) -> None:
     values = np.concatenate([coded("p3"), np.full((SIDE, SIDE * len(COLOURS), 1), 0.4)], -1)
     whole = np.rint(values * 65_535).astype(">u2")
     header = struct.pack(">IIBBBBB", whole.shape[1], SIDE, 16, 6, 0, 0, 0)

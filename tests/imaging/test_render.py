@@ -242,7 +242,7 @@ def make_everything() -> bytes:
     return b"".join(made.content for made in result.made.values())
 
 
-def test_the_same_picture_gives_the_same_bytes() -> None:
+def test_rendering_a_picture_again_gives_the_same_bytes() -> None:
     """The test renders twice in this process and once in another."""
     digest = hashlib.sha256(make_everything()).hexdigest()
     assert hashlib.sha256(make_everything()).hexdigest() == digest

@@ -63,7 +63,7 @@ def test_the_levels_of_a_pyramid_do_not_count_as_pages() -> None:
     assert difference(shown(source, PNG), photo()) < 1
 
 
-def test_reduced_pictures_count_as_pages_if_the_file_has_no_others() -> None:
+def test_reduced_pictures_count_as_pages_if_the_file_has_no_other_pages() -> None:
     source = tiff(FULL, OTHER, tags=REDUCED)
     assert frames_of(source) == 2
     assert np.array_equal(np.asarray(shown(source, PNG)), FULL)

@@ -35,7 +35,7 @@ def whole(values: Any) -> Any:
 
 @pytest.mark.parametrize("deflated", [False, True])
 @pytest.mark.parametrize("order", "<>")
-def test_ycbcr_becomes_rgb(order: str, deflated: bool) -> None:
+def test_a_tiff_in_ycbcr_becomes_rgb(order: str, deflated: bool) -> None:
     source = tiff(whole(ycbcr(photo())), order=order, deflated=deflated, tags=YCBCR)
     assert difference(opened(source).convert("RGB"), photo()) < 1
     assert difference(shown(source, PNG), photo()) < 1
@@ -43,7 +43,7 @@ def test_ycbcr_becomes_rgb(order: str, deflated: bool) -> None:
     assert difference(shown(source, small), shown(encoded(photo(), "png"), small)) < 1
 
 
-def test_ycbcr_with_fewer_samples_of_colour_has_the_same_colours() -> None:
+def test_a_plain_picture_in_ycbcr_with_fewer_samples_of_colour_keeps_its_colour() -> None:
     flat = Image.new("RGB", (32, 32), (200, 100, 50))
     luma, blue, red = whole(ycbcr(flat))[0, 0]
     blocks = np.tile(np.array([luma] * 4 + [blue, red], np.uint8), 16 * 16)
@@ -67,7 +67,7 @@ def test_impossible_coefficients_and_references_are_ignored() -> None:
 
 
 @pytest.mark.parametrize("quality", [75, 95])
-def test_ycbcr_that_is_compressed_as_jpeg_becomes_rgb(quality: int) -> None:
+def test_a_tiff_in_ycbcr_that_is_compressed_as_jpeg_becomes_rgb(quality: int) -> None:
     pixels = photo()
     image = VipsImage.new_from_memory(pixels.tobytes(), pixels.width, pixels.height, 3, "uchar")
     image = image.copy(interpretation="srgb")

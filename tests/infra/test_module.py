@@ -60,7 +60,7 @@ def test_the_module_refuses_names_that_it_uses_itself() -> None:
     assert set(read_environment()) in refused
 
 
-def test_the_function_gets_the_variables_that_the_code_reads_and_no_others() -> None:
+def test_the_function_gets_exactly_the_variables_that_the_code_reads() -> None:
     environment = read_environment()
     sources = "".join(
         inspect.getsource(module) for module in (pipeline_environment, backends, bundled, gateway, edge)

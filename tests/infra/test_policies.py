@@ -381,7 +381,7 @@ def held() -> Iterator[tuple[Held, Mapping[str, str]]]:
 
 
 @needs_terraform
-def test_each_s3_action_of_the_policy_is_needed_on_a_server_that_enforces_it(
+def test_each_s3_action_of_the_policy_is_needed_on_a_server_that_enforces_the_policy(
     runs: Mapping[str, Mapping[str, Any]], held: tuple[Held, Mapping[str, str]], tmp_path: Path
 ) -> None:
     """The whole policy is enough to process and delete pictures, and for a tick.

@@ -351,7 +351,7 @@ def test_reading_does_not_wait_for_an_unfinished_write_of_the_same_process(
         assert read(catalog) != before
 
 
-def test_threads_see_their_own_writes_while_others_write_and_read(catalog: SqliteCatalog) -> None:
+def test_threads_see_their_own_writes_while_other_threads_write_and_read(catalog: SqliteCatalog) -> None:
     def use(thread: int) -> bool:
         seen = []
         for number in range(10):

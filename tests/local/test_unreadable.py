@@ -52,7 +52,7 @@ def mode(folder: Path, bits: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("bits", [0o000, 0o400], ids=["closed", "names only"])
-def test_sync_keeps_the_pictures_of_an_unreadable_folder_and_processes_the_rest(
+def test_sync_keeps_the_pictures_of_an_unreadable_folder_and_processes_all_other_pictures(
     tmp_path: Path, bits: int
 ) -> None:
     write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 40")
@@ -164,7 +164,7 @@ def test_a_catalog_that_this_user_may_not_read_or_write_is_reported_by_its_path(
     assert run(tmp_path, "sync").code == 0
 
 
-def test_sync_skips_pictures_in_unreadable_folders_and_processes_the_others(
+def test_sync_skips_pictures_in_unreadable_folders_and_processes_all_other_pictures(
     tmp_path: Path,
 ) -> None:
     write_pipeline(tmp_path, '[renditions.thumb]\nwidth = 40\nkey = "{key}"')

@@ -77,7 +77,7 @@ def wait_for_sync(root: Path, world: World) -> None:
         wait_until(lambda name=name: world.catalog.get(name))  # type: ignore[misc]
 
 
-def test_a_watch_removes_few_pictures_of_a_deleted_folder_and_holds_the_other_removals(
+def test_a_watch_removes_a_few_pictures_of_a_deleted_folder_and_holds_the_other_removals(
     tmp_path: Path,
 ) -> None:
     fill(tmp_path / "inbox")

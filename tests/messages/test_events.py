@@ -184,7 +184,7 @@ def test_decoding_any_value_never_raises_an_error(value: Any) -> None:
         assert decode(put_in(value)).messages
 
 
-def test_an_invalid_message_does_not_block_the_others() -> None:
+def test_an_invalid_message_does_not_block_the_other_messages() -> None:
     batch = load("s3-in-sqs")
     batch["Records"][1] = {"eventSource": "aws:sqs", "messageId": SECOND}
     batch["Records"][2]["body"] = '{"Records": [' * 100_000 + "0" + "]}" * 100_000

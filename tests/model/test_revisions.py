@@ -111,7 +111,7 @@ def test_a_raised_revision_changes_the_fingerprints_that_depend_on_it(
 
 
 @pytest.mark.usefixtures("raised")
-def test_the_goal_of_a_picture_changes_only_with_its_own_format() -> None:
+def test_a_revision_for_a_source_format_changes_only_the_goals_of_pictures_in_this_format() -> None:
     pipeline = make(thumb=Rendition(format="png"))
     goal = pipeline.goal_of("a", "1", NO_WISHES, "png")
     pinned = make(1, thumb=Rendition(format="png"))

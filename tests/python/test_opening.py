@@ -88,7 +88,7 @@ def test_process_makes_and_removes_the_outputs_of_one_picture(site: Path) -> Non
         assert pipeline.process("a.jpg").result == "unchanged"
 
 
-def test_process_reports_a_rejected_picture(site: Path) -> None:
+def test_the_method_process_reports_a_rejected_picture(site: Path) -> None:
     (site / "inbox" / "bad.jpg").write_bytes(b"no picture")
     with renditions.open(site / "renditions.toml") as pipeline:
         outcome = pipeline.process("bad.jpg")

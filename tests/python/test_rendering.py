@@ -15,7 +15,7 @@ from renditions import errors
 THUMB = {"thumb": {"width": 100}}
 
 
-def test_render_makes_the_same_bytes_as_sync(site: Path) -> None:
+def test_render_gives_the_same_bytes_as_sync(site: Path) -> None:
     assert run(site, "sync").code == 0
     rendered = renditions.render(site / "inbox" / "a.jpg", site / "renditions.toml")
     made = {path.name: path.read_bytes() for path in (site / "processed" / "a.jpg").iterdir()}
@@ -25,13 +25,13 @@ def test_render_makes_the_same_bytes_as_sync(site: Path) -> None:
     assert list(rendered.outputs) == ["thumb", "photo-160", "photo-640"]
 
 
-def test_render_changes_nothing_on_disk(site: Path) -> None:
+def test_the_function_render_changes_nothing_on_disk(site: Path) -> None:
     before = sorted(site.rglob("*"))
     renditions.render(site / "inbox" / "a.jpg", site / "renditions.toml")
     assert sorted(site.rglob("*")) == before
 
 
-def test_render_accepts_bytes_and_recipes(site: Path) -> None:
+def test_the_function_render_accepts_bytes_and_recipes(site: Path) -> None:
     rendered = renditions.render((site / "inbox" / "a.jpg").read_bytes(), THUMB)
     thumb = rendered["thumb"]
     assert (thumb.width, thumb.height, thumb.format) == (100, 56, "jpeg")

@@ -125,7 +125,7 @@ def test_only_failed_messages_of_a_batch_are_redelivered(world: World) -> None:
     world.check_promise()
 
 
-def test_the_same_event_from_many_threads_is_processed_once(world: World) -> None:
+def test_the_picture_of_an_event_is_processed_once_although_many_threads_send_the_event(world: World) -> None:
     world.upload("first.jpg", b"1")
     function = make(world)
     ended = []

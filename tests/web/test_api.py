@@ -169,7 +169,7 @@ def test_a_file_whose_size_differs_from_its_form_is_refused(world: World) -> Non
             assert client.post(form["url"], data=form["fields"], files=files).status_code == status
 
 
-def test_pictures_are_listed_newest_first_in_pages_by_status_and_by_prefix(
+def test_the_api_lists_pictures_newest_first_in_pages_and_filters_them_by_status_and_prefix(
     world: World, client: TestClient
 ) -> None:
     names = [f"{'ab'[number % 2]}/{number}.jpg" for number in range(7)]
@@ -628,7 +628,7 @@ def test_an_original_that_may_contain_script_is_only_downloaded(world: World, cl
         assert (headers["content-type"] == "image/jpeg") == is_shown
 
 
-def test_a_request_for_another_host_is_refused(client: TestClient) -> None:
+def test_a_request_with_the_host_name_of_another_server_is_refused(client: TestClient) -> None:
     """A page of another site could reach a server that accepts any host name.
 
     The other site would use a host name that resolves to this machine.

@@ -209,7 +209,7 @@ def test_a_client_may_send_another_request_on_the_same_connection() -> None:
             assert answered.startswith(b"HTTP/1.1 200")
 
 
-def test_connections_of_silent_clients_are_closed_to_make_room_for_others() -> None:
+def test_the_server_closes_connections_of_silent_clients_to_make_room_for_other_clients() -> None:
     patient = Limits(head_seconds=1000, check_seconds=1000, most=12, most_of_address=12)
     with serving(patient) as port, ExitStack() as stack:
         silent = [stack.enter_context(connect(port)) for _ in range(40)]
@@ -220,7 +220,9 @@ def test_connections_of_silent_clients_are_closed_to_make_room_for_others() -> N
 
 
 @pytest.mark.parametrize("sent", [POST + b"x" * 10, LARGE], ids=["no body", "no reading"])
-def test_connections_of_clients_that_stopped_are_closed_to_make_room_for_others(sent: bytes) -> None:
+def test_the_server_closes_connections_of_clients_that_stopped_to_make_room_for_other_clients(
+    sent: bytes,
+) -> None:
     patient = Limits(head_seconds=1000, check_seconds=1000, most=3, most_of_address=3)
     with serving(patient) as port, ExitStack() as stack:
         for _ in range(3):
@@ -318,7 +320,7 @@ def test_slow_clients_are_disconnected_with_tls_too(certificate: tuple[Path, Pat
                 assert b" 408 " in read_all(client)
 
 
-def test_connections_that_have_not_completed_their_handshake_make_room_for_others(
+def test_the_server_closes_connections_without_a_completed_handshake_to_make_room_for_other_clients(
     certificate: tuple[Path, Path],
 ) -> None:
     patient = Limits(head_seconds=20, check_seconds=1000, most=12, most_of_address=12)

@@ -131,7 +131,7 @@ def test_origins_that_may_use_the_api_may_read_pictures_without_a_further_declar
 
 
 @pytest.mark.parametrize(("declared", "allowed"), [((), None), ((SHOP,), SHOP)])
-def test_the_api_behind_a_gateway_answers_signed_urls_with_the_same_headers(
+def test_the_api_behind_a_gateway_answers_signed_urls_with_the_cors_headers(
     declared: tuple[str, ...], allowed: str | None
 ) -> None:
     world = World()

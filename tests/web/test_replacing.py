@@ -69,7 +69,9 @@ def test_the_button_keep_both_gives_the_upload_a_second_name(page: Page, tmp_pat
     assert (tmp_path / "inbox" / "bag-001-2.jpg").read_bytes() == file.read_bytes()
 
 
-def test_escape_skips_existing_pictures_and_uploads_the_others(page: Page, tmp_path: Path) -> None:
+def test_the_key_escape_skips_existing_pictures_and_uploads_all_other_pictures(
+    page: Page, tmp_path: Path
+) -> None:
     before = (tmp_path / "inbox" / BAGS[0]).read_bytes()
     upload(page, tmp_path, BAGS[0], "new.jpg")
     expect(page.get_by_role("dialog")).to_be_visible()
