@@ -132,7 +132,7 @@ def test_an_http_api_uploads_processes_shows_and_deletes_a_picture(
     made = ask("POST", "/uploads", wanted)
     assert made["statusCode"] == 201
     form = read(made)
-    assert post_form(form["url"], form["fields"], content) in (200, 204)
+    assert post_form(form["url"], form["fields"], content) == 201
     assert CLIENTS.s3.get_object(Bucket=environ["SOURCE_BUCKET"], Key=NAME)["Body"].read() == content
     assert read(ask("POST", f"/pictures/{NAME}/process"))["result"] == "done"
     assert [picture["name"] for picture in read(ask("GET", "/pictures"))["pictures"]] == [NAME]
