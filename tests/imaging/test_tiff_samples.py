@@ -117,7 +117,7 @@ def test_a_small_rendition_of_doubles_shows_the_whole_picture() -> None:
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        (tiff((255 * GREY).astype("i8")), "samples out of range"),
+        (tiff((255 * GREY).astype("i8")), "whole numbers of 64 bits"),
         (tiff(COLOUR, deflated=True, tags={317: (3, [3])}), "64-bit samples are supported only"),
         # RowsPerStrip becomes a second, contradictory SamplesPerPixel.
         (

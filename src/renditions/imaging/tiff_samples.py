@@ -10,11 +10,11 @@ sRGB, unless a profile says otherwise.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from renditions.errors import Undecodable
+from renditions.errors import NotAccepted, Undecodable
 from renditions.imaging import tiff_tags, tiff_ycbcr
 
 _USUAL = ("uchar", "ushort")
@@ -26,12 +26,25 @@ _NO_VALUE = 1e30
 """A larger value, infinity or NaN means that a pixel has no value. This module makes the pixel black."""
 _LEAST_USE = 0.25
 """Signed values that use a smaller share of their type's range than this are measurements."""
-_UNSIGNED, _FLOAT = 1, 3
+_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 """Values of SampleFormat."""
 _MOST_DOUBLES = 32_767
 """The most doubles of one pixel: a SHORT must be able to count twice as many 32-bit numbers."""
 _DOUBLE_BITS = 64
-_WHITE_IS_ZERO = 0
+_WHOLE_BYTES = (8, 16, 32)
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
+"""Values of PhotometricInterpretation."""
+_READ_COLOURS = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, 3, 4, _CMYK, 6, 8, 32_845)
+"""The values that libvips reads: also a palette, a mask, YCbCr, L*a*b* and LogLuv.
+
+It takes all others for RGB.
+"""
+_COLOUR_NAMES = {
+    0: "grey with 0 as white", 1: "grey", 3: "a palette", 6: "YCbCr", 8: "L*a*b*", 9: "ICC L*a*b*",
+    10: "ITU L*a*b*", 32_844: "LogL",
+}  # fmt: skip
+_APART = 2
+"""The value of PlanarConfiguration for samples in planes of their own."""
 _WEIGHTED_ALPHA = 1
 """A value of ExtraSamples: the colours are multiplied by this alpha."""
 _ALPHAS = (_WEIGHTED_ALPHA, 2)
@@ -60,6 +73,8 @@ class Samples:
     """How the samples become RGB; None if libvips returns grey, RGB or CMYK."""
     bands: tuple[int, ...] = ()
     """The samples that are colours or alpha, if the page also has other samples."""
+    is_grey_apart: bool = False
+    """Whether the page is grey with a plane for each sample. The returned file then declares RGB."""
 
     def restore(self, image: Any) -> Any:
         """Return the image's colours and alpha, with doubles put together.
@@ -74,7 +89,8 @@ class Samples:
             return image
         chosen = [image[band] for band in self.bands]
         joined = chosen[0].bandjoin(chosen[1:]) if chosen[1:] else chosen[0]
-        return joined.copy(interpretation=image.interpretation)
+        grey = "grey16" if image.format == "ushort" else "b-w"
+        return joined.copy(interpretation=grey if self.is_grey_apart else image.interpretation)
 
     def _join_doubles(self, image: Any) -> Any:
         bands, rest = divmod(image.bands, 2)
@@ -92,26 +108,34 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
     """Return the file as libvips can read it, and what to do with its samples.
 
     libvips can't read doubles. If the page has doubles, its directory in the returned file declares pairs of
-    32-bit numbers instead.
+    32-bit numbers instead. libvips mixes up the rows of grey samples that have a plane each. The directory of
+    such a page then declares RGB.
 
     Raises:
         Undecodable: The page has doubles in an arrangement that can't be read as such pairs.
+        NotAccepted: libvips would read the page's colours wrongly.
 
     """
     tags = (*_DESCRIPTION, tiff_tags.PHOTOMETRIC, tiff_tags.PLANAR, tiff_tags.PREDICTOR, *tiff_ycbcr.TAGS)
     fields = tiff_tags.read_page(content, page, tags)
     found = {tag: field.first for tag, field in fields.items()}
     kind, colours = found.get(tiff_tags.SAMPLE_FORMAT, _UNSIGNED), found.get(tiff_tags.PHOTOMETRIC)
+    samples = found.get(tiff_tags.SAMPLES, 0)
     is_white_zero = colours == _WHITE_IS_ZERO and kind != _UNSIGNED
     extra = fields[tiff_tags.EXTRA_SAMPLES].values if tiff_tags.EXTRA_SAMPLES in fields else ()
     bands = _choose_bands(colours, extra)
-    if found.get(tiff_tags.BITS) != _DOUBLE_BITS or kind != _FLOAT:
+    _check_colours(found)
+    is_double = found.get(tiff_tags.BITS) == _DOUBLE_BITS and kind == _FLOAT
+    is_apart = found.get(tiff_tags.PLANAR) == _APART and samples > 1
+    if is_apart and colours == _BLACK_IS_ZERO and not is_double:
+        patched = bytearray(content)
+        tiff_tags.set_short(patched, fields[tiff_tags.PHOTOMETRIC].at, _RGB)
+        return bytes(patched), Samples(bands=bands or (0, 1), is_grey_apart=True)
+    if not is_double:
         conversion = tiff_ycbcr.find_conversion(fields)
         return content, Samples(is_white_zero=is_white_zero, conversion=conversion, bands=bands)
-    samples = found.get(tiff_tags.SAMPLES, 0)
-    is_mixed = samples == 1 or found.get(tiff_tags.PLANAR, 1) == 1
     has_predictor = found.get(tiff_tags.PREDICTOR, 1) != 1
-    if not 0 < samples <= _MOST_DOUBLES or not is_mixed or has_predictor or colours not in (0, 1, 2):
+    if not 0 < samples <= _MOST_DOUBLES or is_apart or has_predictor or colours not in (0, 1, 2):
         raise Undecodable(
             "64-bit samples are supported only in grey or RGB, stored by pixel and without a predictor"
         )
@@ -131,16 +155,37 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
     )
 
 
+def _check_colours(found: Mapping[int, int]) -> None:
+    """Raise ``NotAccepted`` if libvips would read the page's colours wrongly."""
+    colours, bits = found.get(tiff_tags.PHOTOMETRIC), found.get(tiff_tags.BITS)
+    if colours is not None and colours not in _READ_COLOURS:
+        raise _unsupported(_name(colours))
+    if bits == _DOUBLE_BITS and found.get(tiff_tags.SAMPLE_FORMAT, _UNSIGNED) in (_UNSIGNED, _SIGNED):
+        raise _unsupported("whole numbers of 64 bits")
+    is_apart = found.get(tiff_tags.PLANAR) == _APART and found.get(tiff_tags.SAMPLES, 1) > 1
+    is_read = colours in (_RGB, _CMYK) or (colours == _BLACK_IS_ZERO and bits in _WHOLE_BYTES)
+    if is_apart and not is_read and bits != _DOUBLE_BITS:
+        raise _unsupported(f"{_name(colours)} with samples in separate planes")
+
+
+def _name(colours: int | None) -> str:
+    return _COLOUR_NAMES.get(colours or 0, f"PhotometricInterpretation {colours}")
+
+
+def _unsupported(what: str) -> NotAccepted:
+    return NotAccepted(f"this way to store pixels isn't supported ({what}). Save the picture in another way")
+
+
 def _choose_bands(colours: int | None, extra: Sequence[int]) -> tuple[int, ...]:
     """Return the samples that are colours or alpha.
 
     The result is empty if all samples are colours or alpha, or if this isn't known. Extra samples of the type
-    0 have no declared meaning (TIFF 6.0, section 18): they are no alpha. For several grey samples, this
-    returns no samples, because in many files they are colours.
+    0 have no declared meaning (TIFF 6.0, section 18): they are no alpha.
     """
-    count = {2: 3, 5: 4}.get(colours or 0, 1 if len(extra) == 1 else 0)
+    counts = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _CMYK: 4}
+    count = counts.get(colours, 0) if colours is not None else 0
     alpha = next((index for index, kind in enumerate(extra) if kind in _ALPHAS), None)
-    if not count or not extra or colours not in (0, 1, 2, 5) or (alpha == 0 and len(extra) == 1):
+    if not count or not extra or (alpha == 0 and len(extra) == 1):
         return ()
     return (*range(count), *(() if alpha is None else (count + alpha,)))
 

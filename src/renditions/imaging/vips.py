@@ -57,7 +57,10 @@ _ENDS_EARLY = re.compile(
 )
 """Matches the error messages of libraries about a file that was cut off."""
 _UNSUPPORTED = re.compile(
-    r"support is not configured|is not implemented|not a whole number of bytes|bad labq format", re.IGNORECASE
+    r"support is not configured|is not implemented|not a whole number of bytes|bad labq format"
+    r"|planes not supported|not SGI-compressed|unsupported JPEG data precision"
+    r"|maximum supported image dimension",
+    re.IGNORECASE,
 )
 """Matches the error messages of libraries about a valid file that they can't decode."""
 _MOST_QUOTED = 300

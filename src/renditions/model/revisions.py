@@ -65,6 +65,13 @@ REVISIONS: tuple[Revision, ...] = (
     Revision(
         16, "operation", "pixelate", "Squares that an edge cuts off have the mean colour of their pixels."
     ),
+    Revision(
+        17,
+        "source",
+        "tiff",
+        "Grey with extra samples isn't transparent, and grey samples in planes aren't mixed up.",
+    ),
+    Revision(18, "source", "dicom", "Without a window, the first VOI LUT decides the tones."),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 

@@ -152,7 +152,9 @@ def _check_stream(data: bytes, most_bytes: int) -> None:
         for at in range(0, len(data), _PIECE_BYTES):
             inflated += len(stream.decompress(data[at : at + _PIECE_BYTES]))
             if inflated > most_bytes:
-                raise Undecodable(f"expected at most {most_bytes:,} bytes in a strip, found more")
+                raise Undecodable(
+                    f"the deflated data is damaged (a strip has more than {most_bytes:,} bytes)"
+                )
     except zlib.error as error:
         raise Undecodable(f"the deflated data is damaged ({error})") from error
     if not stream.eof:
