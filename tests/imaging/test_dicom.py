@@ -225,6 +225,60 @@ def test_dicom_pixels_that_are_not_square_become_square(
     assert render(content, ACCEPT, {}).original.width == size[0]
 
 
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"PixelSpacing": [0, 0]},
+        {"PixelSpacing": ["", ""]},
+        {"PixelSpacing": [1, 0]},
+        {"PixelSpacing": [1]},
+        {"PixelSpacing": [-2, 1]},
+        {"PixelAspectRatio": [0, 1]},
+    ],
+)
+def test_a_spacing_that_says_nothing_about_pixels_is_ignored(elements: dict[str, Any]) -> None:
+    """Programs write zeros and empty values if they don't know the spacing."""
+    assert shown(dicom(np.full((30, 40), 200, "u1"), **elements)).size == (40, 30)
+
+
+def test_an_impossible_spacing_hides_no_other_one() -> None:
+    elements: dict[str, Any] = {"PixelSpacing": [0, 0], "ImagerPixelSpacing": [0.5, 0.25]}
+    assert shown(dicom(np.full((30, 40), 200, "u1"), **elements)).size == (40, 60)
+
+
+@pytest.mark.parametrize("bits", [8, 12])
+def test_without_a_window_the_first_voi_lut_is_applied(bits: int) -> None:
+    """The table goes from white to black, for the values from -100 to 923."""
+    most = (1 << bits) - 1
+    entries = np.rint(np.linspace(most, 0, 1024)).astype("u2")
+    table = items(LUTDescriptor=[1024, -100, bits], LUTData=entries.tobytes())
+    content = dicom(ramp(-200, 1000, "i2"), VOILUTSequence=table)
+    expected = 255 * (entries / most)[np.clip(np.arange(-200, 1001) + 100, 0, 1023)]
+    assert np.abs(np.array(row(content)) - expected).max() <= 0.51
+
+
+def test_a_window_comes_before_a_voi_lut() -> None:
+    table = items(LUTDescriptor=[10, 0, 8], LUTData=np.zeros(10, "u2").tobytes())
+    window: dict[str, Any] = {"WindowCenter": 5, "WindowWidth": 1}
+    assert row(dicom(ramp(0, 9, "u1"), VOILUTSequence=table, **window)) == [0] * 5 + [255] * 5
+
+
+def test_a_jpeg_2000_in_a_jp2_file_is_read() -> None:
+    """The standard forbids it, but programs write it."""
+    assert shown(sample("GDCMJ2K_TextGBR.dcm")).size == (400, 400)
+
+
+def test_a_jpeg_in_dicom_with_a_slip_of_its_container_is_read() -> None:
+    """The parameters of its scan aren't those of a sequential one."""
+    picture = photo(64, 48).convert("L")
+    jpeg = encoded(picture, "jpeg")
+    slip = jpeg.replace(b"\xff\xda\0\x08\x01\x01\0\0\x3f\0", b"\xff\xda\0\x08\x01\x01\0\0\0\0")
+    assert slip != jpeg
+    values = np.asarray(picture)
+    made = [dicom(values, syntax=JPEGBaseline8Bit, encoded=[frame]) for frame in (jpeg, slip)]
+    assert row(made[0]) == row(made[1])
+
+
 def test_dicom_frames_are_chosen_like_pages() -> None:
     frames = np.stack([np.full((20, 30), value, "u1") for value in (10, 20, 30, 40)])
     content = dicom(frames)

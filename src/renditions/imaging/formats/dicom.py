@@ -44,12 +44,12 @@ _ELEMENTS = (
     "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue",
     "PixelPaddingRangeLimit", "PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing",
     "BurnedInAnnotation", "RescaleIntercept", "RescaleSlope", "ModalityLUTSequence", "WindowCenter",
-    "WindowWidth", "VOILUTFunction", *_PALETTE_TABLES, SHARED, PER_FRAME, "ExtendedOffsetTable",
-    "ExtendedOffsetTableLengths",
+    "WindowWidth", "VOILUTFunction", "VOILUTSequence", *_PALETTE_TABLES, SHARED, PER_FRAME,
+    "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
 )  # fmt: skip
 _PIXEL_DATA = 0x7FE00010
 _LONG_ELEMENTS = (
-    *_PALETTE_TABLES, SHARED, PER_FRAME, "ModalityLUTSequence", "ExtendedOffsetTable",
+    *_PALETTE_TABLES, SHARED, PER_FRAME, "ModalityLUTSequence", "VOILUTSequence", "ExtendedOffsetTable",
     "ExtendedOffsetTableLengths",
 )  # fmt: skip
 _MAX_SHORT_BYTES = 4096
@@ -153,9 +153,10 @@ def read(content: bytes) -> Dicom:
     )
     syntax = str(meta.get("TransferSyntaxUID", ""))
     if syntax not in (*RAW, RLE, *JPEG, *JPEG_2000):
-        name = pydicom.uid.UID_dictionary.get(syntax, ("an unknown transfer syntax",))[0]
+        name = pydicom.uid.UID_dictionary.get(syntax, ("an unknown one" if syntax else "none",))[0]
         raise Undecodable(
-            f"the transfer syntax isn't supported: expected raw, RLE, JPEG or JPEG 2000, found {name}"
+            f"the transfer syntax isn't supported: expected raw, RLE, JPEG or JPEG 2000, found {name}. Save "
+            "the picture in another transfer syntax"
         )
     tags = {name: pydicom.datadict.tag_for_keyword(name) for name in _ELEMENTS}
     short = {tag: name for name, tag in tags.items() if name not in _LONG_ELEMENTS}
@@ -167,7 +168,8 @@ def read(content: bytes) -> Dicom:
     def is_at_pixels(tag: int, kind: str | None, length: int) -> bool:
         if tag in short and length > _MAX_SHORT_BYTES:
             raise Undecodable(
-                f"expected at most {_MAX_SHORT_BYTES:,} bytes in {short[tag]}, found {length:,}"
+                f"expected at most {_MAX_SHORT_BYTES:,} bytes in {short[tag]}, found {length:,}. Save "
+                "the picture again without the surplus"
             )
         if tag == _PIXEL_DATA:
             pixels.append((source.tell(), kind or "OW", length))
@@ -203,6 +205,9 @@ def read(content: bytes) -> Dicom:
 def _check(dicom: Dicom, available: int) -> None:
     """Raise ``Undecodable`` if the pixels' description or their data isn't valid."""
     samples = 3 if dicom.colours in COLOURS else 1
+    needed_elements = ("PhotometricInterpretation", *(_PALETTE_TABLES if dicom.colours == PALETTE else ()))
+    if lacked := next((each for each in needed_elements if dicom.data.get(each) in (None, "")), None):
+        raise Undecodable(f"the file lacks the element {lacked}")
     if dicom.colours not in (*COLOURS, *GREYS, PALETTE):
         raise Undecodable(
             "the photometric interpretation isn't supported: expected greys, a palette, RGB or YBR, "
@@ -245,10 +250,9 @@ def _square(dicom: Dicom) -> Size:
         ("", "ImagerPixelSpacing"),
     ):
         part = dicom.find(0, macro, element)
-        if part is None:
+        ratio = _height_by_width(part.get(element)) if part is not None else None
+        if ratio is None:
             continue
-        down, across = (float(value) for value in part.get(element))
-        ratio = down / across
         if not 1 / _MAX_PIXEL_RATIO <= ratio <= _MAX_PIXEL_RATIO:
             raise Undecodable(
                 f"a pixel is {ratio:g} times as high as wide, but one side can be at most {_MAX_PIXEL_RATIO} "
@@ -258,6 +262,19 @@ def _square(dicom: Dicom) -> Size:
         height = dicom.rows if ratio <= 1 else round(dicom.rows * ratio)
         return Size(width, height)
     return Size(dicom.columns, dicom.rows)
+
+
+def _height_by_width(value: Any) -> float | None:
+    """Return how many times as high as wide a pixel is; None if unknown.
+
+    Some programs write zeros or empty values if they don't know the spacing.
+    """
+    try:
+        down, across = (float(each) for each in value)
+        ratio = down / across
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return ratio if 0 < ratio < math.inf else None
 
 
 def _whole(data: Any, element: str, default: int | None = None) -> int:

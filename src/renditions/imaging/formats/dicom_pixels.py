@@ -3,7 +3,8 @@
 The sources are PS3.3, C.7.6.3 and C.11, and PS3.5, 8.2.
 
 The modality LUT turns stored values into measured values. A window then selects the visible range, from dark
-to light or from light to dark. One table for all stored values does both in one pass over the pixels.
+to light or from light to dark. In a file without a window, a VOI LUT does that. One table for all stored
+values does both in one pass over the pixels.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from renditions.imaging.formats.dicom import (
     library,
     read,
 )
+from renditions.imaging.formats.iso_boxes import within
+from renditions.imaging.formats.jpeg import tidied
 from renditions.imaging.geometry import Size
 from renditions.imaging.probe import Header
 from renditions.imaging.resample import enlarge
@@ -34,6 +37,8 @@ from renditions.imaging.vips import Image, load, raise_if_warned, translated
 _DAMAGED = "the picture is damaged"
 _SIZ = b"\xff\x4f\xff\x51"
 """The start of a JPEG 2000 codestream: SOC and SIZ (ITU-T T.800, A.5.1)."""
+_JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
+"""The start of a JP2 file (ITU-T T.800, I.5.1)."""
 _NO_TRANSFORM = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 """Adobe's segment, which tells JPEG decoders that colours are RGB, not YCbCr (ITU-T T.872, 6.5.3)."""
 
@@ -112,7 +117,7 @@ def _describe_to_pydicom(dicom: Dicom) -> dict[str, Any]:
 
 def _read_jpeg(dicom: Dicom, frame: int) -> Any:
     """Return the values of a JPEG frame, decoded by libvips like any other JPEG."""
-    content = _encoded(dicom, frame)
+    content = tidied(_encoded(dicom, frame))
     if dicom.colours == "RGB":
         # If the file has such a segment, it comes later and has priority.
         content = content[:2] + _NO_TRANSFORM + content[2:]
@@ -167,7 +172,13 @@ def _unpack(segment: bytes, size: int) -> bytes:
 
 
 def _check_codestream(content: bytes, dicom: Dicom) -> None:
-    """Raise ``Undecodable`` if a JPEG 2000 has another size than its data set says."""
+    """Raise ``Undecodable`` if a JPEG 2000 has another size than its data set says.
+
+    Some programs store the codestream in a JP2 file, which the standard forbids and decoders accept.
+    """
+    if content.startswith(_JP2):
+        start, end = next(within(content, [(0, len(content))], b"jp2c"), (0, 0))
+        content = content[start:end]
     sides = [int.from_bytes(content[at : at + 4], "big") for at in (8, 12, 16, 20)]
     samples = int.from_bytes(content[40:42], "big")
     found = (sides[0] - sides[2], sides[1] - sides[3], samples)
@@ -197,6 +208,8 @@ def _grey_table(dicom: Dicom, frame: int, stored: Any) -> Any:
     part = dicom.find(frame, "FrameVOILUTSequence", "WindowCenter")
     if part is not None and part.get("WindowWidth") is not None:
         grey = _apply_window(measured, part)
+    elif (part := dicom.find(frame, "FrameVOILUTSequence", "VOILUTSequence")) and part.VOILUTSequence:
+        grey = _apply_table(dicom, measured, part)
     elif dicom.bits_stored <= 8 and measured is values:
         grey = measured / ((1 << dicom.bits_stored) - 1)
     else:
@@ -232,6 +245,19 @@ def _apply_window(measured: Any, part: Any) -> Any:
             return (measured > center - 0.5) * 1.0
         case _:
             return (measured - (center - 0.5)) / (width - 1) + 0.5
+
+
+def _apply_table(dicom: Dicom, measured: Any, part: Any) -> Any:
+    """Return each value's tone in the first VOI LUT, from 0 to 1 (PS3.3, C.11.2.1.1)."""
+    numpy = import_extra("numpy", "dicom")
+    table = part.VOILUTSequence[0]
+    count, first, bits = (int(each) for each in table.LUTDescriptor)
+    entries = table.LUTData
+    if isinstance(entries, bytes):
+        entries = numpy.frombuffer(entries, ">u2" if dicom.syntax == LARGE_END_FIRST else "<u2")
+    entries = numpy.asarray(entries)[: count & 0xFFFF or 0x10000]
+    at = numpy.clip(numpy.rint(measured).astype("int64") - first, 0, len(entries) - 1)
+    return entries[at] / ((1 << bits) - 1)
 
 
 def _first(value: Any) -> float:
