@@ -307,7 +307,7 @@ def test_the_first_page_of_a_huge_document_is_drawn_but_a_request_for_all_pages_
         ),
         (pdf(LANDSCAPE)[:300], "the PDF ends before its %%EOF mark"),
         (b"%PDF-1.7\n" + bytes(2000) + b"%%EOF", "the PDF is damaged (Failed to load document"),
-        (pdf(), "the PDF is damaged (Failed to load"),
+        (pdf(), "the PDF has no pages"),
         (pdf(LANDSCAPE, count=9), "the PDF is damaged (Failed to load page.)"),
         (
             pdf(
@@ -323,6 +323,22 @@ def test_a_hostile_or_damaged_pdf_is_rejected_with_the_reason(content: bytes, re
     result = render(content, PDF, {"it": Rendition(format="tiff", pages="all")})
     assert result.made == {}
     assert reason in str(result.rejected or result.errors["it"])
+
+
+def test_the_reason_for_a_pdf_does_not_depend_on_the_one_before_it() -> None:
+    """PDFium keeps its last error, and sets none for a document without pages."""
+    locked = pdf(
+        LANDSCAPE,
+        trailer=f"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{'41' * 32}> /U <{'42' * 32}> >> "
+        "/ID [<00> <00>]",
+    )
+    assert "needs a password" in why_not(locked, Rendition(), PDF)
+    assert why_not(pdf(), Rendition(), PDF) == "the PDF has no pages"
+
+
+def test_a_pdf_with_an_unknown_encryption_is_not_reported_as_damage() -> None:
+    locked = pdf(LANDSCAPE, trailer="/Encrypt << /Filter /Other >> /ID [<00> <00>]")
+    assert why_not(locked, Rendition(), PDF).startswith("the PDF's encryption isn't supported.")
 
 
 def test_a_small_rendition_of_a_page_of_a_million_points_is_made() -> None:

@@ -5,13 +5,14 @@ Both read only the file's first bytes and its header.
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 
 import pytest
 from PIL import Image
 
-from imaging.pictures import INPUT_FORMATS, encoded, photo, rgb_png, stored
+from imaging.pictures import INPUT_FORMATS, encoded, photo, png_chunk, rgb_png, stored
 from renditions.imaging.probe import sniff
 from renditions.imaging.render import render
 from renditions.model.original import Original
@@ -163,6 +164,15 @@ def test_animated_pictures_are_rejected_unless_they_are_accepted(source_format: 
     )
     assert render(animated, Accept(), RECIPES).rejected is None
     assert render(encoded(frames[0], source_format), Accept(animation=False), RECIPES).rejected is None
+
+
+def test_an_animated_png_of_one_frame_does_not_count_as_an_animation() -> None:
+    source = encoded(photo(), "png")
+    control = png_chunk(b"acTL", struct.pack(">II", 1, 0))
+    one = source[:33] + control + source[33:]
+    assert render(one, Accept(animation=False), RECIPES).rejected is None
+    kept = {"it": Rendition(format="webp", animation="keep")}
+    assert render(one, Accept(), kept).warnings == ()
 
 
 def test_a_tiff_of_several_pages_does_not_count_as_an_animation() -> None:

@@ -282,6 +282,18 @@ def test_a_pdf_that_begins_after_a_few_other_bytes_is_drawn(before: bytes) -> No
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("after", [b"\n" * 3000, b"<script>track()</script>\n" * 200, bytes(5000)])
+def test_a_pdf_before_other_bytes_is_drawn(after: bytes) -> None:
+    made = opened(rendered(RED + after, PNG, EVERY).content).convert("RGB")
+    assert made.getpixel((50, 50)) == (255, 0, 0)
+
+
+def test_a_pdf_that_ends_within_its_latest_changes_is_rejected() -> None:
+    """The end mark of the first version comes before the objects of the second one."""
+    changed = RED + b"9 0 obj<</Length 2000>>stream\n" + b" " * 1500
+    assert "the PDF ends before its %%EOF mark" in str(render(changed, EVERY, {"it": PNG}).rejected)
+
+
 def test_a_pdf_that_begins_after_more_than_1024_other_bytes_is_rejected() -> None:
     rejected = render(b" " * 1025 + RED, EVERY, {"it": PNG}).rejected
     assert "not a picture in a known format" in str(rejected)

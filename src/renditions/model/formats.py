@@ -188,6 +188,7 @@ OUTPUT_FORMATS: Mapping[str, OutputFormat] = {
             content_type="image/jpeg",
             encoder="jpeg:encode",
             copier="jpeg:copy_without_metadata",
+            max_side=65_500,
             quality=Scale(1, 100, default=82),
             searched="jpeg",
             choices=("profile", "skip_if_larger", "progressive", "chroma", "max_bytes"),

@@ -22,15 +22,18 @@ from renditions.imaging.vips import Image
 from renditions.model.recipe import PageSize, Rendition
 
 _EXTRA = "pdf"
-_NEEDS_PASSWORD = 4
-"""FPDF_ERR_PASSWORD in fpdfview.h."""
+_REFUSALS = {
+    4: "the PDF needs a password. Remove the password, and upload the file again",
+    5: "the PDF's encryption isn't supported. Save the PDF without encryption, and upload it again",
+}
+"""The reasons for FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY in fpdfview.h."""
 _LOCK = threading.Lock()
 """Only the thread that holds this lock may call PDFium, which doesn't support several threads."""
 _FINE_SIDE = 10_000
 """A page's proportions are rounded as if its longer side had this many pixels."""
 _WHITE = (255, 255, 255, 255)
 _END_BYTES = 1024
-"""How many bytes at the end of a file may hold the end mark: some writers append data after it."""
+"""How many bytes after the end mark are ignored."""
 _POINTS_PER_INCH = 72
 _POINTS_PER_MILLIMETRE = _POINTS_PER_INCH / 25.4
 _PAPERS: Mapping[PageSize, tuple[float, float]] = {
@@ -84,8 +87,12 @@ def _size_of(page: Any) -> tuple[float, float]:
 
 
 def check_end(content: bytes) -> None:
-    """Raise ``Undecodable`` if the end mark is missing."""
-    if b"%%EOF" not in content[-_END_BYTES:]:
+    """Raise ``Undecodable`` if the end mark is missing.
+
+    Servers and mail programs may append data after it. If such data has no object, nothing is missing.
+    """
+    _, mark, rest = content.rpartition(b"%%EOF")
+    if not mark or (len(rest) > _END_BYTES and b" obj" in rest):
         raise Undecodable("the PDF ends before its %%EOF mark")
 
 
@@ -180,6 +187,22 @@ def _leave_out_machine_fonts() -> Any:
     return table
 
 
+def _load(content: bytes) -> Any:
+    """Return PDFium's handle of the document.
+
+    pypdfium2 would take a document without pages for one that can't be read, and PDFium's last error for the
+    reason. That error can be about an earlier file.
+    """
+    raw = import_extra("pypdfium2.raw", _EXTRA)
+    handle = raw.FPDF_LoadMemDocument64(content, len(content), None)
+    if not handle:
+        code = raw.FPDF_GetLastError()
+        raise Undecodable(
+            _REFUSALS.get(code, f"the PDF is damaged (Failed to load document: PDFium's error {code})")
+        )
+    return handle
+
+
 @contextmanager
 def _open(content: bytes) -> Iterator[Any]:
     pdfium = import_extra("pypdfium2", _EXTRA)
@@ -187,11 +210,9 @@ def _open(content: bytes) -> Iterator[Any]:
         if machine_fonts.settle() == "bundled":
             _leave_out_machine_fonts()
         try:
-            with pdfium.PdfDocument(content) as document:
+            with pdfium.PdfDocument(_load(content)) as document:
+                if not len(document):
+                    raise Undecodable("the PDF has no pages")
                 yield document
         except pdfium.PdfiumError as error:
-            if error.err_code == _NEEDS_PASSWORD:
-                raise Undecodable(
-                    "the PDF needs a password. Remove the password, and upload the file again"
-                ) from error
             raise Undecodable(f"the PDF is damaged ({error})") from error

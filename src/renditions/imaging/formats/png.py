@@ -44,7 +44,7 @@ _PALETTE_DEPTHS = (1, 2, 4, 8)
 def read_header(content: bytes, page: int) -> Header:
     """Return the header, without decoding pixels."""
     header = load_header("png", content, page)
-    declared = int.from_bytes(_leading_chunks(content).get(b"acTL", b"")[:4], "big")
+    declared = _count_frames(content)
     code = _read_cicp(_leading_chunks(content))
     return replace(
         header,
@@ -137,8 +137,13 @@ def _leading_chunks(content: bytes) -> dict[bytes, bytes]:
 
 
 def is_animated(content: bytes, _: Header) -> bool:
-    """Return whether the file has an animation's chunk, ``acTL``, before its pixels."""
-    return b"acTL" in _leading_chunks(content)
+    """Return whether ``acTL`` before the pixels declares several frames."""
+    return _count_frames(content) > 1
+
+
+def _count_frames(content: bytes) -> int:
+    """Return how many frames ``acTL`` declares."""
+    return int.from_bytes(_leading_chunks(content).get(b"acTL", b"")[:4], "big")
 
 
 def arranged(content: bytes) -> bytes:

@@ -9,6 +9,7 @@ import zlib
 from xml.parsers import expat
 
 from renditions.errors import NotAccepted, Undecodable
+from renditions.imaging.formats.svg_count import SIMPLIFY
 
 MAX_BYTES = 50_000_000
 """The most bytes that a compressed drawing may have after unpacking."""
@@ -68,7 +69,9 @@ def unpack(content: bytes) -> bytes:
     except zlib.error as error:
         raise Undecodable(f"the compressed drawing is damaged ({error})") from error
     if stream.unconsumed_tail:
-        raise NotAccepted(f"expected at most {MAX_BYTES:,} bytes in a compressed drawing, found more")
+        raise NotAccepted(
+            f"expected at most {MAX_BYTES:,} bytes in a compressed drawing, found more. {SIMPLIFY}"
+        )
     if not stream.eof:
         raise Undecodable("the compressed drawing ends too early")
     return unpacked
