@@ -50,7 +50,7 @@ def test_tasks_make_renditions_and_remove_those_of_a_deleted_picture() -> None:
     wait_for(lambda: not thumb.exists())
 
 
-def test_sync_makes_the_renditions_of_a_picture_that_no_task_was_sent_for() -> None:
+def test_sync_makes_the_renditions_of_a_picture_for_which_no_task_was_sent() -> None:
     """The test starts ``sync`` itself. In production, Celery's beat starts it."""
     draw("forgotten.jpg")
     time.sleep(1.1)  # [source] settle

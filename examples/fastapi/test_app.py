@@ -30,7 +30,7 @@ def test_a_thumbnail_is_returned_at_once(client: TestClient) -> None:
     assert Image.open(io.BytesIO(answer.content)).size == (200, 200)
 
 
-def test_a_file_that_is_no_picture_gets_the_reason(client: TestClient) -> None:
+def test_the_answer_about_a_file_that_is_not_a_picture_has_the_reason(client: TestClient) -> None:
     """The answer has the error's own HTTP status and code."""
     answer = client.post("/thumbnail", files={"file": b"text"})
     assert (answer.status_code, answer.json()["code"]) == (422, "source-unreadable")

@@ -249,7 +249,7 @@ def test_plan_shows_the_removals_that_sync_would_hold() -> None:
     }
 
 
-def test_file_events_respect_the_removal_limits_within_an_hour() -> None:
+def test_the_file_events_of_one_hour_together_respect_the_removal_limits() -> None:
     known, seconds = 100, 0.0
     guard = Guard(MaxRemovals(pictures=10, percent=0.0), window=RemovalWindow(lambda: seconds))
 

@@ -203,7 +203,7 @@ def test_a_folder_is_located_on_its_device_by_the_last_mount_above_it() -> None:
     assert locate(PurePath("/a"), ()) == ("", PurePath("/a")), "other systems have no table of mounts"
 
 
-def test_folders_that_do_not_exist_overlap_only_by_their_paths(tmp_path: Path) -> None:
+def test_folders_that_do_not_exist_overlap_only_if_their_paths_overlap(tmp_path: Path) -> None:
     assert list(find_overlaps(tmp_path / "in", tmp_path / "out")) == []
     assert set(find_overlaps(tmp_path / "in", tmp_path / "in/out")) == {""}
     assert set(find_overlaps(tmp_path / "out/in", tmp_path / "out")) == {"in/"}

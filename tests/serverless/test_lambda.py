@@ -293,7 +293,7 @@ def test_a_call_starts_a_picture_even_after_a_very_slow_picture(
     assert function.handle(put("first.jpg"), Call(60.0)) == {"results": {"done": 1}}
 
 
-def test_a_slow_picture_no_longer_counts_after_a_hundred_other_pictures() -> None:
+def test_a_slow_picture_no_longer_affects_the_time_estimate_after_a_hundred_other_pictures() -> None:
     pace = Pace()
     for seconds in (50.0, *[2.0] * 100):
         pace.recent_seconds.append(seconds)

@@ -374,7 +374,7 @@ def test_a_declared_width_on_demand_is_made_and_kept_and_an_undeclared_width_is_
         assert record["renditions"]["photo-18"]["source_etag"] == record["etag"]
 
 
-def test_the_first_request_for_a_rendition_on_demand_makes_it(world: World) -> None:
+def test_the_server_makes_a_rendition_on_demand_at_the_first_request(world: World) -> None:
     zoom = Rendition(width=9, on_demand=True)
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), "zoom": zoom})
     with open_client(world) as client:

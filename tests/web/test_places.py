@@ -116,7 +116,7 @@ def test_a_repeated_escape_closes_the_picture_and_nothing_else(page: Page) -> No
     assert page.url.endswith("?status=done")
 
 
-def test_a_click_with_control_opens_the_picture_in_another_tab(page: Page) -> None:
+def test_a_click_with_the_control_key_opens_the_picture_in_another_tab(page: Page) -> None:
     with page.context.expect_page() as opened:
         page.locator(".tile", has_text="a.jpg").click(modifiers=["Control"])
     expect(opened.value.get_by_role("dialog", name="a.jpg")).to_be_visible()

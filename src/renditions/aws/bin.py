@@ -88,7 +88,9 @@ class S3Bin:
                     return None
                 raise
             if etag_of(there) != condition.etag:
-                raise Conflict(f"{key!r} changed since it was read. Try again")
+                raise Conflict(
+                    f"{key!r} changed since it was read, so it was not moved to the bin. Try again"
+                )
             size_bytes, version = there["ContentLength"], there.get("VersionId", "null")
             entry = _Entry(key, etag_of(there), size_bytes, version, there["ContentType"])
             self._client.put_object(
@@ -104,7 +106,9 @@ class S3Bin:
                 self._client.delete_object(**self._entry_target(deletion))
                 if error_code(error) in MISSING:
                     return None
-                raise Conflict(f"{key!r} changed since it was read. Try again") from error
+                raise Conflict(
+                    f"{key!r} changed since it was read, so it was not moved to the bin. Try again"
+                ) from error
         return Binned(deletion, key, size_bytes)
 
     def deletions(self) -> Sequence[str]:
@@ -145,7 +149,7 @@ class S3Bin:
                 self._client.delete_object(**self._target(key), VersionId=newest["VersionId"])
             newest, _ = self._find_newest(key)
             if newest is None or _is_marker(newest):
-                raise Conflict(f"{key!r} was deleted again meanwhile. Try again")
+                raise Conflict(f"{key!r} was deleted again meanwhile, so it was not restored. Try again")
             back = self._check_same(newest, entry)
         else:
             restored = self._write_again(entry)
@@ -193,7 +197,9 @@ class S3Bin:
                 if error_code(error) in (*MISSING, "NoSuchVersion"):
                     return None
                 if error_code(error) in CONDITION_FAILED:
-                    raise Conflict(f"{entry.key!r} was created meanwhile. Try again") from error
+                    raise Conflict(
+                        f"{entry.key!r} was created meanwhile, so nothing was restored there. Try again"
+                    ) from error
                 raise
         return StoredObject(entry.key, etag_of(answer), len(content))
 

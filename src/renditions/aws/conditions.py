@@ -77,7 +77,7 @@ def refuse(
 
 def changed(name: str) -> Conflict:
     """Return the error for a record that another worker wrote meanwhile."""
-    return Conflict(f"the record of {name!r} changed since it was read. Try again")
+    return Conflict(f"the record of {name!r} changed since it was read, so nothing was changed. Try again")
 
 
 def check_name(name: str) -> None:

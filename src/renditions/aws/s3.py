@@ -135,7 +135,7 @@ class S3Store:
             except ClientError as error:
                 if error_code(error) in (*MISSING, *CONDITION_FAILED):
                     raise Conflict(
-                        f"{self._place.spell()}{key} changed since it was read. Try again"
+                        f"can't read {self._place.spell()}{key}: it changed meanwhile. Try again"
                     ) from error
                 if error_code(error) == "InvalidRange":
                     return
@@ -165,7 +165,9 @@ class S3Store:
             except ClientError as error:
                 is_gone = isinstance(condition, IfMatch) and error_code(error) in MISSING
                 if is_gone or error_code(error) in CONDITION_FAILED:
-                    raise Conflict(f"{key!r} changed since it was read. Try again") from error
+                    raise Conflict(
+                        f"{key!r} changed since it was read, so it was not written. Try again"
+                    ) from error
                 raise
         return StoredObject(key, etag_of(answer), len(content))
 
@@ -210,7 +212,9 @@ class S3Store:
                 )
             except ClientError as error:
                 if error_code(error) in (*CONDITION_FAILED, *MISSING):
-                    raise Conflict(f"{key!r} changed since it was read. Try again") from error
+                    raise Conflict(
+                        f"{key!r} changed since it was read, so its headers were not rewritten. Try again"
+                    ) from error
                 raise
         return StoredObject(key, etag_of(answer["CopyObjectResult"]), there["ContentLength"])
 
@@ -225,13 +229,15 @@ class S3Store:
         if there is None:
             return
         if there.etag != condition.etag:
-            raise Conflict(f"{key!r} changed since it was read. Try again")
+            raise Conflict(f"{key!r} changed since it was read, so it was not deleted. Try again")
         with self._reported(key):
             try:
                 self._client.delete_object(**self._target(key), IfMatch=condition.etag)
             except ClientError as error:
                 if error_code(error) in CONDITION_FAILED:
-                    raise Conflict(f"{key!r} changed since it was read. Try again") from error
+                    raise Conflict(
+                        f"{key!r} changed since it was read, so it was not deleted. Try again"
+                    ) from error
                 if error_code(error) not in MISSING:
                     raise
 

@@ -69,7 +69,9 @@ class FolderBin:
             if status is None or not stat.S_ISREG(status.st_mode):
                 return None
             if etag_of(status) != condition.etag:
-                raise Conflict(f"{key!r} changed since it was read. Try again")
+                raise Conflict(
+                    f"{key!r} changed since it was read, so it was not moved to the bin. Try again"
+                )
             entry = (_BIN, deletion.encode(), *parts[:-1])
             with (
                 closed(open_folder(root, parts[:-1])) as folder,
@@ -196,7 +198,9 @@ def _move(source: int, target: int, name: bytes) -> None:
     try:
         os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
     except FileExistsError:
-        raise Conflict(f"{os.fsdecode(name)!r} was created meanwhile. Try again") from None
+        raise Conflict(
+            f"{os.fsdecode(name)!r} was created meanwhile, so no file was moved there. Try again"
+        ) from None
     except OSError as error:
         if error.errno == errno.EXDEV:
             _copy(source, target, name)

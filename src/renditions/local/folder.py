@@ -152,7 +152,7 @@ class FolderStore:
                     yield piece
                 if etag_of(os.fstat(reader.fileno())) == condition.etag:
                     return
-        raise Conflict(f"{self._root.path / key} changed while it was read. Try again")
+        raise Conflict(f"can't read {self._root.path / key} to its end: it changed meanwhile. Try again")
 
     @contextmanager
     def _reading(self, key: str) -> Iterator[BinaryIO | None]:
@@ -261,7 +261,7 @@ class FolderStore:
                 if not stat.S_ISREG(status.st_mode):
                     return
                 if etag_of(status) != condition.etag:
-                    raise Conflict(f"{key!r} changed since it was read. Try again")
+                    raise Conflict(f"{key!r} changed since it was read, so it was not deleted. Try again")
                 with closed(open_folder(root, parts[:-1])) as folder:
                     os.unlink(parts[-1], dir_fd=folder)
                     os.fsync(folder)
@@ -317,7 +317,7 @@ def _check(root: int, parts: Sequence[bytes], key: str, condition: Condition) ->
     with absence():
         etag = etag_of(read_status(root, parts))
     if etag != (condition.etag if isinstance(condition, IfMatch) else None):
-        raise Conflict(f"{key!r} changed since it was read. Try again")
+        raise Conflict(f"{key!r} changed since it was read, so it was not written. Try again")
 
 
 def _find_obstacle(root: int, parts: Sequence[bytes]) -> Obstacle | None:

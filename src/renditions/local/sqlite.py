@@ -187,7 +187,9 @@ class SqliteCatalog:
         with self._connections.writing() as db:
             row = db.execute("SELECT revision FROM binding").fetchone()
             if (row[0] if row else 0) != binding.revision:
-                raise Conflict("another process changed the catalog's binding. Try again")
+                raise Conflict(
+                    "another process changed the catalog's binding, so nothing was changed. Try again"
+                )
             db.execute(
                 "REPLACE INTO binding (id, revision, item) VALUES (1, ?, ?)",
                 (written.revision, json.dumps(written.to_item(), separators=(",", ":"))),
@@ -245,7 +247,9 @@ class SqliteCatalog:
         row = db.execute("SELECT revision, item FROM records WHERE name = ?", (record.name,)).fetchone()
         revision = row[0] if row else 0
         if revision != record.revision:
-            raise Conflict(f"the record of {record.name!r} changed since it was read. Try again")
+            raise Conflict(
+                f"the record of {record.name!r} changed since it was read, so nothing was changed. Try again"
+            )
         if row:
             stored = self._parse(record.name, row[1])
             add_totals(db, stored.status, -Totals.of(stored))
