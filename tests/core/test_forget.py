@@ -13,7 +13,7 @@ from renditions.core.ask import ALLOWED
 from renditions.core.binding import Claimant, Standing, Start, bind
 from renditions.core.forget import Reach, Report, forget
 from renditions.core.neighbours import Neighbours
-from renditions.core.ports import IfAbsent, Store
+from renditions.core.ports import IfAbsent, IfMatch, Store
 from renditions.core.process import Processor
 from renditions.errors import StoreFailed
 from renditions.model.kept import KeptWishes
@@ -55,7 +55,7 @@ def run(
     own = Neighbours(frozenset({worker.standing.catalog_id}), {})
     reach = Reach(
         world.pipeline, world.source, world.catalog, {"out": world.output, **(former or {})}, worker.process,
-        lambda _: own, (pauses if pauses is not None else []).append,
+        lambda _: own, worker._leases, (pauses if pauses is not None else []).append,
         is_marker_missing=lambda: is_marker_missing,
     )  # fmt: skip
     return forget(NAME, reach)
@@ -168,3 +168,30 @@ def test_forget_deletes_the_wishes_and_notices_of_a_picture_that_was_removed_bef
     assert [trace.what for trace in run(world).removed] == ["unsent notice 'removed'", "kept wishes"]
     assert [kept.name for kept in world.catalog.find_content("5e1f").kept] == ["other.jpg"]
     assert run(world) == Report(NAME)
+
+
+def test_forget_deletes_no_output_of_a_picture_that_was_uploaded_again_meanwhile(world: World) -> None:
+    """The catalog had lost the record, so ``forget`` deletes the output itself.
+
+    A worker of another process then wrote the same bytes under the key, so the object had the same ETag.
+    """
+    record = world.catalog.get(NAME)
+    assert record
+    world.catalog.delete(record)
+    uploads = [b"one"]
+
+    class Slow(MemoryStore):
+        """A store in which each deletion arrives late."""
+
+        def delete(self, key: str, condition: IfMatch) -> None:
+            if uploads:
+                world.upload(NAME, uploads.pop())
+                processor(world).process(NAME)
+            super().delete(key, condition)
+
+    assert isinstance(world.output, MemoryStore)
+    world.output.__class__ = Slow
+    run(world)
+    assert not uploads
+    world.settle()
+    world.check_promise()

@@ -156,7 +156,7 @@ def test_forget_also_deletes_a_picture_from_the_bin(site: Site) -> None:
         NAME,
         Everything(
             world.pipeline, world.source, world.catalog, {}, site.process,
-            lambda _: Neighbours(frozenset(), {}), bin=site.bin,
+            lambda _: Neighbours(frozenset(), {}), world.processor()._leases, bin=site.bin,
         ),
     )  # fmt: skip
     assert [trace.what for trace in report.removed].count("picture") == 2

@@ -129,7 +129,7 @@ def test_forget_deletes_the_previews_of_a_picture(site: Site, client: TestClient
         NAME,
         Everything(
             world.pipeline, world.source, world.catalog, {"out": world.output}, world.processor().process,
-            lambda _: Neighbours(frozenset(), {}), drop_previews=site.cache.drop,
+            lambda _: Neighbours(frozenset(), {}), world.processor()._leases, drop_previews=site.cache.drop,
         ),
     )  # fmt: skip
     assert "preview" in [trace.what for trace in report.removed]

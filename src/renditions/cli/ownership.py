@@ -21,7 +21,7 @@ from renditions.cli.console import messages
 from renditions.cli.markup import escape
 from renditions.cli.opening import opened
 from renditions.cli.questions import ask
-from renditions.core.binding import FOLLOWS
+from renditions.core.binding import FOLLOWS, Standing
 from renditions.core.forget import Reach, Report
 from renditions.core.forget import forget as forget_picture
 from renditions.core.leases import Leases
@@ -117,7 +117,7 @@ def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) ->
     counts = Counter(stray.whose for stray in place.list(selection))
     if counts["ours"]:
         ask(f"Delete the strays of this catalog ({counts['ours']:,}) from {escape(place.url)}?", yes=yes)
-    leases = Leases(place.parts.catalog, place.store, uuid4().hex, now, LEASE, standing)
+    leases = _make_leases(place.parts, place.store, standing)
     left = 0
 
     def delete_each() -> Iterator[dict[str, Any]]:
@@ -156,7 +156,7 @@ def forget(
         ask(f"Delete {escape(name)}, its renditions and its record? This can't be undone.", yes=yes)
         standing = parts.bind(FOLLOWS)
         with open_workers(parts, 1, standing) as process:
-            report = forget_picture(name, _reach(parts, process))
+            report = forget_picture(name, _reach(parts, process, standing))
     if not report.removed and not report.left:
         raise UsageError(f"can't find {name!r}: it has no picture, no record and no outputs. Check the name.")
     if as_json:
@@ -167,7 +167,11 @@ def forget(
         raise typer.Exit(1)
 
 
-def _reach(parts: Parts, process: Process) -> Reach:
+def _make_leases(parts: Parts, store: Store, standing: Standing) -> Leases:
+    return Leases(parts.catalog, store, uuid4().hex, now, LEASE, standing)
+
+
+def _reach(parts: Parts, process: Process, standing: Standing) -> Reach:
     binding = parts.catalog.read_binding()
     outputs: dict[str, Store] = {parts.pipeline.output.store: parts.output}
     for place in binding.former_outputs if binding else ():
@@ -180,6 +184,7 @@ def _reach(parts: Parts, process: Process) -> Reach:
         outputs,
         process,
         parts.read_neighbours,
+        _make_leases(parts, parts.output, standing),
         bin=parts.bin,
         is_marker_missing=parts.preview_guard().is_marker_missing,
         drop_previews=previews.drop if previews else lambda _: False,

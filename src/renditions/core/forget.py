@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from renditions.core.ask import Ask
 from renditions.core.bin import Bin, find_binned
+from renditions.core.leases import Leases
 from renditions.core.neighbours import Neighbours
 from renditions.core.ports import Catalog, IfMatch, Store
 from renditions.core.process import Process
+from renditions.core.strays import delete_stray, see_stray
 from renditions.core.verify import find
 from renditions.errors import Conflict, Failed, KeyRefused
 from renditions.model.items import format_time
@@ -67,6 +69,8 @@ class Reach:
     process: Process
     read_neighbours: Callable[[Store], Neighbours]
     """Reads which catalogs use an output store."""
+    leases: Leases
+    """Takes the leases of the deletions that no record orders."""
     pause: Callable[[float], object] = time.sleep
     bin: Bin | None = None
     """The bin of the source; None if the source is read-only."""
@@ -204,28 +208,21 @@ def _forget_kept(name: str, reach: Reach, report: Report) -> None:
 def _sweep(at: tuple[str, Store], keys: list[str], reach: Reach, report: Report) -> None:
     """Delete the objects that no record claims and that carry this catalog's mark.
 
-    Report each key.
+    Report each key. The picture may be uploaded again meanwhile, so each deletion holds a claim on its key:
+    see :func:`delete_stray`.
     """
     place, store = at
-    own = reach.read_neighbours(store).own
+    leases, neighbours = replace(reach.leases, output=store), reach.read_neighbours(store)
+    is_present = place == reach.pipeline.output.store
     for key in keys:
         there = find(store, key)
-        where = _join(place, key)
         why = None
         if there and reach.catalog.owner_of(key):
             why = "a record still claims it"
-        elif there and store.writer_of(key) not in own:
-            why = "nothing proves that this catalog wrote it"
-        if why:
-            report.left.append(Trace("output", where, why))
-            continue
-        try:
-            if there:
-                store.delete(key, IfMatch(there.etag))
-        except Conflict:
-            report.left.append(Trace("output", where, "another process wrote it meanwhile; run forget again"))
-        else:
-            report.removed.append(Trace("output", where))
+        elif there:
+            stray = see_stray(there, store, neighbours)
+            why = delete_stray(stray, leases, leases.clock, place=place, claims=is_present)
+        (report.left if why else report.removed).append(Trace("output", _join(place, key), why or ""))
 
 
 def _purge(at: tuple[str, Store], keys: list[str], report: Report) -> None:

@@ -59,7 +59,7 @@ def list_strays(
     """
     for found in _list(store, selection):
         if not is_claimed(found.key):
-            yield Stray(found, _find_owner(store.writer_of(found.key), neighbours))
+            yield see_stray(found, store, neighbours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,11 @@ def _list(store: Store, selection: Selection) -> Iterator[StoredObject]:
     for key in selection.names:
         if found := find(store, key):
             yield found
+
+
+def see_stray(found: StoredObject, store: Store, neighbours: Neighbours) -> Stray:
+    """Return an unclaimed object as a stray, with the catalog that its mark names."""
+    return Stray(found, _find_owner(store.writer_of(found.key), neighbours))
 
 
 def _find_owner(writer: str | None, neighbours: Neighbours) -> Whose:
@@ -143,12 +148,12 @@ def delete_stray(
     why_not = None
     try:
         if not claims and _is_in_use(leases.catalog, place):
-            why_not = "this is the output store again; run strays without --store"
+            why_not = "the pipeline file made this the output store again; try again"
         else:
             leases.confirm(leased)
             leases.output.delete(key, IfMatch(stray.found.etag))
     except Conflict:
-        why_not = "another process wrote or deleted it meanwhile; run strays again"
+        why_not = "another process wrote or deleted it meanwhile; try again"
     with suppress(Conflict):  # another process removed the record after our lease had ended
         leases.catalog.delete(leased)
     return why_not
