@@ -312,6 +312,14 @@ MUTATIONS = (
         "if self._is_free(twin):",
     ),
     Mutation(
+        "a superseded worker takes over a record",
+        "twins",
+        "                if self.standing:\n"
+        "                    self.standing.check(twin)\n"
+        "                is_decided",
+        "                is_decided",
+    ),
+    Mutation(
         "a stand-in stays although the picture or the recipe changed",
         "stand_ins",
         "valid = (difference.keys or {}).keys() - difference.left - set(difference.make)",

@@ -175,8 +175,11 @@ class Observer:
     def see_rename(self, task: Task, former: Record, renamed: Record) -> None:
         """Check that a picture takes over only a record with its own content.
 
-        The picture has this content, or had it a moment ago.
+        The picture has this content, or had it a moment ago. An older generation takes over no record that a
+        newer one decided, because it would owe the notices that only its own pipeline declares.
         """
+        newest = self.newest.get(self.pipeline_of[task.process].generation, 0)
+        must(former.generation <= newest, "a superseded worker takes it over", former)
         must(former.sha256 in self._hashes_of.get(renamed.name, ()), "renamed to other content", former)
         is_picture = self.pipeline_of[task.process].source.matches(former.name)
         must(not (is_picture and self._was_there(task, former.name)), "it lost its record to a copy", former)

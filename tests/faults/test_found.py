@@ -21,7 +21,7 @@ from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Focus, Rendition
 from renditions.model.rendering import Rendering
 from renditions.model.wishes import NO_WISHES, Wishes
-from world import Crash, Steps, World, hash_render, make_pipeline
+from world import LOG, Crash, Steps, World, hash_render, make_pipeline
 
 NAME = "a/photo.jpg"
 COPY = "b/photo.jpg"
@@ -362,6 +362,24 @@ def test_a_superseded_worker_gives_no_wishes_to_a_picture_that_a_newer_generatio
     world.now += timedelta(hours=1)
     world.settle()
     assert world.record(COPY).wishes == wishes
+    world.check_promise()
+
+
+def test_a_superseded_worker_takes_over_no_record_that_a_newer_generation_decided() -> None:
+    """The older file declared no notices, so the renamed record owed none."""
+    world = World(pipeline=make_pipeline((), thumb=Rendition(width=200, key="{hash}")))
+    world.bind()
+    superseded = world.processor("superseded")
+    world.pipeline = replace(world.pipeline, notify=(LOG,), accept=Accept(max_bytes=1000))
+    world.bind()
+    world.upload(NAME, b"one")
+    world.processor("newer").process(NAME)
+    world.remove(NAME)
+    world.upload(COPY, b"one")
+    with pytest.raises(Superseded):
+        superseded.process(COPY)
+    assert world.processor("newer").process(COPY).renamed_from == NAME
+    assert [notice.name for notice in world.notifier.sent] == [NAME, COPY]
     world.check_promise()
 
 

@@ -69,9 +69,15 @@ class Twins:
 
             A  get r7          rename(r7) → the record of A's picture
             B       get r7                  rename(r7) → Conflict: B's picture finds another twin, or is new
+
+        Raises:
+            Superseded: A process of a newer generation wrote the twin's record. Its pipeline decides which
+                notices the record owes under the new name.
         """
         for twin in twins:
             if self._is_free(twin) and not self._is_there(twin.name):
+                if self.standing:
+                    self.standing.check(twin)
                 is_decided = twin.is_decided
                 owed = owe(self.pipeline, replace(twin, name=found.key)) if is_decided else ()
                 former = replace(hand_over(twin, found), owed=owed)
