@@ -7,7 +7,9 @@ from typing import Any
 
 from doubles import MemoryStore
 from renditions.core.ask import PLAIN, Ask
+from renditions.core.outcome import Outcome
 from renditions.core.ports import StoredObject
+from renditions.core.reconcile import Order, sync
 from renditions.core.verify import MISSING, REPLACED
 from renditions.errors import StoreRefused
 from renditions.model.record import Output
@@ -69,6 +71,39 @@ def test_a_missing_output_is_planned_and_made_again(world: World) -> None:
     assert world.processor().process(NAME, QUICK).result == "done"
     assert (find(world).is_restored, find(world, "large").is_restored) == (True, False)
     world.check_promise()
+
+
+def test_a_missing_output_of_a_picture_that_is_gone_and_kept_is_reported(world: World) -> None:
+    world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, on_delete="keep"))
+    world.remove(NAME)
+    world.processor().process(NAME)
+    world.lose_outputs([THUMB])
+    world.overwrite(LARGE, b"rubbish")
+    (difference,) = world.differences(ask=QUICK)
+    assert (difference.action, difference.make) == ("keep", ())
+    assert difference.warning == (
+        f"thumb {MISSING}, large {REPLACED}, and can't be made again, because the picture is gone from the "
+        "source. Put the picture back, or run renditions forget photo.jpg"
+    )
+    (shown,) = world.parts().preview(Order(QUICK))
+    assert shown.warning == difference.warning
+    outcomes: list[Outcome] = []
+    assert sync(world.run(ask=QUICK, on_outcome=outcomes.append)).warnings == 1
+    assert [outcome.reason for outcome in outcomes] == [difference.warning]
+    world.upload(NAME, b"one")
+    assert world.processor().process(NAME, QUICK).result == "done"
+    world.check_promise()
+
+
+def test_a_copied_output_of_a_picture_that_is_gone_and_kept_is_read_once(world: World) -> None:
+    world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, on_delete="keep"))
+    world.remove(NAME)
+    world.processor().process(NAME)
+    output: Any = Touched(world.output)  # type: ignore[arg-type]
+    for _ in range(2):
+        world.processor(output=output).process(NAME, QUICK)
+    assert output.reads == 2, "each of two outputs once"
+    assert find(world).etag.endswith("-copied")
 
 
 def test_a_replaced_output_is_made_again(world: World) -> None:

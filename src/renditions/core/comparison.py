@@ -58,7 +58,8 @@ class Comparison:
         refused = record.refused_keys if record else ()
         is_key_free = any(self._may_be_free(name, key) for key in refused)
         verification = UNVERIFIED
-        if record and found and record.status != "processing" and is_in_place(pipeline, record):
+        is_kept = found is not None or pipeline.source.on_delete == "keep"
+        if record and is_kept and record.status != "processing" and is_in_place(pipeline, record):
             verification = verify(record, self.output, self.ask.verify, self.look_up)
         sha256 = self._identify(found, record) if found else ""
         is_blocked = self._is_blocked(record, found, sha256) if record and found else False

@@ -180,7 +180,7 @@ def compare(
         if not is_gone(record.lease.owner):
             return Difference(name, "wait", IN_PROGRESS, found=found, record=record, again_after=RECHECK)
     if found is None:
-        return _compare_missing(pipeline, name, record, now, ask)
+        return _compare_missing(pipeline, seen, record, now, ask)
     if not found.complete:
         seconds = max(RECHECK.total_seconds(), pipeline.source.settle - found.unchanged_seconds)
         pause = timedelta(seconds=seconds)
@@ -259,9 +259,10 @@ def _compare_known(
 
 
 def _compare_missing(
-    pipeline: Pipeline, name: str, record: Record | None, now: datetime, ask: Ask
+    pipeline: Pipeline, seen: Seen, record: Record | None, now: datetime, ask: Ask
 ) -> Difference:
     """Return what a picture without a source object needs."""
+    name = seen.name
     why_left_out = pipeline.source.patterns.why_not(name)
     if record is None:
         return Difference(name, "keep", why_left_out or "there is no such picture")
@@ -269,10 +270,12 @@ def _compare_missing(
         return Difference(name, "keep", "it is gone, but only some renditions are requested", record=record)
     # A record without an ETag never belonged to a picture. It only claims keys that must be deleted.
     if pipeline.source.on_delete == "keep" and record.etag and ask.removal != "asked":
+        refreshed = seen.verification.refreshed
         is_noted = record.missing_since and not (record.is_decided and is_owing(pipeline, record))
-        action: Action = "keep" if is_noted else "settle"
+        action: Action = "keep" if is_noted and not refreshed else "settle"
         why = f"{why_left_out or 'its source is missing'}, and its outputs are kept"
-        return Difference(name, action, why, record=record)
+        warning = _warn_of_loss(name, seen.verification.drift)
+        return Difference(name, action, why, record=record, refreshed=refreshed, warning=warning)
     is_allowed = ask.removal != "no" or (record.removable_until is not None and now < record.removable_until)
     return Difference(
         name,
@@ -289,6 +292,17 @@ def _warn_of_drift(name: str, lasting: Mapping[str, str]) -> str | None:
         return None
     drift = ", ".join(f"{rendition} {why} again" for rendition, why in lasting.items())
     return f"{drift}. To make it again, run renditions retry {shlex.quote(name)}"
+
+
+def _warn_of_loss(name: str, drift: Mapping[str, str]) -> str | None:
+    """Return the warning about lost outputs of a picture that is gone and kept."""
+    if not drift:
+        return None
+    lost = ", ".join(f"{rendition} {why}" for rendition, why in drift.items())
+    return (
+        f"{lost}, and can't be made again, because the picture is gone from the source. Put the picture "
+        f"back, or run renditions forget {shlex.quote(name)}"
+    )
 
 
 def _is_asked_for(rendition: str, ask: Ask, record: Record | None = None) -> bool:

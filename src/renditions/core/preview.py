@@ -43,11 +43,12 @@ class SyncPreview:
         method yields new and missing pictures from a second plan.
         """
         census = self.guard.open_census()
-        has_new = has_missing = False
+        has_new = has_missing = has_lost = False
         for difference in self.differences(self.ask):
             census.see(difference)
             is_new, is_missing = difference.action == "create", _is_missing(difference)
             has_new, has_missing = has_new or is_new, has_missing or is_missing
+            has_lost = has_lost or (is_missing and difference.warning is not None)
             if not (is_new or is_missing):
                 yield difference
         census.end()
@@ -64,7 +65,8 @@ class SyncPreview:
                 census.see(replace(difference, action="rename", record=None) if is_renamed else difference)
             census.end()
         why_held = self.guard.judge_removals(census)
-        for difference in self.differences(unverified(self.ask)):
+        # Only a plan that verifies outputs again can repeat the warnings about lost ones.
+        for difference in self.differences(self.ask if has_lost else unverified(self.ask)):
             if difference.action == "create":
                 yield self._show_new(difference, former.get(difference.name))
             elif _is_missing(difference) and difference.name not in renamed:
