@@ -63,7 +63,7 @@ class Crash(BaseException):
 
 @dataclass
 class Steps:
-    """Counts the calls to ports, and acts at a chosen one."""
+    """The calls to ports, counted, with an action at a chosen call."""
 
     count: int = 0
     at: int = -1

@@ -22,7 +22,7 @@ from serverless.runtime_api import Ended
 
 @dataclass
 class Poller:
-    """Passes a queue's messages to a function."""
+    """A poller that passes a queue's messages to a function."""
 
     url: str
     call: Callable[[Any], Ended]

@@ -50,7 +50,7 @@ class Request:
 
 
 class Proxy(ThreadingHTTPServer):
-    """Forwards requests to another server, with the faults that ``choose`` returns."""
+    """A proxy that adds the faults that ``choose`` returns."""
 
     daemon_threads = True
 

@@ -27,7 +27,7 @@ class Backup:
 
 @dataclass
 class Outsiders:
-    """Changes the stores and the catalog without the workers' knowledge."""
+    """Other programs, which change stores and catalog without the workers' knowledge."""
 
     random: Random
     source: MemoryStore

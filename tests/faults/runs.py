@@ -163,7 +163,7 @@ def send_due(processor: Processor, *, is_end: bool = False) -> None:
 
 
 class Pauses:
-    """Stands for the event that stops a sync.
+    """A stand-in for the event that stops a sync.
 
     This event is never set, and waiting for it takes simulated time.
     """

@@ -203,7 +203,7 @@ class Scheduler:
 
 @dataclass
 class Threads:
-    """Stands for ``ThreadPoolExecutor``.
+    """A stand-in for ``ThreadPoolExecutor``.
 
     Its threads are tasks of the process that opened it.
     """

@@ -68,7 +68,7 @@ LEASES_ARE_OVER = timedelta(hours=1)
 
 @dataclass
 class Weather:
-    """Decides by a seed how each request ends.
+    """A source of faults: by a seed, it decides how each request ends.
 
     There are periods with and without faults. Once ``is_over`` is set, there are no faults.
     """

@@ -61,7 +61,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 class _Pictures(html.parser.HTMLParser):
-    """Collects the <source> and <img> elements of each picture."""
+    """A parser that collects the <source> and <img> elements of each picture."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ PASSED = ("content-type", "cache-control", "access-control-allow-origin", "cross
 
 
 class Edge(ThreadingHTTPServer):
-    """Serves the page's files, as one behaviour of CloudFront does, and nothing else."""
+    """A server of the page's files alone, like one behaviour of CloudFront."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -26,7 +26,7 @@ class Edge(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers one request."""
+    """The handler of one request."""
 
     server: Edge
 

@@ -35,7 +35,7 @@ class Call:
 
 
 class Gateway(HTTPServer):
-    """Passes requests to the function, one after the other.
+    """A gateway that passes requests to the function, one after the other.
 
     Lambda does the same for one instance.
     """
@@ -46,7 +46,7 @@ class Gateway(HTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers one request."""
+    """The handler of one request."""
 
     server: Gateway
 

@@ -15,7 +15,7 @@ PRESENT = 40
 
 
 class Keyboard:
-    """Presses keys and counts them."""
+    """A keyboard that counts the pressed keys."""
 
     def __init__(self, page: Page) -> None:
         # Chromium drops keys for a page without the focus, and those before the first paint.

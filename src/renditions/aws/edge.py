@@ -34,7 +34,7 @@ VERSIONS: Mapping[str, str] = {
 
 
 class Edge:
-    """Remembers which cached keys changed, and invalidates them.
+    """The cached keys that changed, and their invalidation in CloudFront.
 
     Many threads may use it.
 
@@ -88,7 +88,7 @@ class Edge:
 
 
 class _Watched(ReadThrough):
-    """Passes every call on to another store, and reports replaced and deleted keys.
+    """A store that passes calls on, and reports replaced and deleted keys.
 
     It doesn't report an object under a new key, because CloudFront can't have it yet. It doesn't report
     changed headers either: otherwise such a change would invalidate every object.

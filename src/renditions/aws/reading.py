@@ -33,7 +33,7 @@ PAUSE_SECONDS = 0.025
 
 
 class TableReader:
-    """Reads one table. Any number of threads can use it.
+    """A reader of one table. Any number of threads can use it.
 
     Args:
         client: A DynamoDB client.

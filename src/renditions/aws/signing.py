@@ -12,7 +12,7 @@ from renditions.model.places import S3Place
 
 
 class Signer:
-    """Signs URLs of objects below a prefix. Signing needs no request to S3.
+    """Signed URLs of objects below a prefix. Signing needs no request to S3.
 
     Args:
         client: An S3 client, see :attr:`Clients.signing_s3 <renditions.aws.clients.Clients.signing_s3>`.

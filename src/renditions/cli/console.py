@@ -21,7 +21,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class MessageHandler(logging.Handler):
-    """Prints the program's log above the progress bar, among the other messages."""
+    """A log handler that prints above the progress bar, among other messages."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line, with its traceback if it has one."""
@@ -31,7 +31,7 @@ class MessageHandler(logging.Handler):
 
 
 class JsonHandler(logging.Handler):
-    """Prints the program's log with a JSON object per line, for log collectors.
+    """A log handler that prints a JSON object per line, for log collectors.
 
     A record's ``fields`` are in the object, too.
     """

@@ -197,7 +197,7 @@ def print_outcome(outcome: Outcome) -> None:
 
 
 class Troubles:
-    """Prints rejected, failed and unreadable pictures on stderr.
+    """A printer of rejected, failed and unreadable pictures on stderr.
 
     It prints each once, up to a limit.
     """

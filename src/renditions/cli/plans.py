@@ -75,7 +75,7 @@ class _Means:
 
 
 class PlanReport:
-    """Counts the differences of a plan, and prints them.
+    """A report that counts the differences of a plan, and prints them.
 
     A short plan has one line for each picture. In a long one, the pictures are grouped by what they need and
     why, unless the caller wants each of them. Sizes and times of the files to make are estimated from the

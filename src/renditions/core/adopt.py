@@ -95,7 +95,7 @@ def _find_foreign(
 
 @dataclass(frozen=True, slots=True)
 class Adopter:
-    """Finds a picture's outputs that this catalog wrote before it lost its records."""
+    """The search for outputs that this catalog wrote before it lost its records."""
 
     pipeline: Pipeline
     reader: Reader

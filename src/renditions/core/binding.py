@@ -68,7 +68,7 @@ class Claimant:
 
 
 class Standing:
-    """Decides whether this process may write to the catalog.
+    """This process's right to write to the catalog.
 
     Threads may share one instance.
     """

@@ -24,7 +24,7 @@ from renditions.model.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Compares pictures of one pipeline with their records and outputs.
+    """A comparison of pictures with their records and outputs, for one pipeline.
 
     A comparison changes nothing.
     """

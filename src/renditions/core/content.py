@@ -30,7 +30,7 @@ class Content:
 
 
 class Reader:
-    """Reads source objects, and keeps the last content for the next step.
+    """A reader of source objects, which keeps the last content for the next step.
 
     A reader isn't safe for several threads: each caller must have its own reader.
     """

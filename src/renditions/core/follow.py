@@ -23,7 +23,7 @@ MOST_DUE = 10_000
 
 
 class Hints:
-    """Collects the names in hints until the next check. Many threads may share it.
+    """The names in hints since the last check. Many threads may share them.
 
     If there are more than ``MOST_DUE`` names, this object drops them, and remembers only that every picture
     must be checked.
@@ -56,7 +56,7 @@ _ENDS_BLOCKING = ("removed", "done", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """Keeps every picture up to date while hints arrive."""
+    """The parts with which :func:`follow` keeps every picture up to date."""
 
     process: Process
     sync_all: Callable[[Callable[[Outcome], None]], object]

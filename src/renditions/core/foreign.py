@@ -15,7 +15,7 @@ from renditions.errors import ForeignOutput, KeyRefused, KeyTaken, Rejected
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """Decides which objects in the output store belong to this catalog."""
+    """The test whether objects in the output store belong to this catalog."""
 
     catalog: Catalog
     output: Store

@@ -117,7 +117,7 @@ class Census:
 
 @dataclass(slots=True)
 class RemovalWindow:
-    """Counts the missing pictures that this process removed within the last hour."""
+    """The missing pictures that this process removed within the last hour."""
 
     monotonic_seconds: Callable[[], float] = time.monotonic
     _removed_at: deque[float] = field(default_factory=deque)
@@ -136,7 +136,7 @@ class RemovalWindow:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Decides which removals and restorations a run does, and which wait for a person."""
+    """The limits on removals and restorations, above which a run asks a person."""
 
     max_removals: MaxRemovals
     has_folder: Callable[[str], bool] = lambda _: False

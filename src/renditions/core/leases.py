@@ -41,7 +41,7 @@ ANSWER_LASTS = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Leases:
-    """Takes leases for one owner, and writes under them.
+    """The leases of one owner, and its writes under them.
 
     The methods that write raise Conflict if another worker took the lease over.
     """

@@ -49,7 +49,7 @@ MOST_COLLECTED = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """Sends the notices of one catalog.
+    """The notices of one catalog, and their delivery to the targets.
 
     Safe to call from many threads, processes and machines.
     """

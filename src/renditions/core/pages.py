@@ -37,7 +37,7 @@ class _Page:
 
 
 class Pages:
-    """Looks up objects of one store, in one thread.
+    """A lookup of objects in the pages of one store's listing, for one thread.
 
     A page doesn't show the writes that came after it was read.
     """

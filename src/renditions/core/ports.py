@@ -386,7 +386,7 @@ class Catalog(Protocol):
 
 
 class Renderer(Protocol):
-    """Turns one picture's bytes into all of its renditions."""
+    """A function that turns one picture's bytes into all of its renditions."""
 
     def __call__(
         self, content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze

@@ -57,7 +57,7 @@ MAX_ROUNDS = 8
 
 
 class Process(Protocol):
-    """Processes one picture: :meth:`Processor.process`, or a wrapper around it.
+    """A function that processes one picture: ``Processor.process``, or a wrapper.
 
     Safe to call from many threads.
     """
@@ -72,7 +72,7 @@ class Process(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """Processes pictures of one pipeline.
+    """A processor of one pipeline's pictures.
 
     Safe to call from many threads, processes and machines.
     """

@@ -14,7 +14,7 @@ from renditions.model.folding import EXACT, Folding
 
 
 class ReadOnlyStore(ReadThrough):
-    """Reads another store, and refuses every write and every deletion.
+    """A store that reads another store, and refuses writes and deletions.
 
     Raises:
         StoreRefused: A call would change the store.

@@ -32,7 +32,7 @@ class Group:
 
 
 class Reasons:
-    """Counts pictures by state and reason. Errors with one code count as one reason."""
+    """Counts of pictures by state and reason. Errors with one code are one reason."""
 
     def __init__(self) -> None:
         self._groups: dict[tuple[str, str], Group] = {}

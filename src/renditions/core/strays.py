@@ -64,7 +64,7 @@ def list_strays(
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Finds out whether a record claims a key in an output store."""
+    """The claims of records on the keys of an output store."""
 
     catalog: Catalog
     folding: Folding

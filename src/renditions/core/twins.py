@@ -28,7 +28,7 @@ from renditions.model.wishes import NO_WISHES
 
 @dataclass(frozen=True, slots=True)
 class Twins:
-    """Finds pictures with the same content. Safe to call from many threads."""
+    """The search for pictures with the same content. Safe to call from many threads."""
 
     pipeline: Pipeline
     source: Store

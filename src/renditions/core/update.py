@@ -56,7 +56,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Updater:
-    """Updates pictures. Safe to call from many threads."""
+    """The steps that update a picture. Safe to call from many threads."""
 
     pipeline: Pipeline
     source: Store

@@ -77,7 +77,7 @@ def get_int(image: Any, name: str, default: int) -> int:
 
 
 class _Recorder(logging.Handler):
-    """Keeps the texts of log messages in a list."""
+    """A log handler that keeps the texts of messages in a list."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

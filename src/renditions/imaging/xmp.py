@@ -93,7 +93,7 @@ def _select(packet: bytes, wanted: _Wanted) -> bytes:
 
 
 class _Selection:
-    """Reads one packet, and writes the wanted parts of it."""
+    """A reader of one packet, which writes the packet's wanted parts."""
 
     def __init__(self, wanted: _Wanted) -> None:
         self._wanted = wanted

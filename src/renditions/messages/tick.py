@@ -53,7 +53,7 @@ class Ticked:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Runs the calls of a schedule's tick."""
+    """A schedule's tick, which may take several calls."""
 
     plan: Callable[[str], Iterator[Difference]]
     """Plans the pictures whose names come after the given name."""
@@ -152,7 +152,7 @@ def _find_postponed(difference: Difference) -> str | None:
 
 
 class _Batch:
-    """Sends messages to the queue, ten in each request."""
+    """A batch of messages to the queue, ten in each request."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

@@ -117,7 +117,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Worker:
-    """Processes a queue's messages, several at a time.
+    """A worker that processes a queue's messages, several at a time.
 
     The worker receives only as many messages as it can start at once.
     """

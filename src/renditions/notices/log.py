@@ -14,7 +14,7 @@ log = logging.getLogger("renditions.notices")
 
 
 class LogNotifier:
-    """Writes each notice as a line of the program's log: the target ``log:``."""
+    """A notifier that writes to the program's log: the target ``log:``."""
 
     def __init__(self, notify: Notify) -> None:
         self._notify = notify

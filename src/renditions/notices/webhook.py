@@ -100,7 +100,7 @@ class WebhookNotifier:
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Makes every redirect an error."""
+    """A handler that makes every redirect an error."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None

@@ -74,7 +74,7 @@ def find_lines(text: str) -> Mapping[str, int]:
 
 
 class _Finder:
-    """Finds the lines of all paths in one pass over a text's tokens."""
+    """A pass over a text's tokens that finds the lines of all paths."""
 
     def __init__(self, text: str) -> None:
         self._tokens = list(_split(text))

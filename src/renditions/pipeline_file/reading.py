@@ -165,7 +165,7 @@ def change_recipe(name: str, recipe: Rendition, changes: Mapping[str, Any], dire
 
 
 class _Reader:
-    """Reads values by their annotated types, and collects problems."""
+    """A reader of values by their annotated types, which collects problems."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

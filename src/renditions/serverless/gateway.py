@@ -110,7 +110,7 @@ def make_service(opened: Bundled, links: Links) -> Service:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """Answers only calls that an authorizer of API Gateway allowed, and signed URLs.
+    """A layer that passes only authorized calls and signed URLs to the application.
 
     So the API stays closed if the gateway has no authorizer. The page's own files and the health check are
     open.

@@ -32,7 +32,7 @@ Results = Sequence[tuple[Message, Sequence[Outcome]]]
 
 @dataclass(frozen=True, slots=True)
 class Redelivery:
-    """Returns unfinished messages to the queue that they came from.
+    """The return of unfinished messages to the queue that they came from.
 
     Messages of other queues are left to their visibility timeout.
     """

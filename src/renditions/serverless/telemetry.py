@@ -48,7 +48,7 @@ METRICS: Mapping[str, Metric] = {
 
 
 class JsonLines(logging.Handler):
-    """Writes each log record as one line of JSON to stdout.
+    """A log handler that writes each record as one line of JSON to stdout.
 
     ``extra={"fields": {…}}`` adds fields.
     """

@@ -13,7 +13,7 @@ log = logging.getLogger("renditions.access")
 
 @dataclass(frozen=True, slots=True)
 class AccessLog:
-    """Logs each request when its answer ends.
+    """A layer that logs each request when its answer ends.
 
     The line has no query and no headers, so it has no token, signature or cookie.
     """

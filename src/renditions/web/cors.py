@@ -63,7 +63,7 @@ def share(
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """Answers each request by the rules for its URL and its origin."""
+    """A layer that answers each request by the rules for its URL and its origin."""
 
     api: ASGIApp
     pictures: ASGIApp

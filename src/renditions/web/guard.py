@@ -41,7 +41,7 @@ MOST_STRANGERS = 100
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Refuses requests for another host, from another site, or without the token.
+    """A layer that refuses a wrong host, another site's page and a missing token.
 
     Args:
         app: The application that gets the other requests.

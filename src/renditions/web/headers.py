@@ -29,7 +29,7 @@ def changing(send: Send, change: Callable[[MutableHeaders], None]) -> Send:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Adds headers to every answer that lacks them."""
+    """A layer that adds headers to every answer that lacks them."""
 
     app: ASGIApp
     headers: Mapping[str, str]

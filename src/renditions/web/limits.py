@@ -17,7 +17,7 @@ from renditions.web.problems import ApiError
 
 
 class Gate:
-    """Limits how many callers are inside a block at once.
+    """A limit on how many callers are inside a block at once.
 
     Any number of threads can use it.
 
@@ -49,7 +49,7 @@ class Gate:
 
 @dataclass(slots=True)
 class Rate:
-    """Counts the actions of each network address in successive periods.
+    """The number of each network address's actions in successive periods.
 
     Only one thread may use it.
     """

@@ -21,7 +21,7 @@ MOST_KEPT = 5_000
 
 
 class Links(Protocol):
-    """Builds the URLs of originals, renditions and previews."""
+    """The URLs of originals, renditions and previews."""
 
     def original(self, record: Record) -> str:
         """Return the URL of the picture's original."""

@@ -106,7 +106,7 @@ def answer_page(text: str) -> Response:
 
 
 class PageFiles(StaticFiles):
-    """Serves the page's files."""
+    """The ASGI application that serves the page's files."""
 
     def __init__(self) -> None:
         """Find the page's files in this package."""

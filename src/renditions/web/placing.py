@@ -27,7 +27,7 @@ def place(app: ASGIApp, reach: Reach) -> ASGIApp:
 
 @dataclass(frozen=True, slots=True)
 class _BelowPath:
-    """Serves the application below a path.
+    """A layer that serves the application below a path.
 
     A proxy may pass the path on, or remove it. Removing often changes names: nginx then decodes the rest.
     """
@@ -61,7 +61,7 @@ class _BelowPath:
 
 
 class _BehindProxies:
-    """Takes the client's address, scheme and host from what a trusted proxy says.
+    """A layer that takes the client's address, scheme and host from trusted proxies.
 
     If there are several values of ``X-Forwarded-Host``, the last one counts: the client may have sent the
     others.

@@ -39,7 +39,7 @@ NO_PREVIEW = b""
 
 
 class Cache(Protocol):
-    """Keeps previews, by the picture's name and version."""
+    """A cache of previews, by the picture's name and version."""
 
     def get(self, name: str, version: str) -> bytes | None:
         """Return the preview; None if the cache doesn't have it."""
@@ -56,7 +56,7 @@ class Cache(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Previews:
-    """Makes previews in a worker process, under the rules and limits of the pipeline."""
+    """Previews of originals, made by a worker under the pipeline's rules and limits."""
 
     render: Renderer
     cache: Cache | None

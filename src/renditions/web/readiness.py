@@ -66,7 +66,7 @@ def summarize(troubles: Iterable[Trouble]) -> str:
 
 @dataclass(slots=True)
 class Readiness:
-    """Finds out whether the server can do its work. Any thread may use it."""
+    """The check whether the server can do its work. Any thread may use it."""
 
     parts: Parts
     writes: bool = True

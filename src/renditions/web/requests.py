@@ -133,7 +133,7 @@ def read_query(request: Request, name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class StrictQuery:
-    """Refuses requests with a query parameter that their operation doesn't have.
+    """An endpoint that refuses requests with unknown query parameters.
 
     Otherwise a misspelled parameter would change nothing, and the client wouldn't notice.
 

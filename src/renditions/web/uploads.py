@@ -66,7 +66,7 @@ class UploadForm:
 
 
 class Uploads(Protocol):
-    """Makes forms for uploads."""
+    """A source of upload forms."""
 
     def make_form(self, name: str, content_type: str, size_bytes: int, *, replace: bool) -> UploadForm:
         """Return a form for one file.
@@ -80,7 +80,7 @@ class Uploads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalUploads:
-    """Makes forms for uploads to this server, and stores the uploads."""
+    """The forms for uploads to this server, which stores the files."""
 
     service: Service
     secret: bytes
@@ -163,7 +163,7 @@ class LocalUploads:
 
 @dataclass(frozen=True, slots=True)
 class BucketUploads:
-    """Makes forms for uploads straight to the source's bucket.
+    """The forms for uploads straight to the source's bucket.
 
     So no picture passes through this server. S3's forms can't have a condition on the existing object. If two
     clients upload the same name at the same time, the later upload replaces the other.

@@ -44,7 +44,7 @@ def _find_in_xmp(packet: bytes) -> str | None:
 
 
 class _Reader:
-    """Reads the wanted properties of an XMP packet.
+    """A reader of the wanted properties of an XMP packet.
 
     If a property has several languages, the reader takes the default one, or else the first.
     """

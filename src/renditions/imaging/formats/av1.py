@@ -21,7 +21,7 @@ class Cicp(NamedTuple):
 
 
 class _Bits:
-    """Reads numbers from a sequence of bits, the highest bit first."""
+    """A sequence of bits, from which numbers are read, the highest bit first."""
 
     def __init__(self, data: bytes) -> None:
         self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)

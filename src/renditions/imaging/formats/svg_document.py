@@ -92,7 +92,7 @@ class _Element:
 
 
 class _Reader:
-    """Reads one document."""
+    """A reader of one document."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content

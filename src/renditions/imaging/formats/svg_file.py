@@ -50,7 +50,7 @@ def is_drawing(content: bytes) -> bool:
 
 
 class _FoundError(Exception):
-    """Ends the parser's work once the first element is known."""
+    """The exception that ends the parser's work at the first element."""
 
 
 def unpack(content: bytes) -> bytes:

@@ -21,7 +21,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Guard:
-    """Kills a process that exceeds a limit while the context is open.
+    """A guard that kills a process if it exceeds a limit within the context.
 
     After the context, the guard never kills the process, because the process may already render its next
     picture.

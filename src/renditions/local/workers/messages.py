@@ -65,7 +65,7 @@ class Job:
 
 
 class JobSender:
-    """Writes the jobs for one worker.
+    """A sender of the jobs for one worker.
 
     The sender leaves attachments out if the worker's last job had the same ones. A font can have 30 MB, and
     every picture needs it.
@@ -84,7 +84,7 @@ class JobSender:
 
 
 class JobReceiver:
-    """Reads the jobs in a worker."""
+    """A reader of the jobs in a worker."""
 
     def __init__(self) -> None:
         self._held: list[bytes] = []

@@ -28,7 +28,7 @@ _WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """Allows a call if these bits of an argument have one of the values.
+    """A rule that allows a call if bits of an argument have one of these values.
 
     Arguments are counted from 0.
     """
