@@ -239,6 +239,37 @@ def test_the_bin_says_how_long_it_keeps_pictures_as_soon_as_the_page_knows_it(si
     expect(site.page.locator("#bin")).to_contain_text("Each stays here for 2 days")
 
 
+def test_next_pressed_twice_while_the_list_loads_leads_two_pictures_further(site: Site) -> None:
+    add_pictures(site, "c.jpg", "b.jpg", NAME)
+    site.hold_first("**/pictures?limit=*")
+    site.open(f"?picture={NAME}")
+    await_any(site.page, site.held)
+    view = site.page.get_by_role("dialog")
+    expect(view.get_by_role("heading", name=NAME)).to_be_focused()
+    site.page.keyboard.press("ArrowRight")
+    site.page.keyboard.press("ArrowRight")
+    site.release()
+    expect(view.get_by_role("heading", name="c.jpg")).to_be_visible()
+
+
+def test_a_step_that_was_asked_for_before_the_picture_was_closed_is_not_taken(site: Site) -> None:
+    add_pictures(site, "c.jpg", "b.jpg", NAME)
+    site.hold_first("**/pictures?limit=*")
+    site.open(f"?picture={NAME}")
+    await_any(site.page, site.held)
+    view = site.page.get_by_role("dialog")
+    expect(view.get_by_role("heading", name=NAME)).to_be_focused()
+    for key in ("ArrowRight", "ArrowRight", "Escape"):
+        site.page.keyboard.press(key)
+    expect(view).to_have_count(0)
+    site.page.evaluate(
+        f"history.pushState({{}}, '', '?picture={NAME}'); dispatchEvent(new Event('popstate'))"
+    )
+    site.release()
+    expect(view.get_by_role("button", name="Previous")).to_have_attribute("aria-disabled", "true")
+    expect(view.get_by_role("heading", name=NAME)).to_be_visible()
+
+
 def test_a_refusal_that_comes_late_is_not_shown_with_another_picture(site: Site) -> None:
     add_pictures(site, "b.jpg", NAME)
     held: list[Route] = []

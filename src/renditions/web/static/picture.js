@@ -21,6 +21,8 @@ let gallery = null;
 let shown = null; // the name of the open picture
 let loaded = null; // the newest full record of the open picture, and the formats that a browser shows
 let trouble = '';
+let visit = 0; // how often the dialog was opened
+let stepping = Promise.resolve();
 
 dialog.append(
   element('div', { class: 'bar' }, title, element('div', { class: 'steps' }, steps.previous, steps.next, button('Close', close))),
@@ -47,7 +49,7 @@ export async function follow({ picture: name }) {
   title.textContent = name;
   showMessage(name, 'Loading…');
   if (!dialog.open) dialog.showModal();
-  if (!before) title.focus();
+  if (!before) { title.focus(); visit += 1; }
   else say(name, 'picture');
   dialog.scrollTop = 0;
   await load();
@@ -98,9 +100,16 @@ async function showSteps() {
   for (const [which, control] of Object.entries(steps)) control.setAttribute('aria-disabled', String(found[which] === null));
 }
 
-async function step(which) {
-  const { [which]: name } = await gallery.neighbours(shown);
-  if (name) place.replace({ picture: name });
+// Goes to the previous or the next picture. While the list loads, a person may press a key several times, so each step
+// begins where the one before it led.
+function step(which) {
+  const asked = visit;
+  const take = async () => {
+    const name = shown;
+    const { [which]: next } = await gallery.neighbours(name);
+    if (next && name === shown && asked === visit) place.replace({ picture: next });
+  };
+  stepping = stepping.then(take, take);
 }
 
 function close() {
