@@ -199,6 +199,45 @@ def test_the_page_repeats_requests_that_failed(browser: Browser) -> None:
     assert {urlsplit(url).path for url in lost} == {"/stats", "/pictures"}
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (502, "The server can't answer now: the server answered 502."),
+        (200, "The server can't answer now: another program answered in its place."),
+    ],
+)
+def test_the_page_says_that_a_proxy_answered_in_place_of_the_server(
+    browser: Browser, status: int, said: str
+) -> None:
+    app = make_app(open_service(World()), secret=b"s", reach=Reach())
+    html = "<html><h1>Bad gateway</h1></html>"
+
+    def prepare(page: Page) -> None:
+        page.route("**/pictures?limit=*", lambda route: route.fulfill(status=status, body=html), times=1)
+
+    with answered(app) as address, opened(browser, address, prepare) as page:
+        expect(page.locator("#note")).to_contain_text(said)
+        expect(page.locator("#note")).to_have_text("No pictures yet.")
+
+
+def test_a_tab_without_a_stream_polls_as_soon_as_it_is_seen_again(browser: Browser) -> None:
+    service = open_service(world := World())
+    with answered(make_app(service, secret=b"s", reach=Reach())) as address, open_page(browser) as page:
+        page.add_init_script(
+            "delete window.SharedWorker;"
+            "Object.defineProperty(document, 'hidden', { writable: true, value: true })"
+        )
+        page.clock.install()
+        page.route("**/events", lambda route: route.abort())
+        page.goto(address)
+        expect(page.locator("#note")).to_have_text("No pictures yet.")
+        world.upload("a.jpg", b"one")
+        service.process("a.jpg")
+        page.clock.pause_at(page.evaluate("(Date.now() + 1000) / 1000"))  # so that no poll is due
+        page.evaluate("document.hidden = false; document.dispatchEvent(new Event('visibilitychange'))")
+        expect(page.locator(".tile[data-status=done]")).to_have_count(1)
+
+
 def test_the_page_loads_again_if_one_of_its_scripts_did_not_arrive(browser: Browser) -> None:
     """The browser drops waiting requests when the computer changes its network."""
     lost: list[str] = []

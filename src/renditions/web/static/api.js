@@ -37,10 +37,10 @@ export async function call(method, path, body) {
     return new Promise(() => {}); // the browser leaves this page
   }
   if (!response.ok) {
-    const { detail = `the server answered ${response.status}` } = await response.json();
+    const { detail = `the server answered ${response.status}` } = await response.json().catch(() => ({})); // a proxy answers in HTML
     throw isPassing(response.status) ? new Error(detail) : Object.assign(new Problem(detail), { status: response.status });
   }
-  return response.status === 204 ? null : response.json();
+  return response.status === 204 ? null : response.json().catch(() => { throw new Error('another program answered in its place'); });
 }
 
 const PAUSE_MS = 3000;

@@ -27,14 +27,22 @@ export function connect(onPicture, onState) {
     if (state) isLive = state === 'live';
     if (isLive) onState('live');
   });
-  const wait = () => setTimeout(async () => {
+  let due = null;
+  const wait = () => { due = setTimeout(poll, document.hidden ? HIDDEN_POLL_MS : POLL_MS); };
+  const poll = async () => {
+    due = null;
     if (!isLive) {
       const state = await lookIfPossible();
       if (!isLive) onState(state);
     }
     wait();
-  }, document.hidden ? HIDDEN_POLL_MS : POLL_MS);
+  };
   wait();
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden || !due) return;
+    clearTimeout(due);
+    poll();
+  });
 }
 
 function openStream(report) {
