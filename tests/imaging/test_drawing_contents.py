@@ -283,6 +283,37 @@ def test_a_warning_is_given_for_html_in_a_drawing() -> None:
     assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
 
 
+def test_a_warning_is_given_for_text_along_a_path() -> None:
+    content = svg(f'{CROSS}<path id="p" d="M0 0h8"/><text><textPath href="#p">x</textPath></text>')
+    assert warnings_of(content) == [("not-drawn", "text along a path (textPath) is left out")]
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '<rect width="8" height="6" fill="var(--c, red)"/>',
+        '<rect width="8" height="6" style="fill: var( --c )"/>',
+        '<style>:root{--c:red}rect{fill:var(--c)}</style><rect width="8" height="6"/>',
+    ],
+)
+def test_a_warning_is_given_for_a_css_variable(inside: str) -> None:
+    expected = [("not-drawn", "the CSS variable --c isn't read, so what it decides has a default")]
+    assert warnings_of(svg(inside)) == expected
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '<rect width="8" height="6" fill="lime" style="fill: light-dark(lime, var(--dark, #121212))"/>',
+        '<rect width="8" height="6" fill="lime" data-x="my-var(--c)"/>',
+        "<style>rect{--c:red;fill:lime}</style><rect width='8' height='6'/>",
+    ],
+)
+def test_no_warning_is_given_for_a_css_variable_that_decides_nothing(inside: str) -> None:
+    assert warnings_of(svg(inside)) == []
+    assert shown(svg(inside), PNG).convert("RGB").getpixel((4, 3)) == (0, 255, 0)
+
+
 def test_the_plain_text_beside_html_in_a_switch_is_drawn() -> None:
     """Diagram tools put plain text and HTML into a ``switch``.
 

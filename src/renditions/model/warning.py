@@ -15,6 +15,7 @@ WarningCode = Literal[
     "damaged",
     "reference-dropped",
     "html-dropped",
+    "not-drawn",
     "glyph-missing",
 ]
 
@@ -24,6 +25,7 @@ WARNINGS: Mapping[WarningCode, str] = {
     "damaged": 'The picture is damaged, and `[accept] damaged = "lenient"` renders what can be decoded.',
     "reference-dropped": "A drawing refers to something outside of it, which is never loaded.",
     "html-dropped": "A drawing contains HTML (`foreignObject`), which isn't drawn.",
+    "not-drawn": "A drawing has text along a path or CSS variables, which aren't drawn as in browsers.",
     "glyph-missing": "A drawing or a watermark has characters that no font has. \ufffd stands in for each.",
 }
 """The meaning of each code, in the order of ``docs/errors.md``."""

@@ -4,7 +4,7 @@ The safe version has no references to other documents. The check reads the docum
 XML 1.0; SVG 2, chapters 5, 12, 13, 15 and 16). It rejects a document that isn't well-formed, has
 too much to draw, or contains a script or an external entity. It expands short entities, and converts embedded
 pictures that librsvg can't read. It leaves out references to other documents, HTML and characters without a
-glyph, each with a warning.
+glyph, each with a warning. It also warns of content that librsvg doesn't draw.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from renditions.imaging.formats.svg_embedded import Embedded
 from renditions.imaging.formats.svg_file import unpack
 from renditions.imaging.formats.svg_scripts import check_attribute, check_element
 from renditions.imaging.formats.svg_size import with_size
-from renditions.imaging.formats.svg_style import references_in, rules_in, without_outside
+from renditions.imaging.formats.svg_style import references_in, rules_in, variables_in, without_outside
 from renditions.imaging.machine_fonts import without_machine_s
 from renditions.imaging.typeface import default_font, find_missing
 from renditions.model.warning import WarningCode
@@ -177,6 +177,8 @@ class _Reader:
                 check_attribute(attribute, value)
         self._open.append(element)
         if element.is_drawn:
+            if element.local == "textPath":
+                self._warn("not-drawn", "text along a path (textPath) is left out")
             self._references.start(element.local, attributes)
             kept = {each: self._read_attribute(element, each, value) for each, value in attributes.items()}
             written = (f" {each}={quoteattr(value)}" for each, value in kept.items() if value is not None)
@@ -232,6 +234,7 @@ class _Reader:
             self._html = ""
 
     def _end_style(self) -> None:
+        self._warn_of_variables(self._style)
         style = without_outside(self._style, self._drop)
         for selector, ids in rules_in(style):
             self._references.add_rule(selector, ids)
@@ -259,9 +262,16 @@ class _Reader:
         if name.rpartition(":")[2] in ("href", "src") and element.local != "a":
             return self._follow(element, value.strip())
         if "(" in value:
+            self._warn_of_variables(value)
             value = without_outside(value, self._drop)
             self._references.refer(references_in(value).elements())
         return value
+
+    def _warn_of_variables(self, text: str) -> None:
+        for name in variables_in(text):
+            self._warn(
+                "not-drawn", f"the CSS variable {name[:100]} isn't read, so what it decides has a default"
+            )
 
     def _follow(self, element: _Element, target: str) -> str | None:
         if target.startswith("#") or not target:

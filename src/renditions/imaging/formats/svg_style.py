@@ -17,6 +17,9 @@ _IMPORT = re.compile(rf"@import\s*+((?:{_URL.pattern}|{_STRING})?)[^;{{}}]*+;?",
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _COMBINATOR = re.compile(r"[\s>+~]+")
 _SIMPLE = re.compile(r"[.#]?[\w-]+|\*")
+_VARIABLE = re.compile(r"(?<![\w-])var\(\s*+(--[\w-]++)")
+_TWO_SCHEMES = "light-dark("
+"""Programs that write this also write a plain attribute beside the style, which librsvg then uses."""
 _NOWHERE = "url(#-outside-)"
 """The replacement of an outside reference. It refers to an element that doesn't exist."""
 
@@ -38,6 +41,14 @@ def without_outside(text: str, drop: Callable[[str], None]) -> str:
     if "@" in text:
         text = _IMPORT.sub(replace_import, text)
     return _URL.sub(replace_url, text) if "(" in text else text
+
+
+def variables_in(text: str) -> list[str]:
+    """Return the names of the CSS variables that decide how something is drawn.
+
+    librsvg ignores a declaration with such a variable (CSS Custom Properties 1).
+    """
+    return [] if _TWO_SCHEMES in text else _VARIABLE.findall(text)
 
 
 def references_in(text: str) -> Counter[str]:
