@@ -13,7 +13,7 @@ from renditions.local.workers.confine import LAYERS
 THUMB = "[renditions.thumb]\nwidth = 80\n"
 
 
-def test_doctor_lists_every_layer_without_a_pipeline_file(tmp_path: Path) -> None:
+def test_doctor_lists_every_layer_of_confinement_if_there_is_no_pipeline_file(tmp_path: Path) -> None:
     ended = run(tmp_path, "doctor", "--json")
     assert [layer["name"] for layer in ended.data["layers"]] == [layer.name for layer in LAYERS]
     assert ended.data["confine"] == "best"

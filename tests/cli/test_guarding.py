@@ -164,7 +164,7 @@ def test_plan_exits_with_code_4_if_a_picture_needs_work(tmp_path: Path) -> None:
     assert run(tmp_path, "plan", "--exit-code").code == 0
 
 
-def test_a_second_pipeline_file_on_one_catalog_is_refused(tmp_path: Path) -> None:
+def test_a_second_pipeline_file_for_the_same_catalog_is_refused(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB)
     draw(tmp_path / "inbox" / "good.jpg")
     assert run(tmp_path, "sync").code == 0

@@ -154,7 +154,7 @@ def test_sync_adopt_takes_over_outputs_of_a_lost_catalog(folder: Path) -> None:
     assert run(folder, "sync").code == 0
 
 
-def test_sync_adopt_takes_over_equal_outputs_without_a_mark(folder: Path) -> None:
+def test_sync_adopt_takes_over_outputs_without_a_mark_if_they_equal_a_fresh_rendering(folder: Path) -> None:
     for name in ("thumb_one.jpg", "thumb_two.jpg"):
         unmark(folder / "processed" / name)
     lose_catalog(folder)

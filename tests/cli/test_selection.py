@@ -76,7 +76,7 @@ def test_a_prefix_that_matches_nothing_causes_a_usage_error(synced: Path) -> Non
         assert run(synced, "plan", prefix).code == 2, prefix
 
 
-def test_a_folder_without_pictures_and_a_former_folder_are_valid_prefixes(synced: Path) -> None:
+def test_a_prefix_may_name_a_folder_without_pictures_or_a_folder_that_only_records_name(synced: Path) -> None:
     (synced / "inbox/empty").mkdir()
     (synced / "inbox/notes").mkdir()
     (synced / "inbox/notes/a.txt").write_text("a note")

@@ -62,7 +62,7 @@ def test_an_empty_store_has_no_objects(store: Store) -> None:
     store.delete("a/b", IfMatch("0"))
 
 
-def test_head_get_and_list_find_an_object_that_was_put(store: Store) -> None:
+def test_the_methods_head_get_and_list_find_a_stored_object(store: Store) -> None:
     stored = put(store, "a/b.jpg", b"\x00\xff content")
     assert (stored.key, stored.size_bytes, stored.complete) == ("a/b.jpg", 10, True)
     assert store.head("a/b.jpg") == stored
@@ -91,7 +91,7 @@ def test_a_key_below_an_existing_object_finds_nothing(store: Store) -> None:
     assert keys(store) == ["a"]
 
 
-def test_obstacle_returns_none_for_an_existing_object_and_for_a_free_key(store: Store) -> None:
+def test_the_method_obstacle_returns_none_for_an_existing_object_and_for_a_free_key(store: Store) -> None:
     put(store, "a/b")
     assert (store.obstacle("a/b"), store.obstacle("a/c"), store.obstacle("d/e")) == (None, None, None)
 

@@ -96,7 +96,7 @@ def test_a_touched_picture_that_cannot_be_read_is_reported_and_tried_again(world
     assert outcome.again_after
 
 
-def test_one_call_reads_a_changed_picture_once(world: World) -> None:
+def test_processing_a_changed_picture_reads_the_picture_only_once(world: World) -> None:
     world.upload(NAME, b"two")
     source = Counting(world)
     world.processor(source=source).process(NAME)

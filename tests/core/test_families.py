@@ -133,7 +133,7 @@ def test_a_larger_picture_gets_a_file_for_each_width_and_a_smaller_picture_gets_
     assert (world.record().status, world.record().stand_ins, world.files) == ("rejected", (), [])
 
 
-def test_a_changed_recipe_makes_the_files_of_a_family_again(world: FamilyWorld) -> None:
+def test_the_files_of_a_family_are_made_again_after_the_recipe_changed(world: FamilyWorld) -> None:
     world.settle()
     world.pipeline = pipeline_of(photo=replace(FAMILY, quality=50))
     (difference,) = world.differences()

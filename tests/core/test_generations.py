@@ -108,7 +108,7 @@ def test_only_a_person_changes_the_output_store_and_the_binding_keeps_the_former
     assert bind(catalog, claim(output="out")).former_outputs == ("out2",)
 
 
-def test_a_binding_of_a_newer_release_is_refused() -> None:
+def test_a_binding_that_a_newer_release_wrote_is_refused() -> None:
     catalog = MemoryCatalog()
     catalog.write_binding(Binding("id", "a.toml", "in", "out", "one", schema=2))
     with pytest.raises(CatalogTooNew):

@@ -170,7 +170,7 @@ def test_a_key_that_the_pipeline_does_not_match_is_ignored(world: World) -> None
     assert list(world.catalog.list()) == []
 
 
-def test_fifty_hints_from_eight_threads_process_the_picture_once(world: World) -> None:
+def test_the_picture_is_processed_once_although_eight_threads_get_fifty_hints(world: World) -> None:
     world.upload(NAME, b"one")
     rendered = []
 

@@ -214,7 +214,7 @@ def test_a_copy_does_not_take_the_focus_of_a_picture_that_still_exists(world: Wo
     assert world.record("a.jpg").wishes == FOCUS
 
 
-def test_a_picture_that_was_copied_and_then_deleted_leaves_its_focus_to_the_copy(world: World) -> None:
+def test_a_deleted_picture_gives_its_focus_to_a_copy_that_was_made_before(world: World) -> None:
     """Renaming in a bucket copies the object first and then deletes the old one."""
     world.upload("b.jpg", b"one")
     world.processor().process("b.jpg")

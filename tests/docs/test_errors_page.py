@@ -42,7 +42,7 @@ def test_every_error_class_has_its_own_code() -> None:
 @pytest.mark.parametrize(
     "code", [*(error.code for error in all_errors()), *REQUEST_CODES.values(), *WARNINGS]
 )
-def test_each_code_consists_of_lower_case_words_with_hyphens(code: str) -> None:
+def test_each_error_code_consists_of_lower_case_words_with_hyphens(code: str) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", code)
 
 

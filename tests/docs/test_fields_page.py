@@ -25,7 +25,7 @@ WebP's losses in the committed pictures are smaller; the difference after a shif
 FIELDS = [spec.name for spec in fields(Rendition)]
 
 
-def test_every_field_has_an_example_and_the_page_is_up_to_date() -> None:
+def test_every_field_has_an_example_and_the_fields_page_is_up_to_date() -> None:
     """After you add a field or change its sentence, run ``make pictures``."""
     assert list(EXAMPLES) == FIELDS
     assert (DOCUMENTS / "fields.md").read_text() == fields_page()
@@ -48,7 +48,9 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_the_pictures_on_the_page_equal_those_that_the_engine_draws(originals: Path, field: str) -> None:
+def test_the_pictures_on_the_fields_page_equal_those_that_the_engine_draws(
+    originals: Path, field: str
+) -> None:
     """This test compares the colours of blocks of 4 by 4 pixels, not bytes."""
     drawn = draw_example(originals, EXAMPLES[field])
     with Image.open(DOCUMENTS / "images" / "fields" / f"{field}.webp") as picture:

@@ -50,7 +50,7 @@ def test_a_picture_does_not_overwrite_a_foreign_file_in_a_new_output_store() -> 
     assert KEY not in record.claimed_keys()
 
 
-def test_a_former_output_is_deleted_even_if_a_current_key_differs_only_in_case() -> None:
+def test_a_former_output_is_deleted_even_if_its_key_differs_from_a_current_key_only_in_case() -> None:
     world = World(output=MemoryStore(IGNORES_CASE), catalog=MemoryCatalog(IGNORES_CASE))
     world.bind()
     world.upload(NAME, b"one")
@@ -166,7 +166,7 @@ def test_a_worker_does_not_delete_a_former_output_that_another_picture_has_repla
         world.check_promise()
 
 
-def test_a_worker_past_its_lease_keeps_its_outputs_in_a_former_store_claimed() -> None:
+def test_the_outputs_that_a_worker_past_its_lease_wrote_to_a_former_store_stay_claimed() -> None:
     """The worker had written to the former store.
 
     The worker then claimed the keys as if they were in the present store.

@@ -244,7 +244,7 @@ def test_a_rule_on_sharpness_rejects_a_picture_without_edges() -> None:
     assert kept.original.analysis is None, "the rule alone records nothing"
 
 
-def test_four_colours_are_found_with_their_shares() -> None:
+def test_the_analysis_finds_four_colours_with_their_shares() -> None:
     shares = dict.fromkeys(("#ff0000", "#00ff00", "#0000ff", "#ffff00"), pytest.approx(0.25, abs=0.01))
     for source in (encoded(quarters(), "png"), encoded(quarters(1200, 800), "png")):
         told = found_in(source).colours
@@ -286,7 +286,9 @@ def test_the_analysis_finds_at_most_the_declared_number_of_colours_and_their_sha
 
 @pytest.mark.parametrize("source_format", ["png", "tiff"])
 @pytest.mark.parametrize("size", [(61, 43), (300, 200), (700, 451)])
-def test_an_opaque_picture_with_alpha_has_no_transparency(source_format: str, size: tuple[int, int]) -> None:
+def test_a_picture_with_alpha_has_no_transparency_if_all_of_its_pixels_are_opaque(
+    source_format: str, size: tuple[int, int]
+) -> None:
     picture = scene(*size).convert("RGBA")
     source = encoded(picture, source_format)
     assert found_in(source, Analyze(transparency=True)) == Analysis(transparency=False)

@@ -98,7 +98,9 @@ def test_each_test_file_has_an_expected_result() -> None:
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_each_file_gives_a_picture_of_the_expected_size_colours_and_warnings(name: str) -> None:
+def test_each_file_gives_a_picture_of_the_expected_size_with_the_expected_colours_and_warnings(
+    name: str,
+) -> None:
     right = MADE[name]
     picture, rendering = made_of(name, PNG)
     assert picture.size == right.size

@@ -268,7 +268,7 @@ def test_a_jpeg_2000_in_a_jp2_file_is_read() -> None:
     assert shown(sample("GDCMJ2K_TextGBR.dcm")).size == (400, 400)
 
 
-def test_a_jpeg_in_dicom_with_a_slip_of_its_container_is_read() -> None:
+def test_a_jpeg_in_dicom_with_a_harmless_format_error_is_read() -> None:
     """The parameters of its scan aren't those of a sequential one."""
     picture = photo(64, 48).convert("L")
     jpeg = encoded(picture, "jpeg")

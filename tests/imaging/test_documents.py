@@ -154,7 +154,7 @@ def test_an_animation_of_too_many_frames_is_rejected_if_its_frames_are_kept() ->
     assert render(source, Accept(), {"it": Rendition()}, limits=Limits(frames=1)).rejected is None
 
 
-def test_a_truncated_page_fails_only_the_renditions_that_show_it() -> None:
+def test_a_truncated_page_fails_only_the_renditions_that_show_this_page() -> None:
     source = tiff(PAGES)
     recipes = {"all": Rendition(format="pdf", pages="all"), "cover": Rendition(format="png")}
     rendering = render(source[:-40], Accept(), recipes)
@@ -325,7 +325,7 @@ def test_a_hostile_or_damaged_pdf_is_rejected_with_the_reason(content: bytes, re
     assert reason in str(result.rejected or result.errors["it"])
 
 
-def test_the_reason_for_a_pdf_does_not_depend_on_the_one_before_it() -> None:
+def test_the_reason_for_rejecting_a_pdf_does_not_depend_on_the_pdf_before_it() -> None:
     """PDFium keeps its last error, and sets none for a document without pages."""
     locked = pdf(
         LANDSCAPE,

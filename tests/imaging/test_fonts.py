@@ -90,7 +90,7 @@ def test_a_face_that_the_collection_lacks_is_refused() -> None:
         read_faces(b"ttcf\0\1\0\0\0\0\0\0")
 
 
-def test_a_font_of_more_than_65535_characters_is_searched() -> None:
+def test_missing_characters_are_found_in_a_font_of_more_than_65535_characters() -> None:
     """Format 12 of ``cmap`` has groups of characters.
 
     The search must find the first and the last character of each group.

@@ -114,7 +114,7 @@ def test_a_palette_picture_keeps_its_transparency() -> None:
 
 
 @pytest.mark.parametrize(("mode", "bands"), [("L", ("L",)), ("RGB", ("R", "G", "B"))], ids=["grey", "colour"])
-def test_a_grey_picture_becomes_a_grey_jpeg_and_a_coloured_one_a_coloured_jpeg(
+def test_a_grey_picture_becomes_a_grey_jpeg_and_a_coloured_picture_becomes_a_coloured_jpeg(
     mode: str, bands: tuple[str, ...]
 ) -> None:
     """A grey JPEG has one component."""

@@ -287,7 +287,7 @@ def test_a_picture_one_pixel_high_can_be_enlarged_and_cropped() -> None:
     assert shown(read("ffmpeg_line.png"), recipe).size == (300, 300)
 
 
-def test_a_jpeg_of_97_scans_is_read_and_one_of_more_than_100_is_rejected() -> None:
+def test_a_jpeg_of_97_scans_is_read_and_a_jpeg_of_more_than_100_scans_is_rejected() -> None:
     source = read("cjpeg_97_scans.jpg")
     assert is_chart(shown(source, PNG))
     last = source[source.rindex(b"\xff\xda") : -2]

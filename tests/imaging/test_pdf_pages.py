@@ -35,7 +35,9 @@ def scan(width: int = 827, height: int = 1169, dpi: float = 100) -> Image.Image:
 
 @pytest.mark.parametrize("file_format", ["tiff", "png", "jpeg"])
 @pytest.mark.parametrize("width", [None, 400])
-def test_a_page_has_the_size_on_paper_of_its_source(file_format: str, width: int | None) -> None:
+def test_a_pdf_page_has_the_size_on_paper_that_its_source_declares(
+    file_format: str, width: int | None
+) -> None:
     source = encoded(photo(827, 1169), file_format, dpi=(100, 100))
     recipe = Rendition(format="pdf", width=width)
     ((across, down),) = sizes(rendered(source, recipe).content)

@@ -147,7 +147,7 @@ def test_padding_in_a_translucent_colour_is_translucent() -> None:
         assert picture.getpixel((5, 20)) == (100, 100, 100, 255)
 
 
-def test_padding_a_grey_picture_with_a_colour_makes_it_coloured() -> None:
+def test_a_grey_picture_that_is_padded_with_a_colour_becomes_coloured() -> None:
     source = encoded(Image.new("L", (40, 20), 100), "png")
     recipe = Rendition(width=40, height=40, fit="contain", background="#102030", format="png")
     picture = shown(source, recipe)

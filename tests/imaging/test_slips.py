@@ -283,7 +283,7 @@ def test_a_pdf_that_begins_after_a_few_other_bytes_is_drawn(before: bytes) -> No
 
 
 @pytest.mark.parametrize("after", [b"\n" * 3000, b"<script>track()</script>\n" * 200, bytes(5000)])
-def test_a_pdf_before_other_bytes_is_drawn(after: bytes) -> None:
+def test_a_pdf_that_is_followed_by_other_bytes_is_drawn(after: bytes) -> None:
     made = opened(rendered(RED + after, PNG, EVERY).content).convert("RGB")
     assert made.getpixel((50, 50)) == (255, 0, 0)
 

@@ -81,7 +81,7 @@ def test_a_sample_of_zero_is_white_if_the_tiff_declares_it(kind: str, white: int
     assert worst(shown(source, PNG), 1 - GREY) <= 1
 
 
-def test_floating_point_values_above_1_are_white_and_missing_values_black() -> None:
+def test_floating_point_values_above_1_are_white_and_missing_values_are_black() -> None:
     values = GREY.astype("f4")
     values[0, :5] = (np.nan, np.inf, -np.inf, -3.4e38, 4)
     wanted = GREY.copy()

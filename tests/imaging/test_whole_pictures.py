@@ -179,7 +179,7 @@ def test_an_animated_picture_is_rejected_if_animations_are_not_accepted() -> Non
     ],
     ids=["gain map", "larger picture", "video"],
 )
-def test_a_jpeg_with_another_picture_or_a_video_after_it_gives_its_own_pixels(after: bytes) -> None:
+def test_a_jpeg_that_is_followed_by_another_picture_or_a_video_shows_its_own_pixels(after: bytes) -> None:
     """Ultra HDR pictures and motion photos are such JPEGs.
 
     The first JPEG in an Ultra HDR file is the picture in SDR.

@@ -192,7 +192,7 @@ def test_existing_buckets_are_left_unchanged(plan: Plan) -> None:
 
 
 @needs_terraform
-def test_the_shortest_and_the_longest_names_can_be_planned(plan: Plan) -> None:
+def test_deployments_with_the_shortest_and_the_longest_names_can_be_planned(plan: Plan) -> None:
     """The provider checks the lengths of names and prefixes when it plans."""
     longest = plan.resources("longest")
     prefix = "abcdefghijklmnopqrstuvwxyz-a"

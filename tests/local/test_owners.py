@@ -109,7 +109,7 @@ def test_owner_ids_do_not_depend_on_the_path_to_the_folder(
     assert Owner(Path("owners")).is_gone(owner.id)
 
 
-def test_a_dead_owner_is_gone_even_while_another_process_checks_it(tmp_path: Path) -> None:
+def test_a_dead_owner_counts_as_gone_even_while_another_process_checks_it(tmp_path: Path) -> None:
     dead = Owner(tmp_path)
     file = tmp_path / f"{dead.id.partition(':')[2]}.lock"
     with file.open("wb") as asking:

@@ -75,7 +75,7 @@ def test_image_sequences_are_recognised_as_the_formats_of_their_suffixes() -> No
         ("copy ?.jpg", ["copy 1.jpg", "b/COPY 2.jpg"], ["copy 10.jpg"]),
     ],
 )
-def test_an_exclude_pattern_matches_a_part_of_a_key_or_its_start(
+def test_an_exclude_pattern_matches_a_part_of_a_key_or_the_start_of_a_key(
     pattern: str, excluded: list[str], kept: list[str]
 ) -> None:
     assert [find_exclusion((pattern,), key) for key in excluded] == [pattern] * len(excluded)

@@ -180,7 +180,7 @@ def test_fingerprints_equal_those_of_earlier_versions() -> None:
     assert make(a=Rendition()).rules == "44136fa355b3678a1146ad16"
 
 
-def test_the_goal_changes_with_the_content_the_rules_the_keys_and_the_recipes() -> None:
+def test_the_goal_of_a_picture_changes_with_the_content_the_rules_the_keys_and_the_recipes() -> None:
     pipeline = make(a=Rendition())
     goals = {
         pipeline.goal_of("photo.jpg", "1"),

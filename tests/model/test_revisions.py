@@ -120,7 +120,7 @@ def test_a_revision_for_a_source_format_changes_only_the_goals_of_pictures_in_th
 
 
 @pytest.mark.usefixtures("raised")
-def test_an_output_is_stale_if_a_later_revision_up_to_the_declared_engine_affects_it() -> None:
+def test_an_output_is_stale_if_a_later_revision_up_to_the_declared_engine_affects_the_output() -> None:
     recipe = Rendition(format="webp", sharpen=1.0)
 
     def missed(engine: int | None, made_by: list[int]) -> list[int] | None:

@@ -198,7 +198,7 @@ def receiver(tmp_path: Path) -> Receiver:
     return receiver
 
 
-def test_notices_resend_sends_a_notice_that_could_not_be_sent_before(
+def test_the_command_notices_resend_sends_a_notice_that_could_not_be_sent_before(
     tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOOK", SECRET)

@@ -26,7 +26,7 @@ def test_the_command_plan_finds_nothing_to_do_after_a_sync_from_python(site: Pat
     assert run(site, "plan", "--exit-code").code == 0
 
 
-def test_plan_and_records_create_no_catalog(site: Path) -> None:
+def test_the_methods_plan_and_records_create_no_catalog(site: Path) -> None:
     before = sorted(site.rglob("*"))
     with renditions.open(site / "renditions.toml") as pipeline:
         assert len(list(pipeline.plan())) == 2

@@ -99,7 +99,7 @@ def test_the_message_of_a_leased_picture_returns_when_the_lease_ends(sent: Sent)
     assert sorted(sent.hidden) == [(["0"], 300), (["1"], 30)]
 
 
-def test_a_picture_without_time_left_is_sent_as_a_new_message(sent: Sent) -> None:
+def test_a_picture_for_which_no_time_is_left_is_sent_as_a_new_message(sent: Sent) -> None:
     event = records(put("late.jpg"), put("done.jpg"), put("failed.jpg"))
     assert handle(sent, event) == ["2"]
     assert sent.sent == [event["Records"][0]["body"]]

@@ -233,7 +233,7 @@ def test_the_server_closes_connections_of_clients_that_stopped_to_make_room_for_
             assert wait_until(lambda: ask(port).startswith(b"HTTP/1.1 200"))
 
 
-def test_the_clients_of_one_address_leave_room_for_those_of_another_address() -> None:
+def test_the_clients_of_one_address_leave_room_for_clients_of_another_address() -> None:
     patient = Limits(head_seconds=1000, check_seconds=1000, most=4, most_of_address=3)
     with serving(patient) as port, ExitStack() as stack:
         other = stack.enter_context(connect(port))
@@ -308,7 +308,7 @@ def test_the_connection_of_a_client_that_completes_no_handshake_is_closed(
 
 
 @pytest.mark.parametrize("sent", [b"", POST + b"x", LARGE], ids=["silent", "no body", "no reading"])
-def test_slow_clients_are_disconnected_with_tls_too(certificate: tuple[Path, Path], sent: bytes) -> None:
+def test_slow_clients_that_use_tls_are_also_disconnected(certificate: tuple[Path, Path], sent: bytes) -> None:
     with serving(LIMITS, open_certificate(*certificate)) as port:
         raw = connect(port)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

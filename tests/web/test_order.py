@@ -121,7 +121,7 @@ def test_older_totals_do_not_replace_newer_ones(site: Site) -> None:
     expect(total).to_have_text("1")
 
 
-def test_a_failed_request_is_not_repeated_once_there_is_a_later_one(site: Site) -> None:
+def test_the_page_does_not_repeat_a_failed_request_after_it_has_sent_a_later_request(site: Site) -> None:
     """While the server is away, the page asks for its status again and again."""
     site.open()
     ended = site.page.evaluate(f"""async () => {{

@@ -26,7 +26,7 @@ def client() -> Iterator[TestClient]:
         yield client
 
 
-def test_every_file_that_a_page_needs_may_be_kept_for_ever(client: TestClient) -> None:
+def test_browsers_may_keep_every_file_of_the_page_for_ever(client: TestClient) -> None:
     linked = {
         link for path in ("/", "/docs") for link in re.findall(r'="(static/[^"]+)"', client.get(path).text)
     }

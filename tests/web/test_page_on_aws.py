@@ -151,7 +151,7 @@ def test_an_upload_of_the_same_content_in_place_of_a_picture_ends(
     expect(page.locator("#uploads li.good")).to_have_count(2)
 
 
-def test_the_page_does_not_ask_for_events(browser: Browser, site: Site) -> None:
+def test_the_page_on_aws_does_not_request_events(browser: Browser, site: Site) -> None:
     asked: list[str] = []
     with open_page(browser) as page:
         page.context.on("request", lambda request: asked.append(request.url))

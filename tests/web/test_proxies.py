@@ -230,7 +230,9 @@ def test_an_invalid_certificate_or_key_is_refused_with_the_reason(
     assert expected in " ".join(ended.stderr.split())
 
 
-def test_a_server_on_every_address_accepts_an_ip_address_and_no_other_domain_as_host(folder: Path) -> None:
+def test_a_server_that_listens_on_every_address_accepts_any_ip_address_and_no_other_domain_as_host(
+    folder: Path,
+) -> None:
     certificate, key = make_certificate(folder)
     tls = trust(certificate)
     port = find_port()

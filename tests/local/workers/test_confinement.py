@@ -151,7 +151,7 @@ def table_of(outcomes: Runs) -> str:
     return "\n".join(lines)
 
 
-def test_the_document_says_what_each_layer_stops(
+def test_the_security_page_says_what_each_layer_stops(
     runs: tuple[int, Runs],
 ) -> None:
     user, outcomes = runs

@@ -63,7 +63,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
-def test_a_worker_gets_the_picture_the_rules_and_the_recipes(pool: RenderPool) -> None:
+def test_a_worker_gets_the_picture_with_the_rules_and_the_recipes(pool: RenderPool) -> None:
     rendering = run(pool, b"bytes")
     assert rendering.original.width == 7
     assert rendering.made["a"].content == b"bytes"
