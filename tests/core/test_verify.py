@@ -73,7 +73,7 @@ def test_a_missing_output_is_planned_and_made_again(world: World) -> None:
     world.check_promise()
 
 
-def test_a_missing_output_of_a_picture_that_is_gone_and_kept_is_reported(world: World) -> None:
+def test_a_missing_output_of_a_picture_that_is_kept_without_its_source_is_reported(world: World) -> None:
     world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, on_delete="keep"))
     world.remove(NAME)
     world.processor().process(NAME)
@@ -95,7 +95,7 @@ def test_a_missing_output_of_a_picture_that_is_gone_and_kept_is_reported(world: 
     world.check_promise()
 
 
-def test_a_copied_output_of_a_picture_that_is_gone_and_kept_is_read_once(world: World) -> None:
+def test_a_copied_output_of_a_picture_that_is_kept_without_its_source_is_read_only_once(world: World) -> None:
     world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, on_delete="keep"))
     world.remove(NAME)
     world.processor().process(NAME)

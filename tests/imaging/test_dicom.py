@@ -241,7 +241,7 @@ def test_a_spacing_that_says_nothing_about_pixels_is_ignored(elements: dict[str,
     assert shown(dicom(np.full((30, 40), 200, "u1"), **elements)).size == (40, 30)
 
 
-def test_an_impossible_spacing_hides_no_other_one() -> None:
+def test_an_impossible_spacing_does_not_hide_another_spacing() -> None:
     elements: dict[str, Any] = {"PixelSpacing": [0, 0], "ImagerPixelSpacing": [0.5, 0.25]}
     assert shown(dicom(np.full((30, 40), 200, "u1"), **elements)).size == (40, 60)
 
@@ -257,7 +257,7 @@ def test_without_a_window_the_first_voi_lut_is_applied(bits: int) -> None:
     assert np.abs(np.array(row(content)) - expected).max() <= 0.51
 
 
-def test_a_window_comes_before_a_voi_lut() -> None:
+def test_a_dicom_with_a_window_and_a_voi_lut_is_shown_by_its_window() -> None:
     table = items(LUTDescriptor=[10, 0, 8], LUTData=np.zeros(10, "u2").tobytes())
     window: dict[str, Any] = {"WindowCenter": 5, "WindowWidth": 1}
     assert row(dicom(ramp(0, 9, "u1"), VOILUTSequence=table, **window)) == [0] * 5 + [255] * 5

@@ -283,7 +283,7 @@ def test_a_warning_is_given_for_html_in_a_drawing() -> None:
     assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
 
 
-def test_a_warning_is_given_for_text_along_a_path() -> None:
+def test_a_warning_is_given_for_text_along_a_path_in_a_drawing() -> None:
     content = svg(f'{CROSS}<path id="p" d="M0 0h8"/><text><textPath href="#p">x</textPath></text>')
     assert warnings_of(content) == [("not-drawn", "text along a path (textPath) is left out")]
 
@@ -296,8 +296,8 @@ def test_a_warning_is_given_for_text_along_a_path() -> None:
         '<style>:root{--c:red}rect{fill:var(--c)}</style><rect width="8" height="6"/>',
     ],
 )
-def test_a_warning_is_given_for_a_css_variable(inside: str) -> None:
-    expected = [("not-drawn", "the CSS variable --c isn't read, so what it decides has a default")]
+def test_a_warning_is_given_for_a_css_variable_in_a_drawing(inside: str) -> None:
+    expected = [("not-drawn", "the CSS variable --c isn't supported, so default values replace it")]
     assert warnings_of(svg(inside)) == expected
 
 
@@ -309,7 +309,7 @@ def test_a_warning_is_given_for_a_css_variable(inside: str) -> None:
         "<style>rect{--c:red;fill:lime}</style><rect width='8' height='6'/>",
     ],
 )
-def test_no_warning_is_given_for_a_css_variable_that_decides_nothing(inside: str) -> None:
+def test_no_warning_is_given_for_a_css_variable_that_changes_nothing_in_the_drawing(inside: str) -> None:
     assert warnings_of(svg(inside)) == []
     assert shown(svg(inside), PNG).convert("RGB").getpixel((4, 3)) == (0, 255, 0)
 

@@ -33,7 +33,7 @@ def values(content: bytes) -> tuple[str, Any]:
 @pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("kind", ["u1", "u2"])
 @pytest.mark.parametrize("count", [2, 3, 5])
-def test_grey_with_undescribed_extra_samples_shows_its_first_sample(
+def test_a_grey_tiff_with_undescribed_extra_samples_shows_its_first_sample(
     count: int, kind: str, apart: bool
 ) -> None:
     tags = {GREY: (3, [1]), EXTRA: (3, [0] * (count - 1))}
@@ -43,7 +43,7 @@ def test_grey_with_undescribed_extra_samples_shows_its_first_sample(
 
 
 @pytest.mark.parametrize("order", "<>")
-def test_grey_and_alpha_are_read_from_separate_planes(order: str) -> None:
+def test_grey_and_alpha_of_a_tiff_are_read_from_separate_planes(order: str) -> None:
     tags = {GREY: (3, [1]), EXTRA: (3, [0, 2])}
     mode, found = values(tiff(samples(3), apart=True, order=order, tags=tags))
     assert mode == "LA"
@@ -52,7 +52,7 @@ def test_grey_and_alpha_are_read_from_separate_planes(order: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["u1", "u2", "f4"])
-def test_colours_are_read_from_separate_planes(kind: str) -> None:
+def test_the_colours_of_a_tiff_are_read_from_separate_planes(kind: str) -> None:
     source = samples(3, kind)
     mode, found = values(tiff(source / 255 if kind == "f4" else source, apart=True))
     assert mode == "RGB"
@@ -68,7 +68,7 @@ def test_colours_are_read_from_separate_planes(kind: str) -> None:
         ({GREY: (3, [0])}, True, "grey with 0 as white with samples in separate planes"),
     ],
 )
-def test_colours_that_would_be_wrong_are_refused(tags: Any, apart: bool, what: str) -> None:
+def test_a_tiff_is_refused_if_its_colours_would_be_read_wrongly(tags: Any, apart: bool, what: str) -> None:
     assert why_not(tiff(np.asarray(photo()), apart=apart, tags=tags), PNG) == (
         f"this way to store pixels isn't supported ({what}). Save the picture in another way"
     )

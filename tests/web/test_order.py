@@ -239,7 +239,7 @@ def test_the_bin_says_how_long_it_keeps_pictures_as_soon_as_the_page_knows_it(si
     expect(site.page.locator("#bin")).to_contain_text("Each stays here for 2 days")
 
 
-def test_next_pressed_twice_while_the_list_loads_leads_two_pictures_further(site: Site) -> None:
+def test_pressing_next_twice_while_the_list_loads_leads_two_pictures_further(site: Site) -> None:
     add_pictures(site, "c.jpg", "b.jpg", NAME)
     site.hold_first("**/pictures?limit=*")
     site.open(f"?picture={NAME}")
@@ -252,7 +252,9 @@ def test_next_pressed_twice_while_the_list_loads_leads_two_pictures_further(site
     expect(view.get_by_role("heading", name="c.jpg")).to_be_visible()
 
 
-def test_a_step_that_was_asked_for_before_the_picture_was_closed_is_not_taken(site: Site) -> None:
+def test_a_step_requested_before_the_picture_was_closed_does_not_move_a_picture_that_is_opened_later(
+    site: Site,
+) -> None:
     add_pictures(site, "c.jpg", "b.jpg", NAME)
     site.hold_first("**/pictures?limit=*")
     site.open(f"?picture={NAME}")

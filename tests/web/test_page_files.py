@@ -39,7 +39,7 @@ def test_browsers_may_keep_every_file_of_the_page_for_ever(client: TestClient) -
         assert client.get(path).headers["cache-control"] == "no-cache"
 
 
-def test_a_browser_requests_all_modules_at_once(browser: Browser) -> None:
+def test_the_browser_requests_all_modules_of_the_page_at_once(browser: Browser) -> None:
     """Otherwise a slow line costs a round trip for each module that imports others."""
     held: list[Route] = []
     asked: set[str] = set()

@@ -270,7 +270,7 @@ class _Reader:
     def _warn_of_variables(self, text: str) -> None:
         for name in variables_in(text):
             self._warn(
-                "not-drawn", f"the CSS variable {name[:100]} isn't read, so what it decides has a default"
+                "not-drawn", f"the CSS variable {name[:100]} isn't supported, so default values replace it"
             )
 
     def _follow(self, element: _Element, target: str) -> str | None:
