@@ -294,6 +294,12 @@ def test_the_first_page_of_a_huge_document_is_drawn_but_a_request_for_all_pages_
     assert why_not(source, book["book"], PDF) == "expected at most 50 pages, found 100,000 ([limits] pages)"
 
 
+def test_the_reason_for_a_limit_of_one_page_has_the_singular() -> None:
+    book = Rendition(format="pdf", pages="all")
+    expected = "expected at most 1 page, found 2 ([limits] pages)"
+    assert why_not(pdf(LANDSCAPE, LANDSCAPE), book, PDF, limits=Limits(pages=1)) == expected
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

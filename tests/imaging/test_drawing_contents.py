@@ -283,6 +283,26 @@ def test_a_warning_is_given_for_html_in_a_drawing() -> None:
     assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "root"),
+    [
+        ("", ""),
+        ('font-size="1em"', ""),
+        ('font-size="160%"', 'font-size="10px"'),
+        ("", 'style="font-size:16px"'),
+    ],
+)
+def test_text_has_the_size_that_css_gives_it(text: str, root: str) -> None:
+    line = '<text x="5" y="30" {}>Words</text>'
+    size = 'width="90" height="40"'
+    found = shown(svg(line.format(text), f"{size} {root}"), PNG)
+    assert difference(found, shown(svg(line.format('font-size="16px"'), size), PNG), "RGBA") == 0
+
+
+def test_the_unit_em_of_a_drawing_is_sixteen_pixels() -> None:
+    assert shown(svg(CROSS, 'width="4em" height="2em"'), PNG).size == (64, 32)
+
+
 def test_a_warning_is_given_for_text_along_a_path_in_a_drawing() -> None:
     content = svg(f'{CROSS}<path id="p" d="M0 0h8"/><text><textPath href="#p">x</textPath></text>')
     assert warnings_of(content) == [("not-drawn", "text along a path (textPath) is left out")]

@@ -194,7 +194,8 @@ def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mappin
     kept = any(keeps_animation(recipe, header) for recipe in recipes.values())
     frames = header.frames if kept else 1
     if frames > limits.frames:
-        raise NotAccepted(f"expected at most {limits.frames:,} frames, found {frames:,} ([limits] frames)")
+        allowed = "1 frame" if limits.frames == 1 else f"{limits.frames:,} frames"
+        raise NotAccepted(f"expected at most {allowed}, found {frames:,} ([limits] frames)")
     pixels = width * height * frames
     if pixels > accept.max_pixels:
         found = f"{width} by {height}" + (f" in {frames} frames" if kept else "")

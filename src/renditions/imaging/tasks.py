@@ -136,7 +136,8 @@ def _with_pages(
     """
     numbers = sorted({*pages, *chosen})
     if len(numbers) > most_pages:
-        raise NotAccepted(f"expected at most {most_pages:,} pages, found {len(numbers):,} ([limits] pages)")
+        most = "1 page" if most_pages == 1 else f"{most_pages:,} pages"
+        raise NotAccepted(f"expected at most {most}, found {len(numbers):,} ([limits] pages)")
     together = {number: pages.get(number) or _read_page(content, header, number) for number in numbers}
     if not header.drawing:
         _check_pixels([page.displayed for page in together.values()], max_pixels)

@@ -72,6 +72,9 @@ REVISIONS: tuple[Revision, ...] = (
         "Grey with extra samples isn't transparent, and grey samples in planes aren't mixed up.",
     ),
     Revision(18, "source", "dicom", "Without a window, the first VOI LUT decides the tones."),
+    Revision(
+        19, "source", "svg", "Text without a declared size has 16 px, as in browsers, and so has the unit em."
+    ),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 

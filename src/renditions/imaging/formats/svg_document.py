@@ -41,6 +41,8 @@ _COPYING = ("use", "feImage", "pattern")
 """The elements that draw what their ``href`` refers to."""
 _LANGUAGE = "en"
 """The language of drawings. The machine's language doesn't matter."""
+_FONT_SIZE = {"font-size": "medium"}
+"""The initial font size of CSS, 16 px (CSS Fonts 3, 3.5). librsvg's own one is 12 px."""
 _LANGUAGES = "systemLanguage"
 """The attribute with the languages that an element is for (SVG 2, 5.9)."""
 _BLANKS = dict.fromkeys(map(ord, "\t\n\r"))
@@ -170,7 +172,7 @@ class _Reader:
                 raise Undecodable(f"the first element is {element.local[:100]!r}, not 'svg'")
             # Without a language, the machine's would decide which forms letters have.
             own = {} if "lang" in attributes else {"xml:lang": _LANGUAGE}
-            attributes = own | with_size(attributes)
+            attributes = _FONT_SIZE | own | with_size(attributes)
         if element.namespace in (*_SVG, _XHTML):
             check_element(element.local)
             for attribute, value in attributes.items():
