@@ -143,7 +143,7 @@ def test_a_digest_that_was_given_up_is_listed_and_sent_again_on_request(world: W
 
 
 def test_a_digest_reports_the_present_status_of_each_picture(world: World) -> None:
-    """Found by the simulator.
+    """The simulator found a failure here.
 
     The clocks of two workers differed, so the older notice had the newer time.
     """

@@ -189,7 +189,7 @@ def test_the_key_of_a_rendition_with_a_stand_in_may_hold_a_foreign_file(world: F
 def test_the_key_of_a_width_that_is_added_later_may_hold_a_foreign_file(
     world: FamilyWorld, more: dict[str, Rendition]
 ) -> None:
-    """Found by the simulator.
+    """The simulator found a failure here.
 
     No other rendition had to be rendered, so the stand-in wasn't found.
     """

@@ -326,9 +326,9 @@ def test_an_unsent_notice_is_still_sent_after_a_rule_changed(world: World) -> No
 
 
 def test_an_unsent_notice_is_dropped_if_its_picture_is_interrupted_and_then_deleted(world: World) -> None:
-    """Found by the simulator.
+    """The simulator found a failure here.
 
-    Such a picture gets no other status, so its notice waited for ever.
+    In an earlier version the notice was never dropped, because such a picture gets no other status.
     """
     world.upload(NAME, b"one")
     world.processor(notifiers={ALL.target: Deaf()}).process(NAME)

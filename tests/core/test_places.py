@@ -79,7 +79,7 @@ class TestHeaders:
     def test_headers_that_a_worker_without_its_lease_may_have_changed_are_written_again(
         self, world: World
     ) -> None:
-        """Found by the simulator.
+        """The simulator found a failure here.
 
         Headers don't change an ETag, so the condition of the late worker's request doesn't stop it.
         """

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 WAIT_SECONDS = 30.0
-"""How long to wait for a lock. A process holds one for some writes to the disk, thus for milliseconds."""
+"""How long to wait for a lock. A process holds one for a few milliseconds, while it writes to the disk."""
 
 _PAUSE_SECONDS = 0.002
 _LOCKS = Path("/proc/locks")

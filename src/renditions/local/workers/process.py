@@ -111,7 +111,7 @@ class WorkerProcess:
         except MalformedError as error:
             self.kill()
             raise WorkerDied(
-                f"the worker process was ended because its answer is invalid: {error}"
+                f"the pool ended the worker process, because its answer is invalid: {error}"
             ) from error
         except (EOFError, OSError) as error:
             exit_code = self._wait(CLOSE_SECONDS)  # it may have closed its socket without ending
