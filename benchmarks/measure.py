@@ -92,7 +92,7 @@ class Worker:
         self._process.communicate()
 
     def send(self, message: object) -> None:
-        """Send one message."""
+        """Send one message to the worker as a line of JSON."""
         assert self._process.stdin  # noqa: S101 - it was opened with pipes
         self._process.stdin.write(json.dumps(message) + "\n")
 

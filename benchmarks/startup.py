@@ -60,7 +60,7 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One way to start."""
+    """One way to start: the program of a fresh process, and its import path."""
 
     code: str
     path: str = ""

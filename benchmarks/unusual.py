@@ -69,7 +69,7 @@ _SPOILED: tuple[tuple[Path, str, Callable[[bytes], bytes], Right | None], ...] =
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One file."""
+    """One unusual file, and the picture that it must give."""
 
     name: str
     what: str

@@ -49,7 +49,7 @@ def run(
     *,
     is_marker_missing: bool = False,
 ) -> Report:
-    """Forget the picture."""
+    """Forget the picture ``photo.jpg``; return the report."""
     worker = processor(world)
     assert worker.standing
     own = Neighbours(frozenset({worker.standing.catalog_id}), {})

@@ -28,7 +28,7 @@ def list_keys(world: World) -> list[str]:
 
 
 def use(world: World, **renditions: Rendition) -> None:
-    """Declare other renditions."""
+    """Use a pipeline that declares these renditions from now on."""
     world.pipeline = replace(world.pipeline, renditions=renditions)
 
 
@@ -37,7 +37,7 @@ MOVED = Rendition(width=200, key="moved/{name}")
 
 
 class TestHeaders:
-    """The field ``cache_control``."""
+    """Tests of the field ``cache_control``."""
 
     def change(self, world: World, headers: str) -> MemoryStore:
         world.use_output(cache_control=headers)
@@ -99,7 +99,7 @@ class TestHeaders:
 
 
 class TestKeepReplaced:
-    """The field ``keep_replaced``."""
+    """Tests of the field ``keep_replaced``."""
 
     def test_a_replaced_output_stays_for_the_declared_time_and_is_then_deleted(self, world: World) -> None:
         world.use_output(keep_replaced=WEEK.total_seconds())
@@ -176,7 +176,7 @@ class TestKeepReplaced:
 
 
 class TestMovedStore:
-    """A changed ``[output] store``."""
+    """Tests of a changed ``[output] store``."""
 
     def test_every_output_is_made_in_the_new_store_and_the_old_outputs_stay(self, world: World) -> None:
         world.move_output("elsewhere")
@@ -221,7 +221,7 @@ class TestMovedStore:
 
 
 class TestOnDelete:
-    """The setting ``on_delete = "keep"``."""
+    """Tests of the setting ``on_delete = "keep"``."""
 
     @pytest.fixture
     def world(self, world: World) -> World:

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 
 def main(path: str) -> None:
-    """Write the file."""
+    """Write a TIFF of three pages to this path."""
     pages = [Image.new("L", (827, 1169), "white") for _ in range(3)]
     for number, page in enumerate(pages, 1):
         ImageDraw.Draw(page).text((300, 500), f"Page {number}", fill="black", font_size=80)

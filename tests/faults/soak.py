@@ -60,7 +60,7 @@ class Traffic:
     done: Counter[str] = field(default_factory=Counter)
 
     def act(self) -> None:
-        """Do one random action."""
+        """Choose an action at random, and do it."""
         acts: dict[Callable[[], None], int] = {
             self.put: 10, self.break_one: 2, self.delete: 5, self.send: 2, self.ask: 4, self.listen: 1,
             self.kill_worker: 1,

@@ -230,7 +230,7 @@ class Weather:
         return weather
 
     def names(self, random: Random) -> list[str]:
-        """Draw the pictures' names."""
+        """Draw the names of the history's pictures."""
         if self.folding == EXACT:
             return random.sample(NAMES, random.choice((1, 2, 5)))
         return random.choice(([*MEETING_NAMES], [*MEETING_NAMES[:2]], [*MEETING_NAMES[2:4]]))

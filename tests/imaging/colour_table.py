@@ -206,7 +206,7 @@ def written(version: str, table: list[Row]) -> str:
 
 
 def main() -> int:
-    """Write the page."""
+    """Write the measured table into ``docs/colour.md``."""
     before, mark, _ = PAGE.read_text("utf-8").partition(_BEGIN)
     PAGE.write_text(f"{before}{mark}{written(*rows())}\n", "utf-8")
     print(f"wrote {PAGE}")

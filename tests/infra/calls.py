@@ -52,7 +52,7 @@ class Permission:
 
 @dataclass(frozen=True)
 class Call:
-    """One answered request."""
+    """One request to AWS that was answered."""
 
     service: str
     operation: str

@@ -22,7 +22,7 @@ settings.load_profile("servers")
 
 @dataclass(frozen=True)
 class Known:
-    """One difference from AWS."""
+    """One known failure of a test, caused by a server's difference from AWS."""
 
     test: str
     """The pattern of the tests that fail because of it."""
@@ -67,7 +67,7 @@ KNOWN: dict[str, list[Known]] = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--server``."""
+    """Add the option ``--server``, the name of the server that stands for AWS."""
     parser.addoption("--server", choices=KNOWN)
 
 

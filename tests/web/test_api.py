@@ -46,7 +46,7 @@ def world() -> World:
 
 
 def void(_: object) -> None:
-    """Ignore the argument."""
+    """Return None for any argument."""
 
 
 def open_service(world: World) -> Service:

@@ -173,7 +173,7 @@ def item_to_kept(item: Item) -> KeptWishes:
 
 
 def record_to_item(record: Record, key_name: str) -> Item:
-    """Return the record's item."""
+    """Return the item that stores the record in the table."""
     fields = record.to_item(key_name)
     totals = Totals.of(record)
     fields |= {

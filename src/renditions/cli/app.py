@@ -71,7 +71,7 @@ class Command(TyperCommand):
     """A command that prints its own error, as a line of JSON after ``--json``."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command's function."""
+        """Run the command's function; end on an error with its message and exit code."""
         try:
             return super().invoke(ctx)
         except RenditionsError as error:
@@ -146,7 +146,7 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _discard_output() -> None:
-    """Let what is still to be written to stdout go nowhere."""
+    """Discard all further output to stdout."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -53,7 +53,7 @@ class Report:
     left: list[Trace] = field(default_factory=list)
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form of the report."""
         return asdict(self)
 
 

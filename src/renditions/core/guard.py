@@ -75,7 +75,7 @@ class Census:
         return {name: getattr(self, name) for name in COUNTED}
 
     def see(self, difference: Difference) -> None:
-        """Count one picture."""
+        """Add one picture and its outputs to the counts."""
         record, found = difference.record, difference.found is not None
         self.found += found
         self.known += record is not None
@@ -123,7 +123,7 @@ class RemovalWindow:
     _removed_at: deque[float] = field(default_factory=deque)
 
     def note(self) -> None:
-        """Count one more removal."""
+        """Count a picture that this process removes now."""
         self._removed_at.append(self.monotonic_seconds())
 
     def count(self) -> int:

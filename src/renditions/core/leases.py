@@ -95,7 +95,7 @@ class Leases:
         return is_ours and self.catalog.owner_of(old.key) in (None, name)
 
     def take(self, record: Record) -> Record:
-        """Take the record's lease.
+        """Take the record's lease; return the record as it is stored now.
 
         Two workers that read at the same time get the same revision. The first write raises the revision. So
         the catalog refuses the second write, and that worker reads again:

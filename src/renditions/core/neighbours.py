@@ -25,7 +25,7 @@ class Registration:
     """The source store, resolved in the same way."""
 
     def to_text(self) -> str:
-        """Return the JSON form."""
+        """Return the JSON form of the registration, as stored in an output store."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n"
 
     @classmethod

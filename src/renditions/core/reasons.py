@@ -27,7 +27,7 @@ class Group:
     count: int = 1
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form of the group, for the command line and the API."""
         return asdict(self) | {"code": self.code or None}
 
 

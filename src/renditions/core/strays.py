@@ -38,7 +38,7 @@ class Stray:
     """``ours`` if its mark is this catalog's; ``another's`` if its mark is another catalog's."""
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form of the stray, for ``renditions strays --json``."""
         return {"key": self.found.key, "size_bytes": self.found.size_bytes, "whose": self.whose}
 
 

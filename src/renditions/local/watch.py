@@ -100,7 +100,7 @@ class _Folders:
         return self._identify() != self._identity
 
     def find_all(self) -> None:
-        """Collect all existing folders."""
+        """Remember all folders that exist below the watched folder."""
         for _ in self._walk(str(self._root)):
             pass
 

@@ -49,7 +49,7 @@ class DeadLetter:
         return json.dumps(record["requestPayload"]) if record else self.received.body
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form of the message, for ``renditions dlq list --json``."""
         sent = self.received.sent_at
         return {
             "id": self.received.id,

@@ -50,7 +50,7 @@ class Held:
         return f"The outputs of {self.count:,} picture{plural} are not made again: {self.why}."
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form of the held work."""
         return {"what": self.what, "count": self.count, "why": self.why, "since": format_time(self.since)}
 
 
@@ -108,7 +108,7 @@ class Binding:
         return tuple(each for each in self.held if each.what == "renditions")
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form of the binding, as a catalog stores it."""
         held = [each.to_item() for each in self.held]
         item = dataclasses.asdict(self) | {"former_outputs": list(self.former_outputs), "held": held}
         return {name: value for name, value in item.items() if value is not None}

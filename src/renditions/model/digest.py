@@ -53,7 +53,7 @@ class DigestGroup:
         return f"{self.count:,} {self.event}{why.rstrip('.')} ({', '.join(self.names)}{more})"
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form of the group."""
         return without_empty(
             {
                 "event": self.event,
@@ -110,7 +110,7 @@ class Digest:
         return f"{self.count:,} picture{'' if self.count == 1 else 's'}: {by_event}"
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form of the digest."""
         return {
             "count": self.count,
             "since": format_time(self.since),

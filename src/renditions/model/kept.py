@@ -28,7 +28,7 @@ class KeptWishes:
     """When the catalog forgets the wishes."""
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form of the wishes, as a catalog stores it."""
         focus = self.wishes.focus
         return without_empty(
             {

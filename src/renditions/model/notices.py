@@ -165,7 +165,7 @@ class UnsentNotice:
         return replace(self, attempts=attempts, reason=reason, again_at=again_at)
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form of the notice, as a catalog stores it."""
         return without_empty(
             {
                 "event": self.event,

@@ -29,7 +29,7 @@ class Retired:
         )
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form of the object, as a record stores it."""
         after = format_time(self.delete_after) if self.delete_after else None
         return without_empty({"key": self.key, "etag": self.etag, "delete_after": after, "place": self.place})
 

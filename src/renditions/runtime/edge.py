@@ -22,7 +22,7 @@ A failure is logged with the given fields. It changes nothing about the pictures
 
 
 def watch_outputs(parts: Parts, environ: Mapping[str, str]) -> tuple[Parts, Invalidate]:
-    """Have changed outputs remembered, to invalidate them.
+    """Remember the outputs that change, to invalidate CloudFront's copies of them.
 
     Return parts that remember these outputs, and the function that invalidates them. The variable
     ``DISTRIBUTION_ID`` names CloudFront's distribution. Without it nothing is invalidated.

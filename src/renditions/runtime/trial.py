@@ -138,7 +138,7 @@ class Tried:
         return ".".join(filter(None, parts))
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form of the result, for ``renditions try --json``."""
         item: dict[str, Any] = {"picture": self.picture, "rendition": self.rendition}
         item["setting"] = self.setting or None
         item["reason"] = self.reason or None

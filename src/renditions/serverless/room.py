@@ -61,7 +61,7 @@ class Room:
         self._has_time: Callable[[], bool] = lambda: True
 
     def begin(self, has_time: Callable[[], bool]) -> None:
-        """Begin a call.
+        """Begin a call, whose remaining time limits how long its pictures wait.
 
         ``has_time`` returns whether there is time to render one more picture.
         """

@@ -109,13 +109,13 @@ class Cause:
     """The newest pictures, each with its name and its own reason."""
 
     def add(self, name: str, reason: str) -> None:
-        """Count a picture."""
+        """Add a picture with its reason to the group."""
         self.count += 1
         if len(self.pictures) < MOST_NAMED:
             self.pictures.append({"name": name, "reason": reason})
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form of the group, for the API."""
         return {**asdict(self), "meaning": describe_code(self.code), "advice": ADVICE.get(self.code, "")}
 
 

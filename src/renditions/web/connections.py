@@ -258,7 +258,7 @@ class BoundedProtocol(H11Protocol):
         self._check_timer = self.loop.call_later(self._limits.check_seconds, self._check)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Free the connection's place after the connection has ended."""
         if self._check_timer:
             self._check_timer.cancel()
         if self._is_admitted:

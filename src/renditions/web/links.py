@@ -38,7 +38,7 @@ class Links(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalLinks:
-    """URLs of this server."""
+    """The URLs at which this server itself offers originals and renditions."""
 
     root_path: str = ""
     """The path below which clients reach the server."""

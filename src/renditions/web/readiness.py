@@ -52,7 +52,7 @@ class Trouble:
         return cls(part, error.code, explain(error.code))
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form of the trouble, for the API."""
         return {"part": self.part, "code": self.code, "detail": self.detail}
 
 

@@ -13,7 +13,7 @@ _MOST_PROFILE = 2
 
 
 class Cicp(NamedTuple):
-    """Numbers of ITU-T H.273."""
+    """The numbers of ITU-T H.273 for a picture's colours."""
 
     primaries: int
     transfer: int

@@ -26,7 +26,7 @@ _MAX_CODE_BITS = 8
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One image block."""
+    """One image block of a GIF, which is one frame."""
 
     left: int
     top: int
