@@ -339,7 +339,7 @@ def test_a_function_deployed_before_a_take_over_is_superseded() -> None:
 
 
 def test_a_superseded_worker_gives_no_wishes_to_a_picture_that_a_newer_generation_processed() -> None:
-    """It removed a picture, and wrote the picture's wishes into the record of a copy.
+    """The worker removed a picture, and wrote its wishes into the record of a copy.
 
     The worker then couldn't process the copy. So the copy's outputs lacked the wishes until the next sync.
     """

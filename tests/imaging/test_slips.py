@@ -334,7 +334,7 @@ def test_a_broken_profile_of_a_cmyk_picture_is_ignored() -> None:
 def test_a_profile_for_lab_in_an_rgb_picture_is_ignored_with_a_warning(
     file_format: str, profile: Any
 ) -> None:
-    """It has as many channels as RGB."""
+    """Such a profile has as many channels as RGB."""
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
 
     def encode(**options: Any) -> bytes:

@@ -155,7 +155,7 @@ def test_the_watcher_asks_to_check_everything_after_a_folder_is_removed(watched:
 def test_the_watcher_asks_to_check_everything_after_a_name_that_is_not_utf_8(
     watched: Watched, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """This name ends the events of ``watchfiles``, and the watch begins again."""
+    """Such a name ends the events of ``watchfiles``, and the watch begins again."""
     with caplog.at_level(logging.WARNING):
         Path(os.fsdecode(os.fsencode(watched.root) + b"/\xff.jpg")).touch()
         watched.collect(EVERYTHING)

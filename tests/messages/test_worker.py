@@ -117,7 +117,7 @@ def test_a_message_is_redelivered_until_its_picture_is_done(world: World, url: s
 def test_the_message_of_a_picture_that_always_fails_reaches_the_dead_letter_queue(
     world: World, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The picture raises an unexpected exception, which affects no other message."""
+    """The processing raises an unexpected error, which affects no other message."""
     world.upload("second.jpg", b"2")
     calls: list[str] = []
 

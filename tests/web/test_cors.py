@@ -94,7 +94,7 @@ def test_scripts_of_the_declared_origins_can_read_public_and_signed_pictures(
 
 @pytest.mark.parametrize("declared", [(SHOP,), ("*",)])
 def test_answers_with_pictures_vary_by_origin(declared: tuple[str, ...]) -> None:
-    """Without this header, a browser that has shown a picture hides it from scripts."""
+    """Without ``Vary``, a browser that has shown a picture hides it from scripts."""
     with opened(declared, Reach(), token="right", is_public=True) as client:  # noqa: S106 - the tests' own
         for url in PICTURES:
             for headers in ({}, ask(SHOP), ask(OTHER)):

@@ -40,7 +40,7 @@ def test_browsers_may_keep_every_file_of_the_page_for_ever(client: TestClient) -
 
 
 def test_the_browser_requests_all_modules_of_the_page_at_once(browser: Browser) -> None:
-    """Otherwise a slow line costs a round trip for each module that imports others."""
+    """On a slow line, each later request for a module would cost a round trip."""
     held: list[Route] = []
     asked: set[str] = set()
     with (

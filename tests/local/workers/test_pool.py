@@ -219,7 +219,7 @@ def test_a_failure_in_a_worker_is_raised_unchanged(pool: RenderPool) -> None:
 
 
 def test_an_unexpected_error_class_from_a_worker_becomes_a_failure(pool: RenderPool) -> None:
-    """Some of these errors would stop the whole program. A renderer never raises them."""
+    """A renderer never raises such an error, which could stop the whole program."""
     with pytest.raises(Failed, match=r"^rendering failed unexpectedly: Undecodable: no picture at all$"):
         run(pool, b"refuse")
 
