@@ -93,15 +93,16 @@ class Problem:
 class PipelineError(RenditionsError):
     """The pipeline file can't be used.
 
-    ``problems`` lists every fault, in the order of the file.
+    ``problems`` lists every fault, in the order of the file. If the file can't be read, ``unreadable`` says
+    why, and there are no problems.
     """
 
     code = "invalid-pipeline"
     exit_code = 2
     http_status = 422
 
-    def __init__(self, file: str, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
+    def __init__(self, file: str, problems: tuple[Problem, ...], unreadable: str = "") -> None:
+        super().__init__(unreadable or "\n".join(f"{file}: {problem}" for problem in problems))
         self.file = file
         self.problems = problems
 

@@ -92,7 +92,10 @@ def test_each_problem_of_a_pipeline_file_names_its_line(tmp_path: Path) -> None:
         ("renditions.thumb.quality", 8),
         ("renditions.large.width", 11),
     }
-    assert "renditions.toml: line 7: renditions.thumb.widht: expected one of" in str(caught.value)
+    assert (
+        "renditions.toml: line 7: renditions.thumb.widht: expected a known field (did you mean 'width'?)"
+        in str(caught.value)
+    )
     corrected = WRONG.replace("widht", "width").replace("120", "80").replace('"wide"', "40")
     with pytest.raises(PipelineError, match=r"line 9: renditions\.thumb\.fit: expected a width and a height"):
         parse(corrected, "renditions.toml", tmp_path, {})

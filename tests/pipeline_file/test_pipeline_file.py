@@ -470,12 +470,41 @@ def test_a_toml_syntax_error_is_reported_with_its_line() -> None:
     assert "'[source'" in found
 
 
-def test_a_pipeline_file_that_can_not_be_read_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="expected a pipeline file"):
-        load(tmp_path / "none.toml")
-    (tmp_path / "latin.toml").write_bytes(b"# \xe9\n")
-    with pytest.raises(PipelineError, match="expected UTF-8 text, found byte 0xe9 at offset 2"):
-        load(tmp_path / "latin.toml")
+def test_a_pipeline_file_that_can_not_be_read_is_reported_with_the_cause_and_what_to_do(
+    tmp_path: Path,
+) -> None:
+    missing = tmp_path / "none.toml"
+    with pytest.raises(PipelineError) as caught:
+        load(missing)
+    assert str(caught.value) == (
+        f"can't read {missing}: there is no such file. Name another one (-p FILE), or write one with "
+        "renditions init"
+    )
+    with pytest.raises(
+        PipelineError, match=r"it is a folder\. Name the pipeline file in it, such as .*\.toml$"
+    ):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"# \xe9\n", "line 1, column 3: expected UTF-8 text, found byte 0xe9"),
+        (b"# \xc3\xa9\n# \xc3\xa9\xe9\n", "line 2, column 4: expected UTF-8 text, found byte 0xe9"),
+        ("[source]".encode("utf-16"), "expected UTF-8 text, found UTF-16 text"),
+        (b"[source]\n[source]\n", "line 2, column 8: expected TOML, found '[source]' (the table [source] is"),
+        (b"[a]\nb = 1\nb = 2\n", "line 3, column 6: expected TOML, found 'b = 2' (the name is declared"),
+        (b"a = " + b"[" * 100_000, "expected TOML, found values that are nested too deeply"),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_not_toml_in_utf_8_is_reported_with_its_place(
+    content: bytes, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "renditions.toml"
+    file.write_bytes(content)
+    with pytest.raises(PipelineError) as caught:
+        load(file)
+    assert str(caught.value).startswith(f"{file}: {told}")
 
 
 def test_a_template_that_lets_pictures_share_an_output_gets_a_warning() -> None:

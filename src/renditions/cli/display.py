@@ -235,6 +235,24 @@ class Troubles:
         messages.print(f"[{style}]{outcome.result}[/] {escape(outcome.name)}: {escape(outcome.reason or '')}")
 
 
+class Retries:
+    """Prints on stderr why pictures failed that Renditions tries again.
+
+    It prints each reason of a picture once.
+    """
+
+    def __init__(self) -> None:
+        self._reasons: dict[str, str | None] = {}
+
+    def print(self, outcome: Outcome) -> None:
+        """Print a new reason of a picture that is tried again."""
+        if outcome.result != "failed" or outcome.again_after is None:
+            self._reasons.pop(outcome.name, None)
+        elif self._reasons.get(outcome.name) != outcome.reason:
+            self._reasons[outcome.name] = outcome.reason
+            messages.print(f"[yellow]waits[/] {escape(outcome.name)}: {escape(outcome.reason or '')}")
+
+
 def print_renditions(pipeline: Pipeline, example: str, keys: Mapping[str, str]) -> None:
     """Print a pipeline's renditions, with the output keys of an example picture."""
     console = make_data_console()

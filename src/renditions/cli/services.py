@@ -67,8 +67,10 @@ def watch(
     as_json: JsonOption = False,
 ) -> None:
     """Sync, and then process each picture that arrives in the folder, until Ctrl-C."""
+    retries = display.Retries()
 
     def tell(outcome: Outcome) -> None:
+        retries.print(outcome)
         is_final = outcome.again_after is None and outcome.notice_after is None
         if not is_final or outcome.result == "unchanged":
             return

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from importlib import resources
@@ -44,6 +42,7 @@ from renditions.pipeline_file.field_types import (
 from renditions.pipeline_file.lines import join_place, locate, parent_of, shorten, spell_warnings
 from renditions.pipeline_file.notify_checks import find_notify_problems
 from renditions.pipeline_file.pattern_checks import find_source_problems, find_source_warnings
+from renditions.pipeline_file.toml_text import parse_toml, read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +74,12 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> LoadedPipeline
         PipelineError: The file has problems. The error lists all of them.
 
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        problem = Problem("", "UTF-8 text", f"byte 0x{error.object[error.start]:02x} at offset {error.start}")
-        raise PipelineError(str(path), (problem,)) from None
-    except OSError as error:
-        found = (
-            "none" if isinstance(error, FileNotFoundError) else f"one that can't be read ({error.strerror})"
-        )
-        problem = Problem("", "a pipeline file (renditions init writes one)", found)
-        raise PipelineError(str(path), (problem,)) from None
-    return parse(text, str(path), path.absolute().parent, environ or {})
+    return parse(read_text(path), str(path), path.absolute().parent, environ or {})
 
 
 def parse(text: str, file: str, directory: Path, environ: Mapping[str, str]) -> LoadedPipeline:
     """Check a pipeline file's text; ``file`` is its name in errors. See :func:`load`."""
-    try:
-        data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # tomllib also raises these for extreme numbers and nesting
-        raise PipelineError(file, (_describe_syntax(str(error), text),)) from None
-    return check(data, file, directory, environ, text)
+    return check(parse_toml(text, file), file, directory, environ, text)
 
 
 def check(
@@ -194,8 +178,8 @@ class _Reader:
             if name in known:
                 values[name] = self.read(hints[name], value, at)
             else:
-                choices = ", ".join(known)
-                self._wrong(at, f"one of {choices}{_suggest(name, known)}", name)
+                close = _suggest(name, known)
+                self._wrong(at, f"a known field{close}" if close else f"one of {', '.join(known)}", name)
         for name, spec in known.items():
             if name not in data and is_required(spec):
                 path = f"{place}.{name}".lstrip(".")
@@ -362,11 +346,3 @@ def _show(value: Any) -> str:
     if isinstance(value, int) and value.bit_length() > 64:
         return "a far larger number"
     return shorten(repr(value) if isinstance(value, str | list | dict) else str(value))
-
-
-def _describe_syntax(message: str, text: str) -> Problem:
-    """Return tomllib's error as a problem with its line and column."""
-    if match := re.fullmatch(r"(.*) \(at (line (\d+), column \d+)\)", message):
-        reason, place, number = match[1], match[2], int(match[3])
-        return Problem(place, "TOML", f"{_show(text.splitlines()[number - 1].strip())} ({reason})")
-    return Problem("", "TOML", message)

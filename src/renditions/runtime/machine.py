@@ -31,7 +31,7 @@ from renditions.core.process import Process
 from renditions.core.reconcile import EVERYTHING_ONCE, Order, Run, count_pictures
 from renditions.core.selection import Selection
 from renditions.core.summary import Summary
-from renditions.errors import RenditionsError, Superseded, UsageError
+from renditions.errors import CatalogRefused, RenditionsError, Superseded, UsageError
 from renditions.local.mounts import find_silent_mount
 from renditions.local.owners import Owner
 from renditions.local.poll import poll_keys
@@ -188,6 +188,7 @@ def watch(
     Raises:
         UsageError: The source isn't a folder, or outputs would land in it.
         Superseded: The catalog uses another version of the pipeline file.
+        CatalogFailed: The catalog was deleted or replaced, or refuses every call.
 
     """
     parts, stop, standing = session.parts, session.ended, session.standing
@@ -211,6 +212,11 @@ def watch(
             parts.end_run(summary.held, is_end=False)
             empty_bin(parts)
 
+    def note(outcome: Outcome) -> None:
+        if outcome.code == CatalogRefused.code:
+            standing.refresh()  # fails if every picture would fail, because the catalog's file was replaced
+        on_outcome(outcome)
+
     with closing(_take_hints(watchers, hints, stop)) as taken:
         following = Following(
             process=process,
@@ -219,7 +225,7 @@ def watch(
             catalog_size=lambda: count_pictures(parts.catalog),
             threads=count_threads(workers),
             monotonic_seconds=time.monotonic,
-            on_outcome=on_outcome,
+            on_outcome=note,
             removal_pause=timedelta(seconds=parts.pipeline.source.settle) + RENAME_MARGIN,
         )
         follow(taken, following)

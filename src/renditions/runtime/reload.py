@@ -66,8 +66,8 @@ class PipelineFile:
     ) -> LoadedPipeline | None:
         """Wait for the file's next valid version, set ``ended``, and return it.
 
-        If ``stop`` is set first, set ``ended`` and return None. Log a version once if it is invalid or if the
-        catalog refuses it, and keep the reason in ``newest``.
+        If ``stop`` is set first, set ``ended`` and return None. Log a version once if it is missing or
+        invalid, or if the catalog refuses it, and keep the reason in ``newest``.
         """
         seen, since = known, time.monotonic()
         while not ended.wait(POLL_SECONDS):
@@ -76,7 +76,7 @@ class PipelineFile:
             content, moment = self.read(), time.monotonic()
             if content != seen:
                 seen, since = content, moment
-            if seen in (None, known) or moment < since + SETTLED_SECONDS:
+            if seen == known or moment < since + SETTLED_SECONDS:
                 continue
             known = seen
             try:

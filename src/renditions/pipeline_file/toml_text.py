@@ -1,0 +1,84 @@
+"""The text of a pipeline file: read it, and parse it as TOML.
+
+Each error says what is wrong with the file, where, and what to do.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from renditions.errors import PipelineError, Problem
+from renditions.pipeline_file.lines import shorten
+
+
+def read_text(path: Path) -> str:
+    """Return a pipeline file's text.
+
+    Raises:
+        PipelineError: The file can't be read, or isn't UTF-8.
+
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PipelineError(str(path), (_find_encoding_problem(error),)) from None
+    except OSError as error:
+        raise PipelineError(str(path), (), f"can't read {path}: {_explain(error, path)}") from None
+
+
+def parse_toml(text: str, file: str) -> dict[str, Any]:
+    """Return a TOML text's values; ``file`` is its name in errors.
+
+    Raises:
+        PipelineError: The text isn't TOML.
+
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        problem = Problem("", "TOML", "values that are nested too deeply")
+    except ValueError as error:  # tomllib also raises this for extreme numbers
+        problem = _find_syntax_problem(str(error), text)
+    raise PipelineError(file, (problem,))
+
+
+def _explain(error: OSError, path: Path) -> str:
+    """Return why the file can't be read, and what to do."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file. Name another one (-p FILE), or write one with renditions init"
+    if isinstance(error, IsADirectoryError):
+        return f"it is a folder. Name the pipeline file in it, such as {path / 'renditions.toml'}"
+    if isinstance(error, PermissionError):
+        return "permission denied. Allow this user to read it"
+    return f"{error.strerror}. Check the path"
+
+
+def _find_encoding_problem(error: UnicodeDecodeError) -> Problem:
+    """Return the first byte that isn't UTF-8 as a problem with its line and column."""
+    content, at = error.object, error.start
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return Problem("", "UTF-8 text", "UTF-16 text")
+    *_, before = content[:at].split(b"\n")
+    line, column = content.count(b"\n", 0, at) + 1, len(before.decode("utf-8-sig")) + 1
+    return Problem(f"line {line}, column {column}", "UTF-8 text", f"byte 0x{content[at]:02x}")
+
+
+def _find_syntax_problem(message: str, text: str) -> Problem:
+    """Return tomllib's error as a problem with its line and column."""
+    if match := re.fullmatch(r"(.*) \(at (line (\d+), column \d+)\)", message):
+        reason, place, number = _spell(match[1]), match[2], int(match[3])
+        found = shorten(repr(text.splitlines()[number - 1].strip()))
+        return Problem(place, "TOML", f"{found} ({reason})")
+    return Problem("", "TOML", message)
+
+
+def _spell(reason: str) -> str:
+    """Return tomllib's reason, in plain words if a name is declared twice."""
+    if match := re.fullmatch(r"Cannot declare \((.*)\) twice", reason):
+        name = ".".join(re.findall("'([^']*)'", match[1]))
+        return f"the table [{name}] is declared above"
+    return "the name is declared above" if reason == "Cannot overwrite a value" else reason
