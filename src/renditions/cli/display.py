@@ -236,9 +236,9 @@ class Troubles:
 
 
 class Retries:
-    """Prints on stderr why pictures failed that Renditions tries again.
+    """The lines on stderr that say why pictures failed which Renditions tries again.
 
-    It prints each reason of a picture once.
+    Each reason of a picture is printed once.
     """
 
     def __init__(self) -> None:

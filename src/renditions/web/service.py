@@ -55,7 +55,7 @@ class Service:
 
     @cached_property
     def readiness(self) -> Readiness:
-        """Finds out whether this process can do its work."""
+        """The checks that say whether this process can do its work."""
         return Readiness(
             self.parts, writes=not self.is_superseded, find_worker_problem=self.find_worker_problem
         )
