@@ -41,7 +41,6 @@ export class Transfer {
 
 // The server has the ETag in a header, and S3 in the XML of its answer.
 function etagOf(request) {
-  const xml = new DOMParser().parseFromString(request.responseText, 'text/xml');
-  const text = xml.querySelector('PostResponse > ETag')?.textContent ?? request.getResponseHeader('ETag');
-  return text?.replaceAll('"', '');
+  const [, inBody] = /<ETag>(?:"|&quot;)?([^"&<]+)/.exec(request.responseText) ?? [];
+  return inBody ?? request.getResponseHeader('ETag')?.replaceAll('"', '');
 }
