@@ -188,6 +188,24 @@ def test_the_page_asks_for_a_new_token_after_the_old_one_expired(page: Page, sit
     expect(page.locator("#operations section").first).to_be_visible()
 
 
+def test_uploads_continue_with_a_new_token_after_the_old_one_expired(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    """A token holds for an hour, and many uploads take longer."""
+    draw(tmp_path / "long.jpg", 640, 480)
+    page.route(
+        "**/uploads", lambda route: route.fulfill(status=401, json={"message": "Unauthorized"}), times=1
+    )
+    page.set_input_files("#choose", tmp_path / "long.jpg")
+    dialog = page.get_by_role("dialog", name="Log in again")
+    dialog.get_by_role("textbox", name="Token").fill("an.older.token")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("textbox", name="Token")).to_have_value("")
+    dialog.get_by_role("textbox", name="Token").fill(TOKEN)
+    page.keyboard.press("Enter")
+    expect(page.locator("#uploads li")).to_contain_text("the renditions will follow")
+
+
 def test_the_page_forgets_the_token_after_a_log_out(page: Page, site: Site) -> None:
     page.click("text=Log out")
     page.wait_for_url("**/login")

@@ -15,14 +15,14 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import APIResponse, Browser, Page, Route, expect
+from playwright.sync_api import APIResponse, Browser, Dialog, Page, Route, expect
 
 from commands import draw, write_pipeline
 from renditions.model.record import Record
 from renditions.web.app import make_app
 from renditions.web.pictures import picture_item
 from renditions.web.reach import Reach
-from web.browser import answered, await_any, find_port, open_page, start_server, wait_for
+from web.browser import answered, await_any, find_port, find_violations, open_page, start_server, wait_for
 from web.test_api import open_service
 from world import World
 
@@ -42,6 +42,7 @@ GIVE = """([files, kind]) => {
 }"""
 """A script that sends the events of dragging, dropping or pasting files."""
 
+TOKEN = "a-token-for-the-test"  # noqa: S105 - for tests
 UPLOAD_BYTES_PER_SECOND = 100_000
 MANY = 40
 
@@ -104,6 +105,109 @@ def test_each_of_many_files_dropped_at_once_gets_renditions(page: Page, tmp_path
     page.locator("#clear").click()
     expect(page.locator("#uploads")).to_be_hidden()
     expect(page.locator(".tile[data-status=done]", has_text=f"dropped {MANY - 1}.jpg")).to_have_count(1)
+
+
+def test_dropped_folders_are_uploaded_with_their_folders_and_without_hidden_files(
+    page: Page, tmp_path: Path
+) -> None:
+    for name in ("shop/first.jpg", "shop/2026/second.jpg", "third.jpg"):
+        draw(tmp_path / name, 64, 48)
+    (tmp_path / "shop" / ".DS_Store").write_bytes(b"Finder's")
+    files = [str(tmp_path / "shop"), str(tmp_path / "third.jpg")]
+    data = {"items": [], "files": files, "dragOperationsMask": 1}
+    session = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+    expect(page.locator("#uploads li.good")).to_have_count(3, timeout=60_000)
+    expect(page.locator("#uploads .summary")).to_have_text("3 done of 3 pictures")
+    for name in ("shop/first.jpg", "shop/2026/second.jpg", "third.jpg"):
+        expect(page.locator(".tile", has=page.get_by_title(name, exact=True))).to_have_count(1)
+
+
+def test_a_file_that_was_deleted_before_its_upload_is_refused_with_the_reason(
+    page: Page, tmp_path: Path
+) -> None:
+    (file,) = draw_some(tmp_path, "deleted", 1)
+    held: list[Route] = []
+    page.route("**/uploads", lambda route: held.append(route))  # noqa: PLW0108 - it wants no builtin
+    page.set_input_files("#choose", file)
+    await_any(page, held)
+    file.unlink()
+    held[0].continue_()
+    expect(page.locator("#uploads li.bad")).to_contain_text("The browser can't read this file.")
+
+
+def test_failed_uploads_stay_above_those_that_are_done_and_can_be_tried_again_together(
+    page: Page, tmp_path: Path
+) -> None:
+    lost, rows = draw_some(tmp_path, "lost", 3), page.locator("#uploads li")
+    page.clock.install()
+    page.route("**/uploads", lambda route: route.abort())
+    page.set_input_files("#choose", lost)
+    for attempt in range(1, 8):
+        for row in rows.all():
+            expect(row).to_contain_text(f"Trying again ({attempt} of 7)")
+        page.clock.fast_forward(2 ** (attempt - 1) * 500)
+    expect(page.locator("#uploads li.bad")).to_have_count(3)
+    page.unroute("**/uploads")
+    page.set_input_files("#choose", draw_some(tmp_path, "later", 2))
+    expect(page.locator("#uploads li.good")).to_have_count(2, timeout=60_000)
+    assert [row.get_attribute("class") for row in rows.all()] == ["bad", "bad", "bad", "good", "good"]
+    page.get_by_role("button", name="Try 3 again").click()
+    expect(page.locator("#uploads li.good")).to_have_count(5, timeout=60_000)
+    expect(page.locator("#again-all")).to_be_hidden()
+
+
+def test_the_browser_asks_before_it_leaves_a_page_with_unfinished_uploads(page: Page, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    held: list[Route] = []
+    page.route("**/uploads", lambda route: held.append(route))  # noqa: PLW0108 - it wants no builtin
+    page.set_input_files("#choose", draw_some(tmp_path, "unfinished", 1))
+    await_any(page, held)
+    page.locator("#uploads-title").click()  # browsers ask only after a person has used the page
+    page.evaluate("setTimeout(() => location.reload())")
+    await_any(page, asked)
+    assert asked == ["beforeunload"]
+    held[0].continue_()
+    expect(page.locator("#uploads li.good")).to_have_count(1, timeout=60_000)
+    page.reload()
+    expect(page.locator("#uploads")).to_be_hidden()
+    assert asked == ["beforeunload"]
+
+
+def test_uploads_continue_after_a_new_log_in_when_the_server_no_longer_accepts_the_token(
+    browser: Browser, tmp_path: Path
+) -> None:
+    held: list[Route] = []
+    app = make_app(open_service(World()), secret=b"s", reach=Reach(), token=TOKEN)
+    with answered(app) as address, open_page(browser) as page:
+        page.goto(address)
+        page.get_by_role("textbox").fill(TOKEN)
+        page.keyboard.press("Enter")
+        expect(page.locator("#note")).to_have_text("No pictures yet.")
+        page.route("**/uploads", lambda route: held.append(route), times=1)  # noqa: PLW0108 - it wants no builtin
+        page.set_input_files("#choose", draw_some(tmp_path, "kept", 5))
+        await_any(page, held)
+        page.context.clear_cookies()
+        held[0].continue_()
+        dialog = page.get_by_role("dialog", name="Log in again")
+        expect(dialog.get_by_role("textbox", name="Token")).to_be_focused()
+        assert find_violations(page, "#login") == []
+        page.keyboard.press("Escape")
+        page.keyboard.press("Escape")
+        page.keyboard.type("another")
+        page.keyboard.press("Enter")
+        expect(dialog.get_by_role("alert")).to_have_text("Wrong token: try again.")
+        page.keyboard.type(TOKEN)
+        page.keyboard.press("Enter")
+        expect(dialog).to_be_hidden()
+        expect(page.locator("#uploads li", has_text="the renditions will follow")).to_have_count(5)
 
 
 def test_pasted_pictures_are_uploaded_and_pasted_text_is_ignored(page: Page, tmp_path: Path) -> None:

@@ -24,6 +24,11 @@ export function logIn() {
   location.assign(urlOf(place ? `/login?to=${encodeURIComponent(place)}` : '/login'));
 }
 
+// Decides what happens after a token was refused: `renew` returns a promise of another token, or null if nothing would be
+// lost by leaving the page.
+let renew = () => null;
+export function onRefusedToken(how) { renew = how; }
+
 export async function call(method, path, body) {
   const token = sessionStorage.getItem(TOKEN);
   const options = { method, headers: token ? { Authorization: `Bearer ${token}` } : {} };
@@ -33,6 +38,8 @@ export async function call(method, path, body) {
   }
   const response = await fetch(urlOf(path), options);
   if (response.status === 401) {
+    const renewed = renew();
+    if (renewed) return renewed.then(() => call(method, path, body));
     logIn();
     return new Promise(() => {}); // the browser leaves this page
   }

@@ -16,16 +16,16 @@ const AGAIN = ['cancelled', 'skipped', 'refused'];
 
 export class Upload {
   // `queue` knows the other uploads: see uploads.js.
-  constructor(file, queue, answer) {
+  constructor({ name, file }, queue, answer) {
     this.file = file;
     this.given = answer;
     this.answer = answer;
     this.queue = queue;
-    this.wanted = file.webkitRelativePath || file.name;
-    this.progress = element('progress', { max: '1', value: '0', 'aria-label': `Progress of ${file.name}` });
+    this.wanted = name;
+    this.progress = element('progress', { max: '1', value: '0', 'aria-label': `Progress of ${name}` });
     this.words = element('span', { class: 'state' });
     this.button = button('', () => this.press());
-    this.row = element('li', {}, element('span', { class: 'name', title: file.name }, file.name), this.progress, this.button, this.words);
+    this.row = element('li', {}, element('span', { class: 'name', title: name }, name), this.progress, this.button, this.words);
     this.turn('waiting', 'waiting');
   }
 
@@ -46,24 +46,38 @@ export class Upload {
         this.early = null;
         await this.deliver();
       } catch (error) {
-        if (error.status !== 403) throw error;
-        await this.deliver(); // The form expired, or the server was restarted with another key.
+        if (![401, 403].includes(error.status)) throw error;
+        await this.deliver(); // The form or the log-in expired, or the server was restarted with another key.
       }
       if (this.state === 'uploading') this.turn('stored', 'uploaded; the renditions will follow');
       if (this.early) this.report(this.early, true);
       if (this.former) this.report(await this.readRecord(), false);
     } catch (error) {
-      if (!this.hasEnded) this.turn('refused', error instanceof Problem ? error.message : describeTrouble(error));
+      this.isFinal = error instanceof Problem;
+      if (!this.hasEnded) this.turn('refused', this.isFinal ? error.message : describeTrouble(error));
     }
   }
 
   async deliver() {
+    await this.insistReadable();
     const type = this.file.type || await this.again(() => typeOf(this.file.name));
     const form = await this.findForm(type);
     if (!form || this.hasEnded) return;
     this.name = form.name;
     this.queue.expect(this);
-    this.etag = await this.again(() => this.transfer.send(form));
+    this.etag = await this.again(async () => {
+      await this.insistReadable();
+      return this.transfer.send(form);
+    });
+  }
+
+  // A browser can't read a file that was changed after it was chosen. It would report that like a lost connection.
+  async insistReadable() {
+    try {
+      await this.file.slice(0, 1).arrayBuffer();
+    } catch {
+      throw new Problem("The browser can't read this file. It may have been changed, moved or deleted. Choose it again.");
+    }
   }
 
   // Gets a form. The server gives a picture another name if the name exists; then the person decides.
@@ -136,8 +150,9 @@ export class Upload {
     const hadFocus = document.activeElement === this.button;
     this.button.hidden = !isAgain && !['waiting', 'uploading'].includes(state);
     this.button.textContent = isAgain ? 'Try again' : 'Cancel';
-    this.button.setAttribute('aria-label', isAgain ? `Try ${this.file.name} again` : `Cancel ${this.file.name}`);
+    this.button.setAttribute('aria-label', isAgain ? `Try ${this.wanted} again` : `Cancel ${this.wanted}`);
     if (hadFocus && this.button.hidden) this.queue.passFocus(this.row);
+    if (GOOD.includes(state)) this.queue.settle(this.row);
     this.queue.note(this);
   }
 }

@@ -1,19 +1,23 @@
 // The list of uploads: a few at a time, and a summary of all.
 
 import { say } from './announcer.js';
+import { onRefusedToken } from './api.js';
 import * as conflict from './conflict.js';
 import { button } from './dom.js';
+import { renew } from './login.js';
 import { Upload } from './upload.js';
 import { count, formatCount } from './words.js';
 
 const AT_ONCE = 3;
 const SAY_MS = 10_000;
+const UNSENT = ['waiting', 'uploading'];
 
 const section = document.querySelector('#uploads');
 const title = section.querySelector('h2');
 const list = section.querySelector('ul');
 const summary = section.querySelector('.summary');
 const cancelAll = document.querySelector('#cancel-all');
+const againAll = document.querySelector('#again-all');
 const uploads = new Set();
 const waiting = [];
 const expected = new Map(); // by the name that the picture got: its uploads, the last one last
@@ -37,9 +41,11 @@ const queue = {
     const left = [...list.querySelectorAll('button')].filter((each) => !each.hidden);
     (left.find((each) => row.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_FOLLOWING) ?? title).focus();
   },
+  // What is done goes to the end, so that a person sees first what failed, and then what is in progress.
+  settle: (row) => list.append(row),
   // A new upload takes the place of the one that ended: an answer to that one may still be on its way.
   restart: (upload) => {
-    const again = new Upload(upload.file, queue, upload.given);
+    const again = new Upload({ name: upload.wanted, file: upload.file }, queue, upload.given);
     const hadFocus = document.activeElement === upload.button;
     upload.row.replaceWith(again.row);
     if (hadFocus) again.button.focus();
@@ -51,13 +57,14 @@ const queue = {
   note: () => { due ??= requestAnimationFrame(() => { due = null; describe(); }); },
 };
 
-// `answer` is what to do with a file whose name exists, if the person needn't be asked: see conflict.js.
+// Each file is {name, file}. `answer` is what to do with a file whose name exists, if the person needn't be asked: see
+// conflict.js.
 export function add(files, answer) {
-  for (const file of files) {
-    const upload = new Upload(file, queue, answer);
+  for (const each of files) {
+    const upload = new Upload(each, queue, answer);
     uploads.add(upload);
     waiting.push(upload);
-    list.append(upload.row);
+    list.insertBefore(upload.row, list.querySelector('.good'));
   }
   describe();
   next();
@@ -97,8 +104,12 @@ function describe() {
     .filter(([each, word]) => each || word === 'done')
     .map(([each, word]) => `${formatCount(each)} ${word}`);
   const text = `${parts.join(', ')} of ${count(states.length, 'picture')}`;
-  const open = number('waiting', 'uploading', 'stored');
-  cancelAll.hidden = !number('waiting', 'uploading');
+  const open = number(...UNSENT, 'stored');
+  cancelAll.hidden = !number(...UNSENT);
+  onbeforeunload = cancelAll.hidden ? null : askToStay;
+  const { length: lost } = listLost();
+  againAll.hidden = lost < 2;
+  againAll.textContent = `Try ${formatCount(lost)} again`;
   if (summary.textContent === text) return;
   summary.textContent = text;
   if (open && Date.now() - saidAt < SAY_MS) return;
@@ -118,8 +129,23 @@ function clear() {
   (section.hidden ? document.querySelector('#pictures-title') : title).focus();
 }
 
+// The uploads that failed without a refusal, such as those during a loss of the connection.
+const listLost = () => [...uploads].filter(({ state, isFinal }) => state === 'refused' && !isFinal);
+
+onRefusedToken(() => ([...uploads].some(({ state }) => UNSENT.includes(state)) ? renew() : null));
+
+// The browser asks whether the person really wants to leave the page, whose list of uploads would be lost.
+function askToStay(event) {
+  event.preventDefault();
+  event.returnValue = ''; // for older browsers
+}
+
 section.querySelector('.bar').append(button('Clear finished', clear, { id: 'clear' }));
 cancelAll.addEventListener('click', () => {
-  for (const upload of uploads) if (['waiting', 'uploading'].includes(upload.state)) upload.cancel();
+  for (const upload of uploads) if (UNSENT.includes(upload.state)) upload.cancel();
+  title.focus();
+});
+againAll.addEventListener('click', () => {
+  for (const upload of listLost()) queue.restart(upload);
   title.focus();
 });
