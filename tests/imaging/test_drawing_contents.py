@@ -6,6 +6,7 @@ import base64
 import gzip
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from imaging.test_drawings import CROSS, PNG, SVG, cross, listener, refusal, sho
 from renditions.imaging.render import render
 from renditions.imaging.typeface import default_font
 from renditions.model.formats import SOURCE_FORMATS
-from renditions.model.recipe import Rendition, Watermark
+from renditions.model.recipe import Region, Rendition, Watermark
 
 __all__ = ["listener"]
 
@@ -82,6 +83,7 @@ def test_characters_that_the_font_lacks_are_drawn_as_squares_and_reported() -> N
 
 DRAW = """
 import sys
+from dataclasses import replace
 from renditions.imaging.render import render
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
@@ -406,3 +408,37 @@ def test_a_drawing_with_thousands_of_namespaces_is_read_within_seconds() -> None
 
 def test_drawings_have_the_suffixes_svg_and_svgz() -> None:
     assert SOURCE_FORMATS["svg"].suffixes == ("svg", "svgz")
+
+
+@pytest.mark.parametrize(
+    ("style", "expected"),
+    [
+        ("background:#0f0", (0, 255, 0, 255)),
+        ("max-width:9px; background-color: rgb(0, 255, 0) !important;", (0, 255, 0, 255)),
+        ("background: lime; background-color: light-dark(red, var(--dark, blue))", (0, 255, 0, 255)),
+        ("background:red;background-color:lime", (0, 255, 0, 255)),
+        ("background:lime;background:no-colour", (0, 255, 0, 255)),
+        ("background:rgba(0,255,0,.4)", (0, 255, 0, 102)),
+        ("background:black", (0, 0, 0, 255)),
+        ("background:red;background:transparent", (0, 0, 0, 0)),
+        ("background:none", (0, 0, 0, 0)),
+        ("background:url(#a)", (0, 0, 0, 0)),
+        ("--background:red", (0, 0, 0, 0)),
+    ],
+)
+def test_a_drawing_has_the_background_that_its_root_declares(
+    style: str, expected: tuple[int, int, int, int]
+) -> None:
+    content = svg('<rect width="2" height="2" fill="blue"/>', f'width="8" height="6" style="{style}"')
+    for recipe in (
+        PNG,
+        replace(PNG, crop=Region(left=50, top=0, width=50, height=100)),
+        replace(PNG, width=80),
+    ):
+        made = shown(content, recipe).convert("RGBA")
+        assert made.getpixel((made.width - 1, made.height - 1)) == expected
+    assert shown(content, PNG).convert("RGBA").getpixel((0, 0)) == (0, 0, 255, 255)
+
+
+def test_a_drawing_without_a_declared_background_stays_transparent() -> None:
+    assert shown(svg(CROSS), PNG).mode == "RGBA"

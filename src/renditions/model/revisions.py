@@ -73,7 +73,10 @@ REVISIONS: tuple[Revision, ...] = (
     ),
     Revision(18, "source", "dicom", "Without a window, the first VOI LUT decides the tones."),
     Revision(
-        19, "source", "svg", "Text without a declared size has 16 px, as in browsers, and so has the unit em."
+        19,
+        "source",
+        "svg",
+        "As in browsers, text without a size has 16 px, and a background colour in the root's style counts.",
     ),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""

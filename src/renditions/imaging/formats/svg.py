@@ -7,7 +7,9 @@ font.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 from renditions.errors import Undecodable
 from renditions.imaging.formats.svg_document import Drawing, read_drawing
@@ -22,6 +24,7 @@ _PIXELS_PER_INCH = 96
 _POINTS_PER_INCH = 72
 _FINE_SIDE = 10_000
 """The longer side, in pixels, at which a drawing's proportions are measured."""
+_OPAQUE = 255
 _MIN_SCALE = 0.001
 """The smallest scale that libvips allows."""
 
@@ -61,10 +64,38 @@ def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
     scale = _fine_scale(header.stored)
     if header.draws_parts and part.size != size:
         own = fine.width / scale, fine.height / scale
-        return _load(replace(drawing, content=_cut(drawing.content, own, size, part)), 1)
+        cut = _load(replace(drawing, content=_cut(drawing.content, own, size, part)), 1)
+        return _with_background(cut, drawing)
     image = _load(drawing, scale * max(size.width / fine.width, size.height / fine.height))
     box = rescaled(part, size, Size(image.width, image.height))
-    return image.crop(box.left, box.top, box.width, box.height)
+    return _with_background(image.crop(box.left, box.top, box.width, box.height), drawing)
+
+
+def _with_background(image: Any, drawing: Drawing) -> Any:
+    """Return the image on the background that its root declares (SVG 2, 6.7)."""
+    colour = next(filter(None, map(_read_colour, drawing.backgrounds)), None)
+    if colour is None or not colour[-1]:
+        return image
+    ground = image.new_from_image(list(colour)).copy(interpretation="srgb")
+    over = ground.composite2(image, "over").rint().cast("uchar")
+    return over[:3] if colour[-1] == _OPAQUE else over
+
+
+@lru_cache(maxsize=8)
+def _read_colour(colour: str) -> tuple[float, ...] | None:
+    """Return the colour's red, green, blue and alpha; None if librsvg can't read it.
+
+    librsvg draws one pixel in this colour on two different ones: an invalid colour leaves the pixel as it is.
+    """
+    pixels = [
+        load(
+            "svg",
+            '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1">'
+            f'<g fill="{other}"><rect width="1" height="1" fill={quoteattr(colour)}/></g></svg>'.encode(),
+        ).getpoint(0, 0)
+        for other in ("#fff", "#000")
+    ]
+    return tuple(pixels[0]) if pixels[0] == pixels[1] else None
 
 
 def _cut(content: bytes, own: tuple[float, float], size: Size, part: Rectangle) -> bytes:

@@ -23,7 +23,13 @@ from renditions.imaging.formats.svg_embedded import Embedded
 from renditions.imaging.formats.svg_file import unpack
 from renditions.imaging.formats.svg_scripts import check_attribute, check_element
 from renditions.imaging.formats.svg_size import with_size
-from renditions.imaging.formats.svg_style import references_in, rules_in, variables_in, without_outside
+from renditions.imaging.formats.svg_style import (
+    backgrounds_in,
+    references_in,
+    rules_in,
+    variables_in,
+    without_outside,
+)
 from renditions.imaging.machine_fonts import without_machine_s
 from renditions.imaging.typeface import default_font, find_missing
 from renditions.model.warning import WarningCode
@@ -55,6 +61,8 @@ class Drawing:
 
     content: bytes
     has_text: bool
+    backgrounds: tuple[str, ...]
+    """The possible colours of the background, the first choice first. librsvg draws none."""
     warnings: tuple[tuple[WarningCode, str], ...]
     """The warnings about content that this module left out."""
 
@@ -104,6 +112,7 @@ class _Reader:
         self._characters = 0
         self._style = ""
         self._html = ""
+        self._backgrounds: tuple[str, ...] = ()
         self._letters: list[int] = []
         """The places in ``_written`` of the characters that are drawn."""
         self._references = References()
@@ -129,7 +138,8 @@ class _Reader:
             raise Undecodable(f"the XML isn't well-formed ({error})") from error
         self._references.check()
         self._replace_missing()
-        return Drawing("".join(self._written).encode(), bool(self._letters), tuple(self._warnings))
+        content = "".join(self._written).encode()
+        return Drawing(content, bool(self._letters), self._backgrounds, tuple(self._warnings))
 
     def _replace_missing(self) -> None:
         """Replace the characters that the bundled font lacks.
@@ -170,6 +180,7 @@ class _Reader:
         if not self._open:
             if element.local != "svg":
                 raise Undecodable(f"the first element is {element.local[:100]!r}, not 'svg'")
+            self._backgrounds = backgrounds_in(attributes.get("style", ""))
             # Without a language, the machine's would decide which forms letters have.
             own = {} if "lang" in attributes else {"xml:lang": _LANGUAGE}
             attributes = _FONT_SIZE | own | with_size(attributes)

@@ -18,6 +18,8 @@ _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _COMBINATOR = re.compile(r"[\s>+~]+")
 _SIMPLE = re.compile(r"[.#]?[\w-]+|\*")
 _VARIABLE = re.compile(r"(?<![\w-])var\(\s*+(--[\w-]++)")
+_BACKGROUND = re.compile(r"(?:(?<=;)|^)\s*+background(?:-color)?\s*+:([^;]*+)", re.IGNORECASE)
+_COLOUR = re.compile(r"[#\w%.,()/\s-]{1,100}")
 _TWO_SCHEMES = "light-dark("
 """Programs that write this also write a plain attribute beside the style, which librsvg then uses."""
 _NOWHERE = "url(#-outside-)"
@@ -49,6 +51,15 @@ def variables_in(text: str) -> list[str]:
     librsvg ignores a declaration with such a variable (CSS Custom Properties 1).
     """
     return [] if _TWO_SCHEMES in text else _VARIABLE.findall(text)
+
+
+def backgrounds_in(style: str) -> tuple[str, ...]:
+    """Return the colours that a ``style`` attribute declares for the background.
+
+    The last one comes first. The caller must check whether each is a colour.
+    """
+    values = (value.partition("!")[0].strip() for value in _BACKGROUND.findall(style))
+    return tuple(value for value in values if _COLOUR.fullmatch(value))[::-1]
 
 
 def references_in(text: str) -> Counter[str]:
