@@ -13,16 +13,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from renditions.core.ports import (
-    PIECE_BYTES,
-    Condition,
-    IfMatch,
-    OnObstacle,
-    OnUnreadable,
-    Place,
-    SameContent,
-    StoredObject,
-)
+from renditions.core.catalog import Place, SameContent
+from renditions.core.ports import PIECE_BYTES, Condition, IfMatch, OnObstacle, OnUnreadable, StoredObject
 from renditions.errors import Conflict, KeyRefused, KeyTaken
 from renditions.model.binding import Binding
 from renditions.model.folding import EXACT, Folding

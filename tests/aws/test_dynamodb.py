@@ -26,7 +26,8 @@ from renditions.aws.table import (
     item_to_record,
     record_to_item,
 )
-from renditions.core.ports import SameContent, Unreadable
+from renditions.core.catalog import SameContent
+from renditions.core.ports import Unreadable
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken, RecordUnreadable, UsageError
 from renditions.imaging.analysis.exif import MAX_CHARACTERS
 from renditions.model.backends import CATALOGS

@@ -18,7 +18,7 @@ from contract.races import take_rounds
 from doubles import MemoryCatalog
 from renditions.aws import dynamodb, reading
 from renditions.aws.dynamodb import DynamoCatalog
-from renditions.core.ports import Catalog
+from renditions.core.catalog import Catalog
 from renditions.local.sqlite import SqliteCatalog
 from renditions.model.record import Output, Record, Status
 

@@ -1,4 +1,4 @@
-"""The contract of every catalog: see ``renditions.core.ports.Catalog``."""
+"""The contract of every catalog: see ``renditions.core.catalog.Catalog``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from contract.catalogs import (
 )
 from contract.cloud import scaled
 from contract.races import race_processes, race_threads
-from renditions.core.ports import Catalog, SameContent, Unreadable
+from renditions.core.catalog import Catalog, SameContent
+from renditions.core.ports import Unreadable
 from renditions.errors import Conflict, KeyTaken, RecordUnreadable
 from renditions.model.binding import Binding, Held
 from renditions.model.kept import KeptWishes

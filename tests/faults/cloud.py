@@ -21,15 +21,8 @@ from faults.places import OutputStore
 from faults.scheduler import Scheduler
 from hashing import hash_render
 from renditions.core.ask import PLAIN, Ask
-from renditions.core.ports import (
-    Condition,
-    IfMatch,
-    OnObstacle,
-    OnUnreadable,
-    Place,
-    SameContent,
-    StoredObject,
-)
+from renditions.core.catalog import Place, SameContent
+from renditions.core.ports import Condition, IfMatch, OnObstacle, OnUnreadable, StoredObject
 from renditions.errors import (
     CatalogFailed,
     CatalogRefused,

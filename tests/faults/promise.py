@@ -19,7 +19,8 @@ from hashlib import sha256
 
 from faults.places import OutputStore
 from hashing import expected_output, find_stand_ins, is_too_wide
-from renditions.core.ports import Catalog, Store, StoredObject
+from renditions.core.catalog import Catalog
+from renditions.core.ports import Store, StoredObject
 from renditions.core.strays import Stray
 from renditions.model.digest import Digest
 from renditions.model.families import among

@@ -23,10 +23,10 @@ from renditions.aws.dynamodb import DynamoCatalog
 from renditions.aws.s3 import S3Store
 from renditions.aws.sqs import Queue
 from renditions.core.ask import ALLOWED
+from renditions.core.catalog import Catalog
 from renditions.core.comparison import Comparison
 from renditions.core.leases import CLOCKS_DIFFER_AT_MOST
 from renditions.core.planning import plan
-from renditions.core.ports import Catalog
 from renditions.core.process import Processor
 from renditions.errors import (
     CatalogFailed,

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from renditions.core.ports import Catalog
+from renditions.core.catalog import Catalog
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 

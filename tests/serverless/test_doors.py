@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from renditions.aws.sqs import Received
 from renditions.core.ask import PLAIN, Ask
-from renditions.core.ports import Catalog
+from renditions.core.catalog import Catalog
 from renditions.errors import Failed
 from renditions.local.folder import FolderStore
 from renditions.local.sqlite import SqliteCatalog

@@ -48,7 +48,8 @@ from renditions.aws.table import (
     wishes_key,
 )
 from renditions.aws.transactions import transact
-from renditions.core.ports import OnUnreadable, Place, SameContent
+from renditions.core.catalog import Place, SameContent
+from renditions.core.ports import OnUnreadable
 from renditions.errors import CatalogFailed, CatalogRefused, UsageError
 from renditions.model.binding import Binding
 from renditions.model.catalog_place import CatalogPlace
@@ -63,7 +64,7 @@ from renditions.model.totals import Totals
 
 
 class DynamoCatalog:
-    """A :class:`~renditions.core.ports.Catalog` in a table.
+    """A :class:`~renditions.core.catalog.Catalog` in a table.
 
     Any number of threads, processes and machines can use the table at the same time. ``get`` reads
     consistently. ``list`` and ``query`` find the names in an index, which may lag behind by a moment, and
@@ -85,19 +86,19 @@ class DynamoCatalog:
         self._transact = partial(transact, client, self._reader)
 
     def get(self, name: str) -> Record | None:
-        """See :meth:`Catalog.get <renditions.core.ports.Catalog.get>`."""
+        """See :meth:`Catalog.get <renditions.core.catalog.Catalog.get>`."""
         check_name(name)
         item = self._reader.find(name)
         return self._reader.parse(item) if item else None
 
     def get_all(self, names: Sequence[str], on_unreadable: OnUnreadable) -> Mapping[str, Record]:
-        """See :meth:`Catalog.get_all <renditions.core.ports.Catalog.get_all>`."""
+        """See :meth:`Catalog.get_all <renditions.core.catalog.Catalog.get_all>`."""
         parts = (names[start : start + READ_AT_ONCE] for start in range(0, len(names), READ_AT_ONCE))
         found = (self._reader.read_all(some, on_unreadable) for some in parts)
         return {name: record for part in found for name, record in part.items()}
 
     def repair(self, name: str) -> Record | None:
-        """See :meth:`Catalog.repair <renditions.core.ports.Catalog.repair>`.
+        """See :meth:`Catalog.repair <renditions.core.catalog.Catalog.repair>`.
 
         The damaged item shows which keys the picture claims. If the item lost a key, the claim on that key
         stays, and only a picture of this name can use the key.
@@ -114,7 +115,7 @@ class DynamoCatalog:
         return saved
 
     def write(self, record: Record) -> Record:
-        """See :meth:`Catalog.write <renditions.core.ports.Catalog.write>`.
+        """See :meth:`Catalog.write <renditions.core.catalog.Catalog.write>`.
 
         Raises:
             CatalogRefused: The record claims more than 99 new keys at once, or it is larger than DynamoDB
@@ -143,7 +144,7 @@ class DynamoCatalog:
         return written
 
     def delete(self, record: Record, notices: Sequence[UnsentNotice] = ()) -> None:
-        """See :meth:`Catalog.delete <renditions.core.ports.Catalog.delete>`."""
+        """See :meth:`Catalog.delete <renditions.core.catalog.Catalog.delete>`."""
         stored = self._read(record)
         if stored is None:
             raise changed(record.name)
@@ -153,7 +154,7 @@ class DynamoCatalog:
         self._transact(record.name, [{"Delete": delete}, *kept, *map(self._unclaim, freed)])
 
     def rename(self, record: Record, name: str) -> Record | None:
-        """See :meth:`Catalog.rename <renditions.core.ports.Catalog.rename>`.
+        """See :meth:`Catalog.rename <renditions.core.catalog.Catalog.rename>`.
 
         One transaction moves the record and its claims; it has room for 98 of them.
         """
@@ -169,44 +170,44 @@ class DynamoCatalog:
         return written
 
     def find_content(self, sha256: str) -> SameContent:
-        """See :meth:`Catalog.find_content <renditions.core.ports.Catalog.find_content>`."""
+        """See :meth:`Catalog.find_content <renditions.core.catalog.Catalog.find_content>`."""
         keys = self._reader.find_content(sha256)
         items = map(self._reader.find, (key for key in keys if key.startswith(WISHES)))
         kept = sorted(map(item_to_kept, filter(None, items)), key=lambda each: each.until, reverse=True)
         return SameContent(tuple(key for key in keys if not key.startswith(WISHES)), tuple(kept))
 
     def keep_wishes(self, kept: KeptWishes) -> None:
-        """See :meth:`Catalog.keep_wishes <renditions.core.ports.Catalog.keep_wishes>`."""
+        """See :meth:`Catalog.keep_wishes <renditions.core.catalog.Catalog.keep_wishes>`."""
         with self._reader.reported():
             item = kept_to_item(kept) | self._reader.key(wishes_key(kept.name))
             self._client.put_item(TableName=self._table, Item=item)
 
     def find_wishes(self, name: str) -> KeptWishes | None:
-        """See :meth:`Catalog.find_wishes <renditions.core.ports.Catalog.find_wishes>`."""
+        """See :meth:`Catalog.find_wishes <renditions.core.catalog.Catalog.find_wishes>`."""
         item = self._reader.find(wishes_key(name))
         return item_to_kept(item) if item else None
 
     def drop_wishes(self, name: str) -> None:
-        """See :meth:`Catalog.drop_wishes <renditions.core.ports.Catalog.drop_wishes>`."""
+        """See :meth:`Catalog.drop_wishes <renditions.core.catalog.Catalog.drop_wishes>`."""
         with self._reader.reported():
             self._client.delete_item(TableName=self._table, Key=self._reader.key(wishes_key(name)))
 
     def keep_notice(self, *notices: UnsentNotice) -> None:
-        """See :meth:`Catalog.keep_notice <renditions.core.ports.Catalog.keep_notice>`."""
+        """See :meth:`Catalog.keep_notice <renditions.core.catalog.Catalog.keep_notice>`."""
         self._notices.keep(notices)
 
     def drop_notice(self, *notices: UnsentNotice) -> None:
-        """See :meth:`Catalog.drop_notice <renditions.core.ports.Catalog.drop_notice>`."""
+        """See :meth:`Catalog.drop_notice <renditions.core.catalog.Catalog.drop_notice>`."""
         self._notices.drop(notices)
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
-        """See :meth:`~renditions.core.ports.Catalog.unsent_notices`."""
+        """See :meth:`~renditions.core.catalog.Catalog.unsent_notices`."""
         return self._notices.list(name)
 
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
     ) -> Iterator[Record]:
-        """See :meth:`Catalog.list <renditions.core.ports.Catalog.list>`."""
+        """See :meth:`Catalog.list <renditions.core.catalog.Catalog.list>`."""
         bound = (">", self._key_name, after) if after else None
         if prefix > after:
             bound = (">=", self._key_name, prefix)
@@ -218,17 +219,17 @@ class DynamoCatalog:
             yield from (found[name] for name in some if name in found)
 
     def owner_of(self, key: str) -> str | None:
-        """See :meth:`Catalog.owner_of <renditions.core.ports.Catalog.owner_of>`."""
+        """See :meth:`Catalog.owner_of <renditions.core.catalog.Catalog.owner_of>`."""
         item = self._reader.find(claim_key(key))
         return item["owner"]["S"] if item else None
 
     def read_binding(self) -> Binding | None:
-        """See :meth:`Catalog.read_binding <renditions.core.ports.Catalog.read_binding>`."""
+        """See :meth:`Catalog.read_binding <renditions.core.catalog.Catalog.read_binding>`."""
         item = self._reader.find(BINDING)
         return item_to_binding(item) if item else None
 
     def write_binding(self, binding: Binding) -> Binding:
-        """See :meth:`Catalog.write_binding <renditions.core.ports.Catalog.write_binding>`."""
+        """See :meth:`~renditions.core.catalog.Catalog.write_binding`."""
         written = replace(binding, revision=binding.revision + 1)
         item = binding_to_item(written) | self._reader.key(BINDING)
         put = {"TableName": self._table, "Item": item} | only_at(binding.revision)
@@ -242,7 +243,7 @@ class DynamoCatalog:
         prefix: str = "",
         on_unreadable: OnUnreadable | None = None,
     ) -> Iterator[Record]:
-        """See :meth:`Catalog.query <renditions.core.ports.Catalog.query>`.
+        """See :meth:`Catalog.query <renditions.core.catalog.Catalog.query>`.
 
         No index is in the order of both times and names. So this method reads the rows by time, about 4,000
         in each request, and then only the records whose names begin with the prefix.
@@ -264,7 +265,7 @@ class DynamoCatalog:
                     yield record
 
     def count(self) -> Mapping[Status, Totals]:
-        """See :meth:`Catalog.count <renditions.core.ports.Catalog.count>`.
+        """See :meth:`Catalog.count <renditions.core.catalog.Catalog.count>`.
 
         This method adds up the rows of an index, about 4,000 in each request. A record whose status changes
         during the count may be counted twice, or not at all.

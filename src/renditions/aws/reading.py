@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError
 
 from renditions.aws.clients import error_code, reported
 from renditions.aws.table import BY_CONTENT, BY_NAME, BY_STATUS, Item, item_to_record
-from renditions.core.ports import MOST_TWINS, OnUnreadable, Unreadable
+from renditions.core.catalog import MOST_TWINS
+from renditions.core.ports import OnUnreadable, Unreadable
 from renditions.errors import CatalogFailed, CatalogRefused, RecordUnreadable
 from renditions.model.record import Record, Status
 

@@ -13,10 +13,11 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from renditions.core.catalog import Catalog
 from renditions.core.content import Reader
 from renditions.core.difference import Difference
 from renditions.core.neighbours import Neighbours
-from renditions.core.ports import Catalog, Renderer, Store, StoredObject, Unreadable
+from renditions.core.ports import Renderer, Store, StoredObject, Unreadable
 from renditions.core.verify import find
 from renditions.errors import CatalogLost, Rejected
 from renditions.model.families import among

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from renditions.core.ports import Catalog
+from renditions.core.catalog import Catalog
 from renditions.errors import BindingRefused, CatalogTooNew, Conflict, Superseded
 from renditions.model.binding import Binding, Held
 from renditions.model.notices import UnsentNotice

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from renditions.core.ask import PLAIN, Ask
+from renditions.core.catalog import Catalog
 from renditions.core.content import Reader
 from renditions.core.difference import Difference, Seen, compare
 from renditions.core.foreign import find_obstacle
 from renditions.core.places import is_in_place
-from renditions.core.ports import Catalog, Store, StoredObject
+from renditions.core.ports import Store, StoredObject
 from renditions.core.reuse import find_renamed, relabel
 from renditions.core.verify import UNVERIFIED, Look, find, verify
 from renditions.errors import RecordUnreadable

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from renditions.core.ports import Catalog, Obstacle, Store
+from renditions.core.catalog import Catalog
+from renditions.core.ports import Obstacle, Store
 from renditions.core.verify import find
 from renditions.errors import ForeignOutput, KeyRefused, KeyTaken, Rejected
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from renditions.core.ask import Ask
 from renditions.core.bin import Bin, find_binned
+from renditions.core.catalog import Catalog
 from renditions.core.leases import Leases
 from renditions.core.neighbours import Neighbours
-from renditions.core.ports import Catalog, IfMatch, Store
+from renditions.core.ports import IfMatch, Store
 from renditions.core.process import Process
 from renditions.core.strays import delete_stray, see_stray
 from renditions.core.verify import find

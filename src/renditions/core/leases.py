@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from renditions.core.binding import Standing
+from renditions.core.catalog import Catalog
 from renditions.core.foreign import Ownership
-from renditions.core.ports import Catalog, Condition, IfAbsent, IfMatch, Store, StoredObject
+from renditions.core.ports import Condition, IfAbsent, IfMatch, Store, StoredObject
 from renditions.core.verify import find
 from renditions.errors import Conflict, ForeignOutput, KeyTaken
 from renditions.model.lease import Lease

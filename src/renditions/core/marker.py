@@ -11,7 +11,8 @@ import logging
 from dataclasses import dataclass, field, replace
 
 from renditions.core.binding import amend
-from renditions.core.ports import Catalog, Store
+from renditions.core.catalog import Catalog
+from renditions.core.ports import Store
 from renditions.errors import StoreFailed
 
 log = logging.getLogger(__name__)

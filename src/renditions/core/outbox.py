@@ -25,9 +25,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from renditions.core.binding import amend, hold
+from renditions.core.catalog import Catalog
 from renditions.core.circuits import Circuits
 from renditions.core.notify import Notifier
-from renditions.core.ports import Catalog, Unreadable
+from renditions.core.ports import Unreadable
 from renditions.errors import Failed
 from renditions.model.binding import Binding, Held
 from renditions.model.digest import Digest, Reported

@@ -1,7 +1,7 @@
-"""The protocols of the parts that the core uses: a store, a catalog, a renderer.
+"""The protocols of the parts that the core uses: a store and a renderer.
 
-``process`` and ``reconcile`` do all their I/O through these, except that they send notices
-by ``notify``. Each protocol has one contract suite in ``tests/contract`` that every
+``process`` and ``reconcile`` do all their I/O through these and :mod:`renditions.core.catalog`, except
+that they send notices by ``notify``. Each protocol has one contract suite in ``tests/contract`` that every
 implementation passes. A write is conditional wherever two workers could write at the same
 time. The second one then gets :class:`~renditions.errors.Conflict` and reads again.
 """
@@ -9,20 +9,14 @@ time. The second one then gets :class:`~renditions.errors.Conflict` and reads ag
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol
 
-from renditions.model.binding import Binding
 from renditions.model.folding import Folding
-from renditions.model.kept import KeptWishes
-from renditions.model.notices import UnsentNotice
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
-from renditions.model.record import Record, Status
 from renditions.model.rendering import Rendering
-from renditions.model.totals import Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,160 +222,6 @@ class Store(Protocol):
 
     def is_marked(self, catalog_id: str) -> bool:
         """Return whether the store has the catalog's marker; always true if it needs none."""
-        ...
-
-
-MOST_TWINS = 50
-"""How many records with the same content a catalog returns at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class SameContent:
-    """The records and the kept wishes of pictures with the same content."""
-
-    names: tuple[str, ...] = ()
-    """The names of records, at most ``MOST_TWINS``."""
-    kept: tuple[KeptWishes, ...] = ()
-    """The kept wishes, the newest first. They may have expired."""
-
-
-Place = tuple[datetime, str]
-"""A record's place in the order of ``query``: its timestamp and its name."""
-
-
-class Catalog(Protocol):
-    """Records by name, and the claims of output keys.
-
-    Any method raises :class:`~renditions.errors.CatalogFailed` when the catalog itself fails.
-    """
-
-    def get(self, name: str) -> Record | None:
-        """Return the newest record with this name, or None; a read sees earlier writes.
-
-        Raises ``RecordUnreadable`` if there is a record, but it can't be read.
-        """
-        ...
-
-    def get_all(self, names: Sequence[str], on_unreadable: OnUnreadable) -> Mapping[str, Record]:
-        """Return these names' records, by name; call ``on_unreadable`` as ``list`` does."""
-        ...
-
-    def repair(self, name: str) -> Record | None:
-        """Replace an unreadable record by its salvaged parts; return the new record.
-
-        Returns None if there is no record with this name, or if it can be read. Raises ``Conflict`` if
-        another process changed the record meanwhile.
-        """
-        ...
-
-    def write(self, record: Record) -> Record:
-        """Store the record, and return it with its next revision (:meth:`Record.raised`).
-
-        Raises:
-            Conflict: The stored record's revision isn't ``record.revision`` (0: none is stored).
-            KeyTaken: Another record claims one of ``record.claimed_keys()``; nothing was written.
-
-        """
-        ...
-
-    def delete(self, record: Record, notices: Sequence[UnsentNotice] = ()) -> None:
-        """Remove the record and its claims, and keep notices of the removal, in one step.
-
-        Raises ``Conflict`` as ``write`` does.
-        """
-        ...
-
-    def list(
-        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
-    ) -> Iterator[Record]:
-        """Yield every record whose name comes after ``after`` and begins with ``prefix``.
-
-        Records come in the order of their names' UTF-8 bytes, in memory that doesn't grow with their number.
-        Records that are written or deleted meanwhile may or may not be among them.
-
-        The catalog calls ``on_unreadable`` for each record that it can't read, before it yields a record
-        after that one. Without ``on_unreadable``, such a record raises ``CatalogFailed``.
-        """
-        ...
-
-    def query(
-        self,
-        status: Status | None = None,
-        before: Place | None = None,
-        prefix: str = "",
-        on_unreadable: OnUnreadable | None = None,
-    ) -> Iterator[Record]:
-        """Yield the records with this status, newest first, in bounded memory.
-
-        A ``status`` of None selects all records. Records with the same timestamp come in descending order of
-        their names' UTF-8 bytes. ``before`` selects only records that come after that place, and ``prefix``
-        selects only records whose names begin with it. The catalog calls ``on_unreadable`` as in ``list``.
-        """
-        ...
-
-    def find_content(self, sha256: str) -> SameContent:
-        """Return the records, and the kept wishes, of pictures with this content.
-
-        The answer may lag behind writes.
-        """
-        ...
-
-    def rename(self, record: Record, name: str) -> Record | None:
-        """Store the record and its claims under another name.
-
-        Return it with its next revision. Returns None, and changes nothing, if the catalog can't do that in
-        one step.
-
-        Raises:
-            Conflict: the stored record's revision isn't ``record.revision``, or the name has a record.
-
-        """
-        ...
-
-    def keep_wishes(self, kept: KeptWishes) -> None:
-        """Keep the wishes for a removed picture; they replace earlier wishes for its name."""
-        ...
-
-    def find_wishes(self, name: str) -> KeptWishes | None:
-        """Return the kept wishes for a name; they may have expired."""
-        ...
-
-    def drop_wishes(self, name: str) -> None:
-        """Forget the kept wishes for a name. It is no error if there are none."""
-        ...
-
-    def keep_notice(self, *notices: UnsentNotice) -> None:
-        """Keep notices until ``drop_notice``. Each replaces one with the same ``id``."""
-        ...
-
-    def drop_notice(self, *notices: UnsentNotice) -> None:
-        """Forget the kept notices with these ``id``s. It is no error if there are none."""
-        ...
-
-    def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
-        """Yield the kept notices about the picture of this name; None: all notices.
-
-        They come in no particular order, in bounded memory, and may lag behind writes.
-        """
-        ...
-
-    def owner_of(self, key: str) -> str | None:
-        """Return the name of the record that claims an output key."""
-        ...
-
-    def read_binding(self) -> Binding | None:
-        """Return the catalog's binding; None if none was written yet."""
-        ...
-
-    def write_binding(self, binding: Binding) -> Binding:
-        """Store the binding and return it with its next revision.
-
-        Raises ``Conflict`` if the stored binding's revision isn't ``binding.revision`` (0: none is stored).
-        """
-        ...
-
-    def count(self) -> Mapping[Status, Totals]:
-        """Return the totals of each status, without reading the records."""
         ...
 
 

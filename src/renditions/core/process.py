@@ -27,6 +27,7 @@ from typing import Protocol
 from renditions.core.adopt import Adopter
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Standing
+from renditions.core.catalog import Catalog
 from renditions.core.circuits import Circuits
 from renditions.core.comparison import Comparison
 from renditions.core.content import Reader
@@ -37,7 +38,7 @@ from renditions.core.notify import Notifier, rejection_pause, resting_notices
 from renditions.core.outbox import Outbox
 from renditions.core.outcome import MAX_ATTEMPTS, Outcome, retry_pause
 from renditions.core.places import is_in_place, leave_place
-from renditions.core.ports import Catalog, Renderer, Store, StoredObject
+from renditions.core.ports import Renderer, Store, StoredObject
 from renditions.core.retire import due_retired
 from renditions.core.twins import Twins, why_renamed, with_twin
 from renditions.core.update import Updater

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renditions.core.ports import Catalog
+from renditions.core.catalog import Catalog
 from renditions.errors import RecordUnreadable
 from renditions.model.record import Record
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from renditions.core.ask import PLAIN, Ask, allow_removal, unverified
+from renditions.core.catalog import Catalog
 from renditions.core.difference import Difference
 from renditions.core.guard import Census, Guard
 from renditions.core.outcome import Outcome
-from renditions.core.ports import Catalog
 from renditions.core.process import Process
 from renditions.core.reasons import Reasons
 from renditions.core.resting import Resting, Wait

@@ -16,9 +16,10 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import uuid4
 
+from renditions.core.catalog import Catalog
 from renditions.core.leases import Leases
 from renditions.core.neighbours import Neighbours
-from renditions.core.ports import Catalog, IfMatch, Store, StoredObject
+from renditions.core.ports import IfMatch, Store, StoredObject
 from renditions.core.readable import get_readable
 from renditions.core.selection import Selection
 from renditions.core.verify import find

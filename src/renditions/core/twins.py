@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from renditions.core.binding import Standing
+from renditions.core.catalog import Catalog
 from renditions.core.content import Reader
 from renditions.core.decide import owe
 from renditions.core.difference import Difference
 from renditions.core.leases import wish
-from renditions.core.ports import Catalog, Store, StoredObject
+from renditions.core.ports import Store, StoredObject
 from renditions.core.readable import get_readable
 from renditions.core.verify import find
 from renditions.errors import Failed

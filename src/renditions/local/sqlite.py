@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from renditions.core.ports import MOST_TWINS, OnUnreadable, Place, SameContent, Unreadable
+from renditions.core.catalog import MOST_TWINS, Place, SameContent
+from renditions.core.ports import OnUnreadable, Unreadable
 from renditions.errors import CatalogFailed, Conflict, RecordUnreadable, UsageError
 from renditions.local.claims import move_claims, rebuild_claims
 from renditions.local.connections import IN_MEMORY, Connections
@@ -41,7 +42,7 @@ MOST_SORTED = 10_000
 class SqliteCatalog:
     """A catalog in a file, which stays open.
 
-    Don't use it after a fork. See :class:`~renditions.core.ports.Catalog`. The catalog compares names and
+    Don't use it after a fork. See :class:`~renditions.core.catalog.Catalog`. The catalog compares names and
     keys by their UTF-8 bytes. A name without a UTF-8 form (from a file name that isn't UTF-8) raises
     ``CatalogFailed``.
 
@@ -68,12 +69,12 @@ class SqliteCatalog:
         self.close()
 
     def get(self, name: str) -> Record | None:
-        """See :meth:`Catalog.get <renditions.core.ports.Catalog.get>`."""
+        """See :meth:`Catalog.get <renditions.core.catalog.Catalog.get>`."""
         rows = self._read("SELECT item FROM records WHERE name = ?", [name])
         return self._parse(name, rows[0][0]) if rows else None
 
     def get_all(self, names: Sequence[str], on_unreadable: OnUnreadable) -> Mapping[str, Record]:
-        """See :meth:`Catalog.get_all <renditions.core.ports.Catalog.get_all>`."""
+        """See :meth:`Catalog.get_all <renditions.core.catalog.Catalog.get_all>`."""
         found: dict[str, Record] = {}
         for name in names:
             try:
@@ -85,13 +86,13 @@ class SqliteCatalog:
         return found
 
     def repair(self, name: str) -> Record | None:
-        """See :meth:`Catalog.repair <renditions.core.ports.Catalog.repair>`."""
+        """See :meth:`Catalog.repair <renditions.core.catalog.Catalog.repair>`."""
         self._fold()
         with self._connections.writing() as db:
             return repair_record(db, name)
 
     def write(self, record: Record) -> Record:
-        """See :meth:`Catalog.write <renditions.core.ports.Catalog.write>`."""
+        """See :meth:`Catalog.write <renditions.core.catalog.Catalog.write>`."""
         folding = self._fold()
         with self._connections.writing() as db:
             self._take_out(db, record)
@@ -99,7 +100,7 @@ class SqliteCatalog:
             return store_record(db, record)
 
     def delete(self, record: Record, notices: Sequence[UnsentNotice] = ()) -> None:
-        """See :meth:`Catalog.delete <renditions.core.ports.Catalog.delete>`."""
+        """See :meth:`Catalog.delete <renditions.core.catalog.Catalog.delete>`."""
         folding = self._fold()
         with self._connections.writing() as db:
             for notice in notices:
@@ -109,7 +110,7 @@ class SqliteCatalog:
             db.execute("DELETE FROM records WHERE name = ?", (record.name,))
 
     def rename(self, record: Record, name: str) -> Record | None:
-        """See :meth:`Catalog.rename <renditions.core.ports.Catalog.rename>`."""
+        """See :meth:`Catalog.rename <renditions.core.catalog.Catalog.rename>`."""
         folding = self._fold()
         renamed = replace(record, name=name, revision=0)
         with self._connections.writing() as db:
@@ -121,41 +122,41 @@ class SqliteCatalog:
             return store_record(db, renamed)
 
     def find_content(self, sha256: str) -> SameContent:
-        """See :meth:`Catalog.find_content <renditions.core.ports.Catalog.find_content>`."""
+        """See :meth:`Catalog.find_content <renditions.core.catalog.Catalog.find_content>`."""
         select = "SELECT name FROM records WHERE sha256 = ? ORDER BY name LIMIT ?"
         names = tuple(name for (name,) in self._read(select, [sha256, MOST_TWINS]))
         kept = (parse_kept(item) for (item,) in self._read(FIND_KEPT, [sha256, MOST_TWINS]))
         return SameContent(names, tuple(kept))
 
     def keep_wishes(self, kept: KeptWishes) -> None:
-        """See :meth:`Catalog.keep_wishes <renditions.core.ports.Catalog.keep_wishes>`."""
+        """See :meth:`Catalog.keep_wishes <renditions.core.catalog.Catalog.keep_wishes>`."""
         with self._connections.writing() as db:
             write_kept(db, kept)
 
     def find_wishes(self, name: str) -> KeptWishes | None:
-        """See :meth:`Catalog.find_wishes <renditions.core.ports.Catalog.find_wishes>`."""
+        """See :meth:`Catalog.find_wishes <renditions.core.catalog.Catalog.find_wishes>`."""
         rows = self._read("SELECT item FROM kept_wishes WHERE name = ?", [name])
         return parse_kept(rows[0][0]) if rows else None
 
     def drop_wishes(self, name: str) -> None:
-        """See :meth:`Catalog.drop_wishes <renditions.core.ports.Catalog.drop_wishes>`."""
+        """See :meth:`Catalog.drop_wishes <renditions.core.catalog.Catalog.drop_wishes>`."""
         with self._connections.writing() as db:
             db.execute("DELETE FROM kept_wishes WHERE name = ?", (name,))
 
     def keep_notice(self, *notices: UnsentNotice) -> None:
-        """See :meth:`Catalog.keep_notice <renditions.core.ports.Catalog.keep_notice>`."""
+        """See :meth:`Catalog.keep_notice <renditions.core.catalog.Catalog.keep_notice>`."""
         with self._connections.writing() as db:
             for notice in notices:
                 write_notice(db, notice)
 
     def drop_notice(self, *notices: UnsentNotice) -> None:
-        """See :meth:`Catalog.drop_notice <renditions.core.ports.Catalog.drop_notice>`."""
+        """See :meth:`Catalog.drop_notice <renditions.core.catalog.Catalog.drop_notice>`."""
         with self._connections.writing() as db:
             for notice in notices:
                 delete_notice(db, notice)
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
-        """See :meth:`~renditions.core.ports.Catalog.unsent_notices`."""
+        """See :meth:`~renditions.core.catalog.Catalog.unsent_notices`."""
         last = (name or "", "", "", "")
         while rows := self._read(LIST_NOTICES, [*last, name, PAGE_ROWS]):
             for item, *_ in rows:
@@ -165,24 +166,24 @@ class SqliteCatalog:
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
     ) -> Iterator[Record]:
-        """See :meth:`Catalog.list <renditions.core.ports.Catalog.list>`."""
+        """See :meth:`Catalog.list <renditions.core.catalog.Catalog.list>`."""
         last = after
         while rows := self._read(LIST, [last, prefix, _end_of(prefix), PAGE_ROWS]):
             for item, last in rows:
                 yield from self._parse_listed(last, item, on_unreadable)
 
     def owner_of(self, key: str) -> str | None:
-        """See :meth:`Catalog.owner_of <renditions.core.ports.Catalog.owner_of>`."""
+        """See :meth:`Catalog.owner_of <renditions.core.catalog.Catalog.owner_of>`."""
         rows = self._read("SELECT name FROM claims WHERE key = ?", [self._fold()(key)])
         return rows[0][0] if rows else None
 
     def read_binding(self) -> Binding | None:
-        """See :meth:`Catalog.read_binding <renditions.core.ports.Catalog.read_binding>`."""
+        """See :meth:`Catalog.read_binding <renditions.core.catalog.Catalog.read_binding>`."""
         rows = self._read("SELECT item FROM binding")
         return Binding.from_item(json.loads(rows[0][0])) if rows else None
 
     def write_binding(self, binding: Binding) -> Binding:
-        """See :meth:`Catalog.write_binding <renditions.core.ports.Catalog.write_binding>`."""
+        """See :meth:`~renditions.core.catalog.Catalog.write_binding`."""
         written = replace(binding, revision=binding.revision + 1)
         with self._connections.writing() as db:
             row = db.execute("SELECT revision FROM binding").fetchone()
@@ -203,7 +204,7 @@ class SqliteCatalog:
         prefix: str = "",
         on_unreadable: OnUnreadable | None = None,
     ) -> Iterator[Record]:
-        """See :meth:`Catalog.query <renditions.core.ports.Catalog.query>`.
+        """See :meth:`Catalog.query <renditions.core.catalog.Catalog.query>`.
 
         No index has both times and names in order. For a rare prefix, this method finds all names and sorts
         them by time. For a frequent prefix, it reads the records by time, newest first, and soon finds
@@ -222,7 +223,7 @@ class SqliteCatalog:
         return bool(count == MOST_SORTED)
 
     def count(self) -> Mapping[Status, Totals]:
-        """See :meth:`Catalog.count <renditions.core.ports.Catalog.count>`.
+        """See :meth:`Catalog.count <renditions.core.catalog.Catalog.count>`.
 
         Every write updates the sums.
         """

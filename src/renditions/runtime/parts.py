@@ -22,6 +22,7 @@ from renditions.core.adopt import yield_unless_lost
 from renditions.core.ask import PLAIN, Ask, Verify
 from renditions.core.bin import Bin
 from renditions.core.binding import Claimant, Standing, Start, bind, check_binding
+from renditions.core.catalog import Catalog
 from renditions.core.circuits import Circuits
 from renditions.core.comparison import Comparison
 from renditions.core.content import Reader
@@ -34,7 +35,7 @@ from renditions.core.neighbours import Neighbours, Registration
 from renditions.core.notify import Notifier, Placed
 from renditions.core.outbox import Outbox
 from renditions.core.pages import Pages
-from renditions.core.ports import Catalog, Renderer, Store, StoredObject, Unreadable
+from renditions.core.ports import Renderer, Store, StoredObject, Unreadable
 from renditions.core.preview import SyncPreview, warn_of_foreign
 from renditions.core.process import Processor
 from renditions.core.readable import get_readable

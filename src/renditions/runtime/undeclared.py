@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 
 from renditions.core.binding import Standing
+from renditions.core.catalog import Catalog
 from renditions.core.guard import Guard
-from renditions.core.ports import Catalog, Unreadable
+from renditions.core.ports import Unreadable
 from renditions.core.reconcile import count_pictures
 from renditions.model.binding import Held
 from renditions.runtime.parts import Parts, now

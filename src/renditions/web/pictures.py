@@ -15,8 +15,9 @@ from http import HTTPStatus
 from typing import Any, get_args
 
 from renditions.core.ask import Ask
+from renditions.core.catalog import Place
 from renditions.core.leases import reopen, wish
-from renditions.core.ports import IfMatch, Place, Store, StoredObject, Unreadable
+from renditions.core.ports import IfMatch, Store, StoredObject, Unreadable
 from renditions.errors import Conflict, KeyRefused, UsageError
 from renditions.model.families import find_rendition
 from renditions.model.formats import OUTPUT_FORMATS
