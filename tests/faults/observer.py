@@ -226,9 +226,9 @@ class Observer:
                 place.foreign[key] = got[1]
 
     def see_other_catalog(self) -> None:
-        """Forget the content of the former catalog, which was restored or lost."""
+        """Take the present catalog for what workers wrote: it was restored or lost."""
         self.newest.clear()
-        self._written.clear()
+        self._written = dict(self.catalog.records)
 
     def _place_of(self, task: Task, record: Record) -> OutputStore:
         """Return the output store for which a record claims its keys."""

@@ -257,3 +257,63 @@ def test_a_partial_run_rejects_a_picture_if_two_of_its_renditions_have_the_same_
     assert "thumb and large would both write" in (outcome.reason or "")
     world.settle()
     world.check_promise()
+
+
+@pytest.fixture
+def returned() -> World:
+    """Return a world whose output store is used again.
+
+    The picture a.jpg left an output there, under the key ``a``. Another picture, a.png, claims that key for
+    the store that was used meanwhile.
+    """
+    world = World(pipeline=make_pipeline((), thumb=Rendition(width=200, key="{stem}")))
+    world.use_output(keep_replaced=3600.0)
+    world.bind()
+    world.upload("a.jpg", b"one")
+    world.settle()
+    world.move_output("elsewhere")
+    world.upload("a.jpg", b"bad")
+    world.settle()
+    world.upload("a.png", b"two")
+    world.settle()
+    world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(width=200)})
+    world.move_output("out")
+    return world
+
+
+def test_an_output_in_a_store_that_is_used_again_goes_although_another_picture_claims_its_key(
+    returned: World,
+) -> None:
+    """The other picture claims it for the former store, until it is processed."""
+    assert returned.catalog.owner_of("a") == "a.png"
+    returned.settle()
+    returned.now += timedelta(hours=2)
+    returned.settle()
+    returned.check_promise()
+    assert not list(returned.former["elsewhere"].list())
+
+
+def test_a_removal_goes_on_if_another_picture_claims_a_key_of_a_store_that_is_used_again(
+    returned: World,
+) -> None:
+    """The refusal ended the call with an error."""
+    returned.processor().process("a.png")
+    returned.remove("a.jpg")
+    returned.pipeline = replace(returned.pipeline, renditions={"thumb": Rendition(width=200, key="{stem}")})
+
+    class Late(MemoryCatalog):
+        """A catalog whose answer comes after another picture claimed the key ``a``."""
+
+        def owner_of(self, key: str) -> str | None:
+            owner = super().owner_of(key)
+            if key == "a" and owner is None:
+                self.__class__ = MemoryCatalog  # type: ignore[assignment]
+                returned.processor().process("a.png")
+            return owner
+
+    returned.catalog.__class__ = Late
+    assert returned.processor().process("a.jpg", ALLOWED).result == "removed"
+    assert returned.catalog.owner_of("a") == "a.png"
+    returned.now += timedelta(hours=2)
+    returned.settle()
+    returned.check_promise()

@@ -23,6 +23,7 @@ from renditions.core.binding import Standing
 from renditions.core.catalog import Catalog
 from renditions.core.foreign import Ownership
 from renditions.core.ports import Condition, IfAbsent, IfMatch, Store, StoredObject
+from renditions.core.readable import get_readable
 from renditions.core.verify import find
 from renditions.errors import Conflict, ForeignOutput, KeyTaken
 from renditions.model.lease import Lease
@@ -77,23 +78,30 @@ class Leases:
             A  no record claims k                                    delete k if e2 → deletes B's output
             B                      claim k, put k → e2, finish
 
-        The record forgets an object that is no longer ours, or that another picture claims.
+        The record forgets an object that is no longer ours, or that another picture claims here. If the other
+        picture claims the key only for another store, it gives the key up as soon as it is processed. Until
+        then the record keeps the object without a claim.
         """
         if all(old.place != place for old in record.retired):
             return record
-        return replace(
-            record,
-            retired=tuple(
-                replace(old, place="") if old.place == place else old
-                for old in record.retired
-                if old.place != place or self._is_left(record.name, old)
-            ),
-        )
+        retired = (self._reclaim(record.name, old, place) for old in record.retired)
+        return replace(record, retired=tuple(old for old in retired if old))
 
-    def _is_left(self, name: str, old: Retired) -> bool:
+    def _reclaim(self, name: str, old: Retired, place: str) -> Retired | None:
+        """Return how a record names an object that it left; None if it forgets it."""
+        if old.place != place:
+            return old
         there = find(self.output, old.key)
-        is_ours = there is not None and (there.etag == old.etag or self.is_own(old.key))
-        return is_ours and self.catalog.owner_of(old.key) in (None, name)
+        if there is None or not (there.etag == old.etag or self.is_own(old.key)):
+            return None
+        owner = self.catalog.owner_of(old.key)
+        if owner in (None, name):
+            return replace(old, place="")
+        other, folding = get_readable(self.catalog, owner), self.output.folding()
+        if other is None:
+            return old
+        is_theirs = other.place in ("", place) and folding(old.key) in map(folding, other.claimed_keys())
+        return None if is_theirs or other.missing_since else old
 
     def take(self, record: Record) -> Record:
         """Take the record's lease; return the record as it is stored now.

@@ -143,8 +143,9 @@ class Processor:
                         continue  # it has a record now
                     difference = with_twin(difference, twins)
                 result = self._act(difference, held, ask, reader, worked=worked)
-            except Conflict:
-                held = None
+            except (Conflict, KeyTaken) as refusal:
+                # Another worker took the lease, or another picture a former key of this one: compare again.
+                held = held if isinstance(refusal, KeyTaken) else None
                 continue
             except Failed:
                 if held:
@@ -261,7 +262,8 @@ class Processor:
                 for key in leased.pending_keys:
                     self._leases.delete(leased, key)
                 for old in leased.retired:
-                    self._delete_left(leased, old)
+                    if old.place != place:
+                        self._delete_left(leased, old)
             except Failed as error:
                 record = self._leases.release(replace(leased, reason=str(error), code=error.code))
                 return Outcome.failed(record.name, error, record)
@@ -314,9 +316,12 @@ class Processor:
         the picture.
         """
         now = self.clock()
+        place = self.pipeline.output.store
         missing_since = None if difference.found else (record.missing_since or now)
         current = replace(record, outputs=difference.refresh(record.outputs), missing_since=missing_since)
-        due = due_retired(record, now, ask) if difference.found else ()
+        if difference.found:
+            current = self._leases.reclaim(current, place)
+        due = [old for old in due_retired(current, now, ask) if difference.found and old.place != place]
         rewrites = bool(difference.found and record.place and record.headers != self.pipeline.output.headers)
         resting = resting_notices(record, difference.found, ask)
         notice_after = rejection_pause(difference.found) if resting else None
@@ -327,9 +332,8 @@ class Processor:
             if worked and record.is_decided:
                 return replace(_describe(written), notice_after=notice_after)
             return Outcome(record.name, "unchanged", difference.why, None, written, notice_after=notice_after)
-        is_recorded = (
-            held is not None and held.etag == current.etag
-        )  # a notice reports what is in the catalog
+        # A notice reports what is in the catalog, and so does a claim.
+        is_recorded = held is not None and (held.etag, held.retired) == (current.etag, current.retired)
         leased = replace(current, lease=held.lease) if held and is_recorded else self._leases.take(current)
         trouble: Reason | None = None
         pending, retired = list(leased.pending_keys), list(leased.retired)
