@@ -461,7 +461,7 @@ def test_a_watch_processes_a_blocked_picture_again_only_when_its_key_is_free(
     assert (world.catalog.get("b/photo.jpg") is not None) == is_allowed
 
 
-def test_a_watch_processes_a_picture_again_if_its_key_became_free_meanwhile(world: World) -> None:
+def test_a_watch_processes_a_picture_again_if_its_key_became_free_during_the_processing(world: World) -> None:
     """The result that names the key's owner comes after the owner was removed."""
     take_over_key(world)
     world.pipeline = replace(

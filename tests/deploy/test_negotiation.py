@@ -90,7 +90,9 @@ def test_a_browser_gets_the_best_format_that_it_can_show(
     assert ask(asked, accept) == PHOTO.format(f"800-{chosen}", extension)
 
 
-def test_only_keys_of_the_most_common_format_are_changed(ask: Callable[[str, str | None], str]) -> None:
+def test_the_function_changes_only_keys_of_the_most_common_format(
+    ask: Callable[[str, str | None], str],
+) -> None:
     """A page can link to the key of another format. This key is left unchanged."""
     for path in (
         PHOTO.format("400-webp", "webp"),

@@ -112,7 +112,7 @@ def test_each_file_gives_a_picture_of_the_expected_size_with_the_expected_colour
 
 
 @pytest.mark.parametrize("name", [name for name in MADE if name != "line.png"])
-def test_a_small_rendition_of_each_file_shows_the_whole_picture(name: str) -> None:
+def test_a_small_rendition_equals_the_reduced_full_size_rendition(name: str) -> None:
     whole, _ = made_of(name, PNG)
     small, _ = made_of(name, Rendition(format="png", width=max(whole.width // 4, 5)))
     expected = whole.convert("RGBA").resize(small.size, Image.Resampling.LANCZOS)

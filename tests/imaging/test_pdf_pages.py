@@ -45,7 +45,7 @@ def test_a_pdf_page_has_the_size_on_paper_that_its_source_declares(
     assert abs(down - 842) <= 2
 
 
-def test_each_page_uses_its_own_resolution() -> None:
+def test_each_page_of_a_pdf_has_the_size_that_its_own_resolution_gives() -> None:
     target, second_page = io.BytesIO(), scan()
     second_page.encoderinfo = {"dpi": (200, 200)}
     scan().save(

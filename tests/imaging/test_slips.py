@@ -199,7 +199,7 @@ MOVING = Rendition(format="webp", animation="keep")
 
 
 @pytest.mark.parametrize("kind", GIFS)
-def test_a_gif_that_ends_inside_a_block_after_its_last_pixel_gives_the_same_picture(kind: str) -> None:
+def test_a_gif_that_ends_after_its_last_pixel_gives_the_same_picture_as_the_complete_file(kind: str) -> None:
     """The end of the last block is missing.
 
     The end code after the last pixel may be missing too.

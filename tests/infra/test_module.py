@@ -48,7 +48,7 @@ def read_environment() -> dict[str, str]:
     return variables
 
 
-def test_the_module_refuses_names_that_it_uses_itself() -> None:
+def test_the_module_refuses_declared_names_that_the_module_already_uses() -> None:
     """Another value under such a name would replace the module's own."""
     text = (MODULE / "variables.tf").read_text()
     refused = [set(re.findall(r'"([^"]+)"', names)) for names in re.findall(r"!contains\(\[(.*?)\], ", text)]

@@ -120,7 +120,7 @@ def test_an_etag_changes_with_the_size_the_time_or_the_inode_of_the_file(root: P
     assert len(set(seen)) == 4
 
 
-def test_an_etag_stays_when_the_file_is_moved_or_its_mode_changes(root: Path) -> None:
+def test_an_etag_stays_the_same_when_the_file_is_moved_or_its_mode_changes(root: Path) -> None:
     store = FolderStore(root)
     stored = put(store, "a")
     (root / "a").chmod(0o600)

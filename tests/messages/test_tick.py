@@ -105,7 +105,7 @@ def test_a_tick_continues_in_another_call_when_time_runs_out(each: int) -> None:
     assert names(run(make_world(), each)[0]) == NAMES
 
 
-def test_a_tick_uses_as_many_calls_as_it_needs() -> None:
+def test_a_tick_may_continue_through_more_calls_than_lambda_allows_by_default() -> None:
     """Lambda allows some sixteen by default.
 
     Each call begins at a later name, so the chain ends.

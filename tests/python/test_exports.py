@@ -71,20 +71,20 @@ ERRORS = [
 METHODS = ["close", "manifest", "pipeline", "plan", "process", "record", "records", "sync", "watch"]
 
 
-def test_the_package_exports_exactly_these_names() -> None:
+def test_the_package_exports_exactly_the_listed_names() -> None:
     assert renditions.__all__ == EXPORTED
     assert dir(renditions) == EXPORTED
     assert all(getattr(renditions, name) for name in EXPORTED)
 
 
-def test_the_errors_module_has_exactly_these_classes() -> None:
+def test_the_errors_module_has_exactly_the_listed_classes() -> None:
     own = [
         name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__
     ]
     assert sorted(own) == ERRORS
 
 
-def test_an_open_pipeline_has_exactly_these_methods(tmp_path: Path) -> None:
+def test_an_open_pipeline_has_exactly_the_listed_methods(tmp_path: Path) -> None:
     recipes = {"source": {"store": "in"}, "output": {"store": "out"}, "renditions": {"thumb": {"width": 9}}}
     with renditions.open(renditions.load(recipes, directory=tmp_path)) as pipeline:
         assert [name for name in dir(pipeline) if not name.startswith("_")] == METHODS
