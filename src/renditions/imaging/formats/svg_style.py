@@ -19,6 +19,8 @@ _COMBINATOR = re.compile(r"[\s>+~]+")
 _SIMPLE = re.compile(r"[.#]?[\w-]+|\*")
 _VARIABLE = re.compile(r"(?<![\w-])var\(\s*+(--[\w-]++)")
 _BACKGROUND = re.compile(r"(?:(?<=;)|^)\s*+background(?:-color)?\s*+:([^;]*+)", re.IGNORECASE)
+_MOST_BACKGROUNDS = 8
+"""How many declared backgrounds count. Each costs two small drawings."""
 _COLOUR = re.compile(r"[#\w%.,()/\s-]{1,100}")
 _TWO_SCHEMES = "light-dark("
 """Programs that write this also write a plain attribute beside the style, which librsvg then uses."""
@@ -56,10 +58,10 @@ def variables_in(text: str) -> list[str]:
 def backgrounds_in(style: str) -> tuple[str, ...]:
     """Return the colours that a ``style`` attribute declares for the background.
 
-    The last one comes first. The caller must check whether each is a colour.
+    The last one comes first. Only the last few are returned. The caller must check whether each is a colour.
     """
     values = (value.partition("!")[0].strip() for value in _BACKGROUND.findall(style))
-    return tuple(value for value in values if _COLOUR.fullmatch(value))[::-1]
+    return tuple(value for value in values if _COLOUR.fullmatch(value))[: -_MOST_BACKGROUNDS - 1 : -1]
 
 
 def references_in(text: str) -> Counter[str]:
