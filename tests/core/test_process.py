@@ -333,6 +333,17 @@ def test_a_picture_that_fails_permanently_is_given_up_at_once(world: World) -> N
     assert (outcome.result, outcome.again_after is not None) == ("failed", False)
 
 
+def test_the_outputs_of_a_picture_are_deleted_when_a_rejected_file_replaces_it(world: World) -> None:
+    world.use_output(keep_replaced=3600.0)
+    world.upload(NAME, b"one")
+    world.settle()
+    assert len(list(world.output.list())) == 2
+    world.upload(NAME, b"bad")
+    world.settle()
+    assert world.record().status == "rejected"
+    assert list(world.output.list()) == []
+
+
 def test_a_picture_whose_rendering_times_out_keeps_its_old_outputs(world: World) -> None:
     def render(*args: object) -> Rendering:
         raise RenderTimedOut("took longer than 60 s")
