@@ -387,5 +387,7 @@ def test_show_prints_warnings_and_list_selects_pictures_by_warning(folder: Path)
     assert "animation-dropped" in run(folder, "list").out
     listed = run(folder, "list", "--warning", "animation-dropped", "--json").data
     assert [record["image_name"] for record in listed] == ["moving.png"]
-    assert run(folder, "list", "--warning", "no-such-code", "--json").data == []
+    unknown = run(folder, "list", "--warning", "no-such-code", "--json")
+    assert (unknown.code, unknown.data) == (0, [])
+    assert "'no-such-code' is not a known code: animation-dropped, " in " ".join(unknown.err.split())
     assert run(folder, "list", "--warning", "animation-dropped", "--unmatched").code == 2

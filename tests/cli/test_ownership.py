@@ -96,6 +96,15 @@ def test_forget_without_a_confirmation_changes_nothing(folder: Path) -> None:
     assert (folder / "inbox" / "one.jpg").exists()
 
 
+def test_forget_asks_another_question_about_a_name_without_picture_and_record(folder: Path) -> None:
+    ended = run(folder, "forget", "nothing.jpg")
+    assert ended.code == 1
+    assert "There is no picture nothing.jpg, and no record of one." in " ".join(ended.err.split())
+    path = run(folder, "forget", "--yes", "inbox/one.jpg")
+    assert path.code == 2
+    assert "Did you mean 'one.jpg'?" in " ".join(path.err.split())
+
+
 def test_forget_removes_outputs_in_former_stores_even_if_the_picture_is_gone(folder: Path) -> None:
     file = folder / "renditions.toml"
     file.write_text(file.read_text().replace("./processed", "./public"))

@@ -65,6 +65,33 @@ def test_naming_an_unknown_picture_or_rendition_causes_a_usage_error(synced: Pat
     assert "expected one of thumb, large" in run(synced, command, "e.jpg", "--rendition", "small").err
 
 
+@pytest.mark.parametrize(
+    ("command", "typed", "meant"),
+    [
+        ("show", "./e.jpg", "'e.jpg'"),
+        ("sync", "inbox/cats/a.jpg", "'cats/a.jpg'"),
+        ("retry", "{root}/inbox/e.jpg", "'e.jpg'"),
+        ("plan", "inbox/cats/", "'cats/'"),
+        ("list", "{root}/inbox/cats/", "'cats/'"),
+        ("show", "e\u0301.jpg", r"'\xe9.jpg'"),
+        ("show", "\u00e8.jpg", r"'e\u0300.jpg'"),
+    ],
+)
+def test_the_error_about_an_unknown_name_suggests_the_name_of_the_typed_path(
+    synced: Path, command: str, typed: str, meant: str
+) -> None:
+    for name in ("\u00e9.jpg", "e\u0300.jpg"):
+        draw(synced / "inbox" / name)
+    refused = run(synced, command, typed.format(root=synced))
+    assert (refused.code, refused.out) == (2, "")
+    assert f"Did you mean {meant}?" in " ".join(refused.err.split())
+
+
+def test_the_error_about_an_unknown_name_suggests_nothing_that_does_not_exist(synced: Path) -> None:
+    for name in ("./nothing.jpg", "inbox/nothing.jpg", "../renditions.toml", "inbox/nothing/"):
+        assert "Did you mean" not in run(synced, "plan", name).err, name
+
+
 def test_a_prefix_that_matches_nothing_causes_a_usage_error(synced: Path) -> None:
     for command in ("plan", "sync", "retry", "list", "list --unmatched", "list --status done"):
         refused = run(synced, *command.split(), "typo/", "dogs/")

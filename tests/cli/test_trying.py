@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NoReturn
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 
 from commands import draw, run, write_pipeline
+from renditions.cli import trying
+from renditions.errors import WorkerDied
 
 RENDITIONS = """
 [renditions.thumb]
@@ -186,3 +192,18 @@ def test_try_gives_the_reason_why_a_rendition_cannot_be_made(site: Path) -> None
     ended = run(site, "try", "inbox/a.jpg", "--rendition", "thumb", "--set", "max_bytes=100", "--json")
     assert ended.code == 1
     assert "max_bytes" in ended.data[0]["reason"]
+
+
+def test_try_calls_a_picture_failed_if_something_else_failed(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def render(*_: object) -> NoReturn:
+        raise WorkerDied("the worker process was ended by SIGSEGV")
+
+    monkeypatch.chdir(site)
+    monkeypatch.setattr(trying, "open_trial", lambda _: nullcontext(render))
+    with pytest.raises(typer.Exit):
+        trying.try_recipes(SimpleNamespace(obj=None), [Path("inbox/a.jpg")])  # type: ignore[arg-type]
+    printed = capsys.readouterr()
+    assert "failed a.jpg: the worker process was ended by SIGSEGV" in printed.err
+    assert "rejected" not in printed.out + printed.err

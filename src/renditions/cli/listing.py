@@ -14,6 +14,7 @@ from renditions.cli.app import FileOption, JsonOption
 from renditions.cli.completion import complete_name
 from renditions.cli.console import messages
 from renditions.cli.left_out import print_files
+from renditions.cli.markup import escape
 from renditions.cli.opening import opened
 from renditions.cli.reasons import print_next_attempt
 from renditions.cli.records import print_record, print_records
@@ -21,6 +22,7 @@ from renditions.core.ports import Unreadable
 from renditions.core.selection import Selection
 from renditions.errors import RecordUnreadable, UsageError
 from renditions.model.record import Record, Status
+from renditions.model.warning import WARNINGS
 from renditions.runtime.parts import Parts
 from renditions.runtime.selecting import check_prefixes, find_record, select_files
 
@@ -28,7 +30,10 @@ from renditions.runtime.selecting import check_prefixes, find_record, select_fil
 def show(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(help="The picture's key, relative to the source.", autocompletion=complete_name)
+        str,
+        typer.Argument(
+            metavar="NAME", help="The picture's key, relative to the source.", autocompletion=complete_name
+        ),
     ],
     file: FileOption = None,
     *,
@@ -81,6 +86,10 @@ def list_records(  # noqa: PLR0913 - one for each option
             "--unmatched contradicts --status and --warning, because only pictures have a status and "
             "warnings: leave one out"
         )
+    if warning is not None and warning not in WARNINGS:
+        # A newer version may have written records with other codes, so this is no error.
+        known = ", ".join(WARNINGS)
+        messages.print(f"[yellow]warning:[/] {escape(repr(warning))} is not a known code: {known}")
     with opened(context, file, read_only=True) as parts:
         if unmatched:
             print_files(parts, select_files(parts, names), as_json=as_json)

@@ -32,7 +32,7 @@ from renditions.core.strays import Claims, Stray, delete_stray, list_strays
 from renditions.errors import UsageError
 from renditions.runtime.machine import find_preview_cache, open_workers
 from renditions.runtime.parts import Parts, now
-from renditions.runtime.selecting import has_record
+from renditions.runtime.selecting import has_record, is_known, suggest
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Don't ask before deleting.")]
 LEASE = timedelta(minutes=5)
@@ -141,7 +141,10 @@ def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) ->
 def forget(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(help="The picture's key, relative to the source.", autocompletion=complete_name)
+        str,
+        typer.Argument(
+            metavar="NAME", help="The picture's key, relative to the source.", autocompletion=complete_name
+        ),
     ],
     file: FileOption = None,
     *,
@@ -152,8 +155,10 @@ def forget(
     with opened(context, file) as parts:
         why_not = parts.pipeline.source.patterns.why_not(name)
         if why_not and not has_record(parts, name):
-            raise UsageError(f"{name!r} isn't a picture: {why_not}")
-        ask(f"Delete {escape(name)}, its renditions and its record? This can't be undone.", yes=yes)
+            raise UsageError(f"{name!r} isn't a picture: {why_not}. {suggest(parts, name)}".rstrip(". "))
+        if not is_known(parts, name) and (advice := suggest(parts, name)):
+            raise UsageError(f"there is no picture {name!r}, and no record of one. {advice}")
+        ask(_question(parts, name), yes=yes)
         standing = parts.bind(FOLLOWS)
         with open_workers(parts, 1, standing) as process:
             report = forget_picture(name, _reach(parts, process, standing))
@@ -169,6 +174,15 @@ def forget(
 
 def _make_leases(parts: Parts, store: Store, standing: Standing) -> Leases:
     return Leases(parts.catalog, store, uuid4().hex, now, LEASE, standing)
+
+
+def _question(parts: Parts, name: str) -> str:
+    if is_known(parts, name):
+        return f"Delete {escape(name)}, its renditions and its record? This can't be undone."
+    return (
+        f"There is no picture {escape(name)}, and no record of one. Delete what else is left of it, such as "
+        "older versions and what the bin has? This can't be undone."
+    )
 
 
 def _reach(parts: Parts, process: Process, standing: Standing) -> Reach:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -11,12 +12,17 @@ from urllib.parse import quote
 import typer
 
 from renditions.cli.app import FileOption, chosen_file
+from renditions.cli.console import messages
+from renditions.cli.markup import escape
 from renditions.cli.reaching import RootPathOption
-from renditions.errors import UsageError
+from renditions.errors import Failed, UsageError
 from renditions.model.families import find_rendition
 from renditions.model.pipeline import Pipeline
-from renditions.pipeline_file.reading import load
+from renditions.model.places import parse_catalog
+from renditions.pipeline_file.reading import LoadedPipeline, load
 from renditions.runtime.machine import find_secret
+from renditions.runtime.parts import open_parts
+from renditions.runtime.selecting import has_record, suggest
 from renditions.web.signing import SIGNING_KEYS, SigningKeys
 
 HOUR_SECONDS = 3600
@@ -40,6 +46,26 @@ def sign(
     root_path = root_path.rstrip("/")
     url = f"{root_path}/i/{quote(rendition, safe='')}/{quote(name)}"
     typer.echo(keys.sign(url, expires_at_seconds=expire_after(hours), root_path=root_path))
+    _warn_if_unknown(loaded, name)
+
+
+def _warn_if_unknown(loaded: LoadedPipeline, name: str) -> None:
+    """Print a warning if a catalog on this machine has no record of the picture.
+
+    A URL may be signed before its picture arrives, or where the catalog can't be read. So this is no error.
+    """
+    if parse_catalog(loaded.pipeline.catalog.store, loaded.directory) is None:
+        return
+    with (
+        suppress(Failed),
+        open_parts(loaded.pipeline, loaded.directory, loaded.file, read_only=True) as parts,
+    ):
+        if not has_record(parts, name):
+            advice = suggest(parts, name) or "Check the name with renditions list"
+            messages.print(
+                f"[yellow]warning:[/] there is no record of {escape(repr(name))}, so the URL works only once "
+                f"this picture is processed. {escape(advice)}"
+            )
 
 
 def find_keys(pipeline: Pipeline, directory: Path) -> SigningKeys:

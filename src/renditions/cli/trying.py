@@ -105,7 +105,7 @@ def _try(trial: _Trial, picture: Path) -> list[Tried]:
     try:
         tried, warnings = try_picture(trial.render, picture, trial.settings)
     except (Rejected, Failed) as error:
-        return [Tried(picture.name, "", reason=str(error))]
+        return [Tried(picture.name, "", reason=str(error), is_failed=isinstance(error, Failed))]
     for warning in warnings:
         messages.print(f"[yellow]warning:[/] {escape(picture.name)}: {escape(str(warning))}")
     if trial.folder:
@@ -168,13 +168,19 @@ def _print_table(tried: Sequence[Tried]) -> None:
     for each in tried:
         if each.reason:
             what = " ".join(filter(None, (each.picture, each.rendition, each.setting)))
-            messages.print(f"[red]rejected[/] {escape(what)}: {escape(each.reason)}")
+            messages.print(f"{_result_of(each)} {escape(what)}: {escape(each.reason)}")
+
+
+def _result_of(tried: Tried) -> str:
+    """Return why there is no file in one word, in the colour of the status."""
+    status = "failed" if tried.is_failed else "rejected"
+    return f"[{display.STATUS_STYLES[status]}]{status}[/]"
 
 
 def _cells_of(tried: Tried) -> tuple[str, ...]:
     made = tried.made
     if made is None:
-        return ("[red]rejected[/]",)
+        return (_result_of(tried),)
     measured = made.measured
     quality = "" if measured is None or measured.quality is None else str(measured.quality)
     score = "" if measured is None or measured.score is None else f"{measured.score:.1f}"

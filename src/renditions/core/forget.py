@@ -233,7 +233,8 @@ def _purge(at: tuple[str, Store], keys: list[str], report: Report) -> None:
         where = _join(place, key)
         try:
             if count := store.purge(key):
-                report.removed.append(Trace(f"{count:,} older versions", where))
+                what = "1 older version" if count == 1 else f"{count:,} older versions"
+                report.removed.append(Trace(what, where))
         except KeyRefused:
             continue  # the store can't hold an object under such a key
         except Failed as error:

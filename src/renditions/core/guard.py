@@ -193,8 +193,9 @@ class Guard:
                 else "gone"
             )
             gone = f"{gone}, including {lately:,} that were removed within the last hour" if lately else gone
+            verb = "is" if missing + lately == 1 else "are"
             return (
-                f"{missing + lately:,} of {known + lately:,} pictures are {gone}: more than "
+                f"{missing + lately:,} of {known + lately:,} pictures {verb} {gone}: more than "
                 f"{self.max_removals.pictures}, and more than {self.max_removals.percent:g} %"
             )
         return None

@@ -5,8 +5,11 @@ This module refuses names, prefixes and renditions that match nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.left_out import find_no_file, why_no_file
@@ -17,6 +20,7 @@ from renditions.core.verify import find
 from renditions.errors import KeyRefused, RecordUnreadable, StoreFailed, UsageError
 from renditions.model.families import find_members
 from renditions.model.pipeline import Pipeline
+from renditions.model.places import FolderPlace, parse_store
 from renditions.model.record import Record, Status
 from renditions.runtime.parts import Parts
 
@@ -66,12 +70,17 @@ def select_pictures(parts: Parts, names: Iterable[str] | None, status: Status | 
             if why_not and is_there:
                 raise UsageError(f"{name!r} isn't a picture: {why_not}")
             _refuse_link(parts, name)
-            raise UsageError(
-                f"there is no picture {name!r}, and no record of one. Check the name with renditions list; "
-                "a trailing slash selects all pictures below a folder"
+            advice = suggest(parts, name) or (
+                "Check the name with renditions list; a trailing slash selects all pictures below a folder"
             )
+            raise UsageError(f"there is no picture {name!r}, and no record of one. {advice}")
     check_prefixes(parts, selection)
     return selection
+
+
+def is_known(parts: Parts, name: str) -> bool:
+    """Return whether the source has the object, or the catalog has a record of it."""
+    return has_record(parts, name) or _is_there(parts.source, name)
 
 
 def _is_there(source: Store, name: str) -> bool:
@@ -104,8 +113,48 @@ def find_record(parts: Parts, name: str) -> Record:
     """Return the picture's record; raise UsageError if there is none."""
     record = parts.catalog.get(name)
     if record is None:
-        raise UsageError(f"there is no record of {name!r}. To see the names, run renditions list")
+        advice = suggest(parts, name) or "To see the names, run renditions list"
+        raise UsageError(f"there is no record of {name!r}. {advice}")
     return record
+
+
+def suggest(parts: Parts, name: str) -> str:
+    """Return advice with the known name or prefix that the caller may mean.
+
+    Return an empty text if there is none.
+
+    People type the path of a file, as the shell completes it, or another Unicode form of a name.
+    """
+    for form in ("NFC", "NFD"):
+        same = unicodedata.normalize(form, name)
+        if same != name and _leads_somewhere(parts, same):
+            return f"Did you mean {same!a}? It looks the same, but has other Unicode characters"
+    for key in _find_keys(parts, name):
+        if key != name and _leads_somewhere(parts, key):
+            return f"Did you mean {key!r}? Names are relative to the source"
+    return ""
+
+
+def _find_keys(parts: Parts, path: str) -> Iterator[str]:
+    """Yield the keys of a path that leads into the source's folder."""
+    place = parse_store(parts.pipeline.source.store, parts.directory)
+    if not isinstance(place, FolderPlace):
+        return
+    root = os.path.abspath(place.path)  # noqa: PTH100 - it doesn't follow links
+    for start in (Path(), Path("/"), parts.directory, place.path):  # a prefix has no slash at its start
+        full = os.path.abspath(start / path)  # noqa: PTH100
+        if full.startswith(f"{root}/"):
+            yield full.removeprefix(f"{root}/") + ("/" if path.endswith("/") else "")
+
+
+def _leads_somewhere(parts: Parts, name: str) -> bool:
+    """Return whether a name or a prefix matches something."""
+    try:
+        if name.endswith("/"):
+            return _is_in(parts.source, name)
+        return has_record(parts, name) or find(parts.source, name) is not None
+    except StoreFailed:
+        return False
 
 
 def has_record(parts: Parts, name: str) -> bool:
@@ -126,9 +175,10 @@ def check_prefixes(parts: Parts, selection: Selection) -> None:
         record = next(parts.catalog.list(prefix=prefix, on_unreadable=unreadable.append), None)
         if not (record or unreadable or _is_in(parts.source, prefix)):
             _refuse_link(parts, prefix.rstrip("/"))
+            advice = suggest(parts, prefix) or "Check the spelling; prefixes are relative to the source"
             raise UsageError(
                 f"nothing matches {prefix!r}: the source has no such folder, and no record begins with it. "
-                "Check the spelling; prefixes are relative to the source"
+                f"{advice}"
             )
 
 

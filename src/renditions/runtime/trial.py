@@ -129,6 +129,9 @@ class Tried:
     """What differs from the pipeline file, such as ``quality=50``; empty if nothing does."""
     made: Rendered | None = None
     reason: str = ""
+    """Why there is no file."""
+    is_failed: bool = False
+    """Whether something other than the picture failed, so that another try may help."""
 
     def file_name(self) -> str:
         """Return the name of the rendition's file, such as ``thumb.quality-50.jpg``."""

@@ -43,7 +43,7 @@ EXAMPLES: Mapping[str, Any] = {
                 "count": 1,
                 "meaning": "A worker process ended while it processed a picture.",
                 "advice": "Try again. If it fails again, raise [limits] memory.",
-                "pictures": [{"name": "2026/photo.jpg", "reason": "the worker process was killed"}],
+                "pictures": [{"name": "2026/photo.jpg", "reason": "the worker process was ended by SIGSEGV"}],
             }
         ],
         "checked": 1,
