@@ -340,7 +340,7 @@ def test_the_outputs_of_a_picture_are_deleted_when_a_rejected_file_replaces_it(w
     assert len(list(world.output.list())) == 2
     world.upload(NAME, b"bad")
     world.settle()
-    assert world.record().status == "rejected"
+    assert world.record(NAME).status == "rejected"
     assert list(world.output.list()) == []
 
 
