@@ -6,7 +6,6 @@ or ``aws`` directly, because a function on Lambda uses no folders, and a laptop 
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, cached_property, partial
 from pathlib import Path
-from socket import gethostname
 from typing import TYPE_CHECKING
 
 from renditions.core import planning
@@ -31,7 +29,7 @@ from renditions.core.foreign import Ownership
 from renditions.core.guard import Guard
 from renditions.core.left_out import LeftOut
 from renditions.core.marker import Marker
-from renditions.core.neighbours import Neighbours, Registration
+from renditions.core.neighbours import Neighbours
 from renditions.core.notify import Notifier, Placed
 from renditions.core.outbox import Outbox
 from renditions.core.pages import Pages
@@ -42,21 +40,19 @@ from renditions.core.readable import get_readable
 from renditions.core.reconcile import EVERYTHING_ONCE, Order
 from renditions.core.selection import EVERYTHING, Selection
 from renditions.core.twins import hand_over
-from renditions.errors import Failed
 from renditions.model.backends import LISTING, OWNER, QUEUE
-from renditions.model.binding import Binding, Held
+from renditions.model.binding import Held
 from renditions.model.pipeline import Pipeline
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.model.registry import Shared, resolve
 from renditions.pipeline_file.attachments import attach
 from renditions.pipeline_file.backend_checks import Declared, find_declared
 from renditions.runtime.apart import check_apart
+from renditions.runtime.registration import describe_catalog, register
 from renditions.runtime.stores import load_opener, open_bin, open_output, open_source
 
 if TYPE_CHECKING:
     from renditions.aws.sqs import Queue
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -202,7 +198,8 @@ class Parts:
         check_apart(self.pipeline, self.directory)
         binding = bind(self.catalog, claimant)
         if start.sets_generation:
-            self._register(binding)
+            us = describe_catalog(self.pipeline, self.directory, self.file)
+            register(self.output, binding.catalog_id, us)
         check_apart(self.pipeline, self.directory, binding.catalog_id)
         return Standing(self.catalog, binding, claimant)
 
@@ -212,32 +209,11 @@ class Parts:
         binding = self.catalog.read_binding()
         return Ownership(self.catalog, self.output, binding.catalog_id if binding else "")
 
-    def describe(self) -> Registration:
-        """Return the description of this catalog for its registration in the output store."""
-        pipeline = self.pipeline
-        database = parse_catalog(pipeline.catalog.store, self.directory)
-        source = parse_store(pipeline.source.store, self.directory)
-        machine = f"//{gethostname()}"  # the same path on another machine is another file
-        return Registration(
-            catalog=f"sqlite:{machine}{database.resolve()}" if database else pipeline.catalog.store,
-            pipeline_file=self.file,
-            source=f"{machine if isinstance(source, FolderPlace) else ''}{source.spell()}",
-        )
-
     def read_neighbours(self, store: Store) -> Neighbours:
         """Read which catalogs use one of this catalog's output stores."""
         binding = self.catalog.read_binding()
-        return Neighbours.read(store, binding.catalog_id if binding else "", self.describe())
-
-    def _register(self, binding: Binding) -> None:
-        try:
-            self.output.register(binding.catalog_id, self.describe().to_text())
-        except Failed as error:  # if the fault lasts, writing the pictures reports it too
-            log.warning(
-                "%s. The output store doesn't list this catalog, so 'renditions strays' with another catalog "
-                "reports its outputs as unknown. The next 'renditions sync' tries again.",
-                error,
-            )
+        us = describe_catalog(self.pipeline, self.directory, self.file)
+        return Neighbours.read(store, binding.catalog_id if binding else "", us)
 
     def check_binding(self, start: Start) -> None:
         """Raise the error that ``bind`` would raise, without changing the catalog."""
