@@ -141,6 +141,36 @@ def test_the_keyboard_focus_moves_to_the_next_tile_when_the_focused_one_disappea
     assert read_focus(page).startswith(f"{name}, ")
 
 
+def test_the_keyboard_focus_moves_to_the_next_tile_after_the_open_picture_was_deleted(
+    page: Page, folder: Path
+) -> None:
+    draw(folder / "inbox" / "deleted.jpg", 320, 240, seed=74)
+    tile = page.get_by_role("link", name="deleted.jpg")
+    tile.focus(timeout=30_000)
+    name = str(page.locator("#gallery li").nth(1).locator("[title]").get_attribute("title"))
+    tile.press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").press("Enter")
+    expect(page.get_by_role("button", name="Undo: restore deleted.jpg")).to_be_visible(timeout=30_000)
+    expect(tile).to_have_count(0, timeout=30_000)
+    expect(page.get_by_role("link", name=name)).to_be_focused()
+
+
+def test_the_keyboard_focus_returns_to_a_problem_that_was_shown_again_meanwhile(
+    page: Page, folder: Path
+) -> None:
+    page.get_by_role("link", name="Problems").click()
+    link = page.locator(".cause").get_by_role("link", name="broken.jpg")
+    link.press("Enter")
+    expect(page.get_by_role("dialog", name="broken.jpg")).to_be_visible()
+    other = folder / "inbox" / "other.jpg"
+    other.write_text("not a picture either")
+    expect(page.locator(".cause a", has_text="other.jpg")).to_have_count(1, timeout=30_000)
+    page.keyboard.press("Escape")
+    expect(link).to_be_focused()
+    other.unlink()
+    expect(page.locator(".cause a", has_text="other.jpg")).to_have_count(0, timeout=30_000)
+
+
 def test_the_keyboard_focus_and_an_opened_record_stay_when_the_open_picture_changes(
     page: Page, folder: Path
 ) -> None:
@@ -191,7 +221,7 @@ def test_arrow_keys_move_between_tiles_and_a_question_mark_opens_the_list_of_key
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("width", [320, 1440])
 def test_the_accessibility_checker_finds_nothing_in_any_view(
     browser: Browser, address: str, scheme: Any, width: int, tmp_path: Path
 ) -> None:
@@ -214,6 +244,7 @@ def test_the_accessibility_checker_finds_nothing_in_any_view(
         page.goto(f"{address}/?picture={name}")
         expect(page.get_by_role("heading", name="History")).to_be_visible()
         assert find_violations(page) == []
+        assert page.locator("#picture").evaluate("(view) => view.scrollWidth <= view.clientWidth")
         page.keyboard.press("Escape")
     page.get_by_role("button", name="Keyboard").click()
     assert find_violations(page) == []

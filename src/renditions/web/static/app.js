@@ -26,7 +26,12 @@ const filters = document.querySelector('#filters');
 const connection = document.querySelector('#connection');
 const STATES = { live: 'live', polling: 'updated every few seconds', lost: 'lost, trying again' };
 
-pictureView.connect(gallery);
+// A view may have made a picture's link again while the picture was open.
+pictureView.connect(gallery, (name) => {
+  const shown = VIEWS[view] ?? pictures;
+  const link = [...shown.querySelectorAll('a')].find((each) => each.textContent === name);
+  (link ?? shown.querySelector('h2')).focus();
+});
 dropping.connect(uploads.add);
 
 filters.addEventListener('click', ({ target }) => {

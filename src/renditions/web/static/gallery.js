@@ -24,6 +24,7 @@ export class Gallery {
     this.items = new Map();
     this.known = new Map();
     this.pictures = [];
+    this.removed = {}; // the last picture that left the list: its name, and where it was
     const redraw = () => { this.due ??= requestAnimationFrame(() => { this.due = null; this.draw(); }); };
     addEventListener('scroll', redraw, { passive: true });
     // Content above the gallery moves it without changing its size.
@@ -92,7 +93,7 @@ export class Gallery {
     const at = this.pictures.findIndex((each) => each.name === name);
     const fits = picture && this.fits(picture);
     if (at >= 0 && fits) this.pictures[at] = picture;
-    else if (at >= 0) this.pictures.splice(at, 1);
+    else if (at >= 0) { this.pictures.splice(at, 1); this.removed = { name, at }; }
     else if (fits) this.pictures.unshift(picture);
   }
 
@@ -105,10 +106,12 @@ export class Gallery {
     return { previous: this.pictures[at - 1]?.name ?? null, next: this.pictures[at + 1]?.name ?? null };
   }
 
-  // Puts the focus on a picture's tile, or where the gallery begins.
+  // Puts the focus on a picture's tile, on the one that took its place, or where the gallery begins.
   focus(name) {
     const at = this.pictures.findIndex((picture) => picture.name === name);
+    const last = this.pictures.length - 1;
     if (at >= 0) this.focusAt(at);
+    else if (name === this.removed.name && last >= 0) this.focusAt(Math.min(this.removed.at, last));
     else this.fallback.focus();
   }
 

@@ -18,6 +18,7 @@ const steps = {
 };
 const pageTitle = document.title;
 let gallery = null;
+let focusOpener = null;
 let shown = null; // the name of the open picture
 let loaded = null; // the newest full record of the open picture, and the formats that a browser shows
 let trouble = '';
@@ -29,8 +30,10 @@ dialog.append(
   body,
 );
 
-export function connect(shownGallery) {
+// `focusLink` puts the focus on a picture's link in the view that is shown, outside of the gallery.
+export function connect(shownGallery, focusLink) {
   gallery = shownGallery;
+  focusOpener = focusLink;
 }
 
 // Opens or closes the dialog, so that it shows what the URL says.
@@ -42,6 +45,7 @@ export async function follow({ picture: name }) {
   if (!name) {
     dialog.close();
     if (gallery.root.clientWidth) gallery.focus(before);
+    else focusOpener(before);
     return;
   }
   trouble = '';
