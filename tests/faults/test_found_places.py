@@ -281,7 +281,7 @@ def returned() -> World:
     return world
 
 
-def test_an_output_in_a_store_that_is_used_again_goes_although_another_picture_claims_its_key(
+def test_an_output_in_a_store_that_is_used_again_is_deleted_although_another_picture_claims_its_key(
     returned: World,
 ) -> None:
     """The other picture claims it for the former store, until it is processed."""

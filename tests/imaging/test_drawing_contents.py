@@ -444,7 +444,7 @@ def test_a_drawing_without_a_declared_background_stays_transparent() -> None:
     assert shown(svg(CROSS), PNG).mode == "RGBA"
 
 
-def test_only_the_last_backgrounds_of_a_drawing_are_drawn() -> None:
+def test_a_background_colour_that_precedes_many_invalid_ones_in_a_style_is_not_drawn() -> None:
     """Each declared background costs time, so a drawing can't have thousands of them."""
     style = "background:lime;" + "".join(f"background:no-{number};" for number in range(1000))
     made = shown(svg("", f'width="8" height="6" style="{style}"'), PNG).convert("RGBA")

@@ -137,7 +137,7 @@ def test_a_file_that_was_deleted_before_its_upload_is_refused_with_the_reason(
     expect(page.locator("#uploads li.bad")).to_contain_text("The browser can't read this file.")
 
 
-def test_failed_uploads_stay_above_those_that_are_done_and_can_be_tried_again_together(
+def test_failed_uploads_stay_above_finished_uploads_and_can_be_tried_again_together(
     page: Page, tmp_path: Path
 ) -> None:
     lost, rows = draw_some(tmp_path, "lost", 3), page.locator("#uploads li")

@@ -85,7 +85,8 @@ def _with_background(image: Any, drawing: Drawing) -> Any:
 def _read_colour(colour: str) -> tuple[float, ...] | None:
     """Return the colour's red, green, blue and alpha; None if librsvg can't read it.
 
-    librsvg draws one pixel in this colour on two different ones: an invalid colour leaves the pixel as it is.
+    librsvg draws one pixel in this colour in a white group and in a black group. A pixel whose colour is
+    invalid takes the group's colour.
     """
     pixels = [
         load(

@@ -20,7 +20,7 @@ _SIMPLE = re.compile(r"[.#]?[\w-]+|\*")
 _VARIABLE = re.compile(r"(?<![\w-])var\(\s*+(--[\w-]++)")
 _BACKGROUND = re.compile(r"(?:(?<=;)|^)\s*+background(?:-color)?\s*+:([^;]*+)", re.IGNORECASE)
 _MOST_BACKGROUNDS = 8
-"""How many declared backgrounds count. Each costs two small drawings."""
+"""How many of the last declared backgrounds are tried. Each costs two small drawings."""
 _COLOUR = re.compile(r"[#\w%.,()/\s-]{1,100}")
 _TWO_SCHEMES = "light-dark("
 """Programs that write this also write a plain attribute beside the style, which librsvg then uses."""
