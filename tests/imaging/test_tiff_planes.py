@@ -1,4 +1,4 @@
-"""TIFFs of several samples: which of them are colours, and what is refused.
+"""TIFFs of several samples or with wrong tags: what they show, what is refused.
 
 The expected values are computed here.
 """
@@ -72,3 +72,14 @@ def test_a_tiff_is_refused_if_its_colours_would_be_read_wrongly(tags: Any, apart
     assert why_not(tiff(np.asarray(photo()), apart=apart, tags=tags), PNG) == (
         f"this way to store pixels isn't supported ({what}). Save the picture in another way"
     )
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("value", [0, 9, 65_535])
+@pytest.mark.parametrize("tag", [266, 274, 296], ids=["FillOrder", "Orientation", "ResolutionUnit"])
+def test_an_impossible_value_of_a_tag_that_can_be_missing_is_ignored(
+    tag: int, value: int, order: str
+) -> None:
+    picture = np.asarray(photo())
+    wrong, right = (tiff(picture, order=order, tags=tags) for tags in ({tag: (3, [value])}, {}))
+    assert shown(wrong, PNG).tobytes() == shown(right, PNG).tobytes()

@@ -48,6 +48,12 @@ _APART = 2
 _WEIGHTED_ALPHA = 1
 """A value of ExtraSamples: the colours are multiplied by this alpha."""
 _ALPHAS = (_WEIGHTED_ALPHA, 2)
+_CHOICES = {
+    tiff_tags.FILL_ORDER: (range(1, 3), 1),
+    tiff_tags.ORIENTATION: (range(1, 9), 1),
+    tiff_tags.RESOLUTION_UNIT: (range(1, 4), 2),
+}
+"""The possible values of tags that libtiff can do without, and the default."""
 _DESCRIPTION = (tiff_tags.BITS, tiff_tags.SAMPLES, tiff_tags.SAMPLE_FORMAT, tiff_tags.EXTRA_SAMPLES)
 _COLOURS = {"cmyk": 4, "scrgb": 3, "srgb": 3, "rgb16": 3, "b-w": 1, "grey16": 1, "multiband": 1}
 
@@ -109,7 +115,8 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
 
     libvips can't read doubles. If the page has doubles, its directory in the returned file declares pairs of
     32-bit numbers instead. libvips mixes up the rows of grey samples that have a plane each. The directory of
-    such a page then declares RGB.
+    such a page then declares RGB. libvips reads no file with impossible values of a few tags. These values
+    become the default.
 
     Raises:
         Undecodable: The page has doubles in an arrangement that can't be read as such pairs.
@@ -117,7 +124,8 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
 
     """
     tags = (*_DESCRIPTION, tiff_tags.PHOTOMETRIC, tiff_tags.PLANAR, tiff_tags.PREDICTOR, *tiff_ycbcr.TAGS)
-    fields = tiff_tags.read_page(content, page, tags)
+    fields = tiff_tags.read_page(content, page, (*tags, *_CHOICES))
+    content = _with_possible_values(content, fields)
     found = {tag: field.first for tag, field in fields.items()}
     kind, colours = found.get(tiff_tags.SAMPLE_FORMAT, _UNSIGNED), found.get(tiff_tags.PHOTOMETRIC)
     samples = found.get(tiff_tags.SAMPLES, 0)
@@ -153,6 +161,21 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
     return bytes(patched), Samples(
         is_double=True, is_swapped=is_swapped, is_weighted=weighted, is_white_zero=is_white_zero, bands=bands
     )
+
+
+def _with_possible_values(content: bytes, fields: Mapping[int, tiff_tags.Field]) -> bytes:
+    """Return the file with the default in place of impossible values."""
+    wrong = {
+        fields[tag].at: default
+        for tag, (possible, default) in _CHOICES.items()
+        if tag in fields and fields[tag].first not in possible
+    }
+    if not wrong:
+        return content
+    patched = bytearray(content)
+    for at, default in wrong.items():
+        tiff_tags.set_short(patched, at, default)
+    return bytes(patched)
 
 
 def _check_colours(found: Mapping[int, int]) -> None:
