@@ -8,6 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
+
+from renditions.web import live
 from renditions.web.live import MOST_KEPT, Announcements
 
 
@@ -49,6 +52,15 @@ def test_a_listener_that_missed_too_many_announcements_gets_a_reset() -> None:
 
     for after in (1, MOST_KEPT + 6):
         assert "event: reset" in asyncio.run(listen(after))[0]
+
+
+def test_an_idle_listener_gets_events_that_say_the_connection_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "KEEPALIVE_SECONDS", 0.001)
+
+    async def listen() -> list[str]:
+        return await take(Announcements(before=0).listen(None), 3)
+
+    assert asyncio.run(listen())[1:] == ["event: here\ndata: {}\n\n"] * 2
 
 
 def test_closing_the_announcements_ends_every_listener() -> None:

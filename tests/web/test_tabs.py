@@ -56,6 +56,22 @@ def test_tabs_without_shared_workers_have_a_stream_of_their_own(
         expect(page.locator(".tile img")).to_have_count(1, timeout=30_000)
 
 
+def test_a_tab_opens_another_stream_if_its_stream_is_silent_for_too_long(
+    context: BrowserContext, tmp_path: Path
+) -> None:
+    """After a computer has slept, a browser may not notice that a connection is dead."""
+    write_pipeline(tmp_path, THUMB)
+    context.add_init_script("delete window.SharedWorker")  # so that the page sees the requests
+    page = context.new_page()
+    page.clock.install()
+    with served(tmp_path) as address:
+        page.goto(address)
+        expect(page.locator("#connection")).to_have_text("live")
+        with page.expect_response("**/events"):
+            page.clock.fast_forward(40_000)
+        expect(page.locator("#connection")).to_have_text("live")
+
+
 def test_a_tab_asks_for_events_again_if_the_server_was_too_busy_at_first(
     context: BrowserContext, tmp_path: Path
 ) -> None:

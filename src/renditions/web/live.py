@@ -15,7 +15,10 @@ MOST_KEPT = 1_000
 """How many announcements the server keeps for clients that lost their connection."""
 
 KEEPALIVE_SECONDS = 15.0
-"""How often the server sends a comment over an idle connection, so that no proxy closes it."""
+"""How often the server sends an event over an idle connection.
+
+So no proxy closes it, and a page finds out that it is dead: browsers don't report comments.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class Announcements:
                 try:
                     await asyncio.wait_for(news.wait(), KEEPALIVE_SECONDS)
                 except TimeoutError:
-                    yield ": still here\n\n"
+                    yield "event: here\ndata: {}\n\n"
         finally:
             del self._listeners[news]
 

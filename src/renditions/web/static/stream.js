@@ -1,6 +1,7 @@
 // The server's stream of events.
 
 const RETRY_MS = 10_000;
+const SILENCE_MS = 40_000; // the server sends an event at least every 15 seconds
 
 // Reports messages: {state: 'live' | 'lost'} and {picture: an event's item}. Before each 'live', the page may have missed
 // events, because there was no stream, or because the server no longer keeps them.
@@ -12,9 +13,11 @@ export class Stream {
   }
 
   open() {
+    this.watch();
     this.events = new EventSource(new URL('../../events', import.meta.url));
-    this.events.addEventListener('hello', () => this.turn('live'));
-    this.events.addEventListener('picture', ({ data }) => this.report({ picture: JSON.parse(data) }));
+    this.events.addEventListener('hello', () => { this.watch(); this.turn('live'); });
+    this.events.addEventListener('picture', ({ data }) => { this.watch(); this.report({ picture: JSON.parse(data) }); });
+    this.events.addEventListener('here', () => this.watch());
     this.events.onerror = () => {
       this.turn('lost');
       // After an answer with an error, the browser gives up.
@@ -22,8 +25,16 @@ export class Stream {
     };
   }
 
+  // Opens another stream if this one stays silent. After a computer has slept, or lost its network, the browser may not
+  // notice that the connection is dead.
+  watch() {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => { this.close(); this.open(); }, SILENCE_MS);
+  }
+
   close() {
     clearTimeout(this.due);
+    clearTimeout(this.silence);
     this.events.close();
     this.turn('lost');
   }
