@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,23 @@ def test_the_browser_requests_all_modules_of_the_page_at_once(browser: Browser) 
             await_any(page, [each for each in asked if each == name])
         held[0].continue_()
         expect(page.locator("#connection")).to_have_text("live")
+
+
+@pytest.mark.parametrize(
+    ("formats", "choice"),
+    [
+        (("jpeg", "heic"), 'accept="image/*"'),
+        (("jpeg", "pdf", "dicom"), 'accept="image/*,application/pdf,.pdf,application/dicom,.dcm"'),
+    ],
+)
+def test_the_choice_of_files_offers_documents_that_the_pipeline_accepts(
+    formats: tuple[str, ...], choice: str
+) -> None:
+    world = World()
+    world.pipeline = replace(world.pipeline, accept=replace(world.pipeline.accept, formats=formats))
+    with open_client(world) as client:
+        (found,) = re.findall(r'id="choose" .*?(accept="[^"]*")', client.get("/").text)
+    assert found == choice
 
 
 def test_the_page_requests_its_first_list_once(browser: Browser) -> None:

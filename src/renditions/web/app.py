@@ -29,7 +29,7 @@ from renditions.web.guard import COOKIE, Guard, is_signed_url, is_token
 from renditions.web.headers import Labelled, restrict
 from renditions.web.limits import Gate
 from renditions.web.openapi import describe_api
-from renditions.web.pages import EVENTS, FILES, LOG_OUT, PAGES, PageFiles, Pages, answer_page
+from renditions.web.pages import EVENTS, FILES, LOG_OUT, PAGES, PageFiles, Pages, answer_page, offer_formats
 from renditions.web.previews import PreviewApi, Previews
 from renditions.web.problems import ApiError, problem
 from renditions.web.reach import Reach
@@ -179,7 +179,10 @@ class _Api:
         self._waiting = Gate(MOST_PROCESSED, "pictures for waiting clients")
 
     def show_page(self, _: Request) -> Response:
-        return answer_page(self.pages.read("index.html"))
+        return answer_page(self.read_page())
+
+    def read_page(self) -> str:
+        return offer_formats(self.pages.read("index.html"), self._service.parts.pipeline.accept.formats)
 
     def describe(self, request: Request) -> Response:
         paths = {spell(route) for route in request.app.routes if isinstance(route, Route)}
@@ -310,7 +313,7 @@ class _LocalApi(_Api):
         self._in_memory = asyncio.Semaphore(MOST_IN_MEMORY)
 
     def show_page(self, _: Request) -> Response:
-        text = self.pages.read("index.html").replace("<!-- events -->", EVENTS)
+        text = self.read_page().replace("<!-- events -->", EVENTS)
         return answer_page(text.replace("<!-- log out -->", LOG_OUT) if self._token else text)
 
     async def log_in(self, request: Request) -> Response:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -17,6 +17,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
+
+from renditions.model.formats import SOURCE_FORMATS
 
 STATIC = resources.files("renditions.web") / "static"
 
@@ -67,6 +69,21 @@ def _find_imports(script: str) -> list[str]:
         imported = _IMPORT.findall((STATIC / name).read_text("utf-8"))
         found.extend(each for each in dict.fromkeys(imported) if each not in found)
     return found[1:]
+
+
+_CHOICE = 'id="choose" type="file" multiple accept="image/*'
+
+
+def offer_formats(text: str, formats: Iterable[str]) -> str:
+    """Return the page's text with a choice of files that has these formats.
+
+    With ``image/*`` telephones offer their photos. Documents, such as PDF, need their own media types, and
+    their suffixes where a system doesn't know the type.
+    """
+    accepted = (SOURCE_FORMATS[name] for name in formats)
+    documents = [each for each in accepted if not each.media_type.startswith("image/")]
+    added = [kind for each in documents for kind in (each.media_type, *(f".{end}" for end in each.suffixes))]
+    return text.replace(_CHOICE, ",".join((_CHOICE, *added)))
 
 
 @dataclass(frozen=True, slots=True)
