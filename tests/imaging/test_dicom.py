@@ -187,7 +187,8 @@ def test_a_grey_picture_has_the_same_pixels_in_every_transfer_syntax(how: str) -
 @pytest.mark.parametrize(
     "name",
     ["SC_rgb_rle.dcm", "SC_rgb_rle_16bit.dcm", "SC_ybr_full_422_uncompressed.dcm", "SC_rgb_gdcm_KY.dcm",
-     "SC_rgb_dcmtk_+eb+cy+n1.dcm", "SC_rgb_dcmtk_+eb+cy+s4.dcm", "SC_rgb_jpeg_dcmtk.dcm"],
+     "SC_rgb_dcmtk_+eb+cy+n1.dcm", "SC_rgb_dcmtk_+eb+cy+s4.dcm", "SC_rgb_jpeg_dcmtk.dcm",
+     "SC_rgb_jpeg_gdcm.dcm"],
 )  # fmt: skip
 def test_a_colour_chart_has_the_same_colours_in_every_transfer_syntax(name: str) -> None:
     assert difference(shown(sample(name)), shown(sample("SC_rgb_dcmtk_+eb+cr.dcm"))) < 3

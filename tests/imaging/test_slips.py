@@ -401,3 +401,14 @@ def test_a_damaged_jpeg_with_a_broken_profile_is_rejected() -> None:
     assert render(source, EVERY, {"it": PNG}).rejected is None
     assert render(source[:-30], EVERY, {"it": PNG}).rejected
     assert render(source[:-30] + b"\xff\xd9", EVERY, {"it": PNG}).rejected
+
+
+def test_a_jpeg_whose_height_follows_its_pixels_is_not_reported_as_damage() -> None:
+    """The marker DNL gives the height (T.81, B.2.5)."""
+    jpeg = encoded(photo(), "jpeg")
+    at = jpeg.index(b"\xff\xc0") + 5
+    end = jpeg.rindex(b"\xff\xd9")
+    late = jpeg[:at] + b"\0\0" + jpeg[at + 2 : end] + b"\xff\xdc\0\x04" + jpeg[at : at + 2] + jpeg[end:]
+    assert str(render(late, EVERY, {"it": PNG}).rejected).startswith(
+        "this way to store pixels isn't supported"
+    )

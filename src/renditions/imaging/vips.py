@@ -58,7 +58,7 @@ _ENDS_EARLY = re.compile(
 """Matches the error messages of libraries about a file that was cut off."""
 _UNSUPPORTED = re.compile(
     r"support is not configured|is not implemented|not a whole number of bytes|bad labq format"
-    r"|planes not supported|not SGI-compressed|unsupported JPEG data precision"
+    r"|(?:planes|DNL) not supported|not SGI-compressed|unsupported JPEG data precision"
     r"|maximum supported image dimension",
     re.IGNORECASE,
 )

@@ -28,7 +28,9 @@ LARGE_END_FIRST = "1.2.840.10008.1.2.2"
 RAW = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", LARGE_END_FIRST)
 """The transfer syntaxes of raw pixels. The first has implicit types, the others have explicit types."""
 RLE = "1.2.840.10008.1.2.5"
-JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
+LOSSLESS_JPEG = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")
+JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", *LOSSLESS_JPEG)
+"""The transfer syntaxes of JPEG. Only samples of 8 bits can be read."""
 JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 GREYS = ("MONOCHROME1", "MONOCHROME2")
@@ -202,8 +204,8 @@ def read(content: bytes) -> Dicom:
     return found
 
 
-def _check(dicom: Dicom, available: int) -> None:
-    """Raise ``Undecodable`` if the pixels' description or their data isn't valid."""
+def _check_colours(dicom: Dicom) -> None:
+    """Raise ``Undecodable`` if the pixels' colours can't be decoded."""
     samples = 3 if dicom.colours in COLOURS else 1
     needed_elements = ("PhotometricInterpretation", *(_PALETTE_TABLES if dicom.colours == PALETTE else ()))
     if lacked := next((each for each in needed_elements if dicom.data.get(each) in (None, "")), None):
@@ -213,10 +215,21 @@ def _check(dicom: Dicom, available: int) -> None:
             "the photometric interpretation isn't supported: expected greys, a palette, RGB or YBR, "
             f"found {dicom.colours!r}"
         )
+    has_sign = _whole(dicom.data, "PixelRepresentation", 0) == 1
+    if dicom.syntax in LOSSLESS_JPEG and (has_sign or dicom.colours.startswith("YBR")):
+        raise Undecodable(
+            "YBR and signed values aren't supported in a lossless JPEG. Save the picture in another transfer "
+            "syntax"
+        )
     if dicom.samples != samples:
         raise Undecodable(
             f"expected SamplesPerPixel to be {samples} for {dicom.colours}, found {dicom.samples}"
         )
+
+
+def _check(dicom: Dicom, available: int) -> None:
+    """Raise ``Undecodable`` if the pixels' description or their data isn't valid."""
+    _check_colours(dicom)
     if not (dicom.columns > 0 < dicom.rows):
         raise Undecodable(f"the picture has no pixels: its size is {dicom.columns} by {dicom.rows}")
     if dicom.bits not in (1, 8, 16) or not 1 <= dicom.bits_stored <= dicom.bits:
