@@ -10,7 +10,7 @@ TESTERS ?= 3
 SEEDS ?= 20
 BURST ?= 100000
 MINUTES ?= 60
-PYTHONS ?= python3.11 python3.12 python3.13
+PYTHONS ?= python3.11 python3.12 python3.13 python3.14
 EXPORT = .venv/bin/uv export --quiet --frozen --all-extras --no-default-groups
 CHECKOV = .venv/bin/uv tool run --quiet --from 'checkov==3.3.30' checkov --skip-download --compact --quiet
 LOCKED = src/renditions/deploy/locked.txt
@@ -24,17 +24,23 @@ unexport PYTHONDONTWRITEBYTECODE
 
 setup: .venv/ready
 
-.venv/ready: pyproject.toml uv.lock
+# What the program needs. The tests' hundred libraries would delay a first demo, and some have no wheels everywhere.
+.venv/installed: pyproject.toml uv.lock
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	.venv/bin/uv sync --quiet --frozen --all-extras --no-default-groups --inexact --python .venv/bin/python
+	@touch .venv/installed
+
+# What the tests and checks need besides.
+.venv/ready: .venv/installed
 	.venv/bin/uv sync --quiet --frozen --all-extras --inexact --python .venv/bin/python
 	@touch .venv/ready
 
-demo: setup
+demo: .venv/installed
 	.venv/bin/renditions demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 # The page and the API, on the demo's folder.
-serve: setup
+serve: .venv/installed
 	.venv/bin/renditions serve --demo
 
 lint: setup
@@ -96,15 +102,13 @@ test-sites: setup
 	.venv/bin/python -m pytest tests/sites/builders.py
 
 # Builds the wheel, installs it with each of PYTHONS, and runs the examples and the documents' snippets there.
-# fast-thumbhash is left out: no wheel of it fits each version, and only other tests need it.
 .PHONY: test-wheel
 test-wheel: setup
 	rm -rf build/dist && .venv/bin/uv build --quiet --wheel --out-dir build/dist
 	@for python in $(PYTHONS); do \
 		version=$$($$python --version 2>/dev/null) || { echo "NOT TESTED: there is no $$python"; continue; }; \
 		echo "$$version"; export UV_PROJECT_ENVIRONMENT=build/wheel/$$python; \
-		.venv/bin/uv sync --quiet --frozen --all-extras --no-install-project \
-				--no-install-package fast-thumbhash --python $$python \
+		.venv/bin/uv sync --quiet --frozen --all-extras --no-install-project --python $$python \
 			&& .venv/bin/uv pip install --quiet --python $$UV_PROJECT_ENVIRONMENT uv build/dist/*.whl \
 			&& $$UV_PROJECT_ENVIRONMENT/bin/python -m pytest -q -p no:cacheprovider \
 				tests/programs tests/docs/test_snippets.py || exit 1; \

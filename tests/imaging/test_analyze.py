@@ -7,7 +7,6 @@ import math
 from typing import Any
 
 import blurhash
-import fast_thumbhash
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -117,16 +116,16 @@ SMALL = {
 @pytest.mark.parametrize("is_translucent", [False, True])
 @pytest.mark.parametrize("picture", SMALL.values(), ids=SMALL)
 def test_a_thumbhash_equals_that_of_another_implementation(
-    picture: Image.Image, *, is_translucent: bool
+    reference_thumbhash: Any, picture: Image.Image, *, is_translucent: bool
 ) -> None:
     rgba = small(translucent(picture) if is_translucent else picture)
-    theirs = bytes(fast_thumbhash.rgba_to_thumb_hash(rgba.width, rgba.height, rgba.rgba))
+    theirs = bytes(reference_thumbhash.rgba_to_thumb_hash(rgba.width, rgba.height, rgba.rgba))
     assert base64.b64decode(make_thumbhash(rgba)) == theirs
 
 
-def test_the_thumbhash_of_a_picture_of_one_colour_shows_this_colour() -> None:
+def test_the_thumbhash_of_a_picture_of_one_colour_shows_this_colour(reference_thumbhash: Any) -> None:
     thumbhash = make_thumbhash(small(Image.new("RGB", (9, 9), "navy")))
-    _, _, told = fast_thumbhash.thumb_hash_to_rgba(base64.b64decode(thumbhash))
+    _, _, told = reference_thumbhash.thumb_hash_to_rgba(base64.b64decode(thumbhash))
     assert np.abs(np.asarray(told, int).reshape(-1, 4) - (0, 0, 128, 255)).max() <= 8
 
 
@@ -139,7 +138,7 @@ def test_a_blurhash_equals_that_of_another_implementation(picture: Image.Image) 
 
 @settings(deadline=None, max_examples=60)
 @given(st.data())
-def test_placeholders_of_any_pixels_can_be_decoded(data: st.DataObject) -> None:
+def test_placeholders_of_any_pixels_can_be_decoded(reference_thumbhash: Any, data: st.DataObject) -> None:
     """The hashes have the length that their format requires.
 
     This also holds for one pixel, one row and full transparency.
@@ -149,15 +148,15 @@ def test_placeholders_of_any_pixels_can_be_decoded(data: st.DataObject) -> None:
     picture = SmallPicture(width, height, rgba)
     thumbhash = base64.b64decode(make_thumbhash(picture))
     assert len(thumbhash) <= 25
-    assert fast_thumbhash.thumb_hash_to_rgba(thumbhash)
+    assert reference_thumbhash.thumb_hash_to_rgba(thumbhash)
     assert np.isfinite(blurhash.decode(make_blurhash(picture), 4, 4)).all()
 
 
 @pytest.mark.parametrize("source_format", INPUT_FORMATS)
-def test_the_placeholder_of_a_picture_shows_its_colours(source_format: str) -> None:
+def test_the_placeholder_of_a_picture_shows_its_colours(reference_thumbhash: Any, source_format: str) -> None:
     picture = scene(400, 300)
     found = found_in(encoded(picture, source_format))
-    _, _, told = fast_thumbhash.thumb_hash_to_rgba(base64.b64decode(found.thumbhash or ""))
+    _, _, told = reference_thumbhash.thumb_hash_to_rgba(base64.b64decode(found.thumbhash or ""))
     shown = np.asarray(told, float).reshape(-1, 4)[:, :3].mean(0)
     assert np.abs(shown - np.asarray(picture).mean((0, 1))).max() < 12
 

@@ -34,6 +34,8 @@ class _Ruleset(ctypes.Structure):
 
 class _PathBeneath(ctypes.Structure):
     _pack_ = 1
+    # The layout that _pack_ implies. From Python 3.14 on, leaving it out is deprecated.
+    _layout_ = "ms"
     _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
 
 
