@@ -507,6 +507,47 @@ def test_a_watch_processes_a_picture_again_if_its_key_became_free_during_the_pro
     world.check_promise()
 
 
+@pytest.mark.parametrize("result", ["failed", "held"])
+def test_a_hint_that_comes_while_a_picture_is_processed_does_not_wait_for_the_pause_after_it(
+    world: World, result: str
+) -> None:
+    """The pause replaced the hint, so the new picture waited up to 15 minutes."""
+    is_hinted, results = threading.Event(), [result, "done"]
+    told: list[str] = []
+
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
+        if len(results) == 2:
+            assert is_hinted.wait(30)
+        pause = timedelta(hours=1) if results[0] == "failed" else None
+        return Outcome(name, results.pop(0), "why", pause)  # type: ignore[arg-type]
+
+    def hint() -> Iterator[frozenset[str] | None]:
+        yield frozenset()  # the first hint begins a full sync
+        yield frozenset({"photo.jpg"})
+        yield frozenset({"photo.jpg"})
+        is_hinted.set()
+        deadline = time.monotonic() + 30
+        while "done" not in told:
+            yield frozenset()
+            assert time.monotonic() < deadline
+            threading.Event().wait(0.001)
+
+    follow(
+        hint(),
+        Following(
+            process=process,
+            sync_all=lambda _: None,
+            guard=world.guard,
+            catalog_size=lambda: 100,
+            threads=2,
+            monotonic_seconds=lambda: 0.0,
+            on_outcome=lambda outcome: told.append(outcome.result),
+            removal_pause=timedelta(hours=1),
+        ),
+    )
+    assert told[-1] == "done"
+
+
 def test_a_prefix_of_only_a_slash_selects_all_pictures() -> None:
     assert Selection.of(["/"]).prefixes == ("",)
     assert Selection.of(["/a/", "b"]) == Selection(("b",), ("a/",))

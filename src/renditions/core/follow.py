@@ -158,7 +158,7 @@ class _Work:
                 self._following.guard.window.note()
         for outcome, ask, freed in ended:
             if outcome.result == "held" and ask is PLAIN and self._may_remove():
-                self._due[outcome.name] = now + self._following.removal_pause.total_seconds(), ALLOWED
+                self._wait(outcome.name, self._following.removal_pause, ALLOWED)
                 continue
             self.note(outcome)
             self._add_pause(outcome.name, self._grow(outcome))
@@ -185,7 +185,11 @@ class _Work:
 
     def _add_pause(self, name: str, pause: timedelta | None) -> None:
         if pause is not None:
-            self._due[name] = self._following.monotonic_seconds() + pause.total_seconds(), PLAIN
+            self._wait(name, pause, PLAIN)
+
+    def _wait(self, name: str, pause: timedelta, ask: Ask) -> None:
+        """Mark the picture as due later, unless a hint came while it was processed."""
+        self._due.setdefault(name, (self._following.monotonic_seconds() + pause.total_seconds(), ask))
 
     def _may_remove(self) -> bool:
         in_progress = sum(each[1] is ALLOWED for each in (*self._due.values(), *self._running.values()))
