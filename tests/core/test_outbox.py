@@ -339,3 +339,31 @@ def test_an_unsent_notice_is_dropped_if_its_picture_is_interrupted_and_then_dele
     outbox(world).send_due()
     assert unsent(world) == []
     assert events(world) == []
+
+
+def test_a_notice_that_failed_while_the_clock_was_ahead_is_sent_after_the_clock_was_put_back(
+    world: World,
+) -> None:
+    present = world.now
+    world.now += timedelta(days=365)
+    world.upload(NAME, b"one")
+    processor = world.processor(notifiers={ALL.target: Deaf(NotifyFailed)})
+    processor.process(NAME)
+    world.now = present
+    outbox(world).send_due()
+    assert events(world) == ["done"]
+    world.upload(NAME, b"two")
+    assert processor.circuits.find_pause(ALL.target, world.now) is None
+
+
+def test_a_digest_is_sent_after_a_clock_that_was_ahead_was_put_back(world: World) -> None:
+    present = world.now
+    world.now += timedelta(days=365)
+    day = 86400.0
+    entry = replace(ALL, digest=day)
+    world.pipeline = replace(world.pipeline, notify=(entry,))
+    world.upload(NAME, b"one")
+    world.processor().process(NAME)
+    world.now = present
+    Outbox(world.catalog, {entry.target: world.notifier}, world.clock, (entry,)).send_due()
+    assert len(world.notifier.sent + world.notifier.held) == 1

@@ -36,7 +36,8 @@ class Circuits:
         """
         with self._lock:
             pause = self._paused.get(target)
-            if pause and pause.until <= now:
+            # A pause that ends later than any can was set before the clock was put back.
+            if pause and not now < pause.until <= now + FIRST_PAUSE:
                 self._paused[target] = Pause(now + FIRST_PAUSE, pause.reason)
                 return None
             return pause

@@ -33,7 +33,7 @@ from renditions.errors import Failed
 from renditions.model.binding import Binding, Held
 from renditions.model.digest import Digest, Reported
 from renditions.model.items import format_time, parse_time
-from renditions.model.notices import Notice, Removal, UnsentNotice
+from renditions.model.notices import LONGEST_PAUSE, Notice, Removal, UnsentNotice
 from renditions.model.notify import Notify
 from renditions.model.record import Record
 
@@ -136,7 +136,7 @@ class Outbox:
                 continue  # given up
             elif unsent.is_collected or self._digest_seconds(unsent):
                 _add(collected, unsent)
-            elif unsent.again_at <= self.clock():
+            elif unsent.is_due(self.clock()):
                 _add(due, unsent)
         for target, notices in due.items():
             self._send_single(target, notices, deadline)
@@ -209,14 +209,16 @@ class Outbox:
 
         ``last`` says when each target got its last digest. If it is None, no digest is sent early.
         """
-        now = self.clock()
-        waiting = [each for each in notices if each.again_at and each.again_at > now]
-        if not notices or any(each.attempts for each in waiting):
-            return False  # there is none, or the target failed and its pause isn't over
+        if not notices:
+            return False
+        now, seconds = self.clock(), self._digest_seconds(notices[0]) or 0
+        longest = max(LONGEST_PAUSE, timedelta(seconds=seconds))
+        waiting = [each for each in notices if each.again_at and not each.is_due(now, longest)]
+        if any(each.attempts for each in waiting):
+            return False  # the target failed, and its pause isn't over
         if last is None or len(waiting) < len(notices):
             return len(waiting) < len(notices)
         sent_at = last.get(notices[0].target)
-        seconds = self._digest_seconds(notices[0]) or 0
         return sent_at is None or parse_time(sent_at) + timedelta(seconds=seconds) <= now
 
     def _digest_seconds(self, unsent: UnsentNotice) -> float | None:

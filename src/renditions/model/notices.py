@@ -154,6 +154,13 @@ class UnsentNotice:
         pause: timedelta = FIRST_PAUSE * 2**self.attempts
         return min(pause, LONGEST_PAUSE)
 
+    def is_due(self, now: datetime, longest: timedelta = LONGEST_PAUSE) -> bool:
+        """Return whether to send the notice now.
+
+        A time that is later than ``longest`` from now was set by a clock that was ahead, so it doesn't count.
+        """
+        return self.again_at is not None and not now < self.again_at <= now + longest
+
     def collected(self, again_at: datetime) -> UnsentNotice:
         """Return the notice, marked as waiting for a digest that is due at ``again_at``."""
         return replace(self, is_collected=True, again_at=again_at)
