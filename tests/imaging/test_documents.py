@@ -132,7 +132,7 @@ def test_only_the_chosen_pages_count_toward_the_limit_of_pages() -> None:
     rendering = render(source, Accept(), apart, limits=Limits(pages=1))
     assert set(rendering.made) == {"a"}, "the first one stays within the limit"
     assert rendering.errors == {
-        "b": Reason("expected at most 1 pages, found 2 ([limits] pages)", "source-not-accepted")
+        "b": Reason("expected at most 1 page, found 2 ([limits] pages)", "source-not-accepted")
     }
 
 

@@ -26,7 +26,8 @@ WARNINGS: Mapping[WarningCode, str] = {
     "reference-dropped": "A drawing refers to something outside of it, which is never loaded.",
     "html-dropped": "A drawing contains HTML (`foreignObject`), which isn't drawn.",
     "not-drawn": "A drawing has text along a path or CSS variables, which aren't drawn as in browsers.",
-    "glyph-missing": "A drawing or a watermark has characters that no font has. \ufffd stands in for each.",
+    "glyph-missing": "A drawing, a PDF or a watermark has characters that no font has. In a PDF they are "
+    "left out; otherwise \ufffd stands in for each.",
 }
 """The meaning of each code, in the order of ``docs/errors.md``."""
 

@@ -16,9 +16,11 @@ from renditions.errors import Undecodable
 from renditions.imaging import machine_fonts
 from renditions.imaging.extras import import_extra
 from renditions.imaging.formats.jpeg import encode as encode_jpeg
+from renditions.imaging.formats.pdf_text import find_missing_fonts
 from renditions.imaging.geometry import Rectangle, Size
 from renditions.imaging.probe import Header
 from renditions.imaging.vips import Image
+from renditions.imaging.warn import warn
 from renditions.model.recipe import PageSize, Rendition
 
 _EXTRA = "pdf"
@@ -29,6 +31,8 @@ _REFUSALS = {
 """The reasons for FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY in fpdfview.h."""
 _LOCK = threading.Lock()
 """Only the thread that holds this lock may call PDFium, which doesn't support several threads."""
+_MOST_NAMED = 3
+"""How many fonts a warning names."""
 _FINE_SIDE = 10_000
 """A page's proportions are rounded as if its longer side had this many pixels."""
 _WHITE = (255, 255, 255, 255)
@@ -109,6 +113,9 @@ def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
         raw = import_extra("pypdfium2.raw", _EXTRA)
         document.init_forms()
         page = document[header.page]
+        if fonts := find_missing_fonts(page):
+            names = ", ".join(map(repr, fonts[:_MOST_NAMED]))
+            warn("glyph-missing", f"text is left out, because the PDF doesn't contain its fonts: {names}")
         bitmap = import_extra("pypdfium2", _EXTRA).PdfBitmap.new_native(
             part.width, part.height, raw.FPDFBitmap_BGR, rev_byteorder=True
         )
