@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from doubles import MemoryStore
+from renditions.core import retire
 from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.leases import wish
 from renditions.core.ports import IfAbsent, IfMatch
@@ -369,3 +370,24 @@ def test_a_catalog_restored_from_a_backup_takes_over_outputs_with_its_own_mark(w
     restored.bind()
     assert restored.processor().process(NAME).result == "done"
     restored.check_promise()
+
+
+def test_a_picture_that_is_replaced_again_and_again_keeps_only_the_newest_former_outputs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its record grew with each replacement, beyond what DynamoDB can hold."""
+    monkeypatch.setattr(retire, "MOST_RETIRED", 3)
+    world = World(pipeline=make_pipeline((), thumb=Rendition(width=200, key="{name}/{version}.jpg")))
+    world.use_output(keep_replaced=3600.0)
+    made: list[str] = []
+    for number in range(6):
+        world.upload(NAME, b"%d" % number)
+        (difference,) = world.differences()
+        before = {found.key for found in world.output.list()}
+        world.settle()
+        made.append(world.record().outputs[0].key)
+        assert {found.key for found in world.output.list()} == set(made[-4:])
+        assert set(difference.delete) == before - set(made[-4:])
+    world.now += timedelta(hours=2)
+    world.settle()
+    world.check_promise()

@@ -10,6 +10,13 @@ from renditions.model.pipeline import Pipeline
 from renditions.model.record import Output, Record
 from renditions.model.retired import Retired
 
+MOST_RETIRED = 1_000
+"""How many former outputs a record keeps.
+
+If there are more, the oldest are deleted. A record in DynamoDB has 400 kB at most, and each write of a record
+takes longer with its size.
+"""
+
 
 def kept_until(pipeline: Pipeline, now: datetime) -> datetime | None:
     """Return the time until which former outputs stay.
@@ -27,7 +34,18 @@ def retire(
     keys = frozenset(wanted.values())
     here = ("", pipeline.output.store)
     kept = [each for each in old.retired if each.place not in here or each.key not in keys]
-    return (*kept, *retire_outputs(pipeline, old.outputs, keys, now, ask))
+    return _limit((*kept, *retire_outputs(pipeline, old.outputs, keys, now, ask)))
+
+
+def _limit(retired: Iterable[Retired]) -> tuple[Retired, ...]:
+    """Leave out the oldest former outputs beyond the limit.
+
+    The record claims these, so it deletes them. It keeps those that lie in another store, or are held.
+    """
+    every = tuple(retired)
+    times = {old: old.delete_after for old in every if not old.place and old.delete_after}
+    surplus = set(sorted(times, key=times.__getitem__)[: max(0, len(every) - MOST_RETIRED)])
+    return tuple(old for old in every if old not in surplus)
 
 
 def retire_outputs(
@@ -64,8 +82,8 @@ def dropped_keys(
 ) -> tuple[str, ...]:
     """Return the keys to delete, which are neither wanted nor retired."""
     due = due_retired(record, now, ask)
-    waiting = [old.key for old in record.retired if old not in due and not old.place]
-    stay = {old.key for old in retired} | {key for key in waiting if not is_in_the_way(key, wanted)}
+    waiting = (old for old in record.retired if old not in due and not is_in_the_way(old.key, wanted))
+    stay = {old.key for old in _limit((*waiting, *retired)) if not old.place}
     return tuple(key for key in record.sorted_keys() if key not in wanted | stay)
 
 
