@@ -207,7 +207,8 @@ def _scan(folder: int, parts: Sequence[bytes], shown: Path) -> Iterator[bytes]:
             try:
                 parse_key(b"/".join((*parts, name)).decode(errors="surrogateescape"))
             except KeyRefused as refusal:
-                log.warning("%s: skipped a file or folder: %s", shown, refusal)
+                left_out = repr(name).removeprefix("b")
+                log.warning("%s: %s is left out until you rename it: %s", shown, left_out, refusal)
             else:
                 yield name + b"/" if is_folder else name
 
