@@ -21,6 +21,8 @@ from renditions.model.recipe import Region, Rendition, Watermark
 
 __all__ = ["listener"]
 
+PLACED = "only the first letter of a text has its own place (x, y, dx, dy, rotate)"
+
 
 def warnings_of(content: bytes, recipe: Rendition = PNG) -> list[tuple[str, str]]:
     result = render(content, SVG, {"it": recipe})
@@ -449,3 +451,21 @@ def test_a_background_colour_that_precedes_many_invalid_ones_in_a_style_is_not_d
     style = "background:lime;" + "".join(f"background:no-{number};" for number in range(1000))
     made = shown(svg("", f'width="8" height="6" style="{style}"'), PNG).convert("RGBA")
     assert np.asarray(made).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('<text x="1 3 5" y="5">abc</text>', PLACED),
+        ('<text><tspan dx="1,2">ab</tspan></text>', PLACED),
+        ('<text textLength="9">ab</text>', "the length of a text (textLength) is ignored"),
+    ],
+)
+def test_a_warning_is_given_for_letters_that_librsvg_places_otherwise(text: str, expected: str) -> None:
+    assert warnings_of(svg(text)) == [("not-drawn", expected)]
+
+
+def test_no_warning_is_given_for_a_text_with_one_place() -> None:
+    assert (
+        warnings_of(svg('<text x=" 1 " y="5" dx="1"><tspan dy="1em">ab</tspan></text><rect x="1 2"/>')) == []
+    )

@@ -51,6 +51,8 @@ _FONT_SIZE = {"font-size": "medium"}
 """The initial font size of CSS, 16 px (CSS Fonts 3, 3.5). librsvg's own one is 12 px."""
 _LANGUAGES = "systemLanguage"
 """The attribute with the languages that an element is for (SVG 2, 5.9)."""
+_PLACES = ("x", "y", "dx", "dy", "rotate")
+"""The attributes of a text with a number for each letter. librsvg reads one number."""
 _BLANKS = dict.fromkeys(map(ord, "\t\n\r"))
 _QUOTED_CHARACTERS = 60
 
@@ -190,12 +192,23 @@ class _Reader:
                 check_attribute(attribute, value)
         self._open.append(element)
         if element.is_drawn:
-            if element.local == "textPath":
-                self._warn("not-drawn", "text along a path (textPath) is left out")
+            if element.is_text:
+                self._warn_of_text(element.local, attributes)
             self._references.start(element.local, attributes)
             kept = {each: self._read_attribute(element, each, value) for each, value in attributes.items()}
             written = (f" {each}={quoteattr(value)}" for each, value in kept.items() if value is not None)
             self._written.append(f"<{name}{''.join(written)}>")
+
+    def _warn_of_text(self, name: str, attributes: dict[str, str]) -> None:
+        """Warn of what librsvg ignores in a text (SVG 2, 11.4 and 11.8)."""
+        if name == "textPath":
+            self._warn("not-drawn", "text along a path (textPath) is left out")
+        if "textLength" in attributes:
+            self._warn("not-drawn", "the length of a text (textLength) is ignored")
+        if any(len(attributes.get(each, "").replace(",", " ").split()) > 1 for each in _PLACES):
+            self._warn(
+                "not-drawn", "only the first letter of a text has its own place (x, y, dx, dy, rotate)"
+            )
 
     def _count(self, attributes: dict[str, str]) -> None:
         self._elements += 1
