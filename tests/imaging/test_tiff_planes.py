@@ -83,3 +83,10 @@ def test_an_impossible_value_of_a_tag_that_can_be_missing_is_ignored(
     picture = np.asarray(photo())
     wrong, right = (tiff(picture, order=order, tags=tags) for tags in ({tag: (3, [value])}, {}))
     assert shown(wrong, PNG).tobytes() == shown(right, PNG).tobytes()
+
+
+@pytest.mark.parametrize("tags", [{258: (3, [8, 8, 16])}, {258: (3, [24] * 3)}, {339: (3, [1, 1, 3])}])
+def test_samples_of_unsupported_kinds_are_not_reported_as_damage(tags: Any) -> None:
+    assert why_not(tiff(np.asarray(photo()), tags=tags), PNG).startswith(
+        "this way to store pixels isn't supp"
+    )

@@ -59,7 +59,7 @@ _ENDS_EARLY = re.compile(
 _UNSUPPORTED = re.compile(
     r"support is not configured|is not implemented|not a whole number of bytes|bad labq format"
     r"|(?:planes|DNL) not supported|not SGI-compressed|unsupported JPEG data precision"
-    r"|maximum supported image dimension",
+    r"|maximum supported image dimension|unsupported tiff image type|cannot handle different",
     re.IGNORECASE,
 )
 """Matches the error messages of libraries about a valid file that they can't decode."""
