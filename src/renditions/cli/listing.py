@@ -64,7 +64,12 @@ def list_records(  # noqa: PLR0913 - one for each option
     ] = None,
     status: Annotated[Status | None, typer.Option(help="Only pictures with this status.")] = None,
     warning: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Only pictures with this warning, see docs/errors.md.")
+        str | None,
+        typer.Option(
+            metavar="CODE",
+            help="Only pictures with this warning, see docs/errors.md.",
+            autocompletion=lambda: list(WARNINGS),
+        ),
     ] = None,
     limit: Annotated[
         int | None,

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import typer
 
 from renditions.cli.app import FileOption, chosen_file
+from renditions.cli.completion import complete_name, complete_rendition
 from renditions.cli.console import messages
 from renditions.cli.markup import escape
 from renditions.cli.reaching import RootPathOption
@@ -30,8 +31,11 @@ HOUR_SECONDS = 3600
 
 def sign(
     context: typer.Context,
-    rendition: Annotated[str, typer.Argument(help="The rendition's name in the pipeline file.")],
-    name: Annotated[str, typer.Argument(help="The picture's name.")],
+    rendition: Annotated[
+        str,
+        typer.Argument(help="The rendition's name in the pipeline file.", autocompletion=complete_rendition),
+    ],
+    name: Annotated[str, typer.Argument(help="The picture's name.", autocompletion=complete_name)],
     file: FileOption = None,
     hours: Annotated[int, typer.Option(min=1, help="How many hours the URL is valid.")] = 24,
     root_path: RootPathOption = "",
