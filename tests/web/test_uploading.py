@@ -338,8 +338,31 @@ def test_a_tab_without_a_stream_polls_as_soon_as_it_is_seen_again(browser: Brows
         world.upload("a.jpg", b"one")
         service.process("a.jpg")
         page.clock.pause_at(page.evaluate("(Date.now() + 1000) / 1000"))  # so that no poll is due
-        page.evaluate("document.hidden = false; document.dispatchEvent(new Event('visibilitychange'))")
+        with page.expect_response("**/pictures?history=true*"):
+            page.evaluate("document.hidden = false; document.dispatchEvent(new Event('visibilitychange'))")
+        page.clock.resume()
         expect(page.locator(".tile[data-status=done]")).to_have_count(1)
+
+
+def test_a_poll_finds_all_changes_since_the_last_one(browser: Browser) -> None:
+    """A tab that wasn't seen for a while may have missed more than one page of the list."""
+    service = open_service(world := World())
+    names = [f"{number:03}.jpg" for number in range(450)]
+    with answered(make_app(service, secret=b"s", reach=Reach())) as address, open_page(browser) as page:
+        page.add_init_script("delete window.SharedWorker")
+        page.clock.install()
+        page.route("**/events", lambda route: route.abort())
+        world.upload(names[0], b"one")
+        service.process(names[0])
+        page.goto(address)
+        expect(page.locator("#connection")).to_have_text("updated every few seconds")
+        page.clock.pause_at(page.evaluate("(Date.now() + 1) / 1000"))
+        for name in names[1:]:
+            world.upload(name, b"one")
+            service.process(name)
+        page.clock.resume()
+        expect(page.locator(f".tile[aria-label^='{names[-1]}']")).to_have_count(1)
+        expect(page.locator("#gallery li").first).to_have_attribute("aria-setsize", str(len(names)))
 
 
 def test_the_page_loads_again_if_one_of_its_scripts_did_not_arrive(browser: Browser) -> None:

@@ -6,6 +6,7 @@ import { Stream } from './stream.js';
 const POLL_MS = 3000;
 const HIDDEN_POLL_MS = 30_000;
 const POLLED = 200;
+const MOST_PAGES = 20;
 
 // Calls onPicture with each change ({name, picture}; picture is null if it was deleted), and onState with 'live',
 // 'polling' or 'lost'.
@@ -66,11 +67,24 @@ function openOwn(report) {
   });
 }
 
-// Returns a function that reports the changes among the newest pictures since its last call, the oldest first. An event
-// that comes while the list is on its way is newer than the list.
+// Returns a function that reports the changes since its last call, the oldest first. It reads the list, whose newest
+// pictures come first, as far as all pictures are new, but not for ever. An event that comes while the list is on its way
+// is newer than the list.
 function makeLook(onPicture, heardAt) {
   let seen = new Map();
-  const ask = async () => ({ asked: performance.now(), ...await call('GET', `/pictures?history=true&limit=${POLLED}`) });
+  const ask = async () => {
+    const asked = performance.now();
+    const [newest] = seen.values();
+    const pictures = [];
+    let next = '';
+    for (let pages = 0; pages < MOST_PAGES; pages += 1) {
+      const page = await call('GET', `/pictures?${new URLSearchParams({ history: true, limit: POLLED, ...(next && { cursor: next }) })}`);
+      pictures.push(...page.pictures);
+      next = page.next;
+      if (!next || !newest || pictures[pictures.length - 1].timestamp < newest.timestamp) break;
+    }
+    return { asked, pictures, next };
+  };
   return inOrder(ask, ({ asked, pictures, next }) => {
     const now = new Map(pictures.map((picture) => [picture.name, picture]));
     const oldest = next && pictures[pictures.length - 1].timestamp;

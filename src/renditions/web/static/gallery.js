@@ -25,7 +25,7 @@ export class Gallery {
     this.known = new Map();
     this.pictures = [];
     this.removed = {}; // the last picture that left the list: its name, and where it was
-    const redraw = () => { this.due ??= requestAnimationFrame(() => { this.due = null; this.draw(); }); };
+    const redraw = () => this.redraw();
     addEventListener('scroll', redraw, { passive: true });
     // Content above the gallery moves it without changing its size.
     const sizes = new ResizeObserver(redraw);
@@ -84,7 +84,7 @@ export class Gallery {
     if (picture && isSame(picture, this.known.get(name))) return;
     if (this.loading) this.late.push([name, picture]); // the server may have read its list before
     this.put(name, picture);
-    this.draw();
+    this.redraw();
   }
 
   put(name, picture) {
@@ -152,6 +152,11 @@ export class Gallery {
     const columns = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
     const side = Math.floor((width + GAP) / columns) - GAP;
     return { columns, side, height: side + CAPTION + GAP };
+  }
+
+  // Draws once for all changes until the next frame.
+  redraw() {
+    this.due ??= requestAnimationFrame(() => { this.due = null; this.draw(); });
   }
 
   draw() {
