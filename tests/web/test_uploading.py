@@ -345,7 +345,7 @@ def test_a_tab_without_a_stream_polls_as_soon_as_it_is_seen_again(browser: Brows
 
 
 def test_a_poll_finds_all_changes_since_the_last_one(browser: Browser) -> None:
-    """A tab that wasn't seen for a while may have missed more than one page of the list."""
+    """A tab that was hidden for a while may have missed more than one page."""
     service = open_service(world := World())
     names = [f"{number:03}.jpg" for number in range(450)]
     with answered(make_app(service, secret=b"s", reach=Reach())) as address, open_page(browser) as page:
