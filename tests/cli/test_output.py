@@ -68,3 +68,11 @@ def test_a_focus_that_is_not_a_number_is_refused_and_not_stored(site: Path, poin
     assert "expected X and Y from 0 to 100" in ended.err
     record = run(site, "show", "a.jpg", "--json").out
     assert "focus" not in json.loads(record, parse_constant=pytest.fail)
+
+
+def test_serve_shows_no_url_if_the_pipeline_file_is_missing(tmp_path: Path) -> None:
+    ended = run(tmp_path, "serve", "--host", "0.0.0.0")  # noqa: S104 - it never listens
+    assert ended.code == 2
+    assert "can't read renditions.toml" in ended.err
+    assert "http://" not in ended.err
+    assert "token" not in ended.err

@@ -39,7 +39,7 @@ from renditions.errors import Superseded, UsageError
 from renditions.messages.tick import Tick
 from renditions.messages.worker import Worker
 from renditions.model.places import S3Place, parse_store
-from renditions.pipeline_file.reading import load
+from renditions.pipeline_file.reading import LoadedPipeline, load
 from renditions.runtime import machine
 from renditions.runtime.edge import watch_outputs
 from renditions.runtime.machine import count_threads, open_workers
@@ -90,7 +90,8 @@ def watch(
             messages.print(f"watching {escape(parts.pipeline.source.store)} (Ctrl-C to stop)")
             machine.watch(session, process, workers=workers, on_outcome=tell)
 
-    _run(chosen_file(context, file), run, unattended=unattended)
+    path = chosen_file(context, file)
+    _run(path, _load(path), run, unattended=unattended)
 
 
 def _report_workers() -> None:
@@ -98,12 +99,17 @@ def _report_workers() -> None:
     logging.getLogger("renditions.local.workers.pool").setLevel(logging.INFO)
 
 
-def _run(path: Path, run: Callable[[Session], None], *, unattended: bool) -> None:
-    """Call ``run`` again after each change of the pipeline file, until Ctrl-C."""
-    _report_workers()
+def _load(path: Path) -> LoadedPipeline:
+    """Load the pipeline file and print its warnings."""
     loaded = load(path, os.environ)
     for warning in loaded.warnings:
         messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
+    return loaded
+
+
+def _run(path: Path, loaded: LoadedPipeline, run: Callable[[Session], None], *, unattended: bool) -> None:
+    """Call ``run`` again after each change of the pipeline file, until Ctrl-C."""
+    _report_workers()
     with stopping() as stop:
         file = PipelineFile(path, os.environ, make_start(unattended=unattended))
         run_reloading(file, loaded, stop, run)
@@ -152,13 +158,16 @@ def serve(  # noqa: PLR0913 - one for each option
         logging.getLogger("renditions.access").setLevel(logging.INFO)
     keys = SigningKeys.read(os.environ)
     access = Access(reach, tls, token or made, keys, public, not no_previews, logs_requests)
+    path = chosen_file(context, file)
+    loaded = _load(path)
     with open_listener(host, port) as listener:
         scheme = "https" if tls else "http"
         messages.print(f"{scheme}://{host}:{port}/ (Ctrl-C to stop)")
         if made:  # A token that the user chose stays out of the log.
             messages.print(f"token: {escape(made)}")
         _run(
-            chosen_file(context, file),
+            path,
+            loaded,
             lambda session: serve_session(session, listener, access, workers),
             unattended=unattended,
         )
