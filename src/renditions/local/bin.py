@@ -155,7 +155,7 @@ def _find(root: int, parts: Sequence[bytes]) -> os.stat_result | None:
 def _find_file(folder: int) -> tuple[bytes, ...]:
     """Return the path of the only file below a folder.
 
-    If a process died before it moved the file there, the last part is empty.
+    If a process died before it moved the file there, the folder has no file. The last part is then empty.
     """
     parts: tuple[bytes, ...] = ()
     while True:
@@ -169,10 +169,10 @@ def _find_file(folder: int) -> tuple[bytes, ...]:
 
 
 def _check_free(root: int, parts: Sequence[bytes], key: str, kept: os.stat_result) -> bool:
-    """Return whether the file is at its key already.
+    """Return whether the file is at its key already; raise Conflict if it can't be.
 
-    Raises Conflict if another one is there, or if something blocks the key. The file has both names if a
-    process died between the two steps of a move.
+    It can't be there if another file has the key, or if a folder, a link or a special file is in the way. The
+    file is already at its key if a process died between the two steps of a move.
     """
     with absence():
         there = read_status(root, parts)
@@ -189,11 +189,11 @@ def _check_free(root: int, parts: Sequence[bytes], key: str, kept: os.stat_resul
 
 
 def _move(source: int, target: int, name: bytes) -> None:
-    """Move a file to another folder, in which the name is free.
+    """Move a file to another folder; raise Conflict if that folder has the name.
 
     A rename would replace a file that another program creates there at this moment. A hard link fails
-    instead, so this function adds the new name and then removes the old one. It renames only on a file system
-    without hard links.
+    instead, so this function adds the new name and then removes the old one. It copies the file to another
+    file system. On a file system without hard links it renames, without this protection.
     """
     try:
         os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
@@ -217,7 +217,10 @@ def _move(source: int, target: int, name: bytes) -> None:
 
 
 def _copy(source: int, target: int, name: bytes) -> None:
-    """Copy a file into a folder of another file system, whole or not at all."""
+    """Copy a file into a folder of another file system, whole or not at all.
+
+    A file that has the name there is replaced.
+    """
     unfinished = f".renditions-{uuid.uuid4().hex}".encode()  # no picture's name begins with a dot
     with closed(os.open(name, OPEN_FILE, dir_fd=source)) as original:
         status = os.fstat(original)

@@ -20,10 +20,12 @@ PAGE_ROWS = 200
 
 
 def move_claims(db: sqlite3.Connection, name: str, keys: frozenset[str], folding: Folding) -> None:
-    """Replace the keys that the record claims.
+    """Let the record claim exactly these keys.
+
+    The caller must open a transaction, and undo it after an error.
 
     Raises:
-        KeyTaken: Another record claims one of them.
+        KeyTaken: Another record claims one of the keys.
 
     """
     held = {key for (key,) in db.execute("SELECT key FROM claims WHERE name = ?", (name,))}
@@ -40,9 +42,9 @@ def move_claims(db: sqlite3.Connection, name: str, keys: frozenset[str], folding
 def rebuild_claims(db: sqlite3.Connection, folding: Folding) -> Iterator[Record]:
     """Write all claims again with this folding; yield each record that loses a key.
 
-    The yielded record no longer has the key, and the next sync processes its picture. If two records claim
-    the same folded key, the first one by name keeps it. The caller must open a transaction, and take all
-    records from the iterator before the transaction ends.
+    If two records claim the same folded key, the first record by name keeps it. A yielded record no longer
+    has the key, and the caller must write this record. The next sync then processes its picture. The caller
+    must open a transaction, and take all records from the iterator before the transaction ends.
     """
     db.execute("CREATE TEMP TABLE folded (key TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID")
     last = ""

@@ -29,9 +29,9 @@ _Pool = queue.LifoQueue[sqlite3.Connection]
 class Connections:
     """The connections to one file, for all threads of a process.
 
-    Don't use them after a fork. The constructor opens all connections, so that they have the same file open
-    even if the path leads to another file later. In that case, every call fails: what it read would no longer
-    be true, and no other process would see what it wrote.
+    Don't use them after a fork. The constructor opens all connections, so all of them have the same file
+    open, even if the path leads to another file later. In that case, every call raises ``CatalogRefused``:
+    other processes wouldn't see what this process wrote.
 
     Args:
         path: The file. A missing file is created, and an older one migrated.
@@ -59,9 +59,10 @@ class Connections:
         self._readers = _pool(readers) if readers else self._writers
 
     def close(self) -> None:
-        """Close the file when the calls in progress have ended.
+        """Close the connections as soon as the calls in progress end.
 
-        Any later call raises ``CatalogFailed``.
+        Wait at most ``WAIT_SECONDS`` for each connection. A connection that is in use for longer stays open.
+        A later call on a closed connection raises ``CatalogFailed``.
         """
         for pool in (self._readers, self._writers):
             closed: list[sqlite3.Connection] = []
@@ -74,7 +75,13 @@ class Connections:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection for one query. The caller takes all its rows within the block."""
+        """Lend a connection for one query. The caller must fetch all rows in the block.
+
+        Raises:
+            CatalogFailed: The query failed, the file was replaced or deleted, or no connection was free in
+                time.
+
+        """
         with reported(self._path), self._lent(self._readers) as db:
             yield db
 
@@ -83,6 +90,8 @@ class Connections:
         """Begin a transaction. The end of the block commits it, and an error undoes it.
 
         Raises:
+            CatalogFailed: The transaction failed, the file was replaced or deleted, or a lock wasn't free in
+                time.
             CatalogTooNew: A newer version of Renditions migrated the file meanwhile.
 
         """

@@ -37,7 +37,10 @@ _ADVICE = {
 """What a person can do, by SQLite's primary result code (https://sqlite.org/rescode.html)."""
 
 _NOT_FREE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
-"""The result codes if a lock wasn't free in time; the second one is for readers that wait for a repair."""
+"""The result codes if a lock wasn't free in time.
+
+A reader gets ``SQLITE_PROTOCOL`` while another process repairs the log.
+"""
 
 _KINDS = {
     sqlite3.SQLITE_FULL: CatalogFull,
@@ -62,7 +65,10 @@ def connect(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def reported(path: Path) -> Iterator[None]:
-    """Raise SQLite's errors and ``NotFree`` as errors of this package."""
+    """Raise the block's errors of SQLite and of locks as ``CatalogFailed``.
+
+    A name that UTF-8 can't hold raises it too. :data:`_KINDS` says which errors raise a subclass.
+    """
     try:
         yield
     except locks.NotFree as error:
@@ -80,7 +86,7 @@ def reported(path: Path) -> Iterator[None]:
 
 @contextmanager
 def transact(db: sqlite3.Connection, kind: Literal["DEFERRED", "IMMEDIATE"] = "IMMEDIATE") -> Iterator[None]:
-    """Run the block as one transaction.
+    """Run the block as one transaction; undo it if the block raises an error.
 
     With IMMEDIATE, no other process writes during the block.
     """
@@ -140,7 +146,14 @@ def describe_holder(path: Path) -> str:
 
 
 def prepare(db: sqlite3.Connection, path: Path) -> None:
-    """Migrate the file to the newest version, even while other processes do the same."""
+    """Migrate the file to the newest version, even if other processes do the same.
+
+    Raises:
+        CatalogRefused: The file is the database of another program.
+        CatalogTooNew: A newer version of Renditions migrated the file.
+        sqlite3.Error: SQLite can't read or write the file, or a lock wasn't free in time.
+
+    """
     deadline = time.monotonic() + locks.WAIT_SECONDS
     while True:
         try:
@@ -158,7 +171,7 @@ def prepare(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _check_version(db: sqlite3.Connection, path: Path) -> None:
-    """Raise an error unless the file is empty or a catalog that this version knows."""
+    """Raise an error if the file isn't empty and isn't a catalog of a known version."""
     with transact(db, "DEFERRED"):
         application_id = _read_number(db, "PRAGMA application_id")
         version = _read_number(db, "PRAGMA user_version")

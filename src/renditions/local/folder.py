@@ -177,7 +177,7 @@ class FolderStore:
     ) -> StoredObject:
         """See :meth:`Store.put <renditions.core.ports.Store.put>`.
 
-        The object survives a power failure.
+        When this method returns, the object is safe from a power failure.
         """
         parts = parse_key(key)
         with (
@@ -326,7 +326,10 @@ def _find_obstacle(root: int, parts: Sequence[bytes]) -> Obstacle | None:
 
 
 def open_store(place: FolderPlace, declared: Source | OutputPlace, _: Shared) -> FolderStore:
-    """Return the store in a folder; only a folder for outputs may be missing."""
+    """Return the store in a folder.
+
+    An output folder may be missing. A source folder must exist when the store is used.
+    """
     if isinstance(declared, OutputPlace):
         return FolderStore(place.path, create=True)
     return FolderStore(place.path, declared.settle)

@@ -14,7 +14,7 @@ from renditions.core.ports import Store, StoredObject
 from renditions.core.verify import Look
 
 _KEPT_IN_MEMORY_KB = 20_000
-"""How much of the file SQLite keeps in memory; an object takes about 150 bytes of it."""
+"""How much of the file SQLite keeps in memory. The file has about 150 bytes for each object."""
 
 
 @contextmanager
@@ -22,6 +22,10 @@ def listed(store: Store) -> Iterator[Look]:
     """List the whole store, and yield a function that looks up keys in the listing.
 
     Only one thread at a time may call the function. The function doesn't see later writes.
+
+    Raises:
+        StoreFailed: A part of the store can't be listed.
+
     """
     # An empty name is a temporary file, which SQLite deletes with its connection.
     with closing(sqlite3.connect("", check_same_thread=False)) as db:

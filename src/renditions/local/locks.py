@@ -22,7 +22,10 @@ _LOCKS = Path("/proc/locks")
 
 
 class NotFree(Exception):
-    """A lock wasn't free in time. The text names its holder, and says what to do."""
+    """A lock wasn't free in time.
+
+    The text says what to do, and if possible which process holds the lock.
+    """
 
 
 def take_lock(file: int) -> None:
@@ -61,13 +64,15 @@ def describe_holder(*files: os.stat_result) -> str:
                 f"(kill -CONT {holder}) or end it (kill -KILL {holder}), then try again"
             )
         return f"{waited}: process {holder} holds it. Try again; end that process if it hangs"
-    return f"{waited}: another process holds it. Continue or end a process that is stopped, then try again"
+    return (
+        f"{waited}: another process holds it. If that process is stopped, continue or end it. Then try again"
+    )
 
 
 def _find_holders(files: tuple[os.stat_result, ...]) -> Iterator[int]:
     """Yield the processes that hold an exclusive lock on one of the files.
 
-    The system names processes of this container only, and none on other machines.
+    The system names only processes of this container, and no process on another machine.
     """
     places = {
         f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}".encode() for file in files

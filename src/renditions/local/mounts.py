@@ -41,9 +41,9 @@ class Mount:
 
 
 def find_silent_mount(folder: Path) -> Mount | None:
-    """Return the silent mount that contains a folder, or one inside it.
+    """Return the silent mount that contains a folder, or one below the folder.
 
-    Return None if there is none.
+    Return None if neither exists.
     """
     return choose_silent_mount(folder, _read_mounts())
 
@@ -51,7 +51,7 @@ def find_silent_mount(folder: Path) -> Mount | None:
 def choose_silent_mount(folder: Path, mounts: Iterator[Mount]) -> Mount | None:
     """Choose the result of :func:`find_silent_mount` from these mounts.
 
-    Later mounts cover earlier ones.
+    Of two mounts with the same path, the later one covers the earlier one.
     """
     real = Path(os.path.realpath(folder))
     by_path = {mount.path: mount for mount in mounts}

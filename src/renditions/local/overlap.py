@@ -2,8 +2,8 @@
 
 A link, a bind mount, a FUSE file system or a network mount can show the same files under two paths. Three
 checks find them: the device and inode of the folders above, the system's table of mounts, and the files that
-a catalog leaves in both folders. This module names a *part* of a folder by the prefix of its keys: it ends
-with a slash, and is empty for the whole folder.
+a catalog leaves in both folders. This module names a *part* of a folder by the prefix of its keys. The prefix
+ends with a slash. It is empty for the whole folder.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _spell(path: PurePath) -> str:
 def _find_by_identity(source: Path, output: Path) -> Iterator[str]:
     """Yield the shared parts if one folder contains the other, by device and inode.
 
-    Paths prove nothing here: if case is ignored, several paths can name one folder.
+    Comparing paths isn't enough: if case is ignored, several paths can name one folder.
     """
     if any(_are_same(above, source) for above in (output, *output.parents)):
         yield ""

@@ -32,7 +32,11 @@ class Owner:
 
     Args:
         directory: The folder of the lock files, the same for all processes of this machine that share a
-            catalog. Entering the context creates it.
+            catalog. Entering the context creates the folder.
+
+    Raises:
+        Failed: Entering or leaving the context can't use the lock files.
+
     """
 
     def __init__(self, directory: Path) -> None:
@@ -67,6 +71,10 @@ class Owner:
         """Return whether this owner's process has certainly ended.
 
         Other machines and folders can't be checked: return False for owners there.
+
+        Raises:
+            Failed: The owner's lock file can't be read.
+
         """
         match = re.fullmatch(rf"{self._place}:([0-9a-f]{{32}})", owner_id)
         if match is None:

@@ -20,6 +20,10 @@ def poll_keys(store: Store, stop: threading.Event, poll_seconds: float) -> Itera
     The function returns when ``stop`` is set. After the first listing it yields an empty set, because there
     is no earlier listing to compare. SQLite keeps the listings on disk, so the memory doesn't grow with the
     number of objects. An object in an unreadable part doesn't count as gone.
+
+    Raises:
+        StoreFailed: The store can't be listed.
+
     """
     # With an empty name, SQLite makes a private temporary database, and moves it to disk if it is large.
     with closing(sqlite3.connect("", isolation_level=None, check_same_thread=False)) as db:

@@ -1,7 +1,7 @@
 """A cache of previews in a folder: one folder for each picture, with one file.
 
-The folder lies in a ``.renditions`` folder, and its files have no suffix. So no source or output store that
-contains it takes them for pictures.
+The cache lies in a ``.renditions`` folder, which stores skip. So a store that contains the cache doesn't take
+a preview for a picture.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class PreviewCache:
             return None  # a cache that can't be read is like an empty one
 
     def put(self, name: str, version: str, content: bytes) -> None:
-        """Keep the preview of this version in place of any other version's.
+        """Keep the preview of this version; delete those of the picture's other versions.
 
         Raises:
             Failed: The file can't be written.
@@ -81,7 +81,7 @@ class PreviewCache:
         return is_there
 
     def _evict(self, added_bytes: int) -> None:
-        """Delete the oldest previews if all have too many bytes together."""
+        """Delete the oldest previews if all of them together exceed the limit."""
         self._room_bytes -= added_bytes
         if self._room_bytes > 0:
             return

@@ -27,11 +27,14 @@ class Root:
         self._swept = False
 
     def open(self, *, make: bool = False) -> int:
-        """Open the folder by its path, because another folder may have this path by now.
+        """Return a new descriptor of the folder.
+
+        Each call follows the path again, because another folder may have this path by now. With ``make``, a
+        missing folder is created if the constructor's ``create`` allows that.
 
         Raises:
-            NotMade: The folder is missing, and ``create`` allows that.
-            StoreFailed: The folder is missing, or isn't a folder.
+            NotMade: The folder is missing; ``create`` allows that, and ``make`` is false.
+            StoreFailed: The folder is missing and ``create`` forbids that, or the path isn't a folder.
 
         """
         try:
@@ -47,7 +50,15 @@ class Root:
         return os.open(self.path, OPEN_FOLDER)
 
     def open_work(self, root: int) -> int:
-        """Open the working folder; the first call removes files of killed processes."""
+        """Return a descriptor of the working folder; create the folder if it is missing.
+
+        The first call removes the unfinished files of processes that have ended.
+
+        Raises:
+            StoreFailed: Something that isn't a folder has the working folder's name.
+            NotFree: Another thread or process held the store's lock for too long.
+
+        """
         with suppress(FileExistsError):
             os.mkdir(WORK_FOLDER, dir_fd=root)
         try:
@@ -73,7 +84,7 @@ def explain_missing(folder: Path) -> str:
 
 
 class NotMade(Exception):
-    """Raised if the store's folder doesn't exist yet. The store is then empty."""
+    """The store's folder doesn't exist yet, so the store is empty."""
 
 
 def etag_of(status: os.stat_result) -> str:

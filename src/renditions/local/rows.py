@@ -52,10 +52,10 @@ def add_totals(db: sqlite3.Connection, status: Status, totals: Totals) -> None:
 def repair_record(db: sqlite3.Connection, name: str) -> Record | None:
     """Replace a damaged record by what can be saved, and return the new record.
 
-    Return None if no record of this name is damaged.
+    Return None if there is no record of this name, or if it isn't damaged.
 
     The record's claims stay unchanged. The totals are counted again, because the damaged row no longer says
-    what the record added to them. Counting reads every record, some 30,000 in a second.
+    what the record added to them. Counting reads every record, about 30,000 in a second.
     """
     row = db.execute("SELECT item, revision FROM records WHERE name = ?", (name,)).fetchone()
     if row is None or parse_record(row[0]):

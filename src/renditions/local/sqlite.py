@@ -47,8 +47,11 @@ class SqliteCatalog:
     ``CatalogFailed``.
 
     Args:
-        path: The file. The catalog creates a missing file.
+        path: The file. The constructor creates a missing file, and migrates an older one.
         folding: Returns how the output store compares keys. The first use of claims calls it.
+
+    Raises:
+        CatalogFailed: The file can't be used, or a newer version of Renditions migrated it.
 
     """
 
@@ -59,7 +62,11 @@ class SqliteCatalog:
         self._connections = Connections(path)
 
     def close(self) -> None:
-        """Close the file. Any later call raises ``CatalogFailed``."""
+        """Close the file; see :meth:`Connections.close`.
+
+        A call that takes too long keeps its connection open. A later call on a closed connection raises
+        ``CatalogFailed``.
+        """
         self._connections.close()
 
     def __enter__(self) -> Self:
@@ -207,8 +214,8 @@ class SqliteCatalog:
         """See :meth:`Catalog.query <renditions.core.catalog.Catalog.query>`.
 
         No index has both times and names in order. For a rare prefix, this method finds all names and sorts
-        them by time. For a frequent prefix, it reads the records by time, newest first, and soon finds
-        enough.
+        them by time. For a frequent prefix, it reads the records by time, newest first, until it has a page
+        of them.
         """
         time, name = (format_time(before[0]), before[1]) if before else ("~", "")  # later than any time
         values = {"status": status, "begin": prefix, "end": _end_of(prefix), "most": PAGE_ROWS}
@@ -290,7 +297,12 @@ def open_catalog(
 ) -> SqliteCatalog:
     """Return the catalog of ``sqlite:FILE``.
 
-    With ``read_only``, a missing file is an empty catalog.
+    With ``read_only``, a missing file is an empty catalog in memory.
+
+    Raises:
+        UsageError: ``declared`` names no file.
+        CatalogFailed: The file can't be used.
+
     """
     path = parse_catalog(declared.store, directory)
     if path is None:

@@ -34,7 +34,10 @@ _FOLDER_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.EACCES, errno
 
 
 class absence:  # noqa: N801 - it is used like contextlib.suppress
-    """A context that ends its block without an error if a path in it doesn't exist."""
+    """A context that ends without an error if a path in its block doesn't exist.
+
+    A path that leads through a file or a link doesn't exist either.
+    """
 
     def __enter__(self) -> None:
         pass
@@ -113,7 +116,12 @@ def open_folder(root: int, parts: Sequence[bytes], *, make: bool = False) -> int
 
 
 def read_status(root: int, parts: Sequence[bytes]) -> os.stat_result:
-    """Return the status of the file at this path; for a link, the link's own."""
+    """Return the status of the file at this path; for a link, the status of the link.
+
+    Raises:
+        OSError: See :func:`open_folder`.
+
+    """
     with closed(open_folder(root, parts[:-1])) as folder:
         return os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
 
@@ -150,15 +158,16 @@ def walk(
     """Yield the key and status of every file, link and special file, in key order.
 
     Keys are ordered by their bytes. The walk sorts a folder by its name with a slash, so that the folder's
-    files come in the right order. Only one folder is open at a time, at any depth.
+    files come in the right order. Only one folder is open at a time, at any depth. Names that can't be keys
+    are logged and left out.
 
     Args:
         root: The folder's descriptor. If this folder can't be read, the walk raises ``OSError``.
         shown: The path of the root, for warnings about names that can't be keys.
         enters: Returns whether anything below a folder is wanted. It gets the folder's path with a slash at
             its end.
-        on_unreadable: Called if a folder below the root can't be read, with its path and the reason. The walk
-            continues after that folder.
+        on_unreadable: Called if a folder below the root can't be read, with the folder's path and the reason.
+            The walk continues after that folder.
 
     """
     trail: list[tuple[tuple[bytes, ...], bytes]] = [((), b"")]  # folders, each with the last name seen
@@ -257,7 +266,10 @@ def make_root(root: Path) -> None:
 
 
 def remove_empty(root: int, parts: Sequence[bytes]) -> None:
-    """Remove the empty folders on this path, the last one first."""
+    """Remove the empty folders on this path, the last one first.
+
+    Stop at the first folder that isn't empty, or that can't be removed.
+    """
     for depth in range(len(parts), 0, -1):
         try:
             with closed(open_folder(root, parts[: depth - 1])) as parent:

@@ -29,7 +29,7 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
     lost.
 
     Raises:
-        StoreFailed: The folder is missing, or the system can't watch that many folders.
+        StoreFailed: The folder is missing or isn't a folder, or the system can't watch so many folders.
 
     """
     real = Path(os.path.realpath(root))

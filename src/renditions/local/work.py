@@ -36,7 +36,7 @@ def locked(work: int) -> Iterator[None]:
 def written(work: int, content: bytes) -> Iterator[tuple[bytes, int]]:
     """Write the content to a new file in the working folder.
 
-    Yield its name and descriptor.
+    Yield the file's name and descriptor. Delete the file after the block if the caller hasn't renamed it.
 
     The writer keeps the file locked. If another process can lock it, the writer has ended:
 

@@ -35,7 +35,8 @@ class LayerState:
 
     name: str
     state: State
-    """``missing``: the system lacks the layer. ``off``: the process doesn't take the layer on."""
+    """``on``: the layer confines the process. ``missing``: the system lacks it. ``off``: it wasn't asked for.
+    """
     detail: str = ""
     """Why the layer is missing, or which version of it is on."""
 
@@ -74,9 +75,10 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def confine(names: Collection[str], descriptor: int) -> tuple[LayerState, ...]:
-    """Confine this process by the named layers, as far as the system has them.
+    """Confine this process by the named layers; return the state of every layer.
 
-    Call this while the process has one thread. Some layers bind only the calling thread and later ones.
+    A layer that the system lacks is reported as ``missing`` and raises no error. Call this while the process
+    has one thread: some layers apply only to the calling thread and to threads that it starts later.
 
     Args:
         names: The layers' names.
@@ -100,7 +102,7 @@ def _apply(layer: Layer, descriptor: int) -> LayerState:
 
 
 def _report_environment(_: int) -> str:
-    """Return an empty detail.
+    """Return an empty detail, and change nothing.
 
     The parent already limited the variables when it started this process.
     """
@@ -178,7 +180,10 @@ LAYERS = (
     Layer("landlock", "can read only libraries and fonts, can't write or connect", _restrict_files),
     Layer("seccomp", "no system call that a decoder doesn't need", _restrict_calls),
 )
-"""All layers, in the order in which a process takes them on: each may need what a later one takes away."""
+"""All layers, in the order in which :func:`confine` applies them.
+
+A layer may need something that a later layer takes away.
+"""
 
 
 def find_missing(states: Iterable[LayerState]) -> list[LayerState]:

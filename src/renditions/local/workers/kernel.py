@@ -87,13 +87,16 @@ def forbid_new_privileges() -> None:
     """Keep programs that this process starts from getting more rights.
 
     For example, setuid then has no effect. Landlock and seccomp demand this of processes without rights of
-    their own.
+    their own. Raises the errors of :func:`call`.
     """
     call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def hide_memory() -> None:
-    """Hide this process's memory and ``/proc`` files from the same user's processes."""
+    """Hide this process's memory and ``/proc`` files from the same user's processes.
+
+    Raises the errors of :func:`call`.
+    """
     call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
@@ -101,7 +104,7 @@ def drop_capabilities() -> None:
     """Give up all capabilities.
 
     Processes of root, and those in a new user namespace, have some. See capset(2); version 3 of the header
-    has two 32-bit halves of each set.
+    has two 32-bit halves of each set. Raises the errors of :func:`call`.
     """
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     call("capset", ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)()))

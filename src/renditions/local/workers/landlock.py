@@ -51,6 +51,7 @@ def restrict(readable: Iterable[Path]) -> int:
 
     Raises:
         UnavailableError: The kernel lacks Landlock, or it is off.
+        OSError: The kernel refuses a rule.
 
     """
     try:

@@ -75,7 +75,7 @@ class JobSender:
         self._held: list[bytes] = []
 
     def encode(self, job: Job, picture: bytes) -> tuple[Any, list[bytes]]:
-        """Return the content and the parts of the message."""
+        """Return the content and the parts of the message for the next job."""
         content, attachments = job.encode()
         are_new = attachments != self._held
         self._held = attachments
@@ -90,7 +90,7 @@ class JobReceiver:
         self._held: list[bytes] = []
 
     def decode(self, content: Any, parts: list[bytes]) -> tuple[Job, bytes]:
-        """Return the job and the picture from what :meth:`JobSender.encode` returns."""
+        """Return the job and the picture from a message of :meth:`JobSender.encode`."""
         if content["has_attachments"]:
             self._held = parts[:-1]
         return Job.decode(content["job"], self._held), parts[-1]
@@ -121,7 +121,10 @@ class _Made:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """An exception in a worker that isn't the picture's fault."""
+    """An exception that a worker raised instead of returning a rendering.
+
+    The rejection of a picture is a rendering, not an exception.
+    """
 
     text: str
     trace: str = field(default="", repr=False)
@@ -181,7 +184,7 @@ def decode_answer(content: Any, parts: list[bytes], picture: bytes, job: Job) ->
     """Return a worker's answer to a job.
 
     Raises:
-        MalformedError: Only a faulty or attacked worker would give this answer to this job.
+        MalformedError: The answer doesn't fit the job, so the worker is faulty or attacked.
 
     """
     if not (isinstance(content, dict) and "made" in content):

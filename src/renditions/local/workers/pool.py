@@ -83,7 +83,7 @@ class RenderPool:
 
     @property
     def problem(self) -> str | None:
-        """Why the newest worker didn't start; None if it did, or if none was needed yet."""
+        """Why the newest worker didn't start; None if it did, or before the first worker."""
         return self._problem
 
     def __call__(
@@ -96,12 +96,12 @@ class RenderPool:
         """See :class:`~renditions.core.ports.Renderer`.
 
         Raises:
-            RenderTimedOut: The call took longer than the limit, and its worker, which wasn't new, was killed.
-                If the worker was new, the call rejects the picture instead.
+            RenderTimedOut: The call took longer than the limit. Its worker had rendered other pictures
+                before, and was killed. If the worker was new, the call returns a rejection instead.
             WorkerDied: The worker ended while it processed the picture, or gave an invalid answer and was
                 killed.
             Unconfined: ``[limits] confine`` demands layers that the system lacks.
-            Failed: The function raised an error, or no worker could be started.
+            Failed: The function raised an error, no worker could be started, or the pool is closed.
 
         """
         job = Job(accept, recipes, analyze, self._limits)
@@ -145,7 +145,7 @@ class RenderPool:
 
         Raises:
             Unconfined: ``[limits] confine`` demands layers that the system lacks.
-            Failed: The worker can't be started.
+            Failed: The worker can't be started, or the pool is closed.
 
         """
         self._discard(self._idle.get())
@@ -161,7 +161,10 @@ class RenderPool:
             self._idle.put(worker)
 
     def close(self) -> None:
-        """Wait for the pictures in progress, then end the workers. Later calls fail."""
+        """Wait for the pictures in progress, then end the workers.
+
+        Later calls raise ``Failed``.
+        """
         with self._lock:
             self._closed = True
         for worker in [self._idle.get() for _ in range(self._count)]:
@@ -169,7 +172,10 @@ class RenderPool:
             self._idle.put(None)
 
     def terminate(self) -> None:
-        """Kill every worker. Calls in progress raise ``WorkerDied``; later calls fail."""
+        """Kill every worker.
+
+        Calls in progress raise ``WorkerDied``, and later calls raise ``Failed``.
+        """
         with self._lock:
             self._closed = True
             for worker in self._living:
@@ -179,7 +185,7 @@ class RenderPool:
     def abandon(self) -> None:
         """Close this process's copies of the workers' handles, after a fork.
 
-        The parent still uses the workers. They must end with the parent, also if this process lives longer.
+        The parent still uses the workers. They must end with the parent, even if this process lives longer.
         """
         for worker in self._living:
             worker.abandon()

@@ -64,7 +64,7 @@ class WorkerProcess:
     def is_idle(self) -> bool:
         """Return whether the process runs and waits for a job.
 
-        A worker that has sent something without a job isn't idle.
+        A worker that has sent data without a job isn't idle.
         """
         if self._process.poll() is not None:
             return False
@@ -74,12 +74,25 @@ class WorkerProcess:
         return True
 
     def wait_until_ready(self, seconds: float) -> tuple[LayerState, ...] | Broken:
-        """Return how the worker is confined once it has started, or why it can't start."""
+        """Return how the worker is confined once it has started, or why it can't start.
+
+        Raises:
+            RenderTimedOut: The start took longer than ``seconds``. The worker was killed.
+            WorkerDied: The worker ended during its start, or gave an invalid answer and was killed.
+
+        """
         guard = Guard(self._process, seconds)
         return self._exchange(guard, "starting a worker", [], 0, lambda content, _: decode_ready(content))
 
     def call(self, seconds: float, job: Job, picture: bytes) -> Rendering | Broken:
-        """Return the answer to one picture."""
+        """Return the answer to one picture.
+
+        Raises:
+            RenderTimedOut: The call took longer than ``seconds``. The worker was killed.
+            MemoryExceededError: The worker held more memory than the job's limit. It was killed.
+            WorkerDied: The worker ended during the call, or gave an invalid answer and was killed.
+
+        """
         self.calls += 1
         # A worker holds in memory all files that it sends, so the limit on its memory also limits the files.
         most_bytes = job.limits.memory
@@ -125,13 +138,13 @@ class WorkerProcess:
                 self._process.wait()
 
     def kill(self) -> None:
-        """Kill the process at once; any thread may."""
+        """Kill the process at once. Any thread may call this."""
         self._process.kill()
 
     def abandon(self) -> None:
         """Close the handles in a forked copy of this process.
 
-        The worker isn't the copy's child.
+        The worker is the child of the original process, not of the copy.
         """
         self._socket.close()
         assert self._process.stdin  # noqa: S101 - the process was started with one

@@ -2,7 +2,7 @@
 
 The filter needs Linux 3.17 or newer.
 
-All other calls fail as if the kernel lacked them (ENOSYS), so that libraries fall back on older ones. The
+All other calls fail as if the kernel lacked them (ENOSYS), so that libraries use older calls instead. The
 list names what is allowed, so a call of a future kernel is refused too.
 
 Source: seccomp(2), and Linux, ``include/uapi/linux/filter.h``, ``seccomp.h`` and ``audit.h``. The packages on
@@ -59,7 +59,7 @@ _ALWAYS = (
 
 
 def _rules() -> Mapping[str, _Rule]:
-    """Return the calls that are allowed with some arguments only."""
+    """Return the calls that are allowed only with some arguments."""
     return {
         "clone": _Rule(0, _CLONE_THREAD, (_CLONE_THREAD,)),  # threads, no processes
         "fcntl": _Rule(1, _ALL_BITS, (0, 1, 2, 3, 4, 1030)),  # duplicates and flags, no signals to owners

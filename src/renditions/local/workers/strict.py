@@ -16,7 +16,7 @@ MOST_CHARACTERS = 10_000
 MOST_ELEMENTS = 10_000
 """The most elements of one list or mapping."""
 MOST_WHOLE = 2**53
-"""The largest whole number. All readers of JSON represent numbers up to this one exactly."""
+"""The largest whole number. All readers of JSON represent whole numbers up to this one exactly."""
 _LARGEST, _SMALLEST = 1e15, 1e-100
 """The largest and the smallest absolute value of a number. Every catalog can hold numbers between them."""
 

@@ -57,11 +57,12 @@ def receive(descriptor: int, most_bytes: int) -> tuple[Any, list[bytes]]:
 
     Args:
         descriptor: The socket.
-        most_bytes: How many bytes all the parts may have.
+        most_bytes: How many bytes all the parts together may have.
 
     Raises:
         EOFError: The other process has closed its end.
-        MalformedError: The message is invalid. The rest of it is still in the socket.
+        OSError: The socket can't be read.
+        MalformedError: The message is invalid. Part of it may still be in the socket.
 
     """
     text_bytes, part_bytes = _LENGTHS.unpack(_read(descriptor, _LENGTHS.size))

@@ -23,7 +23,7 @@ def work(descriptor: int, render: str, layers: Collection[str]) -> None:
     Args:
         descriptor: The socket.
         render: The function to call, as ``module:name``. Its module imports what most pictures need.
-        layers: The names of the layers to confine this process by.
+        layers: The names of the layers that confine this process.
 
     """
     for number in (signal.SIGINT, signal.SIGTERM):
