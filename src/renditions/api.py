@@ -57,7 +57,8 @@ def load(pipeline: PathLike | Mapping[str, Any], *, directory: PathLike | None =
         directory: The folder where relative paths in a mapping start; None for the current folder.
 
     Raises:
-        PipelineError: The pipeline has problems. The error lists all of them.
+        PipelineError: The pipeline has problems, and the error lists all of them; or the file can't be read.
+        UsageError: The pipeline is a path, and ``directory`` is given.
 
     """
     if not isinstance(pipeline, Mapping):
@@ -93,7 +94,7 @@ def render(
         Rejected: The picture breaks a rule, is damaged, or isn't a picture.
         Failed: Something other than the picture failed, such as a worker process.
         PipelineError: The pipeline or the recipes have problems.
-        UsageError: There is no such file or rendition.
+        UsageError: The picture can't be read, a rendition is unknown, or all are ``on_demand``.
 
     """
     names, recipes = _list(renditions), _find_recipes(pipeline)
@@ -142,7 +143,8 @@ class OpenPipeline:
     """An open pipeline. Threads may share it, but a forked process must open its own.
 
     Nothing is opened before the first method needs it, and nothing is written before the first call of
-    :meth:`sync`, :meth:`process` or :meth:`watch`.
+    :meth:`sync`, :meth:`process` or :meth:`watch`. Every method raises ``Failed`` if a store or the catalog
+    fails.
     """
 
     def __init__(self, pipeline: LoadedPipeline, workers: int, *, unattended: bool) -> None:
@@ -178,9 +180,9 @@ class OpenPipeline:
         *,
         renditions: Iterable[str] | None = None,
     ) -> Iterator[Difference]:
-        """Yield what :meth:`sync` would do with each picture. This changes nothing.
+        """Yield what :meth:`sync` would do with each picture, without doing it.
 
-        Pictures that need nothing have the action ``keep``.
+        Pictures that need nothing have the action ``keep``. The errors come with the first picture.
 
         Raises:
             UsageError: A name, the prefix or a rendition matches nothing.
@@ -228,9 +230,9 @@ class OpenPipeline:
     def process(self, name: str) -> Outcome:
         """Bring one picture's renditions up to date, and return the outcome.
 
-        If the picture is gone from the source, its renditions and its record are removed. A picture that
-        can't be processed has an outcome with the reason. The outcome's ``again_after`` is how long to wait
-        before the next call; None if no further call is needed.
+        If the picture is gone from the source, ``[source] on_delete`` says whether this removes its
+        renditions and its record. A picture that can't be processed has an outcome with the reason. The
+        outcome's ``again_after`` is how long to wait before the next call; None if no further call is needed.
 
         Raises:
             BindingRefused: The catalog belongs to another pipeline file.
@@ -298,8 +300,7 @@ class OpenPipeline:
     def watch(self, on_progress: OnProgress | None = None, *, stop: threading.Event | None = None) -> None:
         """Sync, and then process each picture that arrives in the source folder.
 
-        This goes on until ``stop`` is set. A changed pipeline file isn't applied: open the pipeline
-        again.
+        This goes on until ``stop`` is set. This method doesn't apply a changed pipeline file: open it again.
 
         Raises:
             UsageError: The source isn't a folder.
@@ -316,11 +317,7 @@ class OpenPipeline:
         return Start(sets_generation=self._is_attended, deletes_undeclared=self._is_attended)
 
     def _order(
-        self,
-        parts: Parts,
-        names: Iterable[str] | None,
-        prefix: str | None,
-        renditions: Iterable[str] | None,
+        self, parts: Parts, names: Iterable[str] | None, prefix: str | None, renditions: Iterable[str] | None
     ) -> Order | None:
         """Return the order for the chosen pictures; None for an empty choice."""
         chosen, wanted = _choose(names, prefix), _list(renditions)

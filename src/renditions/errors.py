@@ -10,7 +10,7 @@ Each has an exit code, an HTTP status and a code for programs.
     │   ├── Undecodable         it is damaged, or isn't a picture
     │   ├── Archived            it must be restored before it can be read
     │   ├── Unrenderable        it is valid, but a rendition can't be made from it
-    │   ├── KeyRefused          the store can't hold an object with its key
+    │   ├── KeyRefused          a store can't hold an object with this key
     │   ├── KeyTaken            its output's key belongs to another picture
     │   └── ForeignOutput       something that Renditions didn't write holds or blocks its output's key
     ├── Failed                something other than the picture failed
@@ -20,16 +20,16 @@ Each has an exit code, an HTTP status and a code for programs.
     │   ├── Unconfined          the system can't confine worker processes as the pipeline demands
     │   ├── StoreFailed         a call to a store failed
     │   │   ├── StoreFull         its disk has no space left
-    │   │   └── StoreRefused      it fails until a person changes something
+    │   │   └── StoreRefused      the call fails until a person changes something
     │   ├── CatalogFailed       a call to the catalog failed
     │   │   ├── CatalogFull       its disk has no space left
     │   │   ├── CatalogTooNew     a newer version of Renditions wrote the catalog
-    │   │   └── CatalogRefused    it fails until a person changes something
+    │   │   └── CatalogRefused    the call fails until a person changes something
     │   │       └── RecordUnreadable  one record is damaged, or a newer version wrote it
     │   ├── QueueFailed         a call to a queue failed
-    │   │   └── QueueRefused      it fails until a person changes something
+    │   │   └── QueueRefused      the call fails until a person changes something
     │   └── NotifyFailed        a notice couldn't be delivered
-    │       └── NotifyRefused     it can't be delivered until a person changes something
+    │       └── NotifyRefused     a target refuses the notice until a person acts
     ├── BindingRefused        the catalog belongs to another pipeline file, source or deployment
     ├── CatalogLost           the catalog has few or no records, but the outputs exist: adopt them first
     ├── Superseded            the catalog uses another version of the file: this process must not write
@@ -93,8 +93,8 @@ class Problem:
 class PipelineError(RenditionsError):
     """The pipeline file can't be used.
 
-    ``problems`` lists every fault, in the order of the file. If the file can't be read, ``unreadable`` says
-    why, and there are no problems.
+    ``problems`` lists every fault, in the order of the file. If the file can't be read, the error's text says
+    why, and ``problems`` is empty.
     """
 
     code = "invalid-pipeline"
@@ -108,7 +108,7 @@ class PipelineError(RenditionsError):
 
 
 class Rejected(RenditionsError):
-    """The declared renditions can't be made from this picture, now or later."""
+    """The declared renditions can't be made from this picture; don't try again."""
 
     code = "rejected"
     http_status = 422
@@ -133,7 +133,7 @@ class Archived(Rejected):
 
 
 class Unrenderable(Rejected):
-    """A rendition can't be made from a valid picture, for example if it is too wide."""
+    """A rendition of a valid picture can't be made, for example one that is too wide."""
 
     code = "unrenderable"
 

@@ -42,6 +42,11 @@ class Recipes:
         """Return the renditions, rules and limits that a pipeline declares.
 
         If a recipe names a watermark picture in the source, this method reads that picture.
+
+        Raises:
+            UsageError: The source has no such watermark picture.
+            StoreFailed: The source can't be read.
+
         """
         pipeline = loaded.pipeline
         if _needs_source(pipeline.renditions):
@@ -69,7 +74,7 @@ class Recipes:
         Renditions with ``on_demand`` must be named.
 
         Raises:
-            UsageError: A name is unknown, or nothing is left.
+            UsageError: A name is unknown; or no name is given, and all renditions have ``on_demand``.
 
         """
         wanted = tuple(names or ())
@@ -97,7 +102,13 @@ class RenderedPicture:
     warnings: tuple[PictureWarning, ...]
 
     def __getitem__(self, rendition: str) -> Rendered:
-        """Return a rendition; raise the error of one that can't be made."""
+        """Return a finished rendition.
+
+        Raises:
+            Rejected: This rendition can't be made from the picture.
+            KeyError: There is no such rendition.
+
+        """
         if rendition in self.errors:
             raise to_rejection(self.errors[rendition])
         return self.outputs[rendition]

@@ -18,9 +18,12 @@ def keeps_deleted(parts: Parts) -> bool:
 
 
 def empty_bin(parts: Parts, most: int | None = None) -> None:
-    """Delete originals whose time in the bin is over; at most ``most``."""
+    """Delete originals whose time in the bin is over; at most ``most``.
+
+    If the bin fails, log a warning: the next run tries again.
+    """
     if parts.bin:
         try:
             empty(parts.bin, now() - timedelta(seconds=parts.pipeline.source.keep_deleted), most)
         except Failed as error:
-            log.warning("%s. The bin was not emptied; the next run tries again.", error)
+            log.warning("%s. The bin may still have expired originals. The next run tries again.", error)

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 Invalidate = Callable[[Mapping[str, Any]], None]
 """Invalidates the outputs that changed since the last call.
 
-A failure is logged with the given fields. It changes nothing about the pictures, which are done.
+A failure is logged with the given fields. The pictures stay done.
 """
 
 

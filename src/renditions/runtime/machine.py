@@ -68,6 +68,8 @@ def open_workers(
 
     Raises:
         Unconfined: The system can't confine workers as the pipeline file demands.
+        Failed: The lock files of leases can't be used, or ``[limits] confine = "require"`` and no worker
+            starts.
 
     """
     limits = parts.attached.limits
@@ -152,7 +154,7 @@ def sync(
 
 
 def check_catalog_not_lost(parts: Parts, order: Order) -> None:
-    """Raise CatalogLost if the catalog is empty although most outputs exist.
+    """Raise CatalogLost if most outputs exist but have no record in the catalog.
 
     This function does nothing if the run adopts outputs, or with ``[output] overwrite``.
     """
@@ -165,8 +167,8 @@ def check_catalog_not_lost(parts: Parts, order: Order) -> None:
 def allow_removals(parts: Parts, selection: Selection) -> int:
     """Store a person's permission to remove the missing pictures.
 
-    Return how many pictures the permission covers. It lasts a day. It is valid for every process, including a
-    function on Lambda. It doesn't cover pictures that disappear later.
+    Return how many pictures the permission covers. The permission lasts a day. It is valid for every process,
+    including a function on Lambda. It doesn't cover pictures that disappear later.
     """
     until = now() + PERMISSION_LASTS
     missing = (each.record for each in parts.plan(selection=selection) if each.action == "hold")
@@ -188,14 +190,16 @@ def watch(
     Raises:
         UsageError: The source isn't a folder, or outputs would land in it.
         Superseded: The catalog uses another version of the pipeline file.
+        StoreFailed: The source folder is missing, or can't be watched.
+        CatalogLost: Most outputs exist but have no record in the catalog.
         CatalogFailed: The catalog was deleted or replaced, or refuses every call.
 
     """
     parts, stop, standing = session.parts, session.ended, session.standing
     if standing is None:
         raise Superseded(
-            "This catalog uses another version of the pipeline file. Run renditions sync (or "
-            "deploy) to apply this one"
+            "This catalog uses another version of the pipeline file. To apply the version here, run "
+            "renditions sync (or deploy)"
         )
     watchers = _open_watchers(parts, stop)
     hints = Hints() if hints is None else hints
@@ -295,7 +299,11 @@ def _take_hints(
 def find_secret(pipeline: Pipeline, directory: Path) -> bytes | None:
     """Return the server's secret, which is in a file beside the catalog.
 
-    Return None if the catalog isn't a file.
+    Create the file if it is missing. Return None if the catalog isn't a file.
+
+    Raises:
+        Failed: The file can't be read or written.
+
     """
     file = parse_catalog(pipeline.catalog.store, directory)
     return keep_secret(file.with_name(f"{file.name}-secret")) if file else None

@@ -47,9 +47,10 @@ def list_entries(
     sizes: str | None = None,
     sign: Sign | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the entry of each selected picture with renditions, by name.
+    """Yield the entries of the selected pictures that have renditions.
 
-    See :func:`describe` for ``sizes`` and ``sign``.
+    Named pictures come first, then those of each prefix; both are in the order of their names. See
+    :func:`describe` for ``sizes`` and ``sign``.
 
     Raises:
         UsageError: A named picture has no record.
@@ -94,7 +95,7 @@ def describe(
     Args:
         pipeline: The pipeline, with ``[output] base_url`` and ``on_demand_url``.
         record: The picture's record.
-        alt: The text for people who can't see the picture; None for the one in the record.
+        alt: The text for people who can't see the picture; None for the record's text.
         sizes: The ``sizes`` of each ``srcset``; None for a picture that is never wider than its largest file.
         sign: Signs the URLs of renditions that a client must request; None leaves them unsigned.
 
@@ -131,7 +132,10 @@ class _Urls:
     sign: Sign | None
 
     def of(self, rendition: str, key: str | None) -> str:
-        """Return the URL of a rendition's file, or the one at which a client requests it."""
+        """Return the URL of a rendition's file.
+
+        Without a key, return the URL at which a client requests the rendition.
+        """
         if key is not None:
             return _below(self.output.base_url) + quote(key)
         url = f"{_below(self.output.on_demand_url)}i/{quote(rendition, safe='')}/{quote(self.name)}"
@@ -217,7 +221,14 @@ def _read_preview(analysis: Analysis, original: Original | None) -> Preview | No
 
 
 def find_alt_text(source: Store, name: str) -> str | None:
-    """Return the text in the file beside a picture; None if there is no such file."""
+    """Return the text in the file beside a picture; None if there is no such file.
+
+    Also return None, and log a warning, if the file is too large, isn't UTF-8, or is in an archive.
+
+    Raises:
+        StoreFailed: The source can't be read.
+
+    """
     key = f"{name}{ALT_TEXT}"
     try:
         found = source.head(key)

@@ -74,12 +74,14 @@ class Parts:
     shared: Shared
     """Objects that several parts share, such as the AWS clients."""
     bin: Bin | None = None
-    """The bin of the source; None if the source is read-only."""
+    """The bin of the source; None if the source is read-only, or can't have a bin."""
     file: str = ""
     """The pipeline file's name; empty if it isn't known, for example in a bundle."""
     owners: Path | None = None
-    """The folder in which the lease owners of this machine hold their locks; None unless the catalog is a
-    file."""
+    """The folder in which the lease owners of this machine hold their locks.
+
+    None if the catalog isn't a file.
+    """
     is_gone: Callable[[str], bool] | None = None
     """Returns whether a lease's owner has certainly ended. None if a lease ends only when it expires."""
 
@@ -165,11 +167,14 @@ class Parts:
     def plan_tick(self, after: str) -> Iterator[Difference]:
         """Yield the differences of the pictures after a name, for one call of a tick.
 
-        With ``[output] verify`` this method checks the outputs too. In a bucket it reads only the pages of
-        the listing that contain these outputs, because one call lacks the time and memory for all pages.
+        If ``[output] verify`` says so, this method checks the outputs too. In a bucket it reads only the
+        pages of the listing that contain these outputs, because one call lacks the time and memory for all
+        pages.
 
         Raises:
-            CatalogLost: The catalog has few records, but most outputs exist.
+            CatalogLost: The catalog has few records, but most outputs exist. Only the tick's first call
+                checks this.
+
         """
         binding = self.catalog.read_binding()
         keeps = bool(binding and binding.held_renditions)
@@ -191,8 +196,11 @@ class Parts:
         """Bind the catalog to this pipeline; see :func:`renditions.core.binding.bind`.
 
         Raises:
+            BindingRefused: The catalog belongs to another pipeline file.
+            Superseded: The catalog uses another version of the pipeline file.
             UsageError: Outputs could land in the source, see :func:`check_apart`. This method checks that
                 before it writes anything. It checks again when the catalog's file is in the output store.
+
         """
         claimant = self._claimant(start)
         check_apart(self.pipeline, self.directory)
@@ -205,12 +213,12 @@ class Parts:
 
     @property
     def ownership(self) -> Ownership:
-        """Decides which objects in the output store are this catalog's."""
+        """The check whether objects in the output store belong to this catalog."""
         binding = self.catalog.read_binding()
         return Ownership(self.catalog, self.output, binding.catalog_id if binding else "")
 
     def read_neighbours(self, store: Store) -> Neighbours:
-        """Read which catalogs use one of this catalog's output stores."""
+        """Return the catalogs that use this store, which is one of this catalog's outputs."""
         binding = self.catalog.read_binding()
         us = describe_catalog(self.pipeline, self.directory, self.file)
         return Neighbours.read(store, binding.catalog_id if binding else "", us)
@@ -333,6 +341,7 @@ def open_parts(
 
     Raises:
         UsageError: A library that a part needs isn't installed, or AWS has no region or profile configured.
+        CatalogFailed: The catalog's file can't be opened.
 
     """
     shared = Shared()

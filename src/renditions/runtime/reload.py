@@ -92,7 +92,15 @@ class PipelineFile:
         return None
 
     def apply(self, start: Start) -> LoadedPipeline:
-        """Load the file, and bind its catalog to this version."""
+        """Load the file, and bind its catalog to this version.
+
+        Raises:
+            PipelineError: The file has problems, or can't be read.
+            BindingRefused: The catalog belongs to another pipeline file.
+            Superseded: The catalog uses another version of the file, and ``start`` doesn't apply this
+                version.
+
+        """
         loaded = load(self.path, self.environ)
         with open_parts(loaded.pipeline, loaded.directory, loaded.file) as parts:
             parts.bind(start)
@@ -139,7 +147,7 @@ def run_reloading(
 def _follow(file: PipelineFile) -> LoadedPipeline | None:
     """Load the file if the catalog uses its version.
 
-    Otherwise log why it doesn't, and return None.
+    Otherwise, or if that fails, log the reason and return None.
     """
     try:
         return file.apply(FOLLOWS)

@@ -28,9 +28,12 @@ class Running:
     is_attended: bool
 
     def sync(self, order: Order, stop: threading.Event, on_outcome: Callable[[Outcome], None]) -> Summary:
-        """Sync by this order, store what was held back, and send due notices.
+        """Sync by this order, store what was held back, send due notices, empty the bin.
+
+        An interrupted sync ends without the other steps.
 
         Raises:
+            Superseded: The catalog uses another version of the pipeline file.
             CatalogLost: Most outputs exist but have no record in the catalog.
 
         """

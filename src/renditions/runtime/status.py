@@ -96,7 +96,7 @@ class UnsentGroup:
     """Why the last attempt failed; empty if there was none."""
     given_up: bool
     collected: bool
-    """Whether they wait for a digest."""
+    """Whether these notices wait for a digest."""
     count: int
 
 
@@ -111,7 +111,7 @@ class CatalogStatus:
     unsent: tuple[UnsentGroup, ...]
     binding: Binding | None
     polling: str | None
-    """A sentence about the folder that ``watch`` polls, if it polls one."""
+    """A sentence about the folder that ``watch`` polls; None if it polls none."""
     former_patterns: bool
     """Whether the default patterns of version 0.1 apply."""
 
@@ -177,10 +177,10 @@ def _find_reasons(parts: Parts, waiting: Iterable[Outcome]) -> Reasons:
 
 
 def find_unfinished(parts: Parts) -> Iterator[Outcome]:
-    """Yield the files of a source folder that are still being written.
+    """Yield an outcome for each file of a source folder that is still being written.
 
-    Also yield the parts of the folder that can't be read. A bucket has only complete objects, so it isn't
-    listed.
+    Also yield one for each part of the folder that can't be read. A bucket has only complete objects, so this
+    function doesn't list it.
     """
     if not isinstance(parse_store(parts.pipeline.source.store, parts.directory), FolderPlace):
         return

@@ -16,14 +16,17 @@ from renditions.pipeline_file.backend_checks import Declared, describe_missing, 
 
 
 def open_source(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
-    """Open only the pipeline's source."""
+    """Open only the pipeline's source. With ``read_only``, the result refuses changes."""
     source, *_ = find_declared(pipeline)
     store: Store = load_opener(source)(parse_store(source.url, directory), pipeline.source, shared)
     return ReadOnlyStore(store) if pipeline.source.read_only else store
 
 
 def open_bin(pipeline: Pipeline, directory: Path, shared: Shared) -> Bin | None:
-    """Open the bin of the source; None if the source is read-only."""
+    """Open the bin of the source.
+
+    Return None if the source is read-only, or if a source of this kind has no bin.
+    """
     source, *_ = find_declared(pipeline)
     opener = source.backend.bin_opener
     if pipeline.source.read_only or opener is None:
@@ -43,6 +46,10 @@ def load_opener(declared: Declared) -> Any:
     """Import the function that opens a part.
 
     :mod:`renditions.model.backends` describes its arguments.
+
+    Raises:
+        UsageError: A library of the part isn't installed.
+
     """
     try:
         return resolve(declared.backend.opener)

@@ -63,7 +63,7 @@ def parse_comparison(text: str) -> tuple[str, Mapping[str, Any]]:
     The keys of the mapping are the values as texts.
 
     Raises:
-        UsageError: The text isn't a field with at least two values.
+        UsageError: The text isn't a field with at least two values, or the field doesn't change the bytes.
 
     """
     example = "--compare quality=50,60,70"
@@ -190,8 +190,9 @@ def draw_details(
 ) -> bytes | None:
     """Return a PNG with the middle of each file side by side.
 
-    The same pixels before encoding come first. Return None if a file can't be shown, such as a PDF. The
-    worker decodes and draws everything: this process only writes the SVG around the details.
+    If all files have the same dimensions, the pixels before encoding come first. Return None if a file can't
+    be shown, such as a PDF. The worker decodes and draws everything: this process only writes the SVG around
+    the details.
     """
     if not all(_is_shown(panel.made) for panel in panels):
         return None
