@@ -728,8 +728,9 @@ def test_a_binding_of_an_older_revision_is_refused(catalog: Catalog) -> None:
     first = catalog.write_binding(BINDING)
     second = catalog.write_binding(first)
     for revision in (0, first.revision, second.revision + 1):
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict, match="binding") as refused:
             catalog.write_binding(replace(first, revision=revision))
+        assert "record" not in str(refused.value), "the message doesn't blame a picture's record"
     assert catalog.read_binding() == second
 
 

@@ -57,7 +57,10 @@ class S3Bin:
         self._versioning = False, 0.0
 
     def is_available(self) -> bool:
-        """Return whether the bucket keeps versions. The answer may be a minute old."""
+        """Return whether the bucket keeps versions. The answer may be a minute old.
+
+        Return False, and log a warning, if these credentials may not read that setting.
+        """
         is_versioned, until = self._versioning
         if time.monotonic() >= until:
             is_versioned = self._read_versioning() == "Enabled"
@@ -69,7 +72,10 @@ class S3Bin:
             with self._reported():
                 answer = self._client.get_bucket_versioning(Bucket=self._place.bucket)
         except StoreRefused as error:
-            log.warning("%s. So a deletion is final. Allow s3:GetBucketVersioning to have a bin", error)
+            log.warning(
+                "%s. So there is no bin: a deletion is final. To have a bin, allow s3:GetBucketVersioning",
+                error,
+            )
             return None
         status: str | None = answer.get("Status")
         return status
@@ -134,9 +140,9 @@ class S3Bin:
         """See :meth:`~renditions.core.bin.Bin.restore`.
 
         If the deletion's marker is still the newest version, this method removes the marker. Otherwise the
-        key was used again since, and this method writes the original again, on the condition that the key has
-        no object. An upload between the request for the versions and the removal of the marker stays the
-        newest version.
+        key was used again after the deletion. This method then writes the original again, on the condition
+        that the key has no object. An upload between the request for the versions and the removal of the
+        marker stays the newest version.
         """
         entry = self._read(deletion)
         if entry is None or entry.key != key:
@@ -185,7 +191,10 @@ class S3Bin:
         return StoredObject(entry.key, etag_of(newest), newest["Size"])
 
     def _write_again(self, entry: _Entry) -> StoredObject | None:
-        """Write the original again from its version; None if that version is gone."""
+        """Write the original again from its version; return None if that version is gone.
+
+        Raise Conflict if the key has an object by now.
+        """
         target = self._target(entry.key)
         with self._reported(entry.key):
             try:

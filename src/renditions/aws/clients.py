@@ -149,7 +149,12 @@ class Clients:
         )
 
     def open_lambda(self, region: str) -> Any:
-        """Return a client of AWS Lambda in a region."""
+        """Return a client of AWS Lambda in a region.
+
+        Raises:
+            UsageError: The configured profile doesn't exist.
+
+        """
         return self._make("lambda", region)
 
     def _make(self, service: str, region: str | None = None, **options: Any) -> Any:

@@ -76,7 +76,7 @@ def refuse(
 
 
 def changed(name: str) -> Conflict:
-    """Return the error for a record that another worker wrote meanwhile."""
+    """Return the error for a record that another process wrote meanwhile."""
     return Conflict(f"the record of {name!r} changed since it was read, so nothing was changed. Try again")
 
 

@@ -1,6 +1,7 @@
 """The totals of a large table, which a schedule's tick counts and the API reads.
 
-Counting takes a request for each 4,000 records or so. A call of the API ends after 30 seconds.
+Counting takes a request for each 4,000 records or so. For a large table that takes longer than the 30 seconds
+of a call of the API.
 """
 
 from __future__ import annotations
@@ -52,6 +53,6 @@ class KeptTotals:
         return True
 
     def read(self) -> Counted | None:
-        """Return the kept totals; None before the first tick."""
+        """Return the kept totals; None if no tick has counted the whole table yet."""
         item = self._reader.find(TOTALS)
         return item_to_counted(item) if item else None

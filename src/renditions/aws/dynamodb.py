@@ -50,7 +50,7 @@ from renditions.aws.table import (
 from renditions.aws.transactions import transact
 from renditions.core.catalog import Place, SameContent
 from renditions.core.ports import OnUnreadable
-from renditions.errors import CatalogFailed, CatalogRefused, UsageError
+from renditions.errors import CatalogFailed, CatalogRefused, Conflict, UsageError
 from renditions.model.binding import Binding
 from renditions.model.catalog_place import CatalogPlace
 from renditions.model.folding import Folding
@@ -156,7 +156,8 @@ class DynamoCatalog:
     def rename(self, record: Record, name: str) -> Record | None:
         """See :meth:`Catalog.rename <renditions.core.catalog.Catalog.rename>`.
 
-        One transaction moves the record and its claims; it has room for 98 of them.
+        One transaction moves the record and its claims. It has room for 98 claims, so this method returns
+        None for a record with more.
         """
         check_name(name)
         stored = self._read(record)
@@ -233,7 +234,12 @@ class DynamoCatalog:
         written = replace(binding, revision=binding.revision + 1)
         item = binding_to_item(written) | self._reader.key(BINDING)
         put = {"TableName": self._table, "Item": item} | only_at(binding.revision)
-        self._put_alone("the binding", put)
+        try:
+            self._put_alone("the binding", put)
+        except Conflict as error:
+            raise Conflict(
+                "another process changed the catalog's binding, so nothing was changed. Try again"
+            ) from error
         return written
 
     def query(
@@ -310,7 +316,7 @@ class DynamoCatalog:
                         raise changed(name) from error
                 return
         raise CatalogFailed(
-            f"{self._reader}: can't write {name!r}: another transaction held it at each of {ATTEMPTS} "
+            f"{self._reader}: can't write {name!r}: another transaction wrote it at each of {ATTEMPTS} "
             "attempts. Try again later."
         )
 
@@ -355,7 +361,8 @@ def open_catalog(
     """Return the catalog in the table of ``dynamodb:TABLE``. The table must exist.
 
     Raises:
-        UsageError: The output store ignores differences between keys. A table's claims compare keys exactly.
+        UsageError: The output store ignores differences between keys, but a table's claims compare keys
+            exactly; or AWS has no region or profile configured.
 
     """
     # A read-only catalog claims no key, and the probes of a folder write to it.

@@ -34,7 +34,7 @@ VERSIONS: Mapping[str, str] = {
 
 
 class Edge:
-    """The cached keys that changed, and their invalidation in CloudFront.
+    """The changed keys that CloudFront may have, and their invalidation.
 
     Many threads may use it.
 
@@ -57,9 +57,10 @@ class Edge:
         return _Watched(store, self._note)
 
     def _note(self, key: str, *, is_deleted: bool) -> None:
-        """Remember a changed key, unless it has a version and its object was deleted.
+        """Remember a changed key.
 
-        The new version is under another key, so pages no longer link to the deleted object.
+        A deleted object whose key has a version doesn't count: the new version has another key, so pages no
+        longer link to the deleted object.
         """
         if not (is_deleted and any(form.fullmatch(key) for form in self._versioned)):
             with self._lock:
@@ -69,7 +70,8 @@ class Edge:
         """Invalidate the keys that changed since the last call; return their number.
 
         Raises:
-            Failed: CloudFront didn't accept the request. The old objects stay cached until they expire.
+            Failed: CloudFront didn't accept a request. The old objects stay cached until they expire, because
+                a later call doesn't repeat these keys.
 
         """
         with self._lock:

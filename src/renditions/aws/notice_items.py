@@ -16,7 +16,7 @@ WRITTEN_AT_ONCE = 100
 
 
 class NoticeItems:
-    """Keeps, drops and lists the unsent notices of a table."""
+    """The unsent notices of a table, to write, delete and list."""
 
     def __init__(self, client: Any, table: str, reader: TableReader) -> None:
         self._client = client
@@ -43,7 +43,7 @@ class NoticeItems:
         self._write([{"Delete": deletion} for deletion in deletions])
 
     def list(self, name: str | None = None) -> Iterator[UnsentNotice]:
-        """Yield the notices about the picture of this name; None: all notices."""
+        """Yield the notices about the picture of this name, or all notices for None."""
         start = NOTICE if name is None else notice_key(name)
         key_name = self._reader.key_name
         rows = self._reader.query_index(BY_NAME, "kind", NOTICE_KIND, (">=", key_name, start))

@@ -49,7 +49,7 @@ class TableReader:
         self.key_name = key_name
 
     def find(self, key: str) -> Item | None:
-        """Return the item of this key, with a consistent read."""
+        """Return the item of this key, with a consistent read; None if there is none."""
         with self.reported():
             answer = self._client.get_item(TableName=self._table, Key=self.key(key), ConsistentRead=True)
         item: Item | None = answer.get("Item")
@@ -186,7 +186,7 @@ class TableReader:
         return True
 
     def reported(self) -> AbstractContextManager[None]:
-        """Raise the AWS errors of the ``with`` block as errors of this package."""
+        """Return a context that raises AWS errors as errors of this package."""
         return reported(str(self), passing=CatalogFailed, lasting=CatalogRefused)
 
     def __str__(self) -> str:
@@ -194,5 +194,8 @@ class TableReader:
 
 
 def pause(attempt: int) -> None:
-    """Wait for a random time, so that callers that collided don't collide again."""
+    """Wait for a random time, so that colliding callers don't collide again.
+
+    The longest time doubles with each attempt, from ``PAUSE_SECONDS`` on.
+    """
     time.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret

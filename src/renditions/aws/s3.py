@@ -42,8 +42,8 @@ class S3Store:
     Any number of threads, processes and machines can use the bucket at the same time. An ETag is S3's own,
     without its quotes: 32 hexadecimal digits; for an object that was uploaded in parts, a dash and the number
     of parts follow. If the answer to a write gets lost, botocore sends the write again. The second write may
-    find the object of the first one. It then raises ``Conflict``, like any write whose condition doesn't
-    hold.
+    find the object of the first one. The method then raises ``Conflict``, like any write whose condition
+    doesn't hold.
 
     Args:
         client: An S3 client.
@@ -68,7 +68,7 @@ class S3Store:
     ) -> Iterator[StoredObject]:
         """See :meth:`Store.list <renditions.core.ports.Store.list>`.
 
-        Only 1,000 objects are in memory.
+        At most 1,000 objects are in memory at once.
         """
         # botocore asks for percent-encoded keys by itself and decodes them: XML can't hold every character.
         pages = self._client.get_paginator("list_objects_v2").paginate(
@@ -244,7 +244,8 @@ class S3Store:
     def purge(self, key: str) -> int:
         """See :meth:`Store.purge <renditions.core.ports.Store.purge>`.
 
-        Delete markers go last: without the newest marker, an older version would become visible again.
+        This method removes the delete markers last: without the newest marker, an older version would become
+        visible again.
         """
         target = self._target(key)
         pages = self._client.get_paginator("list_object_versions").paginate(
@@ -287,11 +288,11 @@ class S3Store:
         return {catalog_id: text for catalog_id, text in texts.items() if text is not None}
 
     def mark(self, catalog_id: str) -> bool:  # noqa: ARG002
-        """Return False, because no other bucket can have the name of this one."""
+        """Return False: a bucket needs no mark, because no other bucket has its name."""
         return False
 
     def is_marked(self, catalog_id: str) -> bool:  # noqa: ARG002
-        """Return True, because an existing bucket of this name is the right one."""
+        """Return True: a bucket with this name is always the right one."""
         return True
 
     def _read_own(self, key: str) -> str | None:
@@ -310,7 +311,7 @@ class S3Store:
         return {"Bucket": self._place.bucket, "Key": full_key(self._place.prefix, key)}
 
     def _confirm_missing(self, key: str) -> None:
-        """Raise StoreRefused if the bucket is missing, not only the object.
+        """Raise an error if the bucket is missing too, not only the object.
 
         The answer to HEAD has no body, so it doesn't say which of the two is missing. If the bucket is
         missing, its pictures must not look deleted.

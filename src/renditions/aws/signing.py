@@ -12,7 +12,10 @@ from renditions.model.places import S3Place
 
 
 class Signer:
-    """Signed URLs of objects below a prefix. Signing needs no request to S3.
+    """A signer of URLs for objects below a prefix. Signing needs no request to S3.
+
+    The methods raise ``StoreRefused`` if there are no credentials, and ``KeyRefused`` for a key that S3
+    doesn't accept.
 
     Args:
         client: An S3 client, see :attr:`Clients.signing_s3 <renditions.aws.clients.Clients.signing_s3>`.
@@ -28,7 +31,7 @@ class Signer:
     def origin(self) -> str:
         """The scheme and host of the signed URLs.
 
-        Raises StoreRefused if there are no credentials.
+        Reading it raises StoreRefused if there are no credentials.
         """
         address = urlsplit(self.sign_download("x", 1))
         return f"{address.scheme}://{address.netloc}"
@@ -61,16 +64,18 @@ class Signer:
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
         """
-        answer = self._client.generate_presigned_post(
-            **self._target(key),
-            Fields={"Content-Type": content_type, "success_action_status": "201"},
-            Conditions=[
-                {"Content-Type": content_type},
-                {"success_action_status": "201"},
-                ["content-length-range", size_bytes, size_bytes],
-            ],
-            ExpiresIn=seconds,
-        )
+        target = self._target(key)
+        with reported(self._place.spell(), passing=StoreFailed, lasting=StoreRefused):
+            answer = self._client.generate_presigned_post(
+                **target,
+                Fields={"Content-Type": content_type, "success_action_status": "201"},
+                Conditions=[
+                    {"Content-Type": content_type},
+                    {"success_action_status": "201"},
+                    ["content-length-range", size_bytes, size_bytes],
+                ],
+                ExpiresIn=seconds,
+            )
         return answer["url"], answer["fields"]
 
     def _target(self, key: str) -> dict[str, str]:

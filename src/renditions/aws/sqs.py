@@ -42,7 +42,7 @@ class Received:
     def of_record(cls, record: Mapping[str, Any]) -> Received | None:
         """Return the message of a record in Lambda's event.
 
-        Return None if the record lacks something.
+        Return None if the record lacks a field of a message, or has another type in it.
         """
         match record:
             case {
@@ -78,7 +78,7 @@ class Queue:
     def send(self, bodies: Sequence[str], delay_seconds: int = 0) -> None:
         """Put up to ten messages into the queue.
 
-        Together they may have some hundred kilobytes. Receivers can get them after ``delay_seconds`` (at most
+        SQS limits the bytes of all of them together. Receivers can get them after ``delay_seconds`` (at most
         900).
         """
         entries = [
@@ -122,7 +122,8 @@ class Queue:
     def look(self, limit: int, hide_seconds: int) -> list[Received]:
         """Take up to ``limit`` (1 to 10) messages, with their attributes and times.
 
-        SQS can't show a message without taking it. It hides these messages for ``hide_seconds``.
+        SQS shows a message only to a receiver that takes it. So it hides these messages from other receivers
+        for ``hide_seconds``.
         """
         with self._reported():
             answer = self._client.receive_message(

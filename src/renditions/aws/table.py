@@ -5,7 +5,7 @@ A *record* is one item. It has the attributes of :meth:`Record.to_item
 ``kind``, by which the index lists the records; ``order``, because a DynamoDB map has no order; and the
 numbers that :data:`BY_STATUS` needs for the totals.
 
-A *claim* is an item too, because only one writer can create an item; DynamoDB refuses it to all others. See
+A *claim* is an item too, because only one writer can create an item. DynamoDB refuses all other writers. See
 :func:`claim_key`. Its attribute ``owner`` is the name of the record that claims ``output_key``. A claim has
 no attribute of an index, so no query finds it.
 
@@ -16,7 +16,7 @@ The table has three indexes. All are sparse, and follow the table with a delay, 
 - :data:`BY_STATUS` holds the records of each status by time, with the attributes that lists show. It has
   four partitions. DynamoDB writes the partition ``processing`` twice for each picture. So above 500 pictures
   a second DynamoDB throttles, and the workers slow down to that rate. Without these rows, lists and totals
-  would lack each picture that is being made again, and no query would find one whose worker died.
+  would lack each picture that is being made again, and no query would find a picture whose worker died.
 - :data:`BY_CONTENT` finds records, and kept wishes, by the SHA-256 of their picture. A table of version 0.1
   has no such index. Without it, a renamed picture counts as a removed one and a new one.
 
@@ -129,7 +129,8 @@ def table_schema(key_name: str) -> dict[str, Any]:
 def claim_key(output_key: str) -> str:
     """Return the partition key of an output key's claim.
 
-    It is a hash, because a sort key of an index has at most 1,024 bytes.
+    It contains the SHA-256 of the output key instead of the key. The table's partition key is also the sort
+    key of the index :data:`BY_NAME`, and a sort key has at most 1,024 bytes.
     """
     return CLAIM + hashlib.sha256(output_key.encode()).hexdigest()
 
@@ -137,7 +138,7 @@ def claim_key(output_key: str) -> str:
 def wishes_key(name: str) -> str:
     """Return the partition key of a removed picture's kept wishes.
 
-    Like a claim's key, it is a hash.
+    It contains the SHA-256 of the name, for the same reason as :func:`claim_key`.
     """
     return WISHES + hashlib.sha256(name.encode()).hexdigest()
 
@@ -145,6 +146,7 @@ def wishes_key(name: str) -> str:
 def notice_key(name: str, *rest: str) -> str:
     """Return the partition key of an unsent notice.
 
+    It contains hashes, for the same reason as :func:`claim_key`: one of the name, and one of ``rest``.
     Without ``rest``, return only the start, which all notices about the picture share.
     """
     parts = ([name], rest) if rest else ([name],)
@@ -190,7 +192,7 @@ def item_to_record(item: Item, key_name: str) -> Record:
     """Return the record that :func:`record_to_item` turned into this item.
 
     Raises:
-        ValueError, LookupError, TypeError, AttributeError: The item isn't a record's.
+        ValueError, LookupError, TypeError, AttributeError: The item doesn't hold a valid record.
 
     """
     fields = {name: _decode(value) for name, value in item.items()}

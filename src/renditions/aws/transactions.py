@@ -19,7 +19,7 @@ def transact(
     operations: Sequence[dict[str, Any]],
     added: Sequence[str] = (),
 ) -> None:
-    """Send one transaction, and try again while another transaction is in the way.
+    """Send one transaction, and try again if it conflicts with another transaction.
 
     Args:
         client: A DynamoDB client.
@@ -30,7 +30,7 @@ def transact(
 
     Raises:
         Conflict, KeyTaken: A condition doesn't hold. Nothing was written.
-        CatalogFailed: Other transactions were in the way at every attempt.
+        CatalogFailed: DynamoDB refused the request, or every attempt conflicted with another transaction.
 
     """
     with reader.reported():
