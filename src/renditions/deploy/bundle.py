@@ -127,8 +127,8 @@ def build(
         lock: The file with the hashes of the libraries, see ``Pins``.
 
     Raises:
-        UsageError: The file can't be written, a library isn't installed here, a wheel isn't in the lock, or
-            the content is larger than Lambda allows.
+        UsageError: The file can't be written, a library isn't installed here, a wheel isn't in the lock, the
+            lock can't be read, or the content is larger than Lambda allows.
         Failed: A library isn't available for the target.
 
     """

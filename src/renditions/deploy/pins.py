@@ -58,7 +58,7 @@ class Pins:
         return tuple(sorted(self._hashes))
 
     def insist_on(self, name: str, version: str) -> frozenset[str]:
-        """Return the hashes of the files of this library.
+        """Return the hashes of the files of this library in this version.
 
         Raises:
             UsageError: The lock doesn't have this version.
@@ -73,7 +73,7 @@ class Pins:
         )
 
     def check(self, wheel: Path) -> None:
-        """Raise UsageError unless the lock has the SHA-256 of this wheel."""
+        """Raise UsageError if the lock lacks the SHA-256 of this wheel."""
         name, version = wheel.name.split("-")[:2]
         found = hashlib.sha256(wheel.read_bytes()).hexdigest()
         if found not in self.insist_on(name, version):

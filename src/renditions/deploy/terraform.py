@@ -66,9 +66,9 @@ KEPT = (
 )
 """The types of the resources that hold or protect pictures, renditions and records.
 
-Three kinds are in the list for other reasons: the log group reserves the deployment's name, which the kept
-table has too, the output bucket's policy names CloudFront's distribution, and the distribution names the HTTP
-API, which answers nothing without its stage and routes. No resource in the list depends on a type outside it,
+Some are in the list for other reasons. The log group reserves the deployment's name, which the kept table
+has too. The output bucket's policy names CloudFront's distribution, and the distribution names the HTTP API.
+Without its stage and routes, this API answers nothing. No resource in the list depends on a type outside it,
 because Terraform destroys with a resource everything that depends on it.
 """
 
@@ -92,8 +92,8 @@ class Deployment:
         The wanted name comes first, then the deployment's present name, then the pipeline file's folder.
 
         Raises:
-            UsageError: The name is invalid, can't be changed any more, or is set in ``main.tf``, or the
-                deployment belongs to another pipeline file.
+            UsageError: The wanted name is invalid, or ``main.tf`` sets the name. Or the deployment has
+                another name already, belongs to another pipeline file, or has settings that can't be read.
 
         """
         former = self._read_settings()
@@ -163,7 +163,8 @@ class Deployment:
         """
         if not (self.folder / "main.tf").exists():
             raise UsageError(
-                f"{self.folder} has no deployment. Name its folder with --folder, or run renditions deploy."
+                f"{self.folder} has no deployment. Name a deployment's folder with --folder, or run "
+                "renditions deploy."
             )
         self._run("init", "-input=false")
         kept, others = self._find_resources()
@@ -172,7 +173,7 @@ class Deployment:
         return bool(others) and self._plan("-destroy", *_as_targets(others))
 
     def unlock_pictures(self) -> None:
-        """Unprotect the buckets and the table, and plan to destroy everything."""
+        """Remove the protection of buckets and table, and plan to destroy everything."""
         kept, _ = self._find_resources()
         if kept:
             self._run("apply", "-input=false", "-auto-approve", UNLOCKED, *_as_targets(kept))

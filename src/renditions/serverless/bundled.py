@@ -44,13 +44,16 @@ POSTPONED_SECONDS = 300
 """How long the queue delays messages that a superseded function puts back."""
 
 MOST_COUNTED = 50_000
-"""The API counts at most this many records for a request. That takes some 13 requests to the table."""
+"""The most records that the API itself counts for a request.
+
+This many take about 13 requests to the table. For a larger table, the API shows the totals of the last tick.
+"""
 
 NOTICE_SECONDS = 3.0
 """How long the end of a run may send due notices, so that the call ends within its time limit."""
 
 _kept_open = ExitStack()
-"""Keeps the parts open. Nothing closes them, because Lambda kills the process without warning."""
+"""The open parts. Nothing closes them: Lambda kills the process without warning."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ class Bundled:
     def open_guard(self) -> Guard:
         """Return the guard for a schedule's tick.
 
-        It may hold back removals and restorations.
+        It may hold back removals and restorations. The first use of the catalog's binding raises the errors
+        of :meth:`Parts.bind <renditions.runtime.parts.Parts.bind>`.
         """
         return self.parts.make_guard(self._standing, is_attended=False)
 
@@ -103,7 +107,11 @@ class Bundled:
         log.warning("Can't count the records: %s. The API shows the previous totals.", why)
 
     def read_kept_totals(self) -> Counted | None:
-        """Return the last tick's totals; None if missing, or if few records exist."""
+        """Return the totals that a tick counted last.
+
+        Return None if no tick has counted, or if the table has so few records that the API can count them
+        itself.
+        """
         kept = self._totals.read()
         is_large = kept and sum(totals.pictures for totals in kept.by_status.values()) > MOST_COUNTED
         return kept if is_large else None
@@ -148,7 +156,7 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
     Raises:
         PipelineError: A variable is invalid or doesn't fit the pipeline, or a function can't use a store,
             the catalog or a notice target of the pipeline.
-        UsageError: The source lacks a picture that the pipeline names.
+        UsageError: A library that a part needs isn't installed, or AWS has no region configured.
 
     """
     pipeline, problems = override(from_plain(json.loads(file.read_text("utf-8"))), environ)

@@ -1,6 +1,6 @@
 """The entry point on AWS Lambda.
 
-It decodes the event, processes its pictures, and answers the caller.
+The function decodes the event, processes its pictures, and answers the caller.
 
 The function processes several pictures at once, so that it reads and writes some while it renders others. If
 the time left is too short for one more picture, the function gives the other pictures back unprocessed. If
@@ -80,7 +80,7 @@ class Function:
     open_guard: Callable[[], Guard]
     """Returns the guard that may hold back a tick's removals and restorations."""
     end_run: Callable[[Sequence[Held]], object]
-    """Stores in the catalog the removals and outputs that a whole run held back."""
+    """Stores in the catalog what a whole run held back, and sends due notices."""
     threads: int
     """How many pictures the function processes at the same time."""
     verify: Verify = "no"
@@ -102,13 +102,14 @@ class Function:
     def handle(self, event: Any, context: Context) -> Any:
         """Process the event's pictures, and return the answer that its origin waits for.
 
-        If a newer deployment has replaced this function, this method puts the event's messages back into the
-        queue.
+        If a newer deployment has replaced this function, the messages go back into the queue.
 
         Raises:
-            Failed: A part of the event failed, so the event must be redelivered.
+            Failed: A part of an event that isn't from a queue or a batch job failed; the event must be sent
+                again.
             Superseded, BindingRefused: The function must not write to the catalog, and the event doesn't
                 come from a queue.
+
         """
         try:
             return self._handle(event, context)
@@ -264,7 +265,9 @@ class Function:
             fields = {"request_id": context.aws_request_id}
             fields |= metrics({"FunctionName": context.function_name}, {name: each.count})
             log.error(
-                "%s Run renditions status to see how to allow it.", each.describe(), extra={"fields": fields}
+                "%s Run renditions status to see how to allow this.",
+                each.describe(),
+                extra={"fields": fields},
             )
 
     def _sync(self, after: str, allowance: Allowance) -> None:
@@ -310,8 +313,8 @@ class Function:
 def open_function(file: Path, environ: Mapping[str, str]) -> Function:
     """Create the objects that every call uses.
 
-    Lambda calls this once, while it starts the function. See
-    :func:`renditions.serverless.bundled.open_bundled`.
+    Lambda calls this once, while it starts the function. It raises the errors of
+    :func:`renditions.serverless.bundled.open_bundled`, and UsageError if the source isn't a bucket.
     """
     log_to_stdout()
     opened = open_bundled(file, environ)

@@ -52,9 +52,16 @@ https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any], Any]:
     """Return the function that answers API Gateway.
 
-    It uses the parts that ``open_bundled`` opens. ``SERVING_URL`` in the environment is the URL below which
-    CloudFront serves the output store publicly, if it does, and ``PAGE_FILES_URL`` the one below which it
-    serves the page's files. ``RENDITIONS_SIGNING_KEYS`` has the keys of signed URLs.
+    The function uses the parts that ``open_bundled`` opens. It reads three variables of the environment. If
+    CloudFront serves the output store publicly, ``SERVING_URL`` is the URL below which it does. If CloudFront
+    serves the page's files, ``PAGE_FILES_URL`` is the URL below which it does. ``RENDITIONS_SIGNING_KEYS``
+    has the keys of signed URLs.
+
+    Raises:
+        PipelineError: See ``open_bundled``.
+        UsageError: A store isn't in a bucket, or the keys aren't valid. See also ``open_bundled``.
+        StoreRefused: There are no AWS credentials.
+
     """
     log_to_stdout()
     opened = open_bundled(file, environ)
@@ -118,7 +125,7 @@ class Authorized:
 
     app: ASGIApp
     keys: SigningKeys | None = None
-    """The keys of signed URLs below ``/i/``; None if none are accepted."""
+    """The keys of signed URLs below ``/i/``; None if the API accepts no signed URL."""
     clock_seconds: Callable[[], float] = time.time
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,7 +137,7 @@ class Authorized:
         await app(scope, receive, send if is_open else changing(send, keep_private))
 
     def _check_signature(self, scope: Scope) -> ASGIApp:
-        """Return the app for a signed URL, or one that refuses the request."""
+        """Return the app for a signed URL, or an app that refuses the request."""
         query = scope["query_string"].decode("latin-1")
         if not (self.keys and scope["path"].startswith(SIGNED_FOLDER) and is_signed(query)):
             return problem(

@@ -47,9 +47,9 @@ class Redelivery:
     """Returns the received message of a record of Lambda's event; None if the record lacks something."""
 
     def settle(self, event: Mapping[str, Any], results: Results) -> list[str]:
-        """Put unfinished messages back; return the ids of those that failed.
+        """Put unfinished messages back; return the ids of those that SQS must redeliver.
 
-        The queue must redeliver the failed messages.
+        These are the failed messages, and those that couldn't be put back.
         """
         records = {
             record["messageId"]: record

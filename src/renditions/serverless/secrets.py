@@ -18,7 +18,8 @@ def read_secrets(environ: MutableMapping[str, str]) -> None:
     """Replace each ARN of a secret or of a parameter in the environment by its value.
 
     Raises:
-        Failed: A secret can't be read.
+        Failed: A secret can't be read, or isn't a text.
+        UsageError: AWS has no region configured.
 
     """
     found = {name: match for name, value in environ.items() if (match := ARN.fullmatch(value))}

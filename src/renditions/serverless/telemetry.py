@@ -30,13 +30,15 @@ class Metric:
 
 _BY_RESULT = "FunctionName, Result"
 METRICS: Mapping[str, Metric] = {
-    "Pictures": Metric("Count", _BY_RESULT, "Pictures that a call finished."),
+    "Pictures": Metric("Count", _BY_RESULT, "Pictures that a call processed, by their result."),
     "Seconds": Metric("Seconds", _BY_RESULT, "How long a picture took, from reading to its record."),
     "OriginalBytes": Metric("Bytes", _BY_RESULT, "The size of a picture that is done or rejected."),
-    "OutputBytes": Metric("Bytes", _BY_RESULT, "The size of all renditions of such a picture."),
+    "OutputBytes": Metric("Bytes", _BY_RESULT, "The size of all renditions of a picture that is done."),
     "RefusedMessages": Metric("Count", "FunctionName", "Messages that the function doesn't understand."),
     "Superseded": Metric(
-        "Count", "FunctionName", "Calls that did nothing, because a newer version is deployed."
+        "Count",
+        "FunctionName",
+        "Calls that must not write to the catalog, because a newer version is deployed.",
     ),
     "InvalidationsFailed": Metric(
         "Count", "FunctionName", "Calls after which CloudFront may serve former outputs."
