@@ -21,7 +21,7 @@ from renditions.model.recipe import Region, Rendition, Watermark
 
 __all__ = ["listener"]
 
-PLACED = "only the first letter of a text has its own place (x, y, dx, dy, rotate)"
+PLACED = "positions of letters after a text's first one are ignored (x, y, dx, dy, rotate)"
 
 
 def warnings_of(content: bytes, recipe: Rendition = PNG) -> list[tuple[str, str]]:
@@ -158,6 +158,14 @@ def test_an_embedded_animation_shows_its_first_frame() -> None:
 def test_a_drawing_with_a_damaged_embedded_picture_is_rejected() -> None:
     data = base64.b64encode(encoded(photo(), "gif")[:12]).decode()
     assert "an embedded picture is damaged" in refusal(svg(f'<image href="data:image/gif;base64,{data}"/>'))
+
+
+@pytest.mark.parametrize("data", ["AAAAA", "AA=A", "iVBORw0KGgo"])
+def test_invalid_base64_of_an_embedded_picture_is_reported_as_such(data: str) -> None:
+    refused = refusal(svg(f'<image href="data:image/png;base64,{data}"/>'))
+    assert "an embedded picture isn't valid Base64" in refused
+    assert refused.endswith("Embed the picture again")
+    assert "XML" not in refused
 
 
 DOCTYPE = (

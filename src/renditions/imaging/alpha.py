@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 _LOST_STEPS = 2
-"""By how many steps a resize can darken an image of one colour. The integer weights of the resize don't
+"""How much a resize can lower the values of an image of one colour. The integer weights of the resize don't
 always add up to one."""
 
 
 def weighted(image: Any, mix: Callable[[Any], Any]) -> Any:
-    """Apply ``mix`` to the image, with each pixel weighted by its alpha.
+    """Return what ``mix`` returns for the image, with pixels weighted by their alpha.
 
     Without weights, the hidden colours of transparent pixels would show at the edges.
     """
@@ -29,7 +29,7 @@ def weighted(image: Any, mix: Callable[[Any], Any]) -> Any:
 def _restore_opaque(image: Any) -> Any:
     """Return the image with nearly opaque pixels made opaque again.
 
-    Fixed-point weights lose some alpha.
+    The integer weights of a resize lose some alpha.
     """
     most, last = (255 if image.format == "uchar" else 65_535), image.bands - 1
     opaque = image[last] >= most - _LOST_STEPS

@@ -53,8 +53,10 @@ def make(
 
     Raises:
         Undecodable: The picture is damaged.
-        NotAccepted: More pages, pixels or memory are needed than the limits allow, or the analysis shows that
-            the picture breaks a rule.
+        NotAccepted: The way to store the pixels isn't supported, or the analysis needs more pixels or memory
+            than the limits allow, or the analysis shows that the picture breaks a rule.
+        Failed: Memory ran out, an optional library isn't installed, or this process has drawn text with
+            other fonts than the declared ones.
 
     """
     made: dict[str, Rendered] = {}
@@ -137,8 +139,9 @@ def _make_from(
 ) -> None:
     """Make one page of each rendition.
 
-    The largest size comes first, and smaller sizes can be made from it. ``finished`` collects the pages of
-    renditions that still need other pages.
+    The largest size comes first, and smaller sizes can be made from it. ``made`` gets complete renditions,
+    and ``errors`` the reasons why others can't be made. ``finished`` collects the pages of
+    renditions that still need more pages.
     """
     levels = [base]
     for task in sorted(tasks, key=lambda task: -_area(task.plan.resized)):
@@ -157,9 +160,9 @@ def _make_from(
 
 
 def _find_level(levels: list[Frames], task: Task) -> Frames:
-    """Return the whole picture at the needed size.
+    """Return the whole region at the size that the task needs.
 
-    The picture is kept in ``levels`` if other renditions can start from it.
+    If other renditions can start from this level, add it to ``levels``.
     """
     base, size = levels[0], task.plan.resized
     for level in levels:
@@ -192,10 +195,10 @@ def _encode(pages: Sequence[Frames], task: Task, started: float) -> Rendered:
 
 
 def _build_as_declared(pages: Sequence[Frames], task: Task) -> tuple[bytes, int | None]:
-    """Return the file with the declared quality, and this quality.
+    """Return the file with the declared or default quality, and this quality.
 
-    The quality is None for a format without one. With ``quality = "auto"``, the pages of a document can have
-    different qualities; this function then returns the highest.
+    The quality is None for a format without qualities. With ``quality = "auto"``, the pages of a document can
+    have different qualities; this function then returns the highest.
     """
     facts, declared = OUTPUT_FORMATS[task.format], task.recipe.quality
     if facts.quality is None:
@@ -231,8 +234,9 @@ def _dpi_of(task: Task) -> float | None:
 def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) -> tuple[bytes, int]:
     """Return the best file that has at most ``max_bytes``, and its quality.
 
-    The best quality is below ``declared``. This function finds it by bisection, since a lower quality hardly
-    ever makes a larger file. The returned file never exceeds ``max_bytes``.
+    The file with the quality ``declared`` is too large: it has ``found`` bytes. This function searches the
+    lower qualities by bisection, since a lower quality hardly ever makes a larger file. Raise
+    ``Unrenderable`` if no file is small enough.
     """
     limit = task.recipe.max_bytes or found
     best: tuple[bytes, int] | None = None

@@ -35,14 +35,17 @@ _PROBES = [
 def manage(image: Any, kept: Kept) -> Any:
     """Return the image with its colours converted or kept.
 
-    The result has 1 (grey) or 3 (RGB) bands, and one more if it has alpha. Its values have 8 bits. This
-    function converts colours to sRGB by the embedded ICC profile, relative colorimetric with black point
-    compensation. Without a profile, RGB and grey have the meaning that the file declares in another way;
-    without any declaration, they are sRGB. CMYK without a profile has the colours of libvips' own CMYK
-    profile.
+    The result has 1 band (grey) or 3 bands (RGB), and another band if it has alpha. Its values have 8 bits,
+    or 16 in some kept colours.
 
-    If ``kept`` is ``"profile"``, RGB and grey stay in the colours of a profile. If it is ``"code"``, they
-    also stay in the colours that CICP declares, with 16 bits if the decoder returns more than 8.
+    If ``kept`` is ``"nothing"``, this function converts colours to sRGB by the embedded ICC profile, relative
+    colorimetric with black point compensation. Without a profile, it converts RGB and grey as the file
+    declares them in another way; if the file declares nothing, they count as sRGB. It converts CMYK without a
+    profile by libvips' own CMYK profile. A profile that can't be used counts as missing, with a warning.
+
+    If ``kept`` is ``"profile"``, RGB and grey with a profile keep the colours of this profile. If ``kept`` is
+    ``"code"``, RGB and grey also keep the colours that CICP declares. Their values then have 16 bits if the
+    decoder returns more than 8.
     """
     is_grey = image.interpretation in _GREYS
     is_kept = kept != "nothing" and image.interpretation in (*_GREYS, *_RGBS)
@@ -67,10 +70,11 @@ def manage(image: Any, kept: Kept) -> Any:
 
 
 def _follow_profile(image: Any) -> tuple[Any, bool]:
-    """Return the image in sRGB, and whether its profile can be used.
+    """Return the image converted to sRGB, and whether its profile can be used.
 
-    Browsers also ignore a profile that is broken or for another colour space. libvips then takes the default
-    for the image's colour space, and only logs why. It accepts a profile for another colour space that has as
+    If the profile can't be used, the caller must not use the returned image. Browsers also ignore a profile
+    that is broken or for another colour space. For a broken profile, libvips takes the default for the
+    image's colour space, and only logs why. libvips accepts a profile for another colour space that has as
     many channels, such as L*a*b*.
     """
     space = _SPACES.get(image.interpretation)

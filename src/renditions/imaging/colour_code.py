@@ -115,12 +115,21 @@ def to_srgb(primaries: Chromaticities) -> Matrix:
     """Return the matrix from light in these primaries to light in sRGB's primaries.
 
     White stays white.
+
+    Raises:
+        ZeroDivisionError: The primaries are impossible; see :func:`is_possible`.
+
     """
     return _product(_inverted(_to_xyz(BT_709)), _product(_adapted(primaries), _to_xyz(primaries)))
 
 
 def luminance(primaries: Chromaticities) -> tuple[float, ...]:
-    """Return the shares of red, green and blue in the luminance."""
+    """Return the shares of red, green and blue in the luminance.
+
+    Raises:
+        ZeroDivisionError: The primaries are impossible; see :func:`is_possible`.
+
+    """
     return _to_xyz(primaries)[1]
 
 

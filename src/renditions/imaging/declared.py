@@ -1,9 +1,9 @@
 """Convert the colours of images with a :class:`ColourCode` to sRGB.
 
-Pictures in HDR (ITU-R BT.2100: PQ and HLG) are shown at the reference white of ITU-R BT.2408, 203 cd/m²: this
-white becomes white, and darker values keep their tone. If the picture has brighter parts, the EETF of ITU-R
-BT.2390 (section 5.4) compresses highlights, from the brightest value of the picture to white. The largest of
-red, green and blue sets the factor for all three, so hues stay.
+In pictures in HDR (ITU-R BT.2100: PQ and HLG), the reference white of ITU-R BT.2408, 203 cd/m², becomes
+white. If a picture has brighter parts, its brightest value becomes white instead: the EETF of ITU-R BT.2390
+(section 5.4) compresses the highlights, and darker values keep their tone. The largest of red, green and blue
+sets the factor for all three, so hues stay.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ _GREYS = ("b-w", "grey16")
 
 
 def declare(image: Any, code: ColourCode | None, load_again: Callable[[], Any]) -> Any:
-    """Return the image with its colour code, unless the code means sRGB.
+    """Return the image with its colour code.
 
-    ``load_again`` returns the image for another pass over its pixels, which finds the brightest value of HDR.
+    Without a code, and with a code that means sRGB, return the image unchanged. ``load_again`` returns the
+    image for another pass over its pixels, which finds the brightest value of HDR.
     """
     if code is None or code.is_srgb:
         return image
@@ -127,9 +128,9 @@ def _ratios(brightest: float) -> Any:
 
 
 def eetf(light: float, brightest: float) -> float:
-    """Apply the EETF of BT.2390 to light (1 is white).
+    """Return light after the EETF of BT.2390, with 1 as white.
 
-    It turns the brightest light into white.
+    Light of ``brightest`` becomes white.
     """
     top = pq_of(brightest * _WHITE)
     value, most = min(pq_of(light * _WHITE) / top, 1), pq_of(_WHITE) / top

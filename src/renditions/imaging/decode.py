@@ -1,10 +1,10 @@
 """Decode files to upright pictures in sRGB, grey or kept colours.
 
 This module decodes a picture only as large as its renditions need. Some decoders can shrink a picture
-themselves: JPEG's by 2, 4 or 8, WebP's to any size. libvips streams the decoder's output into the first
-resize, and holds only the result in memory. After that, when there are fewer pixels, this module turns the
-picture upright and converts its colours. Decoding is strict: it rejects damaged files, unless damage is
-tolerated.
+themselves: JPEG's by 2, 4 or 8, WebP's to any size. libvips streams a large whole picture from the decoder
+into the first resize, and holds only the result in memory. After that, when there are fewer pixels, this
+module turns the picture upright and converts its colours. Decoding is strict: it rejects damaged files,
+unless damage is tolerated.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ SHRINKS = (8, 4, 2)
 _SCALED_HEADROOM = Fraction(5, 4)
 """``HEADROOM`` for a decoder that can shrink to any size. Such a decoder filters better."""
 _MAX_MISSED = Fraction(1, 4)
-"""How far the edges of a shrunk part may be from the true edges, in pixels of the result."""
+"""The most that both edges of a shrunk part together may miss the true edges, in pixels of the result."""
 _GAP = 4
 """Above this scale, libvips averages pixels before Lanczos. With 2, libvips' default, the averaging is
 visible and makes the resize no faster."""
 _MAX_HELD_BYTES = 48_000_000
 """A shrunk picture of at most this many bytes is decoded whole before its resize, which is faster."""
 _INSPECTED_SIDE = 2000
-"""The longer side, in pixels, at which a drawing is inspected, since it has no full size."""
+"""The longer side, in pixels, at which a drawing is inspected, since a drawing has no full size."""
 _DAMAGED = "the picture is damaged"
 _Found = TypeVar("_Found")
 Options = Mapping[str, Any]
@@ -71,7 +71,7 @@ class Frames:
     """The frames of one picture at one size. A still picture has one frame."""
 
     images: tuple[Any, ...]
-    """libvips images in memory. They are upright, in RGB or grey, and may have alpha.
+    """libvips images, upright, in RGB or grey, with or without alpha.
 
     Their samples have 8 bits; only colours of a kept colour code can have 16.
     """
@@ -79,7 +79,7 @@ class Frames:
     timing: Timing | None = None
     """The timing of the frames; None for a still picture."""
     smaller: Any | None = None
-    """The first image before the resize enlarged it; None if the resize didn't enlarge it."""
+    """The first image before the resize, if the resize enlarged or stretched it; otherwise None."""
     dpi: float | None = None
     """The resolution in dots per inch that gives a picture its declared size on paper; None if undeclared."""
 
@@ -89,6 +89,10 @@ def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
 
     Raises:
         Undecodable: The header is damaged.
+        NotAccepted: The way to store the pixels isn't supported, or a drawing has forbidden or too many
+            elements.
+        Failed: Memory ran out, an optional library isn't installed, or this process has drawn text with
+            other fonts than the declared ones.
 
     """
     header: Header = find_code(SOURCE_FORMATS[source_format].header)(content, page)
@@ -96,13 +100,16 @@ def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
 
 
 def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, kept: Kept) -> Frames:
-    """Return this region of the first frame at this size.
+    """Return this region of the first frame or of the page, at this size.
 
-    The size must not exceed the region's own size. Region and size refer to the picture as displayed. The
-    decoder also reads the parts outside the region, so that damage anywhere is an error.
+    Region and size refer to the upright picture. In a picture of pixels, the size must not exceed the
+    region's own size, and the decoder also reads what is outside the region, so that damage anywhere is an
+    error.
 
     Raises:
         Undecodable: The picture is damaged.
+        NotAccepted: The way to store the pixels isn't supported.
+        Failed: Memory ran out, or this process has drawn text with other fonts than the declared ones.
 
     """
     stored = size.transposed() if header.is_sideways else size
@@ -145,6 +152,8 @@ def has_transparent_pixel(content: bytes, header: Header) -> bool:
 
     Raises:
         Undecodable: The picture is damaged.
+        NotAccepted: The way to store the pixels isn't supported.
+        Failed: Memory ran out.
 
     """
 
@@ -156,12 +165,15 @@ def has_transparent_pixel(content: bytes, header: Header) -> bool:
 
 
 def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found]) -> _Found:
-    """Call ``look`` with the first frame, whole, upright, in sRGB and at full size.
+    """Return what ``look`` returns for the first frame at full size.
 
-    Return its result. The longer side of a drawing is 2,000 pixels.
+    The frame is whole, upright, and in sRGB or grey. A drawing has no full size: its longer side is 2,000
+    pixels.
 
     Raises:
         Undecodable: The picture is damaged.
+        NotAccepted: The way to store the pixels isn't supported.
+        Failed: Memory ran out, or this process has drawn text with other fonts than the declared ones.
 
     """
 
@@ -219,8 +231,8 @@ def _load_shrunk(
 ) -> tuple[Any, tuple[float, float] | None]:
     """Return a part of the first frame, shrunk by the decoder, and its exact extent.
 
-    The decoder shrinks only as far as ``wanted`` allows. The extent is None if it equals the size of the
-    returned image; see :func:`resize`.
+    The decoder shrinks only as far as ``wanted`` allows. An extent of None means the size of the returned
+    image; see :func:`resize`.
     """
     if header.drawing:
         return _draw(content, header, part, wanted), None
@@ -306,6 +318,8 @@ def decode_animation(content: bytes, header: Header, kept: Kept) -> Frames:
 
     Raises:
         Undecodable: The picture is damaged.
+        NotAccepted: The way to store the pixels isn't supported.
+        Failed: Memory ran out.
 
     """
 
@@ -324,8 +338,8 @@ def resize(image: Any, size: Size, extent: tuple[float, float] | None = None) ->
     """Return the image at this size, with colours weighted by their alpha.
 
     The image is reduced with Lanczos3, or enlarged bicubically. ``extent`` is the exact width and height of
-    the whole picture in the image's pixels, if the decoder dropped a part of a pixel: a JPEG of 1,130 rows
-    that is shrunk by 4 has 282 rows, and its exact height is 282.5.
+    what the image shows, in the image's pixels, if the decoder dropped a part of a pixel: a JPEG of 1,130
+    rows that is shrunk by 4 has 282 rows, and its exact height is 282.5.
     """
     if (image.width, image.height) == (size.width, size.height):
         return image

@@ -19,7 +19,7 @@ _LUMINANCE = [[0.2126, 0.7152, 0.0722]]
 _MIN_AMPLITUDE = 0.01
 """The height at which the blur's bell curve ends. With 0.2, libvips' default, the curve would be a box."""
 _MAX_SIGMA = 3
-"""The widest blur at the picture's own size, as a standard deviation in pixels."""
+"""The widest blur that is computed at the picture's own size, as a standard deviation in pixels."""
 _MAX_SHARPENED = 10
 """The most that sharpening changes a value from 0 to 255. More would look like a halo."""
 _SEPIA = [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]]
@@ -56,7 +56,10 @@ class Rgba(NamedTuple):
 
 
 def parse_colour(text: str) -> Rgba:
-    """Parse ``#rgb``, ``#rrggbb``, ``#rrggbbaa`` or a colour name of pipeline files."""
+    """Return the colour that a recipe's text names.
+
+    The reader of pipeline files has checked the text: ``#rgb``, ``#rrggbb``, ``#rrggbbaa`` or a name.
+    """
     digits = _NAMED_COLOURS.get(text, text).removeprefix("#")
     if len(digits) == 3:
         digits = "".join(digit * 2 for digit in digits)
@@ -128,11 +131,12 @@ def find_crop(image: Any, size: Size, interest: str) -> Offset:
 
 
 def find_content(images: Sequence[Any], region: Rectangle, tolerance: int) -> Rectangle:
-    """Return the region inside the borders.
+    """Return the part of the region inside its borders.
 
-    The borders are the rows and columns at the edges whose pixels are all like the upper left pixel of the
-    first image. Two pixels are alike if no colour, weighted by alpha, differs by more than the tolerance. A
-    picture that is only border stays whole. All images lose the same borders.
+    The borders are the rows and columns at the region's edges whose pixels are all like its upper left pixel
+    in the first image. Two pixels are alike if neither their alpha nor their colours, weighted by alpha,
+    differ by more than the tolerance. A region that is only border stays whole. All images lose the same
+    borders.
     """
     parts = [
         # libvips would first flatten an image with alpha.
@@ -189,7 +193,7 @@ def tint(image: Any, colour: Rgba) -> Any:
 def blur(image: Any, sigma: float) -> Any:
     """Return the image blurred by a Gaussian of this standard deviation in pixels.
 
-    Edge pixels repeat.
+    Beyond each edge, the edge's pixels count as repeated.
     """
     return weighted(image, lambda image: _convolve(image, sigma))
 
@@ -211,8 +215,8 @@ def _convolve(image: Any, sigma: float) -> Any:
 def sharpen(image: Any, sigma: float) -> Any:
     """Sharpen the image with an unsharp mask on its luminance.
 
-    This function limits the difference between the luminance and its blurred copy, and adds the difference to
-    all colours, so that hues stay.
+    This function blurs a copy of the luminance by ``sigma``, the standard deviation in pixels. It limits the
+    difference between the luminance and this copy, and adds the difference to all colours, so that hues stay.
     """
     grey = _luminance(image).copy(interpretation="b-w")
     alpha = image[image.bands - 1] if image.hasalpha() else None
@@ -223,9 +227,9 @@ def sharpen(image: Any, sigma: float) -> Any:
 
 
 def pixelate(image: Any, side: int) -> Any:
-    """Return the image as squares of the mean colours of their pixels.
+    """Return the image as squares of this side, each in the mean colour of its pixels.
 
-    The first square is at the upper left. The squares at the right and lower edges are cut off.
+    The first square is at the upper left. The squares at the right and lower edges can be cut off.
     """
     squares = weighted(image, lambda image: _shrink(image, side).rint().cast(image.format))
     return squares.zoom(side, side).crop(0, 0, image.width, image.height)

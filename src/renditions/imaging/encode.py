@@ -26,6 +26,7 @@ def encode(frames: Frames, output_format: str, recipe: Rendition, quality: int |
 
     Raises:
         Unrenderable: The encoder can't make the file.
+        Failed: Memory ran out.
 
     """
     with translated(Unrenderable, f"the picture can't be encoded as {output_format}"):
@@ -33,12 +34,14 @@ def encode(frames: Frames, output_format: str, recipe: Rendition, quality: int |
 
 
 def encode_near(frames: Frames, output_format: str, recipe: Rendition) -> tuple[bytes, int]:
-    """Find the lowest quality that reaches the recipe's target.
+    """Return a file that just reaches the recipe's target, and its quality.
 
-    Return the file and its quality. For an animation, the search encodes only the middle frame.
+    See :func:`.encode_within` for the search. For an animation, the search encodes only the middle frame. If
+    no quality reaches the target, the file has the highest quality.
 
     Raises:
         Unrenderable: The encoder can't make the file.
+        Failed: Memory ran out.
 
     """
     with translated(Unrenderable, f"the picture can't be encoded as {output_format}"):
@@ -61,7 +64,7 @@ def _encode(image: Any, output_format: str, recipe: Rendition, quality: int | No
 
 
 def stack(pages: Sequence[Frames]) -> Frames:
-    """Join the pages, each of one frame, to one document.
+    """Return the pages, each of one frame, as the frames of one document.
 
     Raises:
         Unrenderable: The pages have different sizes, which libvips' TIFF doesn't allow.
@@ -80,7 +83,8 @@ def stack(pages: Sequence[Frames]) -> Frames:
 def _join(frames: Frames) -> Any:
     """Return the frames as libvips needs them.
 
-    The result is one tall image, which records the height of a frame and the timing.
+    A still picture of one frame stays unchanged. Otherwise the result is one tall image, which records the
+    height of a frame and the timing.
     """
     if len(frames.images) == 1 and frames.timing is None:
         return frames.images[0]

@@ -35,9 +35,9 @@ def read_names(block: bytes) -> dict[str, bytes]:
 
 
 def block_of(names: Mapping[str, bytes]) -> bytes:
-    """Return an EXIF block that has only these names.
+    """Return an EXIF block that has only these texts.
 
-    Source of the structure: TIFF 6.0, section 2.
+    The keys are libvips' names of the tags. Source of the structure: TIFF 6.0, section 2.
     """
     begin = 8 + 2 + 12 * len(names) + 4
     entries = texts = b""
@@ -50,14 +50,17 @@ def block_of(names: Mapping[str, bytes]) -> bytes:
 
 
 def fillers(names: Mapping[str, bytes]) -> dict[str, str]:
-    """Return a filler for each name, as long as the name, for the encoder to write."""
+    """Return a filler for each text, for the encoder to write.
+
+    A filler has as many characters as the text has bytes. The keys are libvips' names of the tags.
+    """
     return {name: _FILLER * len(text) for name, text in names.items()}
 
 
 def write_names(content: bytes, names: Mapping[str, bytes]) -> bytes:
-    """Return the encoded file with the names in place of ``fillers``.
+    """Return the encoded file with these texts in place of their ``fillers``.
 
-    The EXIF block may be anywhere in the file.
+    The EXIF block may be anywhere in the file. If no block has the fillers, return the file unchanged.
     """
     wanted = {_TAGS[name]: text for name, text in names.items()}
     for match in _TIFF.finditer(content) if names else ():
@@ -84,7 +87,7 @@ def _with_checksum(content: bytearray, at: int) -> bytes:
 
 
 def _find(content: bytes, start: int) -> dict[int, tuple[int, int]]:
-    """Return where the texts of the first directory begin and end, by tag.
+    """Return where each text of a block's first directory begins and ends, by tag.
 
     The block begins at ``start``.
     """

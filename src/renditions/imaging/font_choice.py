@@ -91,7 +91,9 @@ class _Coverage:
 def _split(text: str, face: Face | None, order: list[tuple[bool, _Coverage]]) -> Letters:
     """Split the text by font.
 
-    Each cluster gets the first font in ``order`` that has all of its characters.
+    Each cluster gets the first font in ``order`` that has all of its characters. For a cluster that requests
+    an emoji, the declared font comes first. If no font has all of the characters, the bundled font draws the
+    cluster with stand-ins.
     """
     bundled = dict(order)[True]
     missing: set[str] = set()

@@ -1,8 +1,9 @@
 """Compute how a picture fits a rendition's box.
 
-This module handles only numbers, not pixels. The names come from CSS ``object-fit``. Two more, ``inside`` and
-``outside``, keep the proportions: only one side of the result is as long as in the box. All arithmetic is
-exact, with halves rounded up: 1920 by 1080 in a box of 200 is 200 by 113 on every machine.
+This module handles only numbers, not pixels. The names of the fits come from CSS ``object-fit``, except two
+that keep the proportions: ``inside`` gives the largest size inside the box, and ``outside`` the smallest size
+that covers the box. All arithmetic is exact, with halves rounded up: 1920 by 1080 in a box of 200 by 200
+becomes 200 by 113 on every machine.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ class Plan:
     """
 
     resized: Size
-    """The size of the whole picture after resizing and before rotating. Renditions with the same size share
-    the resized picture, even with other rotations."""
+    """The size of the whole picture after resizing and before rotating. Renditions with the same
+    ``resized`` share the resized picture, even if their rotations differ."""
     fitted: Size
     """The size of the rotated picture after cutting or padding it to the box."""
     crop_at: Offset | None = None
@@ -197,14 +198,14 @@ def _one_side_scale(source: Size, recipe: Rendition) -> Fraction:
 
 
 def _scale(source: Size, scale: Fraction, *, enlarge: bool) -> Size:
-    """Return the size times the scale, with halves rounded up and at least one pixel."""
+    """Return the size times the scale, with halves rounded up, but at least one pixel."""
     if not enlarge:
         scale = min(scale, Fraction(1))
     return Size(round_half_up(source.width * scale), round_half_up(source.height * scale))
 
 
 def round_half_up(length: Fraction) -> int:
-    """Return the nearest whole number, with halves rounded up and at least 1."""
+    """Return the nearest whole number, with halves rounded up, but at least 1."""
     return max(1, _nearest(length))
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 _SIGNATURE = b"8BIM"
 _START = b"Photoshop 3.0\0"
 _RESOURCE = 0x0404
-"""The resource that holds the datasets. Others hold previews, other metadata, and facts about the file."""
+"""The resource that holds the datasets. Other resources hold previews and other facts."""
 _EXTENDED = 0x8000
-"""If a size has this bit, a longer size follows, and the other bits are its length. No text needs it."""
+"""If a size has this bit, its other bits are the length of a longer size that follows. No text needs one."""
 CHARACTER_SET = (1, 90)
 _RIGHTS = (80, 110, 116)
 """The datasets of record 2 for by-line, credit and copyright notice."""
@@ -28,7 +28,8 @@ def rights_of(block: bytes) -> bytes:
 def true_part_of(block: bytes) -> bytes:
     """Return the block without previews and without facts that may be wrong.
 
-    A fact about the original may be wrong for a rendition.
+    A fact about the original may be wrong for a rendition. Only datasets of record 2 are kept, with the
+    character set. The result is empty if none of them is left.
     """
     return _select(block, lambda record, number: record == 2 and number not in _UNTRUE)
 
@@ -50,7 +51,8 @@ def _select(block: bytes, wanted: Callable[[int, int], bool]) -> bytes:
 def datasets(block: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Yield each dataset with its record and its number.
 
-    A dataset consists of 0x1C, a record number, its own number, a length of two bytes and data.
+    A dataset consists of 0x1C, a record number, its own number, a length of two bytes and data. A dataset
+    that is cut off or has an extended size ends the datasets of its resource.
     """
     for data in _resources(block):
         at = 0

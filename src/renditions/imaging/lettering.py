@@ -66,6 +66,7 @@ def draw_letters(letters: Letters, ink: str, font_pixels: int) -> Any:
 
     Raises:
         Unrenderable: The font is damaged.
+        Failed: Memory ran out, or this process has drawn text with other fonts than the declared ones.
 
     """
     has_colours = letters.face is not None and letters.face.has_colours and letters.of_face != ""

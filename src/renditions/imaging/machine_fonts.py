@@ -30,7 +30,10 @@ class _Choice:
 
 
 def choose(fonts: Fonts) -> None:
-    """Use these fonts for the text of drawings from now on."""
+    """Choose the fonts for the text of drawings in this process.
+
+    If the process has already drawn text with other fonts, :func:`settle` raises ``Failed``.
+    """
     _Choice.wanted = fonts
 
 
@@ -56,9 +59,9 @@ def settle() -> Fonts:
 
 
 def without_machine_s(missing: str) -> str:
-    """Return the characters that no font of the machine has.
+    """Return those of the characters that no font of the machine has.
 
-    Return all the characters if drawings may not use the machine's fonts.
+    Return all of them if drawings may not use the machine's fonts.
     """
     return _find_missing(missing) if missing and _Choice.wanted == "system" else missing
 

@@ -24,7 +24,7 @@ _is_measuring: ContextVar[bool] = ContextVar("measuring", default=False)
 
 @contextmanager
 def measuring() -> Iterator[None]:
-    """Measure every rendition that is made in the block."""
+    """Measure every rendition that is made in the ``with`` block."""
     token = _is_measuring.set(True)
     try:
         yield
@@ -39,6 +39,10 @@ def measure(made: Rendered, pages: Sequence[Frames], quality: int | None) -> Ren
         made: The finished file.
         pages: The pixels that were encoded.
         quality: The encoder's quality; None for a lossless file or a format without a quality.
+
+    Raises:
+        Unrenderable: In a trial, the finished file can't be read again.
+        Failed: Memory ran out.
 
     """
     if not _is_measuring.get():

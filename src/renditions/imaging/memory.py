@@ -36,7 +36,10 @@ class Memory:
     advice: str = "Raise this limit, or upload a smaller picture"
     """What a person can do, as the last sentence of a rejection's reason."""
     take: Callable[[int], AbstractContextManager[object]] = nullcontext
-    """Waits until this many bytes are free, and takes them during the ``with`` block."""
+    """A function that waits until this many bytes are free, and takes them during the ``with`` block.
+
+    The default neither waits nor takes anything.
+    """
 
 
 def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, memory: Memory) -> None:

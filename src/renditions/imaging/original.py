@@ -27,7 +27,7 @@ _HELD_BY_A_COPY = (
 def smaller(made: Rendered, content: bytes, header: Header, task: Task) -> Rendered:
     """Return the rendition, or a smaller copy of the source's file.
 
-    The copy must fulfil the recipe.
+    The result is a copy only if the recipe has ``skip_if_larger`` and the copy fulfils the recipe.
     """
     if not task.recipe.skip_if_larger or len(made.content) <= len(content) or not _can_stand(header, task):
         return made

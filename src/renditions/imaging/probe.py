@@ -90,7 +90,7 @@ class Header:
     is_annotated: bool = False
     """Whether the file declares that its pixels identify the patient."""
     held_bytes_per_pixel: int | None = None
-    """How many bytes the decoder holds for each pixel of this file; None if the format's entry says it.
+    """How many bytes the decoder holds for each pixel; None for the number in the format's entry.
 
     A decoder that works row by row holds the whole picture if the file stores it in several passes.
     """
@@ -169,8 +169,8 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
 def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mapping[str, Rendition]) -> None:
     """Raise ``NotAccepted`` if the picture's header breaks a rule.
 
-    All decoded frames count. The pixels of a drawing depend on its renditions, so the planning of renditions
-    checks them.
+    The pixels of all decoded frames count. The pixels of a drawing depend on its renditions, so the planning
+    of renditions checks them.
     """
     if header.is_annotated and not accept.burned_in_annotation:
         raise NotAccepted(
@@ -281,7 +281,7 @@ def warn_of_damage(damage: Exception) -> None:
 def check_end(content: bytes, format_found: str, *, lenient: bool = False) -> None:
     """Raise ``Undecodable`` if the file ends before its format's end mark.
 
-    If damage is tolerated, this function only warns. It checks only end marks that decoders ignore. For
+    If ``lenient`` is true, this function only warns. It checks only end marks that decoders ignore. For
     example, a decoder doesn't need PNG's last chunk or GIF's trailer to decode the pixels before it.
     """
     if check := SOURCE_FORMATS[format_found].check_end:

@@ -1,6 +1,7 @@
 """Render one picture: check it, analyze it, and make all of its renditions.
 
-If no recipe needs pixels, no function here imports the imaging library.
+If every recipe contains the picture's file itself, and no rule or analysis needs the picture's header, no
+function here imports the imaging library.
 """
 
 from __future__ import annotations
@@ -45,14 +46,14 @@ def render(
 ) -> Rendering:
     """Check the picture against the rules, analyze it and render each recipe.
 
-    All of this happens in this process. For a picture that breaks a rule or is damaged,
+    All of this happens in this process. For a picture that breaks a rule or can't be decoded,
     ``Rendering.rejected`` has the reason. If only some renditions can't be made from a valid picture,
     ``Rendering.errors`` has their reasons. ``Rendering.warnings`` says what was left out or assumed.
     ``memory`` limits the pictures of this process together; without it, ``limits.memory`` limits each.
 
     Raises:
-        Failed: Memory ran out, an optional library that a recipe needs isn't installed, or this process has
-            drawn text with other fonts than ``accept`` names.
+        Failed: Memory ran out, an optional library that the picture or a recipe needs isn't installed, or
+            this process has drawn text with other fonts than ``accept`` names.
 
     """
     machine_fonts.choose(accept.fonts)

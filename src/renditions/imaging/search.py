@@ -1,4 +1,4 @@
-"""Search for the lowest quality that still looks similar enough to the original."""
+"""Search for the lowest quality that keeps a file similar enough to the original."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ def encode_within(
     decode: Callable[[bytes], Any],
     usual_quality: int,
 ) -> tuple[bytes, int]:
-    """Return a file that scores at least ``target``, and its quality.
+    """Return a file that scores at least ``target``, if one does, and its quality.
 
-    The file is hardly larger than necessary. The function uses the secant method on the logarithm of the loss
-    (100 minus the score). This logarithm falls almost linearly with the quality, so two or three trials are
-    usually enough. If no quality reaches the target, the file has the highest quality.
+    The file is hardly larger than necessary. The search begins at ``usual_quality``. The function uses the
+    secant method on the logarithm of the loss (100 minus the score). This logarithm falls almost linearly
+    with the quality, so two or three trials are usually enough. If no quality reaches the target, the file
+    has the highest quality.
     """
     likeness, allowed = Likeness(image), 100 - target
     best: tuple[bytes, int] | None = None

@@ -36,9 +36,9 @@ Images = tuple[Any, ...]
 
 
 def walk(level: Frames, task: Task) -> Images:
-    """Apply the recipe's operations to the resized images.
+    """Return the resized images after the recipe's remaining operations.
 
-    Their order is that of ``OPERATIONS``.
+    The operations have the order of ``OPERATIONS``.
     """
     images = level.images
     for operation in OPERATIONS:
@@ -78,7 +78,7 @@ def _cut(images: Images, task: Task, smaller: Any | None) -> Images:
 
 
 def _find_crop_in(smaller: Any, whole: Size, fitted: Size, gravity: str) -> Offset:
-    """Find the best part of ``whole``, and return its corner.
+    """Return the upper left corner of the best part of ``whole``.
 
     The search uses a smaller image of the same picture.
     """
@@ -134,8 +134,8 @@ _STEPS: Mapping[str, Callable[[Images, Task], Images]] = {
     "watermark": _draw_watermark,
     "flatten": _each(_flatten),
 }
-"""The functions of all operations on resized pixels, by name.
+"""The functions of the operations on resized pixels, by name.
 
-The decoding step does the other operations, where they cost least: it turns the picture upright, crops,
-trims and resizes it. The plan gives the resized size before the rotation.
+:func:`walk` itself does the operation ``cut``. The picture is already upright, cropped, trimmed and resized:
+decoding does this, where it costs least.
 """

@@ -69,7 +69,7 @@ class Plans:
 
     tasks: list[Task] = field(default_factory=list)
     errors: dict[str, Reason] = field(default_factory=dict)
-    """Why some renditions can't be made. These have no task."""
+    """For each rendition that can't be made: the reason."""
     stand_ins: dict[str, str] = field(default_factory=dict)
     """See ``Rendering.stand_ins``: a rendition that has the file of another rendition needs no task."""
 
@@ -78,7 +78,7 @@ Bases = dict[tuple[Header, Rectangle], Size]
 """The parts that are decoded, each with the size that it is decoded to."""
 _PIXEL = Size(1, 1)
 _Trim = Callable[[Header, Rectangle, int, bool], Rectangle]
-"""Returns the part of a region without its borders, for a page or for all frames of an animation."""
+"""A function that returns a region without its borders, for a page or for all frames of an animation."""
 
 
 def plan_tasks(
@@ -91,11 +91,13 @@ def plan_tasks(
 ) -> Plans:
     """Return the tasks, the stand-ins, and why some renditions can't be made.
 
-    A rendition can't be made if it exceeds a limit on pages, pixels or memory, or if it needs a damaged page.
-    The limits on pages and pixels count over all renditions, in the order in which they are declared.
+    A rendition can't be made, for example, if it exceeds a limit on pages, pixels or memory, or needs a
+    damaged page. The limits on pages and pixels count over all renditions, in the order in which they are
+    declared.
 
     Raises:
         Undecodable: The picture itself, or a document's first page, must be trimmed and is damaged.
+        Failed: Memory ran out.
 
     """
     plans = Plans()
@@ -132,7 +134,8 @@ def _with_pages(
 ) -> dict[int, Header]:
     """Return the headers of the pages so far and of the chosen pages, by number.
 
-    Raise ``NotAccepted`` if these pages are too many or have too many pixels.
+    Raise ``NotAccepted`` if these pages are too many or have too many pixels, and ``Unrenderable`` if a
+    chosen page is damaged.
     """
     numbers = sorted({*pages, *chosen})
     if len(numbers) > most_pages:
@@ -167,9 +170,10 @@ def on_page(number: int, header: Header) -> Iterator[None]:
 
 
 def _find_stand_ins(name: str, recipe: Rendition, parts: list[tuple[Header, Rectangle]]) -> dict[str, str]:
-    """Return the narrowest width with the same picture, for each width of a family.
+    """Return the narrowest member with the same pixels for each member of a family.
 
-    Members of a family differ only in width, so members with the same plan have the same pixels.
+    The result has the names of the members. It is empty for a rendition without ``widths``. Members of a
+    family differ only in width, so members with the same plan have the same pixels.
     """
     narrowest: dict[tuple[Plan, ...], str] = {}
     return {
@@ -261,7 +265,7 @@ def plan_bases(
 def estimate_memory(
     content: bytes, header: Header, recipes: Mapping[str, Rendition], level: Rendition | None
 ) -> int:
-    """Return how many bytes the picture takes at most, before anything is decoded.
+    """Return how many bytes of memory the picture takes at most, without decoding it.
 
     The pages of a document count as large as the header's page. A rendition with ``trim`` counts as if
     nothing were trimmed, with a whole decode to find the borders.
@@ -304,8 +308,8 @@ def _check_drawn(bases: Bases, max_pixels: int) -> None:
 def _plan_bases(tasks: list[Task], look: Task | None) -> Bases:
     """Return the decoded size for each region of each page.
 
-    The region of ``look`` comes first. ``look`` is the task of the analysis. The analysis can use its planned
-    size or any larger one.
+    The region of ``look``, the task of the analysis, comes first. The analysis can use the size that this
+    task plans, or any larger size.
     """
     bases = {
         part: _base_size(part, [task for task in tasks if task.part == part])

@@ -23,7 +23,7 @@ _FLOATS = ("float", "double")
 _MAX_OVERSHOOT = 16
 """If no floating point value exceeds this, white is 1, and values above 1 are highlights."""
 _NO_VALUE = 1e30
-"""A larger value, infinity or NaN means that a pixel has no value. This module makes the pixel black."""
+"""A larger value, infinity or NaN means that a pixel has no value. This module takes 0 instead."""
 _LEAST_USE = 0.25
 """Signed values that use a smaller share of their type's range than this are measurements."""
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
@@ -35,9 +35,10 @@ _WHOLE_BYTES = (8, 16, 32)
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
 """Values of PhotometricInterpretation."""
 _READ_COLOURS = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, 3, 4, _CMYK, 6, 8, 32_845)
-"""The values that libvips reads: also a palette, a mask, YCbCr, L*a*b* and LogLuv.
+"""The values of PhotometricInterpretation that libvips reads.
 
-It takes all others for RGB.
+The values without a name are a palette, a mask, YCbCr, L*a*b* and LogLuv. libvips takes all other values for
+RGB.
 """
 _COLOUR_NAMES = {
     0: "grey with 0 as white", 1: "grey", 3: "a palette", 6: "YCbCr", 8: "L*a*b*", 9: "ICC L*a*b*",
@@ -86,6 +87,10 @@ class Samples:
         """Return the image's colours and alpha, with doubles put together.
 
         libvips reads doubles as pairs of numbers.
+
+        Raises:
+            Undecodable: The image of doubles has an odd number of samples for each pixel.
+
         """
         if self.is_double:
             image = self._join_doubles(image)
@@ -111,15 +116,20 @@ class Samples:
 
 
 def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
-    """Return the file as libvips can read it, and what to do with its samples.
+    """Return a file that libvips can read, and what to do with the page's samples.
 
-    libvips can't read doubles. If the page has doubles, its directory in the returned file declares pairs of
-    32-bit numbers instead. libvips mixes up the rows of grey samples that have a plane each. The directory of
-    such a page then declares RGB. libvips reads no file with impossible values of a few tags. These values
-    become the default.
+    This function changes entries of the page's directory in three cases:
+
+    - libvips can't read doubles. The directory of a page with doubles declares pairs of 32-bit numbers
+      instead.
+    - libvips mixes up the rows of grey samples that have a plane each. The directory of such a page declares
+      RGB instead.
+    - libvips reads no page with impossible values of certain tags (``_CHOICES``). This function replaces an
+      impossible value by the tag's default.
 
     Raises:
-        Undecodable: The page has doubles in an arrangement that can't be read as such pairs.
+        Undecodable: The page has doubles in an arrangement that can't be read as pairs, or YCbCr with other
+            than 8 bits that libvips can't convert.
         NotAccepted: libvips would read the page's colours wrongly.
 
     """
@@ -216,7 +226,12 @@ def _choose_bands(colours: int | None, extra: Sequence[int]) -> tuple[int, ...]:
 def to_whole(image: Any, samples: Samples, load_again: Callable[[], Any]) -> Any:
     """Return the image with samples of 8 or 16 bits; other types become 16 bits.
 
-    ``load_again`` returns the image for another pass over its pixels, which finds the range of its values.
+    An image in other colours than grey, RGB or CMYK keeps its type. ``load_again`` returns the image for
+    another pass over its pixels, which finds the range of its values.
+
+    Raises:
+        Undecodable: The image of doubles has an odd number of samples for each pixel.
+
     """
     image = samples.restore(image)
     if image.format in _USUAL or image.interpretation not in _COLOURS:
@@ -247,8 +262,9 @@ def _clean(image: Any) -> Any:
 def _find_range(kind: str, found: _Range) -> _Range:
     """Return black's and white's values: the first usual range that fits.
 
-    A range fits if it holds all values found. If no usual range does, or if signed values use little of the
-    range, this function returns the range found, as viewers for measurements do.
+    A range fits if it holds all values found. For floating point, the range from 0 to 1 also fits larger
+    values up to 16. If no usual range fits, or if signed values use little of the range, this function
+    returns the range found, as viewers for measurements do.
     """
     if kind in _FLOATS and max(-found.black, found.white) <= _MAX_OVERSHOOT:
         return _Range(0, 1)

@@ -1,4 +1,4 @@
-"""Read the directories of a TIFF, as far as they can be parsed.
+"""Read the directories of a TIFF as far as possible, and change single entries.
 
 The sources are TIFF 6.0, section 2, and BigTIFF.
 """
@@ -74,7 +74,10 @@ class Directories:
             at = self.number(self.offset, entries + self.number(self._count, at) * self._entry)
 
     def read(self, at: int, tags: Container[int]) -> dict[int, Field]:
-        """Return the directory's fields with these tags, except fields outside the file."""
+        """Return the directory's fields with these tags, by tag.
+
+        Fields of other types than ``_TYPES``, or with values outside the file, are left out.
+        """
         size = struct.calcsize("=" + self._count)
         end = min(at + size + self.number(self._count, at) * self._entry, len(self.content) - self._entry + 1)
         entries = (entry for entry in range(at + size, end, self._entry) if self.number("H", entry) in tags)
@@ -96,9 +99,9 @@ class Directories:
 
 
 def read_page(content: bytes, page: int, tags: Container[int]) -> dict[int, Field]:
-    """Return the fields with these tags of a page, numbered from 0.
+    """Return a page's fields with these tags, by tag.
 
-    There are none if there is no such page.
+    Pages are numbered from 0. The result is empty if there is no such page.
     """
     directories = Directories(content)
     at = next(islice(directories.offsets(), index_of(content, page), None), None)
@@ -106,7 +109,10 @@ def read_page(content: bytes, page: int, tags: Container[int]) -> dict[int, Fiel
 
 
 def index_of(content: bytes, page: int) -> int:
-    """Return the number of the page's directory, starting at 0."""
+    """Return the number of the page's directory; both are numbered from 0.
+
+    If there is no such page, return ``page`` itself.
+    """
     return next(islice(_full_pages(content), page, None), page)
 
 
@@ -152,7 +158,7 @@ def is_camera_raw(content: bytes) -> bool:
 
 
 def set_short(content: bytearray, entry: int, value: int) -> None:
-    """Make the entry at this offset hold one number of 16 bits."""
+    """Change the entry at this offset, so that it holds only this number of 16 bits."""
     directories = Directories(content)
     room = directories.room
     number = struct.pack(f"{directories.order}H", value).ljust(room, b"\0")

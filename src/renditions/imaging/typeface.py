@@ -73,7 +73,12 @@ class Face:
 
     @property
     def has_space(self) -> bool:
-        """Return whether the face has a space. HarfBuzz makes all other blanks from it."""
+        """Return whether the face has a space. HarfBuzz makes all other blanks from it.
+
+        Raises:
+            Undecodable: The face is damaged, or has no Unicode ``cmap``.
+
+        """
         return bool(self._find({ord(" ")}))
 
     def find_missing(self, text: str) -> str:
@@ -160,7 +165,7 @@ def _read_face(font: bytes | mmap, start: int) -> Face:
 def choose_face(font: bytes, text: str, number: int | None = None) -> Face:
     """Return the face with this number, or the best face for the text.
 
-    Without a number, this is the first face that has the most characters of the text. If the file isn't a
+    The best face is the first of those that have the most characters of the text. If the file isn't a
     collection, this function returns its only face and ignores the number, because a function's bundle
     contains only the chosen face of a collection.
 
@@ -186,7 +191,12 @@ def choose_face(font: bytes, text: str, number: int | None = None) -> Face:
 
 
 def find_missing(font: bytes, text: str) -> str:
-    """Return the text's characters that the font lacks; see :func:`choose_face`."""
+    """Return the text's characters that the font lacks; see :func:`choose_face`.
+
+    Raises:
+        Undecodable: The file isn't a font, or is damaged.
+
+    """
     return choose_face(font, text).find_missing(text)
 
 

@@ -1,7 +1,7 @@
 """Set up libvips, and translate its errors. Only this module imports pyvips.
 
-libvips may use only the loaders that the format tables name; it blocks all others. libvips uses one thread
-for each picture, because whole pictures run in parallel. libvips' operation cache is off, because no later
+This module lets libvips use only the loaders that the format tables name. libvips uses one thread for each
+picture, because whole pictures are processed in parallel. libvips' operation cache is off, because no later
 picture could use a cached result.
 """
 
@@ -67,7 +67,10 @@ _MOST_QUOTED = 300
 
 
 def load(source_format: str, content: bytes, **options: Any) -> Any:
-    """Return a lazy image of the bytes, by the format's own loader."""
+    """Return a lazy image of the bytes, by the format's own loader.
+
+    Call this function, and use the image, within :func:`translated`.
+    """
     return pyvips.Operation.call(SOURCE_FORMATS[source_format].loader, content, **options)
 
 
@@ -89,7 +92,7 @@ class _Recorder(logging.Handler):
 
 @contextmanager
 def warnings_of_libraries() -> Iterator[list[str]]:
-    """Yield a list that collects the warnings of libvips and its decoders.
+    """Yield a list of the warnings of libvips and its decoders in the block.
 
     pyvips logs these warnings.
     """
@@ -106,8 +109,8 @@ def warnings_of_libraries() -> Iterator[list[str]]:
 def translated(refusal: type[Rejected], failure: str) -> Iterator[None]:
     """Raise libvips' errors as ``refusal``, or as ``Failed`` if memory ran out.
 
-    ``failure`` says what failed; see :func:`explain`. A file that is valid, but that the libraries can't
-    decode, isn't damaged: it raises ``NotAccepted``.
+    ``failure`` says what failed; see :func:`explain`. If ``refusal`` is ``Undecodable``, an error about a
+    valid file that the libraries can't decode is raised as ``NotAccepted``: such a file isn't damaged.
     """
     pyvips.vips_lib.vips_error_clear()  # an earlier picture may have left messages although it didn't fail
     try:
@@ -155,7 +158,7 @@ def explain(failure: str, detail: str) -> str:
 def _describe(error: pyvips.Error | UnicodeDecodeError) -> str:
     """Return the libraries' own messages.
 
-    They quote the file, so their bytes may not be UTF-8.
+    The messages quote the file, so their bytes may not be UTF-8.
     """
     text = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else error.detail
     return _tidy(text)

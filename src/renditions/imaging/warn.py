@@ -18,8 +18,9 @@ _collected: ContextVar[list[PictureWarning] | None] = ContextVar("warnings", def
 def warn(code: WarningCode, text: str) -> None:
     """Report what the engine leaves out or assumes about the picture.
 
-    Repeating a warning changes nothing. ``text`` doesn't name the picture. It says what is wrong and what the
-    engine did about it: "the colour profile can't be used, so the colours count as sRGB".
+    A repeated warning, one after ``MOST_WARNINGS`` others, and one outside :func:`collected` are dropped.
+    ``text`` doesn't name the picture. It says what is wrong and what the engine did about it: "the colour
+    profile can't be used, so the colours count as sRGB".
     """
     warnings, warning = _collected.get(), PictureWarning(code, text[:MOST_TEXT])
     if warnings is not None and warning not in warnings and len(warnings) < MOST_WARNINGS:
@@ -33,7 +34,7 @@ def has_warned(code: WarningCode) -> bool:
 
 @contextmanager
 def collected() -> Iterator[list[PictureWarning]]:
-    """Yield a list that gets the warnings of the block."""
+    """Yield a list that gets the warnings of the ``with`` block."""
     warnings: list[PictureWarning] = []
     token = _collected.set(warnings)
     try:

@@ -1,7 +1,7 @@
 """Draw watermarks: a picture or a text over a finished rendition.
 
-Each worker reads or draws a mark once and keeps it. It also keeps the mark at the sizes for renditions, since
-most renditions of a pipeline have one of a few sizes.
+Each worker keeps the last few marks that it has read or drawn, and the last few sizes of them, since most
+renditions of a pipeline have one of a few sizes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def draw(images: tuple[Any, ...], watermark: Watermark) -> tuple[Any, ...]:
     Images keep their alpha.
 
     Raises:
-        Unrenderable: The mark is damaged or can't be drawn.
+        Unrenderable: The mark is too large, is damaged or can't be drawn.
+        Failed: Memory ran out, an optional library isn't installed, or this process has drawn text with
+            other fonts than the declared ones.
 
     """
     if watermark.text and (missing := _lay_out(watermark.text, watermark.font, watermark.face).missing):
@@ -60,7 +62,7 @@ def draw(images: tuple[Any, ...], watermark: Watermark) -> tuple[Any, ...]:
 def _share(length: int, percent: float) -> int:
     """Return a percentage of the length in whole pixels, with halves rounded up.
 
-    It may be 0.
+    The result can be 0.
     """
     return int(length * Fraction(str(percent)) / 100 + Fraction(1, 2))
 

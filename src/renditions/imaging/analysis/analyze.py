@@ -76,8 +76,10 @@ class Study:
             base: The whole first frame, at least as large as :attr:`level`.
 
         Raises:
-            NotAccepted: The picture is less sharp than the rule allows.
+            NotAccepted: The picture is less sharp than the rule allows, or the way to store its pixels isn't
+                supported.
             Undecodable: The picture is damaged.
+            Failed: Memory ran out.
 
         """
         with translated(Undecodable, "the picture can't be analyzed"):

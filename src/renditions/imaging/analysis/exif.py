@@ -39,7 +39,7 @@ class _Value:
     def text(self) -> str | None:
         """Return the text without unprintable characters.
 
-        Returns None if nothing is left or if the value isn't a text.
+        Return None if nothing is left or if the value isn't a text.
         """
         if self.kind != _ASCII:
             return None
@@ -150,7 +150,7 @@ def _text(directory: _Directory, tag: int) -> str | None:
 
 
 def _number(directory: _Directory, tag: int) -> float | None:
-    """Return a positive number, rounded to six digits, or None."""
+    """Return the tag's first number in six digits; None if it isn't positive."""
     numbers = directory[tag].numbers() if tag in directory else []
     return float(f"{numbers[0]:.6g}") if numbers and numbers[0] > 0 else None
 
@@ -172,7 +172,7 @@ def _degrees(gps: _Directory, reference: int, signs: str, most: int) -> float | 
     """Return degrees, minutes and seconds as one number of degrees.
 
     The tag ``reference`` has a letter of ``signs``, such as N or S. The number is negative for the second
-    letter.
+    letter. Return None if the tags are missing or impossible.
     """
     sign = _text(gps, reference)
     parts = gps[reference + 1].numbers() if reference + 1 in gps else []

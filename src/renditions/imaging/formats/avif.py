@@ -21,7 +21,10 @@ _DEEP = 10
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return the header, without decoding pixels."""
+    """Return the header, without decoding pixels.
+
+    See :func:`.load_header` for the errors.
+    """
     header = load_header("avif", content, page)
     code = read_code(content)
     return replace(

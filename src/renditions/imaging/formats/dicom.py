@@ -142,7 +142,13 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def read(content: bytes) -> Dicom:
-    """Return the file's data set; call this function only within :func:`guarded`."""
+    """Return the file's data set; call this function only within :func:`guarded`.
+
+    Raises:
+        Undecodable: The file has no pixels, or their description isn't valid or not supported.
+        Failed: pydicom isn't installed.
+
+    """
     pydicom = library()
     # Checked first: pydicom inflates a deflated data set of any size.
     source = io.BytesIO(content)
@@ -254,7 +260,7 @@ def _check(dicom: Dicom, available: int) -> None:
 def _square(dicom: Dicom) -> Size:
     """Return the picture's size with square pixels.
 
-    Stored pixels can have another shape. For these, this function enlarges one side, so that no pixel is
+    If the stored pixels aren't square, this function enlarges one side of the picture, so that no pixel is
     lost. This function tries the elements in the order of PS3.3, C.7.6.3.1.7.
     """
     for macro, element in (
@@ -306,6 +312,10 @@ def library() -> Any:
     """Return pydicom with its log switched off.
 
     Otherwise pydicom and its decoders could quote the file in the log.
+
+    Raises:
+        Failed: pydicom isn't installed.
+
     """
     pydicom = import_extra("pydicom", "dicom")
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -319,8 +329,8 @@ def guarded(failure: str) -> Iterator[None]:
     """Raise ``Undecodable`` for any error of a damaged data set.
 
     ``Undecodable`` doesn't have the original error's message and traceback, because they may quote the file.
-
-    ``failure`` says what failed; the error's type follows it.
+    ``failure`` says what failed; the original error's type follows it. This package's own errors and
+    ``MemoryError`` stay unchanged.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -49,8 +49,9 @@ def decode(content: bytes, header: Header, **_: Any) -> Any:
     The image has square pixels and no metadata.
 
     Raises:
-        Undecodable: The frame is damaged, or has another number of pixels than its data set says.
-        Failed: pydicom isn't installed.
+        Undecodable: The frame is damaged, or has another size or number of samples than its data set says.
+        NotAccepted: The way to store the pixels isn't supported.
+        Failed: Memory ran out, or an optional library isn't installed.
 
     """
     with guarded(_DAMAGED), translated(Undecodable, _DAMAGED):
@@ -144,7 +145,7 @@ def _unpack_runs(dicom: Dicom, frame: int) -> Any:
     count, *offsets = struct.unpack_from("<16L", content)
     if count != dicom.samples * dicom.bits // 8:
         expected = dicom.samples * dicom.bits // 8
-        raise Undecodable(f"frame {frame + 1} is damaged: RLE segments: expected {expected}, found {count}")
+        raise Undecodable(f"frame {frame + 1} is damaged: expected {expected} RLE segments, found {count}")
     size = dicom.columns * dicom.rows
     bounds = pairwise([*offsets[:count], len(content)])
     segments = [numpy.frombuffer(_unpack(content[start:end], size), "u1") for start, end in bounds]
@@ -172,7 +173,7 @@ def _unpack(segment: bytes, size: int) -> bytes:
 
 
 def _check_codestream(content: bytes, dicom: Dicom) -> None:
-    """Raise ``Undecodable`` if a JPEG 2000 has another size than its data set says.
+    """Raise ``Undecodable`` if a frame isn't the JPEG 2000 that its data set declares.
 
     Some programs store the codestream in a JP2 file, which the standard forbids and decoders accept.
     """

@@ -18,7 +18,10 @@ _COVERED = 255
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return the header, without decoding pixels."""
+    """Return the header, without decoding pixels.
+
+    See :func:`.load_header` for the errors.
+    """
     return load_header("gif", content, page)
 
 
@@ -47,9 +50,9 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def _masks(frames: Iterable[Frame], width: int, height: int) -> list[Any]:
-    """Return a mask for each frame: which part of the canvas is covered at that time.
+    """Return a mask for each frame: the part of the canvas that isn't empty.
 
-    None stands for the whole canvas.
+    A mask is for the time while its frame is shown. None stands for the whole canvas.
     """
     masks: list[Any] = []
     empty = covered = Image.black(width, height)

@@ -61,7 +61,9 @@ def is_animated(_: bytes, header: Header) -> bool:
 
 
 def decode(content: bytes, header: Header, **_: Any) -> Any:
-    """Return the primary picture, upright, as an 8-bit libvips image in memory.
+    """Return the primary picture, upright, as a libvips image in memory.
+
+    Its samples have 8 bits, or 16 in HDR.
 
     Raises:
         Undecodable: The picture is damaged, or has another size than its header says.

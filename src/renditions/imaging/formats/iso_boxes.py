@@ -31,7 +31,10 @@ class Extent:
 
 
 def boxes(content: bytes, at: int, end: int) -> Iterator[tuple[bytes, Span]]:
-    """Yield the name and span of each box between two offsets (14496-12, 4.2)."""
+    """Yield the name and span of each box between two offsets (14496-12, 4.2).
+
+    Stop at a box that doesn't end before ``end``.
+    """
     while at + _HEADER_BYTES <= end:
         size, start = int.from_bytes(content[at : at + 4], "big"), at + _HEADER_BYTES
         if size == 1:
@@ -117,7 +120,7 @@ class Items:
             at = steps.stop
 
     def first_part(self, item: int) -> int:
-        """Return the first item that this one is derived from, such as a grid's tile.
+        """Return the number of the first item that this one is made of, such as a tile.
 
         An item that isn't derived is its own first part.
         """
@@ -165,7 +168,7 @@ class Items:
     def data(self, item: int, most: int) -> bytes:
         """Return up to ``most`` bytes of the first part of the item's data.
 
-        The result is empty if the data isn't in the file itself or in ``idat``.
+        The data is in the file itself or in the box ``idat``. The result is empty if neither has it.
         """
         for each, extent in self.extents():
             if each == item:

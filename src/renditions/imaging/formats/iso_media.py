@@ -40,10 +40,10 @@ def is_heic(content: bytes) -> bool:
 def read_code(content: bytes) -> ColourCode | None:
     """Return the colour code of the primary picture.
 
-    Return None if the file declares none. The code is in a ``colr`` box of the type ``nclx`` among the
-    picture's properties (ISO/IEC 23008-12, 9.3). Without such a box, this function takes the code of the AV1
-    bitstream, as Chromium does. By MIAF (23000-22, 7.3.6.4), such a file would be in sRGB. If the boxes can't
-    be parsed, the decoder will find the damage.
+    Return None if the file declares none, or if its boxes can't be parsed: the decoder then finds the damage.
+    The code is in a ``colr`` box of the type ``nclx`` among the picture's properties (ISO/IEC 23008-12, 9.3).
+    Without such a box, this function takes the code of the AV1 bitstream, as Chromium does. By MIAF
+    (23000-22, 7.3.6.4), such a file would be in sRGB.
     """
     try:
         return _find_code(content)
@@ -75,7 +75,7 @@ def _read_bitstream(items: Items, item: int) -> Cicp | None:
 
 
 def with_code(content: bytes, cicp: tuple[int, int]) -> bytes:
-    """Add a declaration of primaries and curve to an AVIF of libheif's encoder.
+    """Return an AVIF of libheif's encoder with a declaration of primaries and curve.
 
     Raises:
         ValueError: The boxes aren't in the form that libheif writes.
@@ -135,7 +135,7 @@ def _with_property(content: bytes, items: Items, item: int, name: bytes, data: b
 def count_frames(content: bytes) -> int:
     """Return how many frames the track of pictures has.
 
-    Return 1 if there is no such track (14496-12, 8.7.3).
+    Return 1 if there is no such track (14496-12, 8.7.3), or if the boxes can't be parsed.
     """
     try:
         for track in within(content, [(0, len(content))], b"moov", b"trak"):

@@ -4,8 +4,8 @@ Some cameras write files that don't quite follow the standard. Strict decoding s
 warnings, because most of them mean damaged pixels. Some only mean a small fault of the container: a few stray
 bytes after a scan or between two segments, spectral parameters that a sequential scan doesn't use, an unknown
 version of JFIF, an unknown code in Adobe's marker, or a missing end mark although every scan is there.
-:func:`tidied` repairs these faults, and the file is then decoded strictly again. Damage in the pixels' own
-data is never tolerated.
+:func:`tidied` repairs these faults, and the file is then decoded strictly again. Strict decoding never
+tolerates damage in the data of the pixels.
 """
 
 from __future__ import annotations
@@ -64,7 +64,10 @@ The quantisation table is tuned to MS-SSIM. An encoder without these options ign
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return the header, without decoding pixels."""
+    """Return the header, without decoding pixels.
+
+    See :func:`.load_header` for the errors.
+    """
     header = load_header("jpeg", content, page)
     kind, frame = next(
         (
@@ -118,9 +121,9 @@ def _count_scans(content: bytes) -> int:
 def tidied(content: bytes) -> bytes:
     """Return the file without small faults of its container.
 
-    The file is unchanged if its segments can't be followed. This function adds a missing end mark only if the
-    scans have every coefficient of every pixel. Zeros at the end are then padding; otherwise they may belong
-    to the data.
+    If the end mark is missing, this function adds it only if the scans have every coefficient of every pixel.
+    Zeros at the end are then padding, and this function removes them. If a coefficient is missing, the zeros
+    may belong to the data, so this function returns the file unchanged.
     """
     parts, scans = [content[:2]], _Scans()
     ends: list[int] = []
@@ -197,9 +200,9 @@ def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 class _Scans:
-    """Records which coefficients the scans so far contain.
+    """A record of the coefficients that the scans so far contain.
 
-    For each coefficient of each component, it holds the number of the lowest bit that a scan contains.
+    For each coefficient of each component, this is the number of the lowest bit that a scan contains.
     """
 
     def __init__(self) -> None:
@@ -254,7 +257,7 @@ def _with_known_colours(segment: bytes, components: int) -> bytes:
 def _without_padding(data: bytes) -> bytes:
     """Return the last part of a file without the padding at its end.
 
-    Padding consists of zeros, or of the first half of a marker.
+    Padding consists of zeros, the first byte of a marker, or both.
     """
     stripped = data.removesuffix(b"\xff").rstrip(b"\0")
     return stripped + b"\0" if stripped.endswith(b"\xff") else stripped
@@ -273,7 +276,7 @@ def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile
     """Return the JPEG up to its end mark, without metadata unless a flag keeps it.
 
     The copy lacks the previews, gain maps and videos after the end mark, and the metadata about them.
-    Returns None if the JPEG is CMYK or damaged, or if it has a profile and ``keeps_profile`` is false.
+    Return None if the JPEG is CMYK or damaged, or if it has a profile and ``keeps_profile`` is false.
     """
     parts, at = [content[:2]], 2
     while len(segment := content[at : at + 10]) >= 2 and segment[0] == 0xFF:

@@ -26,6 +26,8 @@ def load_header(name: str, content: bytes, page: int = 0) -> Header:
 
     Raises:
         Undecodable: The header is damaged.
+        NotAccepted: The way to store the pixels isn't supported.
+        Failed: Memory ran out.
 
     """
     with translated(Undecodable, f"the {name} header is damaged"):
@@ -42,7 +44,7 @@ def load_header(name: str, content: bytes, page: int = 0) -> Header:
 
 
 def _find_dpi(image: Any) -> float | None:
-    """Return the resolution in pixels per inch.
+    """Return the resolution in pixels per inch; None if it is unknown or impossible.
 
     libvips gives pixels per millimetre; it gives 1 if the file doesn't declare a resolution.
     """
@@ -55,7 +57,7 @@ def _find_dpi(image: Any) -> float | None:
 def load_pixels(content: bytes, header: Header, **options: Any) -> Any:
     """Return a lazy image of the header's page.
 
-    The decoder stops at errors that mean lost pixels.
+    The decoder stops at errors that mean lost pixels, unless ``options`` has another ``fail_on``.
     """
     # Most decoders' warnings are harmless: they are about unknown tags and the like.
     fail_on = "warning" if SOURCE_FORMATS[header.format].decoder_that_warns else "error"

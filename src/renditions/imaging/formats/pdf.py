@@ -57,7 +57,8 @@ def read_header(content: bytes, page: int) -> Header:
 
     Raises:
         Undecodable: The file is damaged or encrypted.
-        Failed: pypdfium2 isn't installed.
+        Failed: pypdfium2 isn't installed, or this process has drawn text with other fonts than the declared
+            ones.
 
     """
     with _open(content) as document:
@@ -101,12 +102,15 @@ def check_end(content: bytes) -> None:
 
 
 def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
-    """Return a part of the page at exactly this size, as a libvips image in sRGB.
+    """Return a part of the page as a libvips image in sRGB.
 
-    The part has the page's annotations and forms.
+    ``size`` is the size of the whole page in pixels, and the image has exactly the size of ``part``. The
+    image shows the page's annotations and forms.
 
     Raises:
         Undecodable: The page is damaged.
+        Failed: pypdfium2 isn't installed, or this process has drawn text with other fonts than the declared
+            ones.
 
     """
     with _open(content) as document:

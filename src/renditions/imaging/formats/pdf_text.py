@@ -1,9 +1,9 @@
 """Find the text of a PDF's page that PDFium can't draw.
 
 PDFium's own fonts have Latin letters and a few symbols. If a page doesn't embed a font with other characters,
-PDFium leaves out the text without a message. The bounds of such a text have a width, but no height. This
-module finds only horizontal text: of other text PDFium doesn't say which characters it has, and spaces have
-such bounds, too.
+PDFium leaves out the text without a message. The bounds of such a text have a width, but no height. Spaces
+also have such bounds, so this module asks PDFium for the characters of the text. PDFium doesn't give the
+characters of text that isn't horizontal, so this module doesn't find such text.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _texts(raw: Any, page: Any) -> Iterator[Any]:
 
 
 def _is_lost(raw: Any, text: Any) -> bool:
-    """Return whether there is nothing to draw of the text, as of spaces."""
+    """Return whether PDFium draws nothing of the text, as it does with spaces."""
     if raw.FPDFFont_GetIsEmbedded(raw.FPDFTextObj_GetFont(text)) != 0:
         return False
     left, bottom, right, top = (ctypes.c_float() for _ in range(4))

@@ -1,4 +1,4 @@
-"""PNG input and output (ISO/IEC 15948), with the chunk that marks an animation."""
+"""PNG input and output (ISO/IEC 15948), and the detection of animated PNGs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ _PALETTE_DEPTHS = (1, 2, 4, 8)
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return the header, without decoding pixels."""
+    """Return the header, without decoding pixels.
+
+    See :func:`.load_header` for the errors.
+    """
     header = load_header("png", content, page)
     declared = _count_frames(content)
     code = _read_cicp(_leading_chunks(content))
@@ -142,15 +145,15 @@ def is_animated(content: bytes, _: Header) -> bool:
 
 
 def _count_frames(content: bytes) -> int:
-    """Return how many frames ``acTL`` declares."""
+    """Return how many frames ``acTL`` declares; 0 without ``acTL``."""
     return int.from_bytes(_leading_chunks(content).get(b"acTL", b"")[:4], "big")
 
 
 def arranged(content: bytes) -> bytes:
     """Return the file with EXIF and XMP before the pixels.
 
-    The decoder reads no metadata after them. ``eXIf`` may stand anywhere after the header (third edition,
-    11.3.3.3).
+    The decoder reads no metadata after the pixels. ``eXIf`` may stand anywhere after the header (third
+    edition, 11.3.3.3).
     """
     parts: list[bytes] = []
     late: list[bytes] = []
@@ -195,9 +198,9 @@ def _is_whole(chunk: bytes) -> bool:
 
 
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:
-    """Return the PNG without an animation's frames and without metadata.
+    """Return the PNG's first picture, with only the metadata to keep.
 
-    ``keeps_profile`` keeps the profile, and ``keeps_metadata`` all other metadata. Returns None if the PNG
+    ``keeps_profile`` keeps the profile, and ``keeps_metadata`` all other metadata. Return None if the PNG
     has a profile and ``keeps_profile`` is false, if its chunks declare other colours than sRGB, or if the
     last chunk is missing.
     """

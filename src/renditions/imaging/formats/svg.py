@@ -1,7 +1,7 @@
 """SVG input, drawn by librsvg at the needed size after a safety check.
 
 :mod:`.svg_document` checks the file and writes the document that librsvg gets. Text is drawn in the bundled
-font.
+font, or also in the machine's fonts if the pipeline file allows this.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ def read_header(content: bytes, _: int) -> Header:
     """Check the drawing, and return a header with its own size in CSS pixels.
 
     Raises:
-        NotAccepted: The drawing has forbidden or too many elements.
+        NotAccepted: The drawing is too complex, or has forbidden content, such as a script.
         Undecodable: The drawing is damaged.
+        Failed: Memory ran out, or this process has drawn text with other fonts than the declared ones.
 
     """
     drawing = read_drawing(content)

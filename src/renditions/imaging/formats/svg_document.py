@@ -1,10 +1,10 @@
 """Read a drawing's XML, check it, and write a safe version for librsvg.
 
-The safe version has no references to other documents. The check reads the document (XML 1.0; Namespaces in
-XML 1.0; SVG 2, chapters 5, 12, 13, 15 and 16). It rejects a document that isn't well-formed, has
-too much to draw, or contains a script or an external entity. It expands short entities, and converts embedded
-pictures that librsvg can't read. It leaves out references to other documents, HTML and characters without a
-glyph, each with a warning. It also warns of content that librsvg doesn't draw.
+The safe version has no references to other documents. The sources are XML 1.0, Namespaces in XML 1.0, and SVG
+2, chapters 5, 12, 13, 15 and 16. This module rejects a document that isn't well-formed, has too much to draw,
+or contains a script or an external entity. This module expands short entities, and converts embedded pictures
+that librsvg can't read. It leaves out references to other documents and HTML, and replaces characters without
+a glyph, each with a warning. It also warns of content that librsvg doesn't draw.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Drawing:
     content: bytes
     has_text: bool
     backgrounds: tuple[str, ...]
-    """The possible colours of the background, the first choice first. librsvg draws none."""
+    """The possible colours of the background, the first choice first. librsvg draws no background."""
     warnings: tuple[tuple[WarningCode, str], ...]
     """The warnings about content that this module left out."""
 
@@ -74,8 +74,9 @@ def read_drawing(content: bytes) -> Drawing:
     """Return the drawing, checked and written again.
 
     Raises:
-        NotAccepted: The drawing has forbidden or too many elements.
+        NotAccepted: The drawing is too complex, or has forbidden content, such as a script.
         Undecodable: The drawing is damaged.
+        Failed: Memory ran out while an embedded picture was read.
 
     """
     return _Reader(unpack(content)).read()
@@ -207,7 +208,8 @@ class _Reader:
             self._warn("not-drawn", "the length of a text (textLength) is ignored")
         if any(len(attributes.get(each, "").replace(",", " ").split()) > 1 for each in _PLACES):
             self._warn(
-                "not-drawn", "only the first letter of a text has its own place (x, y, dx, dy, rotate)"
+                "not-drawn",
+                "positions of letters after a text's first one are ignored (x, y, dx, dy, rotate)",
             )
 
     def _count(self, attributes: dict[str, str]) -> None:

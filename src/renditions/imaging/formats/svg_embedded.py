@@ -6,6 +6,7 @@ Embedded pictures are ``data:`` URLs (RFC 2397).
 from __future__ import annotations
 
 import base64
+import binascii
 from urllib.parse import unquote_to_bytes
 
 from renditions.errors import NotAccepted, Undecodable
@@ -27,20 +28,25 @@ class Embedded:
         """Return a URL of the same picture that librsvg can read.
 
         Raises:
-            NotAccepted: The picture's format is unknown, or the embedded pictures together have too many
+            NotAccepted: The picture's format isn't supported, or the embedded pictures together have too many
                 pixels.
-            Undecodable: The picture is damaged.
+            Undecodable: The picture is damaged, or isn't valid Base64.
+            Failed: Memory ran out.
 
         """
         kind, _, text = url[len("data:") :].partition(",")
         data = unquote_to_bytes(text)
         if kind.lower().endswith(";base64"):
-            with translated(Undecodable, "an embedded picture isn't valid Base64"):
+            try:
                 data = base64.b64decode(data)
+            except binascii.Error as error:
+                raise Undecodable(
+                    f"an embedded picture isn't valid Base64 ({error}). Embed the picture again"
+                ) from error
         source_format = sniff(data)
         if source_format not in _ACCEPTED:
             raise NotAccepted(
-                f"expected embedded pictures in {' or '.join(_ACCEPTED)}, "
+                f"expected embedded pictures in {', '.join(_ACCEPTED[:-1])} or {_ACCEPTED[-1]}, "
                 f"found {source_format or 'an unknown format'}"
             )
         with translated(Undecodable, "an embedded picture is damaged"):

@@ -25,7 +25,8 @@ _DAMAGED_START = 1024
 def is_drawing(content: bytes) -> bool:
     """Return whether the first element is ``svg``.
 
-    Comments, declarations and byte order marks may come before it.
+    Comments, declarations and byte order marks may come before it. A file that can't be parsed up to its
+    first element counts as a drawing if ``<svg`` is in the first 1,024 bytes.
     """
     if content.startswith(_GZIP):
         try:

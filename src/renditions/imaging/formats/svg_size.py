@@ -7,7 +7,7 @@ import re
 from renditions.errors import NotAccepted
 
 _MAX_LENGTH = 1_000_000
-"""The furthest from 0 that a number of the root's size may be. Far larger numbers overflow in librsvg."""
+"""The largest absolute value of a number in the root's size. Far larger numbers overflow in librsvg."""
 _DEFAULTS = {"width": 300.0, "height": 150.0}
 """The size in CSS pixels of a drawing that declares no size (CSS 2.2, 10.3.2 and 10.6.2)."""
 _PIXELS = {

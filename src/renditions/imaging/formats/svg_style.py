@@ -50,7 +50,8 @@ def without_outside(text: str, drop: Callable[[str], None]) -> str:
 def variables_in(text: str) -> list[str]:
     """Return the names of the CSS variables that decide how something is drawn.
 
-    librsvg ignores a declaration with such a variable (CSS Custom Properties 1).
+    librsvg ignores a declaration with such a variable (CSS Custom Properties 1). The result is empty for a
+    text with ``light-dark(``, see ``_TWO_SCHEMES``.
     """
     return [] if _TWO_SCHEMES in text else _VARIABLE.findall(text)
 

@@ -41,7 +41,10 @@ _MAX_VALUE_BYTES = 16
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return the page's header, without decoding pixels."""
+    """Return the page's header, without decoding pixels.
+
+    See :func:`.load_header` and :func:`.tiff_samples.describe` for the errors.
+    """
     patched, samples = tiff_samples.describe(content, page)
     header = load_header("tiff", patched, tiff_tags.index_of(content, page))
     return replace(
@@ -56,8 +59,8 @@ def read_header(content: bytes, page: int) -> Header:
 def _square(stored: Size, content: bytes, page: int) -> Size:
     """Return the page's size with square pixels.
 
-    Stored pixels can have another shape. For these, this function enlarges one side, so that no pixel is
-    lost. Resolutions that differ by less than 1 % count as equal, because files contain rounded ones.
+    If the stored pixels aren't square, this function enlarges one side of the page, so that no pixel is lost.
+    Resolutions that differ by less than 1 % count as equal, because files contain rounded ones.
     Resolutions that differ more than in any scanner or fax count as mistakes.
     """
     fields = tiff_tags.read_page(content, page, (tiff_tags.X_RESOLUTION, tiff_tags.Y_RESOLUTION))
@@ -74,7 +77,7 @@ def _square(stored: Size, content: bytes, page: int) -> Size:
 
 
 def decode(content: bytes, header: Header, **options: Any) -> Any:
-    """Return a lazy image of the page, with strict decoding.
+    """Return a lazy image of the page; without ``fail_on``, the decoding is strict.
 
     The decoder stops at libtiff's warnings: they mean damaged pixels. There is one exception: if libtiff
     warns while it reads the page's directory, as for many valid files, the decoder stops only at errors. But

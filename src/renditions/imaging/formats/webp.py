@@ -16,7 +16,10 @@ _WHOLE_BYTES = 4
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return the header, without decoding pixels."""
+    """Return the header, without decoding pixels.
+
+    See :func:`.load_header` for the errors.
+    """
     header = load_header("webp", content, page)
     return replace(header, held_bytes_per_pixel=None if content[12:16] == b"VP8 " else _WHOLE_BYTES)
 
