@@ -119,6 +119,11 @@ class MemoryStore:
             stored, content = self._objects[self._folding(key)]
             self._objects[self._folding(key)] = replace(stored, etag=f"{stored.etag}-1"), content
 
+    def is_spelled(self, key: str) -> bool:
+        with self._lock:
+            got = self._objects.get(self._folding(key))
+        return got is None or got[0].key == key
+
     def folding(self) -> Folding:
         return self._folding
 

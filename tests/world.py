@@ -81,7 +81,7 @@ class Stepped:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method: Callable[..., Any] = getattr(self._port, name)
-        if name in ("folding", "obstacle"):  # constants, read without a call
+        if name in ("folding", "obstacle", "is_spelled"):  # constants, read without a call
             return method
 
         def step(*args: Any, **named: Any) -> Any:

@@ -91,6 +91,11 @@ def test_a_key_below_an_existing_object_finds_nothing(store: Store) -> None:
     assert keys(store) == ["a"]
 
 
+def test_the_method_is_spelled_returns_true_for_the_key_of_a_listed_object(store: Store) -> None:
+    store.put("a/Photo.jpg", b"one", IfAbsent(), "image/jpeg")
+    assert [store.is_spelled(found.key) for found in store.list()] == [True]
+
+
 def test_the_method_obstacle_returns_none_for_an_existing_object_and_for_a_free_key(store: Store) -> None:
     put(store, "a/b")
     assert (store.obstacle("a/b"), store.obstacle("a/c"), store.obstacle("d/e")) == (None, None, None)

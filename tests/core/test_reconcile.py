@@ -150,6 +150,8 @@ def test_a_picture_keeps_its_outputs_while_its_file_is_still_being_written(world
     real_head = world.source.head
 
     class Busy:
+        is_spelled = world.source.is_spelled
+
         def head(self, key: str) -> StoredObject | None:
             found = real_head(key)
             return found and replace(found, complete=False)

@@ -128,6 +128,9 @@ class CloudStore:
     def has_folder(self, prefix: str) -> bool:
         return False
 
+    def is_spelled(self, key: str) -> bool:
+        return self.kept.is_spelled(key)
+
     def folding(self) -> Folding:
         return self.kept.folding()
 

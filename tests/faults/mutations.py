@@ -290,7 +290,7 @@ MUTATIONS = (
     Mutation(
         "a listing is believed without a look",
         "process",
-        "found = find(self.source, name) if is_sought else None",
+        "found = find_picture(self.source, name) if is_sought else None",
         'found = find(self.source, name) if is_sought and ask.removal == "no" else None',
     ),
     Mutation(

@@ -181,3 +181,48 @@ def test_two_pictures_never_share_an_output_on_an_exfat_disk(tmp_path: Path) -> 
         assert run(tmp_path, "sync").code == 0
         assert (disk / "out/IMG_1.jpg").read_bytes() == shown
         assert run(tmp_path, "sync").out.startswith("Nothing to do")
+
+
+@pytest.mark.parametrize("folding", [EXACT, IGNORES_CASE])
+def test_a_picture_whose_name_changes_only_in_case_is_renamed_on_a_disk_that_ignores_case(
+    folding: Folding,
+) -> None:
+    """The disk found the picture under its former name, too."""
+    world = World(
+        source=MemoryStore(IGNORES_CASE), output=MemoryStore(folding), catalog=MemoryCatalog(folding)
+    )
+    world.upload("photo.jpg", b"one")
+    world.settle()
+    world.remove("photo.jpg")
+    world.upload("Photo.jpg", b"one")
+    assert sync(world.run()).renamed == 1
+    assert [record.name for record in world.catalog.list()] == ["Photo.jpg"]
+    world.settle()
+    world.check_promise()
+
+
+def test_a_folder_tells_in_which_spelling_it_lists_a_file_on_an_exfat_disk(tmp_path: Path) -> None:
+    with mounted_exfat(tmp_path) as disk:
+        (disk / "A").mkdir()
+        (disk / "A" / "photo.jpg").write_bytes(b"one")
+        store = FolderStore(disk)
+        assert store.is_spelled("A/photo.jpg")
+        for other in ("A/PHOTO.jpg", "a/photo.jpg"):
+            assert store.head(other)
+            assert not store.is_spelled(other)
+
+
+def test_a_folder_that_tells_upper_from_lower_case_looks_for_another_spelling_only_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"one")
+    store = FolderStore(tmp_path)
+    assert store.is_spelled("photo.jpg")
+    monkeypatch.setattr("renditions.local.folder.is_there", None)
+    assert store.is_spelled("photo.jpg")
+
+
+def test_two_files_whose_names_differ_only_in_case_are_two_pictures(tmp_path: Path) -> None:
+    for name in ("photo.jpg", "PHOTO.JPG"):
+        (tmp_path / name).write_bytes(b"one")
+        assert FolderStore(tmp_path).is_spelled(name)

@@ -144,6 +144,10 @@ class S3Store:
                 raise
             yield from answer["Body"].iter_chunks(PIECE_BYTES)
 
+    def is_spelled(self, key: str) -> bool:  # noqa: ARG002 - a bucket has one spelling for each key
+        """See :meth:`Store.is_spelled <renditions.core.ports.Store.is_spelled>`."""
+        return True
+
     def folding(self) -> Folding:
         """Return ``EXACT``: to S3, keys are equal only if all their bytes are."""
         return EXACT

@@ -19,7 +19,7 @@ from renditions.core.neighbours import Neighbours
 from renditions.core.ports import IfMatch, Store
 from renditions.core.process import Process
 from renditions.core.strays import delete_stray, see_stray
-from renditions.core.verify import find
+from renditions.core.verify import find, find_picture
 from renditions.errors import Conflict, Failed, KeyRefused
 from renditions.model.items import format_time
 from renditions.model.keys import is_known
@@ -106,7 +106,7 @@ def forget(name: str, reach: Reach) -> Report:
 def _find_keys(name: str, record: Record | None, reach: Reach) -> set[str]:
     """Return the picture's output keys, and every former key that its record names."""
     etag = record.etag if record else ""
-    if not etag and (found := find(reach.source, name)):
+    if not etag and (found := find_picture(reach.source, name)):
         etag = found.etag
     focus = record.wishes.focus if record else NO_WISHES.focus
     wishes = Wishes(focus, demanded=tuple(reach.pipeline.renditions))
@@ -135,7 +135,7 @@ def _forget_source(name: str, reach: Reach, report: Report) -> None:
     place = reach.pipeline.source.store
     where = _join(place, name)
     try:
-        is_there = find(reach.source, name) is not None
+        is_there = find_picture(reach.source, name) is not None
         if not is_there and reach.is_marker_missing():
             why = (
                 "the source lacks this catalog's marker. If its disk is unmounted, mount it, and run forget "
@@ -148,7 +148,7 @@ def _forget_source(name: str, reach: Reach, report: Report) -> None:
                 why = "the source is read-only. Delete the picture there, or a sync makes its outputs again"
                 report.left.append(Trace("picture", where, why))
             return
-        while there := find(reach.source, name):
+        while there := find_picture(reach.source, name):
             try:
                 reach.source.delete(name, IfMatch(there.etag))
             except Conflict:

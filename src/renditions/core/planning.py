@@ -17,7 +17,7 @@ from renditions.core.difference import Difference
 from renditions.core.left_out import LeftOut
 from renditions.core.ports import Store, StoredObject, Unreadable
 from renditions.core.selection import EVERYTHING, Selection
-from renditions.core.verify import find
+from renditions.core.verify import find_picture
 from renditions.errors import RecordUnreadable, StoreFailed
 from renditions.model.record import Record
 
@@ -50,7 +50,7 @@ def plan(
     for name in selection.names:
         try:
             record = comparison.catalog.get(name)
-            found = find(source, name) if comparison.pipeline.source.matches(name) else None
+            found = find_picture(source, name) if comparison.pipeline.source.matches(name) else None
         except RecordUnreadable as error:
             yield Difference(name, "unreadable", str(error))
         except StoreFailed as error:

@@ -163,6 +163,14 @@ class Store(Protocol):
         """
         ...
 
+    def is_spelled(self, key: str) -> bool:
+        """Return whether a listing shows the object under exactly this key.
+
+        A folder that ignores case finds a file under other spellings of its name, too. The result says
+        nothing if there is no object.
+        """
+        ...
+
     def folding(self) -> Folding:
         """Return how keys are compared: equal folded forms name the same object."""
         ...

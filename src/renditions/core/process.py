@@ -42,7 +42,7 @@ from renditions.core.ports import Renderer, Store, StoredObject
 from renditions.core.retire import due_retired
 from renditions.core.twins import Twins, why_renamed, with_twin
 from renditions.core.update import Updater
-from renditions.core.verify import find
+from renditions.core.verify import find, find_picture
 from renditions.errors import Conflict, Failed, KeyTaken
 from renditions.model.notices import Notice, Removal, UnsentNotice
 from renditions.model.pipeline import Pipeline
@@ -170,7 +170,7 @@ class Processor:
         # After the record, so that the outcome is true at this moment. In the other order, a worker that
         # paused between both could report a state that was recorded after the picture had gone.
         is_sought = self.pipeline.source.matches(name) and not ask.ignores_source
-        found = find(self.source, name) if is_sought else None
+        found = find_picture(self.source, name) if is_sought else None
         if self.standing:
             self.standing.check(record)
         comparison = Comparison(
@@ -275,7 +275,7 @@ class Processor:
             self._outbox.send_kept(unsent, Notice("removed", removal))
         if heir:
             self.process(heir)
-        if find(self.source, record.name) and self.pipeline.source.matches(record.name):
+        if find_picture(self.source, record.name) and self.pipeline.source.matches(record.name):
             return None
         return Outcome(record.name, "removed")
 

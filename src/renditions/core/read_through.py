@@ -18,6 +18,7 @@ class ReadThrough:
         self.get = store.get
         self.stream = store.stream
         self.has_folder = store.has_folder
+        self.is_spelled = store.is_spelled
         self.obstacle = store.obstacle
         self.writer_of = store.writer_of
         self.registered = store.registered

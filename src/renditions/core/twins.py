@@ -19,7 +19,7 @@ from renditions.core.difference import Difference
 from renditions.core.leases import wish
 from renditions.core.ports import Store, StoredObject
 from renditions.core.readable import get_readable
-from renditions.core.verify import find
+from renditions.core.verify import find_picture
 from renditions.errors import Failed
 from renditions.model.kept import KeptWishes
 from renditions.model.pipeline import Pipeline
@@ -138,7 +138,7 @@ class Twins:
         A source that can't be read may have it.
         """
         try:
-            return self.pipeline.source.matches(name) and find(self.source, name) is not None
+            return self.pipeline.source.matches(name) and find_picture(self.source, name) is not None
         except Failed:
             return True
 

@@ -23,7 +23,7 @@ from renditions.core.refusals import refuse_own_keys, refuse_size, refuse_taken_
 from renditions.core.retire import is_in_the_way, kept_until, retire
 from renditions.core.reuse import find_copies
 from renditions.core.stand_ins import keep_valid, keys_of_served, merge
-from renditions.core.verify import find
+from renditions.core.verify import find_picture
 from renditions.errors import Failed, ForeignOutput, KeyTaken, Rejected
 from renditions.model.families import among
 from renditions.model.formats import OUTPUT_FORMATS
@@ -252,7 +252,7 @@ class Updater:
 
     def _is_about_to_go(self, owner: str) -> bool:
         """Return whether a key's owner is gone, and its outputs will be removed."""
-        is_there = self.pipeline.source.matches(owner) and find(self.source, owner)
+        is_there = self.pipeline.source.matches(owner) and find_picture(self.source, owner)
         return not is_there and self.pipeline.source.on_delete == "remove"
 
     def _freshen(self, old: Record, difference: Difference, found: StoredObject, now: datetime) -> Record:

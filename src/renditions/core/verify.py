@@ -49,6 +49,16 @@ def find(store: Store, key: str) -> StoredObject | None:
         return None
 
 
+def find_picture(source: Store, name: str) -> StoredObject | None:
+    """Return the picture of this name, in exactly this spelling.
+
+    After only the case of a name changed, a folder that ignores case finds the file under both names. But it
+    is one picture, with the name that a listing shows.
+    """
+    found = find(source, name)
+    return found if found and source.is_spelled(name) else None
+
+
 def verify(record: Record, output: Store, how: Verify, look: Look | None = None) -> Verification:
     """Compare each output of a record with the store.
 

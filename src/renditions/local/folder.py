@@ -45,6 +45,8 @@ from renditions.local.tree import (
     absence,
     closed,
     find_obstacle,
+    is_listed,
+    is_there,
     kind_of,
     open_folder,
     parse_key,
@@ -85,6 +87,8 @@ class FolderStore:
         self._root = Root(root, create=create)
         self._rest_seconds = rest_seconds
         self._folding: Folding | None = None
+        self._is_exact = False
+        """Whether this folder is known to tell upper from lower case."""
 
     def list(
         self,
@@ -211,6 +215,23 @@ class FolderStore:
         with self._root.reported(key), suppress(NotMade), closed(self._root.open()) as root:
             return _find_obstacle(root, parts)
         return None
+
+    def is_spelled(self, key: str) -> bool:
+        """See :meth:`Store.is_spelled <renditions.core.ports.Store.is_spelled>`.
+
+        Most folders tell upper from lower case, so one lookup of another spelling is enough. In others, this
+        method lists the folders that the key lies in.
+        """
+        if self._is_exact:
+            return True
+        parts = parse_key(key)
+        other = (*parts[:-1], parts[-1].swapcase())
+        with self._root.reported(key), suppress(NotMade), absence(), closed(self._root.open()) as root:
+            if other != parts and not is_there(root, other):
+                self._is_exact = True
+                return True
+            return is_listed(root, parts)
+        return True
 
     def folding(self) -> Folding:
         """See :meth:`Store.folding <renditions.core.ports.Store.folding>`.

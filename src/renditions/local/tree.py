@@ -126,6 +126,23 @@ def read_status(root: int, parts: Sequence[bytes]) -> os.stat_result:
         return os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
 
 
+def is_there(root: int, parts: Sequence[bytes]) -> bool:
+    """Return whether something has this path."""
+    with absence():
+        read_status(root, parts)
+        return True
+    return False
+
+
+def is_listed(root: int, parts: Sequence[bytes]) -> bool:
+    """Return whether each folder of the path lists the next part in this spelling."""
+    for depth, part in enumerate(parts):
+        with closed(open_folder(root, parts[:depth])) as folder:
+            if os.fsdecode(part) not in os.listdir(folder):  # noqa: PTH208 - a descriptor has no path
+                return False
+    return True
+
+
 def find_obstacle(root: int, parts: Sequence[bytes]) -> tuple[int, str] | None:
     """Return what keeps a file from being written at this path; None if nothing does.
 
