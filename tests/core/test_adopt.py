@@ -50,7 +50,10 @@ def place(world: World, content: bytes, writer: str) -> None:
 
 
 def is_adopted(world: World) -> bool:
-    """Return whether the output is claimed; check that a claimed one is ours."""
+    """Return whether the picture claims the output key.
+
+    If it does, check the output's content and its mark of this catalog.
+    """
     binding = world.catalog.read_binding()
     assert binding
     record = world.catalog.get(NAME)

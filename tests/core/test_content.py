@@ -1,4 +1,4 @@
-"""Pictures with a new ETag and unchanged content, on in-memory ports."""
+"""Pictures with a new ETag and unchanged content, with a store in memory."""
 
 from __future__ import annotations
 

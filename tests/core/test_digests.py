@@ -44,7 +44,7 @@ def send_due(world: World, notifier: Deaf | MemoryNotifier | None = None, *, is_
 
 
 def digests(world: World) -> list[Digest]:
-    """Return the digests that were sent, and check that nothing else was."""
+    """Return the digests that were sent, and check that no other notices were sent."""
     sent = [*world.notifier.sent, *world.notifier.held]
     assert {notice.event for notice in sent} <= {"digest"}
     return [notice.subject for notice in sent if isinstance(notice.subject, Digest)]
@@ -267,7 +267,8 @@ def fail_with_webhook(
 ) -> tuple[World, Outbox]:
     """Collect notices about this many pictures, as in a minute of processing.
 
-    Every tenth picture has failed, and the others are rejected.
+    Every tenth picture has failed, and the others are rejected. Return the world, and the outbox that will
+    send the notices.
     """
     reference = "${HOOK}"
     hook = Notify(on=("failed", "rejected"), to=f"webhook:{receiver.url}", secret=reference, digest=3600.0)

@@ -22,7 +22,7 @@ def pipeline_of(renditions: str) -> Pipeline:
 def record_of(pipeline: Pipeline, **sizes: tuple[int, int]) -> Record:
     """Return a record whose outputs have these sizes, by rendition.
 
-    ``_`` stands for ``-`` in their names.
+    In the names of the arguments, ``_`` stands for ``-``.
     """
     outputs = []
     for name, (width, height) in sizes.items():

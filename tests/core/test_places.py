@@ -1,4 +1,4 @@
-"""Where outputs are, and for how long: headers, kept replacements, moved stores."""
+"""Headers of outputs, outputs that are kept for a while, and moved output stores."""
 
 from __future__ import annotations
 
@@ -269,7 +269,7 @@ class TestPartialRuns:
     ) -> None:
         """The output's time is over, but the output is in the former store.
 
-        In the present store, another program wrote the same key.
+        In the present store, another program wrote a file under the same key.
         """
         world.use_output(keep_replaced=WEEK.total_seconds())
         use(world, thumb=MOVED, large=LARGE, extra=Rendition(width=9, on_demand=True))
@@ -284,7 +284,7 @@ class TestPartialRuns:
         assert world.content(f"{NAME}/thumb.jpg") == b"theirs"
         assert world.record() == before
 
-    def test_a_partial_run_reports_no_result_for_a_picture_that_disappears_meanwhile(
+    def test_a_partial_run_reports_a_picture_that_disappears_meanwhile_as_unchanged(
         self, world: World
     ) -> None:
         world.upload("bad.jpg", b"bad: it is bad")
@@ -362,7 +362,7 @@ def get_refused(world: World, name: str) -> tuple[str, ...]:
 
 
 def test_a_catalog_restored_from_a_backup_takes_over_outputs_with_its_own_mark(world: World) -> None:
-    """The catalog comes from yesterday's backup and finds today's outputs."""
+    """The restored catalog has its binding, and no record of the existing outputs."""
     restored = World(source=world.source, output=world.output, pipeline=make_pipeline())
     binding = world.catalog.read_binding()
     assert binding
@@ -375,7 +375,10 @@ def test_a_catalog_restored_from_a_backup_takes_over_outputs_with_its_own_mark(w
 def test_a_picture_that_is_replaced_again_and_again_keeps_only_the_newest_former_outputs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its record grew with each replacement, beyond what DynamoDB can hold."""
+    """In an earlier version the picture's record grew with each replacement.
+
+    In the end it was larger than an item of DynamoDB may be.
+    """
     monkeypatch.setattr(retire, "MOST_RETIRED", 3)
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200, key="{name}/{version}.jpg")))
     world.use_output(keep_replaced=3600.0)

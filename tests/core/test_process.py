@@ -1,4 +1,4 @@
-"""Processing of one picture, on in-memory ports."""
+"""Processing of one picture, with stores and a catalog in memory."""
 
 from __future__ import annotations
 

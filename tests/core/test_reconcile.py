@@ -1,4 +1,4 @@
-"""Plan and sync on in-memory ports."""
+"""Plan and sync, with stores and a catalog in memory."""
 
 from __future__ import annotations
 
@@ -513,7 +513,10 @@ def test_a_watch_processes_a_picture_again_if_its_key_became_free_during_the_pro
 def test_a_hint_that_comes_while_a_picture_is_processed_does_not_wait_for_the_pause_after_it(
     world: World, result: str
 ) -> None:
-    """The pause replaced the hint, so the new picture waited up to 15 minutes."""
+    """In an earlier version the pause replaced the hint.
+
+    So the new picture waited up to 15 minutes.
+    """
     is_hinted, results = threading.Event(), [result, "done"]
     told: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Outputs that are copied instead of rendered, on in-memory ports."""
+"""Outputs that are copied and not rendered, with stores and a catalog in memory."""
 
 from __future__ import annotations
 

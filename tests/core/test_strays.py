@@ -89,7 +89,10 @@ def test_a_stray_that_was_replaced_before_its_deletion_stays(world: World) -> No
 
 
 def delete_stopped(world: World, at: int, meanwhile: Callable[[], None], **store: Any) -> str | None:
-    """Delete the stray ``photo.jpg/thumb.jpg``, and stop before one of the calls."""
+    """Delete the stray ``photo.jpg/thumb.jpg``; return why not, or None.
+
+    Call ``meanwhile`` before the call with the number ``at``.
+    """
     (stray,) = strays(world, Selection.of(["photo.jpg/thumb.jpg"])).values()
     steps = Steps(at=at, before=meanwhile)
     ports: Any = {"catalog": Stepped(world.catalog, steps), "output": Stepped(world.output, steps)}

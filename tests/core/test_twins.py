@@ -1,4 +1,4 @@
-"""Renamed, copied and returning pictures, on in-memory ports."""
+"""Renamed, copied and returning pictures, with stores and a catalog in memory."""
 
 from __future__ import annotations
 

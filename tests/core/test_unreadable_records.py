@@ -1,4 +1,4 @@
-"""Pictures beside one whose record can't be read."""
+"""Pictures beside a picture whose record can't be read."""
 
 from __future__ import annotations
 

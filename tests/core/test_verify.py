@@ -1,4 +1,4 @@
-"""Outputs that other programs deleted or replaced, on in-memory ports."""
+"""Outputs that other programs deleted or replaced, with stores in memory."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Touched:
 
 
 def change_outputs(world: World, **changes: Any) -> None:
-    """Write the record again with other fields in its outputs."""
+    """Write the record again, with these fields in each of its outputs."""
     record = world.record()
     outputs = tuple(replace(made, **changes) for made in record.outputs)
     world.catalog.write(replace(record, outputs=outputs))
