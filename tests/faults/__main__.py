@@ -1,8 +1,8 @@
-"""``python -m faults``: runs many simulated histories, then mutations of the core.
+"""Run many simulated histories, then mutations of the core: ``python -m faults``.
 
-It runs each mutation until a history catches it. Every history depends only on its number, so ``--first
-NUMBER --histories 1`` repeats one. The program exits with 1 if a history breaks the promise, or if no history
-catches a mutation.
+The program runs each mutation until a history catches it. Every history depends only on its number, so
+``--first NUMBER --histories 1`` repeats one. The program exits with 1 if a history breaks the promise, or if
+no history catches a mutation.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Result:
     histories: int
     calls: int
     failure: str = ""
-    """The first broken promise, with the history's number."""
+    """The number and the error of the first history that failed, or ""."""
 
 
 def main() -> int:
@@ -83,7 +83,10 @@ def count_crash_points() -> int:
 
 
 def live(first: int, histories: int, mutation: int | None) -> Result:
-    """Run histories until one breaks the promise."""
+    """Run histories until one fails; return the result.
+
+    ``mutation`` is the number of the mutation that is applied first, if any.
+    """
     if mutation is not None:
         apply(MUTATIONS[mutation])
     from faults.history import History  # noqa: PLC0415 - after the core was changed
@@ -100,7 +103,7 @@ def live(first: int, histories: int, mutation: int | None) -> Result:
 
 
 def live_apart(first: int, histories: int, mutation: int | None = None) -> Result:
-    """Run histories like :func:`live`, in another process."""
+    """Run histories like :func:`live` in another process; return the result."""
     command = [sys.executable, "-m", "faults", "--part", f"--first={first}", f"--histories={histories}"]
     if mutation is not None:
         command.append(f"--mutation={mutation}")

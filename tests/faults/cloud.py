@@ -1,8 +1,9 @@
-"""The core's ports with a cloud's failures.
+"""Stores, a catalog, a notifier, a renderer and a queue with a cloud's failures.
 
-Every call can fail, be lost, be repeated, or take effect after a later one. The memory ports hold the data.
-Around each of their calls another task may run, and the call may fail before or after it was done. Listings
-come in pages and see concurrent changes. An index lags behind. Messages arrive late, twice and in any order.
+Every call can fail, be lost, be repeated, or take effect after a later one. The stores and the
+catalog in memory hold the data. Around each call another task may run, and the call may fail before or after
+it was done. Listings come in pages and see concurrent changes. An index lags behind. Messages can arrive
+late, twice and in any order.
 """
 
 from __future__ import annotations

@@ -235,7 +235,7 @@ class History(Site):
             self.touch(name)
 
     def _be_outsiders(self) -> bool:
-        """Act as another program, or do nothing; return whether it acted.
+        """Act as another program, or do nothing; return whether an action was chosen.
 
         The workers don't know this program.
         """
@@ -259,10 +259,7 @@ class History(Site):
         return True
 
     def _add_foreign(self, name: str) -> None:
-        """Have another program put a file under a key.
-
-        A picture needs the key, or may need it.
-        """
+        """Have another program put a file under a key that a picture may need."""
         got = self.source.get(name)
         keys = self.pipeline.output_keys(name, got[0].etag if got else "none")
         recipes = self.pipeline.recipes()

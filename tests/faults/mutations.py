@@ -1,8 +1,8 @@
 """Ways to break the core.
 
-The simulator must notice each one. This proves that the simulator can fail.
+The simulator must notice each mutation. This proves that the simulator's checks can fail.
 
-A mutation edits the source text of a module while it is imported, in a process of its own.
+A mutation edits the source text of a module while the module is imported, in a separate process.
 """
 
 from __future__ import annotations

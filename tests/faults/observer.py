@@ -53,7 +53,7 @@ class Observer:
     syncing: set[Task] = field(default_factory=set)
     """The tasks that process pictures for a sync."""
     deleting_strays: dict[Task, bool] = field(default_factory=dict)
-    """Whether each task that deletes strays does so in the present store. There a record must claim each."""
+    """Whether each task that deletes strays does so in the present store, where records claim strays."""
     hidden: frozenset[str] = frozenset()
     """The existing pictures that the source or its listings don't show."""
     _invisible: frozenset[str] = frozenset()
@@ -106,11 +106,11 @@ class Observer:
         self._asked_time[task] = self.clock(task.process)
 
     def see_before_write(self, task: Task, record: Record) -> None:
-        """Check that a worker takes over a lease only after its end.
+        """Check that a worker takes over no lease that holds.
 
-        The end is measured by the worker's own clock. So is the beginning, which matters if the lease was
-        taken by a clock that is ahead: then it must have been valid when the worker got its task, because the
-        worker may have compared the picture before the lease became valid.
+        A worker may take over its own lease, and the lease of a dead owner. Any other lease holds until its
+        end by the worker's clock, if it had begun when the worker got its task. A lease that was taken by a
+        clock that is ahead begins later. The worker may have compared the picture before that.
         """
         stored = self.catalog.get(record.name)
         self._check_generation(task, stored, record)
@@ -175,8 +175,9 @@ class Observer:
     def see_rename(self, task: Task, former: Record, renamed: Record) -> None:
         """Check that a picture takes over only a record with its own content.
 
-        The picture has this content, or had it a moment ago. An older generation takes over no record that a
-        newer one decided, because it would owe the notices that only its own pipeline declares.
+        The picture has or had this content. The former picture was missing at some time during the task, or
+        the pipeline no longer matches its name. An older generation takes over no record that a newer one
+        decided, because the record would owe only the notices that the older pipeline declares.
         """
         newest = self.newest.get(self.pipeline_of[task.process].generation, 0)
         must(former.generation <= newest, "a superseded worker takes it over", former)
@@ -190,8 +191,7 @@ class Observer:
         """Check a record that was written.
 
         Every output that it names exists, and was made from the recorded source and recipe. The
-        record claims no key that holds a foreign file. There is one exception: the file proves to be
-        ours, and the task may adopt files.
+        record claims no key that holds a foreign file, except a file that :meth:`_may_adopt` permits.
         """
         self._step += 1
         self._see_release(self._written.get(written.name), written)
@@ -226,7 +226,7 @@ class Observer:
                 place.foreign[key] = got[1]
 
     def see_other_catalog(self) -> None:
-        """Take the present catalog for what workers wrote: it was restored or lost."""
+        """Treat the present catalog as what workers wrote, after it was restored or lost."""
         self.newest.clear()
         self._written = dict(self.catalog.records)
 
@@ -235,7 +235,7 @@ class Observer:
         return self.places[record.place or self.pipeline_of[task.process].output.store]
 
     def _may_adopt(self, task: Task, place: OutputStore, key: str, written: Record) -> bool:
-        """Return whether a foreign file may become ours."""
+        """Return whether the foreign file under this key may become ours."""
         if task in self.deleting_strays:
             return place.tell_whose(key) == "ours"
         recipes = self.pipeline_of[task.process].recipes(written.wishes).values()
@@ -244,9 +244,10 @@ class Observer:
         return self.asks[task].adopts and place.proves(key, fresh)
 
     def see_put(self, task: Task, place: OutputStore, key: str) -> None:
-        """Check that a written key is claimed.
+        """Check an object that a worker wrote.
 
-        The key must not have held a finished output or a foreign file.
+        If the worker still has its lease, its record must claim the key. The key must not have held a
+        finished output or a foreign file.
         """
         held = self._last_written[task]
         must(place.fold(key) not in place.foreign, "it isn't ours, and was written", key, held)
@@ -310,7 +311,7 @@ class Observer:
         return {record for record in decided if (record.reason or "").startswith(told.reason)}
 
     def see_outcome(self, outcome: Outcome) -> None:
-        """Check that an outcome was true at some moment after it was recorded.
+        """Check that ``done`` or ``rejected`` was true at some moment after its recording.
 
         Skip a picture that is kept after its source was deleted: its outcome is from before the deletion.
         """
@@ -331,7 +332,7 @@ class Observer:
     def _check_output(self, record: Record, at: str, key: str) -> None:
         """Check the output that a record has under this key.
 
-        Do nothing if the record's outputs are in another store.
+        Do nothing if the record's outputs are in another store, or if the checks aren't strict.
         """
         if not self.is_strict or record.place != at:
             return

@@ -84,7 +84,7 @@ class Outsiders:
     def add_foreign(self, place: OutputStore, keys: Iterable[str], fresh: Mapping[str, bytes]) -> None:
         """Put an object under a key that a rendition may need.
 
-        The key isn't claimed yet.
+        The key isn't claimed and holds no object. If there is no such key, do nothing.
 
         Args:
             place: The output store.

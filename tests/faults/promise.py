@@ -67,17 +67,17 @@ class Final:
     """The whole state at the end."""
 
     pipeline: Pipeline
-    """What is declared."""
+    """The declared pipeline."""
     source: Store
-    """The pictures."""
+    """The store with the pictures."""
     output: Store
-    """Their outputs."""
+    """The present output store."""
     catalog: Catalog
-    """Their records."""
+    """The catalog with the records of the pictures."""
     sent: Iterable[Notice]
     """All notices."""
     foreign: Mapping[str, bytes] = field(default_factory=dict)
-    """What is in the output store and isn't Renditions' own, by folded key."""
+    """The objects in the output store that aren't the catalog's own, by folded key."""
     was_restored: bool = False
     """Whether the catalog was restored: it may be wrong about the headers of outputs."""
     in_digests: Iterable[Record] = ()
@@ -181,7 +181,7 @@ def _same_but_strays(
 def check_kept(record: Record, place: OutputStore) -> None:
     """Check the record of a kept picture whose source is gone.
 
-    Its outputs must be unchanged.
+    Its outputs must be unchanged, apart from those that an outsider changed.
     """
     must(not (record.lease or (record.is_decided and record.owed)), "work is left", record)
     for made in record.outputs:

@@ -1,7 +1,7 @@
 """Many workers in one thread.
 
 One worker at a time runs until its next I/O call. The seed decides which worker is next. A task is a
-greenlet. At each call of a port it passes control to the scheduler's driver. The driver decides which task
+greenlet. At each I/O call it passes control to the scheduler's driver. The driver decides which task
 continues, when, and how its call ends. Time is a number that the driver advances.
 """
 
@@ -100,9 +100,9 @@ class Scheduler:
         return task
 
     def call(self, effect: Callable[[], Any], failed: type[Failed], refused: type[Failed]) -> Any:
-        """Make the running task's I/O call when its turn comes.
+        """Make the running task's I/O call when the task's turn comes.
 
-        The driver chooses how the call ends.
+        The driver chooses how the call ends. Return the call's result, or raise its error.
         """
         fault = self._hand_over("call")
         self.calls += 1
@@ -148,13 +148,13 @@ class Scheduler:
             self._enqueue(task)
 
     def pop(self) -> Task:
-        """Take the task that continues first, and advance the time to it."""
+        """Remove and return the task that continues first; advance the time to it."""
         due, _, task = heappop(self.waiting)
         self.now = max(self.now, due)
         return task
 
     def take(self, which: int) -> Task:
-        """Take a waiting task by its position, not by its time."""
+        """Remove and return a waiting task, chosen by its position and not by its time."""
         entry = self.waiting.pop(which % len(self.waiting))
         heapify(self.waiting)
         return entry[-1]
@@ -236,7 +236,7 @@ class Threads:
         return future
 
     def wait(self, futures: Collection[Future[Any]], return_when: str) -> Any:
-        """Do the work of ``concurrent.futures.wait``."""
+        """Wait until at least one future is done; return the futures that are done."""
         me = self.scheduler.current
         for future in futures:
             future.add_done_callback(lambda _: self.scheduler.wake(me))

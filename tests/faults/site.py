@@ -139,13 +139,13 @@ class Site:
             self.use_any()
 
     def start(self, body: Callable[[], object]) -> Task:
-        """Start a worker process with this body."""
+        """Start a worker process with this body; return its task."""
         self._processes += 1
         skew = 0.0 if self.is_calm else self.random.uniform(-1, 1) * self.weather.skew_seconds
         return self.scheduler.start(Process(f"worker {self._processes}", skew), body)
 
     def process(self, processor: Processor, name: str, ask: Ask = PLAIN) -> Outcome:
-        """Process a picture, and check its outcome."""
+        """Process a picture; check and return the outcome."""
         self.observer.see_ask(self.scheduler.current, ask)
         self.in_progress += 1
         try:

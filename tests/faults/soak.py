@@ -204,7 +204,7 @@ def soak(folder: Path, seconds: float, looks: int = LOOKS) -> tuple[list[Vitals]
 
 
 def check_after(folder: Path, temporary: Path, sound: dict[str, bool]) -> list[str]:
-    """Run one sync; return the mistakes that are found after it."""
+    """Retry failed pictures, and sync; return the mistakes that are left."""
     time.sleep(1.1)  # until every file has stopped changing
     run(folder, "retry")  # pictures given up because their worker was killed three times
     run(folder, "sync")

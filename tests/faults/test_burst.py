@@ -63,9 +63,9 @@ def void(_: object) -> None:
 
 
 class Pace:
-    """A function that processes names.
+    """A callable that processes names.
 
-    It counts how many are in progress at the same time.
+    It counts how many names are in progress at the same time.
     """
 
     def __init__(self, process: Process) -> None:

@@ -1,6 +1,6 @@
-"""After a jump of the clock, the real catalogs lose no picture and repeat none.
+"""Jumps of the clock, with the real catalogs.
 
-No lease lasts for ever.
+No picture is lost, finished pictures stay finished, and no lease lasts for ever.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Jumping:
         return [difference.name for difference in differences if difference.action != "keep"]
 
     def settle(self) -> None:
-        """Sync until no work is left.
+        """Sync until no work is left, and check the promise.
 
         The time advances beyond the longest lease.
         """

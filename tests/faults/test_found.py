@@ -271,10 +271,7 @@ def test_a_partial_run_sends_its_notice_and_leaves_no_lease_and_no_pending_key()
 
 
 def test_current_outputs_stay_when_a_former_store_is_used_again() -> None:
-    """The retired outputs in this store have the same keys.
-
-    The retired outputs are due to be deleted.
-    """
+    """The retired outputs in this store have the same keys, and their time is over."""
     world = make_done()
     world.use_output(keep_replaced=3600.0)
     for place in ("elsewhere", "out"):
@@ -366,7 +363,10 @@ def test_a_superseded_worker_gives_no_wishes_to_a_picture_that_a_newer_generatio
 
 
 def test_a_superseded_worker_takes_over_no_record_that_a_newer_generation_decided() -> None:
-    """The older file declared no notices, so the renamed record owed none."""
+    """The superseded worker's pipeline declares no notices.
+
+    So in an earlier version the renamed record owed none.
+    """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200, key="{hash}")))
     world.bind()
     superseded = world.processor("superseded")

@@ -224,7 +224,7 @@ def test_a_crash_while_strays_are_deleted_deletes_no_file_in_a_store_that_is_use
 
 
 def test_a_partial_run_records_no_output_whose_file_it_overwrote_under_a_key_of_different_case() -> None:
-    """The record named both outputs, but they were one file."""
+    """In an earlier version the record named both outputs, which were one file."""
     thumb = Rendition(width=200, key="{dir}{name}/Thumb.jpg")
     world = World(
         pipeline=make_pipeline((), thumb=thumb),
@@ -244,7 +244,7 @@ def test_a_partial_run_records_no_output_whose_file_it_overwrote_under_a_key_of_
 
 
 def test_a_partial_run_rejects_a_picture_if_two_of_its_renditions_have_the_same_file() -> None:
-    """The run compared only the keys of the renditions that it made."""
+    """An earlier version compared only the keys of the renditions that the run made."""
     world = World(output=MemoryStore(IGNORES_CASE), catalog=MemoryCatalog(IGNORES_CASE))
     world.pipeline = make_pipeline((), thumb=Rendition(width=200))
     world.bind()
@@ -284,7 +284,7 @@ def returned() -> World:
 def test_an_output_in_a_store_that_is_used_again_is_deleted_although_another_picture_claims_its_key(
     returned: World,
 ) -> None:
-    """The other picture claims it for the former store, until it is processed."""
+    """The other picture claims the key for the former store until a sync processes it."""
     assert returned.catalog.owner_of("a") == "a.png"
     returned.settle()
     returned.now += timedelta(hours=2)
@@ -296,7 +296,7 @@ def test_an_output_in_a_store_that_is_used_again_is_deleted_although_another_pic
 def test_a_removal_goes_on_if_another_picture_claims_a_key_of_a_store_that_is_used_again(
     returned: World,
 ) -> None:
-    """The refusal ended the call with an error."""
+    """In an earlier version the refusal ended the call with an error."""
     returned.processor().process("a.png")
     returned.remove("a.jpg")
     returned.pipeline = replace(returned.pipeline, renditions={"thumb": Rendition(width=200, key="{stem}")})

@@ -83,7 +83,7 @@ class Weather:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def choose(self, request: Request) -> Fault | None:
-        """Return how the next request ends."""
+        """Return the fault that the next request meets, or None."""
         with self._lock:
             if self.is_over:
                 return None
@@ -113,9 +113,9 @@ class Place:
         self.processor = replace(self.parts.make_processor(hash_render, "worker", standing), clock=self.clock)
 
     def _bind(self) -> Standing:
-        """Bind the catalog; try again until the network permits it.
+        """Bind the catalog in at most 20 attempts; return the standing.
 
-        A restarted worker does the same.
+        A restarted worker also tries again.
         """
         for _ in range(20):
             with suppress(Failed):
@@ -150,7 +150,7 @@ class Place:
             thread.join()
 
     def check(self) -> None:
-        """Check on the server itself that exactly the expected objects exist."""
+        """Check the objects, records, claims and notices without the proxy."""
         account = self.account
         pipeline = replace(self.parts.pipeline, notify=())
         promise.check(promise.Final(pipeline, account.source, account.output, account.catalog, ()))

@@ -75,7 +75,7 @@ PIPELINES = (
 DEMANDED = ((), ("extra",), ("extra-900",), ("extra-50", "extra-900"))
 """The renditions on demand that a client requests."""
 RESPELLING = (0, 4)
-"""Two pipelines between which a key changes only by case."""
+"""The numbers of two pipelines that give a picture keys which differ only in case."""
 
 NOTIFY = (
     (),
@@ -91,7 +91,7 @@ DIGESTS = 0.6
 PERIODS = (1.0, 30.0, 600.0)
 """How long a target collects notices, in seconds."""
 AWAY = (0.0, 0.0, 0.0, 3000.0)
-"""How long the targets don't answer from the beginning, in seconds."""
+"""For how many seconds from the beginning the targets don't answer."""
 SLOW = (0.0, 10.0, 600.0)
 """How long a target may take to answer, in seconds."""
 
@@ -152,7 +152,7 @@ class Weather:
     lag_seconds: float
     skew_seconds: float
     knows_dead: bool
-    """Whether workers can see which others are dead, as on one machine."""
+    """Whether workers can see which other workers are dead, as on one machine."""
     queue_workers: int
     syncs: int
     """The number of full syncs."""
