@@ -26,10 +26,10 @@ from starlette.types import ASGIApp
 from commands import RENDITIONS
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-"""The browser of Debian, or the one in the environment. The tests download none."""
+"""The path of the browser: the environment's, or an installed one. The tests download none."""
 
 PORTS = range(20_000, 32_000)
-"""These ports are below those that systems choose: Linux begins at 32768."""
+"""The ports of the tests' servers. Systems choose ports above this range: Linux begins at 32768."""
 
 OPENSSL = shutil.which("openssl")
 
@@ -150,8 +150,8 @@ def trust(certificate: Path) -> ssl.SSLContext:
 def find_port() -> int:
     """Return a free port that no other test gets.
 
-    Systems choose the ports of clients, and of servers that name none, above this range. Among the tests, the
-    UDP port of the same number is the lock: this process keeps it.
+    Systems choose the ports of clients, and of servers that name no port, above ``PORTS``. To keep other
+    tests from this port, the process holds the UDP port of the same number until the process ends.
     """
     for port in secrets.SystemRandom().sample(PORTS, 100):
         lock = socket.socket(type=socket.SOCK_DGRAM)

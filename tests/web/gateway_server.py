@@ -1,6 +1,6 @@
 """An HTTP API of API Gateway on this machine.
 
-It turns requests into events of payload version 2.0. It has the module's routes (infra/terraform/api.tf): the
+It turns requests into events of payload version 2.0. It has the routes of infra/terraform/api.tf: the
 page's files need no token, all other routes do. It accepts one token.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html

@@ -1,6 +1,6 @@
-"""A client that openapi-python-client generates has no warning, and works.
+"""A client that openapi-python-client generates from the OpenAPI document.
 
-``make test-client`` runs it, because the generator's libraries don't fit beside those of the tests.
+``make test-client`` runs the test, because the generator's libraries don't fit beside those of the tests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The API as a client sees it, on in-memory ports."""
+"""The API as a client sees it, with stores and a catalog in memory."""
 
 from __future__ import annotations
 

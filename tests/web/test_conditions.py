@@ -30,7 +30,7 @@ for (const [kind, names] of [
   [window, ['SharedWorker', 'structuredClone', 'navigation', 'scheduler', 'CloseWatcher']],
 ]) for (const name of names) delete kind[name];
 """
-"""A script that removes newer functions than `<dialog>` (2022). The page needs `<dialog>`."""
+"""A script that removes the functions that browsers got after `<dialog>` (2022), which the page needs."""
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +142,10 @@ def test_a_browser_of_2022_shows_and_opens_pictures(browser: Browser, address: s
 
 
 def test_the_style_sheet_has_no_nesting_and_no_newer_colours_selectors_or_rules() -> None:
-    """Without them it looks the same in browsers of 2022.
+    """Browsers of 2022 don't know these features, so the page would look different.
 
-    Another new feature isn't found. Unknown properties do no harm there if the page works without them.
+    The test finds only the features in its list. These browsers also ignore unknown properties. That does no
+    harm if the page works without the properties.
     """
     style = (STATIC / "style.css").read_text("utf-8")
     newer = r"light-dark\(|color-mix\(|oklch\(|:has\(|@layer|@scope|@container|@starting-style|text-wrap|&"

@@ -1,4 +1,4 @@
-"""The server ends connections of slow clients.
+"""Connections of slow clients, which the server ends.
 
 Other clients get their answers.
 """
@@ -70,7 +70,7 @@ async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 @contextmanager
 def serving(limits: Limits, tls: ssl.SSLContext | None = None, **options: Any) -> Iterator[int]:
-    """Serve :func:`answer` on a port."""
+    """Serve :func:`answer`; yield the port."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     notice_gone(listener)
     http: Any = Connections(limits, tls=tls, **options).protocol
@@ -97,7 +97,7 @@ def connect(port: int, address: str = "127.0.0.1") -> socket.socket:
 
 
 def read_all(client: socket.socket) -> bytes:
-    """Read until the server ends the connection."""
+    """Read until the server ends the connection; return the first 10,000 bytes."""
     content = b""
     try:
         while piece := client.recv(65_536):

@@ -1,6 +1,6 @@
-"""Many failed pictures and many slow readers hardly delay other clients.
+"""Clients beside many failed pictures and many slow readers are hardly delayed.
 
-In the suite both are few. ``make test-crowds`` has 100,000 failed pictures and 100 slow readers.
+In the suite there are few of them. ``make test-crowds`` has 100,000 failed pictures and 100 slow readers.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MOST_RARE_SECONDS = 20.0
 
 @contextmanager
 def asking(ask_once: Callable[[], object]) -> Iterator[list[float]]:
-    """Ask again and again during the block; the list has the seconds of each answer."""
+    """Ask again and again during the block; yield the list of seconds per answer."""
     times: list[float] = []
     stop = threading.Event()
 

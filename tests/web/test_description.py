@@ -1,4 +1,4 @@
-"""The OpenAPI document matches the real server.
+"""The OpenAPI document, compared with the real server.
 
 A property-based tester finds no difference. This test sends some hundreds of requests; ``make test-api``
 sends thousands.
@@ -26,7 +26,9 @@ include-path = "/pictures/{name}/process"
 [operations.checks]
 unsupported_method.enabled = false
 """
-"""``GET /pictures/x/process?again=true`` reads the picture ``x/process``, so it is refused for its query."""
+"""The tester's settings. ``GET /pictures/x/process?again=true`` reads the picture ``x/process``, so the
+server refuses the query and not the method.
+"""
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 
 

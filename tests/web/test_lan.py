@@ -17,7 +17,7 @@ from web.vanishing import CLIENTS, vanishing
 
 
 def test_uploads_the_gallery_and_embedding_work_over_a_lan_address(tmp_path: Path) -> None:
-    """Nginx and the server have a network namespace, and the browser another one."""
+    """Nginx and the server run in one network namespace, and the browser in another."""
     name = "a b/c+d%2F.jpg"
     write_pipeline(tmp_path, 'cors_origins = ["*"]\n[renditions.thumb]\nwidth = 90\n')
     draw(tmp_path / "inbox" / name)

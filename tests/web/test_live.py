@@ -1,4 +1,4 @@
-"""The announcements of the API reach listeners in order.
+"""Announcements of the API, which reach listeners in order.
 
 This holds even after a lost connection.
 """
@@ -75,7 +75,10 @@ def test_closing_the_announcements_ends_every_listener() -> None:
 
 
 def test_a_listener_from_an_earlier_run_of_the_server_gets_a_reset() -> None:
-    """Each run numbers its announcements from 1, so equal numbers prove nothing."""
+    """Each run numbers its announcements from 1.
+
+    So the listener's last number can't show what the listener has missed.
+    """
 
     async def listen() -> list[str]:
         earlier = Announcements()

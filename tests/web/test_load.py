@@ -32,9 +32,9 @@ MOST_PEAK_BYTES = 300_000_000
 
 
 def make_pictures(folder: Path) -> list[bytes]:
-    """Draw pictures of noise.
+    """Return four JPEG files of noise.
 
-    No format can compress them well.
+    No format can compress noise well.
     """
     contents = []
     for seed in range(4):

@@ -31,7 +31,7 @@ MOST_FRAME_SECONDS = 0.1
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Draw six pictures, and write a text file with a picture's name."""
+    """Return the files of six pictures, and a text file with a picture's name."""
     folder = tmp_path_factory.mktemp("pictures")
     files = [folder / f"picture {number}.jpg" for number in range(6)]
     for number, file in enumerate(files):

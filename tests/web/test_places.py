@@ -1,4 +1,4 @@
-"""Each place of the page has a URL, in a real browser on the real server."""
+"""The URLs of the page's places, in a real browser on the real server."""
 
 from __future__ import annotations
 

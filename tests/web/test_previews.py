@@ -1,4 +1,4 @@
-"""Previews of originals that browsers can't show: the API on ports in memory."""
+"""Previews of originals that browsers can't show, with stores in memory."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def folder(tmp_path: Path) -> Path:
 def behind_nginx(folder: Path, removes: str, *options: str, lan: Vanishing | None = None) -> Iterator[Behind]:
     """Serve a folder behind nginx, with TLS and below a path.
 
-    With ``lan``, both are in its namespace, at the address of another machine.
+    With ``lan``, nginx and the server run in its namespace, at the address of another machine.
     """
     if NGINX is None:
         pytest.skip("NOT TESTED: nginx isn't installed (Debian: nginx-light)")

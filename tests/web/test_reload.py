@@ -1,4 +1,4 @@
-"""``watch`` and ``serve`` follow changes of their pipeline file.
+"""Changed pipeline files, which ``watch`` and ``serve`` apply.
 
 ``watch`` ends when another process applies another file.
 """

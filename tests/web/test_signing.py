@@ -39,7 +39,7 @@ def world() -> World:
 
 
 def open_client(world: World, *, is_public: bool = False) -> TestClient:
-    """Return a client without the token. Its server has a picture."""
+    """Return a client without the token, for a server that has a picture."""
     service, token = open_service(world), TOKEN["authorization"].removeprefix("Bearer ")
     app = make_app(service, secret=b"secret", reach=REACH, token=token, keys=KEYS, is_public=is_public)
     assert isinstance(app, Labelled)

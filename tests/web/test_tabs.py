@@ -1,4 +1,4 @@
-"""Many tabs share one connection for events, in a real browser on the real server."""
+"""Many tabs that share one connection for events, in a real browser."""
 
 from __future__ import annotations
 

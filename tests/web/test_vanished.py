@@ -1,4 +1,4 @@
-"""The server ends connections of clients that vanished without closing them."""
+"""Connections of clients that vanished, which the server ends."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ for number in range(count):
 print(len(kept), flush=True)
 sys.stdin.read()
 """
-"""What runs in the namespace: it opens connections, and keeps them until its input ends."""
+"""The program in the namespace. It opens connections, and keeps them until its input ends."""
 
 
 class Vanishing:
@@ -97,7 +97,7 @@ def vanishing() -> Iterator[Vanishing]:
     A link joins the two namespaces. All sockets, threads and processes that the calling thread creates within
     the block are in the entered namespace.
 
-    Raise OSError if this user may make none.
+    Raise OSError if this user may not create network namespaces.
     """
     with _entered():
         _ip("link", "set", "lo", "up")
