@@ -1,4 +1,4 @@
-"""``make colours``: writes the table of ``docs/colour.md``.
+"""Write the table of ``docs/colour.md``: ``make colours``.
 
 Each row is a file that shows six colours, compared with what Chromium draws. HDR is compared with the true
 colours, since Chromium darkens HDR.
@@ -44,7 +44,7 @@ POINTS = [(SIDE // 2 + SIDE * number, SIDE // 2) for number in range(len(COLOURS
 TOLERANCE = 4
 HDR = ("pq", "pq in p3", "hlg")
 _LEAST_LINEAR = 48
-"""Chromium holds 8 bits per value, so that it draws darker values of linear light only roughly."""
+"""The darkest value of linear light that is compared. In 8 bits, Chromium draws darker ones only roughly."""
 _NAMES = {
     "p3": "Display P3",
     "rec2020": "Rec. 2020",
@@ -83,7 +83,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table. Colours are arrays of six rows: red, green and blue."""
+    """A row of the table.
+
+    Each array of colours has the shape (6, 3): red, green and blue of the six colours.
+    """
 
     case: Case
     ours: Any

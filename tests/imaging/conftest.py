@@ -1,4 +1,4 @@
-"""What several tests of pictures use."""
+"""A fixture of the tests of pictures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def reference_thumbhash() -> Any:
-    """Return another implementation of ThumbHash."""
+    """Return another implementation of ThumbHash; skip the test if it is missing."""
     return pytest.importorskip(
         "fast_thumbhash", reason="NOT TESTED: fast-thumbhash has no wheel for this system and this Python"
     )

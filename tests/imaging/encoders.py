@@ -33,9 +33,9 @@ def by_avifenc(*pictures: bytes, cicp: str = "1/13/6", options: tuple[str, ...] 
 
 
 def by_exiftool(picture: bytes, suffix: str, *options: str, **files: bytes) -> bytes:
-    """Return the picture with other metadata.
+    """Return the picture with metadata that these options of exiftool change.
 
-    ``files`` are written beside the picture, for options that name a file.
+    Write ``files`` beside the picture, for options that name a file.
     """
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, f"it.{suffix}").write_bytes(picture)

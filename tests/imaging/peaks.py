@@ -1,8 +1,7 @@
-"""A picture takes no more memory than estimated: ``make test-memory``.
+"""The memory that a picture takes and the estimate of it: ``make test-memory``.
 
-The peak of a process that renders the picture is measured.
-
-Each picture has 12 megapixels, and each is rendered in a new process.
+The test measures the peak of a process that renders the picture. Each picture has
+12 megapixels, and each is rendered in a new process.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ THUMB = "[renditions.thumb]\nwidth = 200\n"
 STORES = '[source]\nstore = "./inbox"\n[output]\nstore = "./processed"\n[accept]\nmax_bytes = "500 MB"\n'
 SLACK_BYTES = 100_000_000
 MOST_TIMES = 3.5
-"""How many times the peak an estimate may be, with some slack. A larger one would waste memory."""
+"""How many times the peak an estimate may be, with some slack. A larger estimate would waste memory."""
 
 CODE = """
 import json, sys

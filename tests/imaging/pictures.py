@@ -55,7 +55,7 @@ def photo(width: int = 320, height: int = 240) -> Image.Image:
 
 
 def quarters(width: int = 120, height: int = 80) -> Image.Image:
-    """Return a picture of four colours: red, green above blue, yellow."""
+    """Return a picture of four quarters: red and green above blue and yellow."""
     picture = Image.new("RGB", (width, height), "red")
     picture.paste("lime", (width // 2, 0, width, height // 2))
     picture.paste("blue", (0, height // 2, width // 2, height))

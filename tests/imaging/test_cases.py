@@ -30,7 +30,7 @@ Point = tuple[int, int]
 Colour = tuple[int, ...]
 RED, LIME, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 CORNERS: dict[Point, Colour] = {(20, 20): RED, (300, 20): LIME, (20, 220): BLUE}
-"""The chart of 320 by 240 pixels that many of the files show."""
+"""Three corners of the chart of 320 by 240 pixels that many of the files show."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Pictures with any colour profile become sRGB."""
+"""Pictures with colour profiles, which become sRGB."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def matrix_profile(red: _XYZ, green: _XYZ, blue: _XYZ, gamma: float) -> bytes:
 
 
 WIDE_GAMUT = matrix_profile((0.6097, 0.3111, 0.0195), (0.2053, 0.6257, 0.0609), (0.1492, 0.0632, 0.7446), 2.2)
-"""The primaries of Adobe RGB (1998), adapted to D50."""
+"""A profile with the primaries of Adobe RGB (1998), adapted to D50, and a gamma of 2.2."""
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 

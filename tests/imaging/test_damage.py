@@ -1,4 +1,4 @@
-"""Damaged files are rejected with a reason.
+"""Damaged files, which are rejected with a reason.
 
 Files that only look damaged are accepted.
 """
@@ -58,7 +58,7 @@ def test_a_truncated_file_is_rejected_wherever_it_ends(kind: str) -> None:
 
 
 @pytest.mark.parametrize("cut_into", ["header", "start", "middle", "end"])
-def test_a_png_with_any_wrong_byte_is_rejected(cut_into: str) -> None:
+def test_a_png_with_a_wrong_byte_is_rejected(cut_into: str) -> None:
     """The checksums of a PNG cover every byte of its chunks."""
     whole = bytearray(FILES["png"])
     at = {"header": 18, "start": 60, "middle": len(whole) // 2, "end": len(whole) - 20}[cut_into]

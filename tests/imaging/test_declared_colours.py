@@ -1,4 +1,4 @@
-"""Colours that CICP or PNG's gamma declare become sRGB.
+"""Colours that CICP or PNG's gamma declare, which become sRGB.
 
 The expected values are computed here, with the matrices and constants that ITU-R BT.2087 and BT.2100 print.
 Known sRGB colours are converted to the declared space, and the rendition must show them again.

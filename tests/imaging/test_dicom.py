@@ -270,7 +270,7 @@ def test_a_jpeg_2000_in_a_jp2_file_is_read() -> None:
 
 
 def test_a_jpeg_in_dicom_with_a_harmless_format_error_is_read() -> None:
-    """The parameters of its scan aren't those of a sequential one."""
+    """The scan's parameters aren't those of a sequential scan."""
     picture = photo(64, 48).convert("L")
     jpeg = encoded(picture, "jpeg")
     slip = jpeg.replace(b"\xff\xda\0\x08\x01\x01\0\0\x3f\0", b"\xff\xda\0\x08\x01\x01\0\0\0\0")

@@ -1,4 +1,4 @@
-"""DICOM files can't reveal the patient, claim a false size, or break anything."""
+"""DICOM files with patient data, and DICOM files that are invalid or too large."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_rle_runs_beyond_the_last_pixel_are_ignored() -> None:
 
 
 def test_reading_a_frame_copies_only_the_pixels_of_this_frame() -> None:
-    """The document has 200 frames."""
+    """The file has 200 frames."""
     content = dicom(np.zeros((200, 100, 1000), "u1"))
     render(content, ACCEPT, {"it": PNG})
     tracemalloc.start()

@@ -1,6 +1,6 @@
-"""SVG input is drawn in the needed size.
+"""SVG input, which is drawn in the needed size.
 
-A drawing with scripts, or one that never ends, is rejected.
+A drawing with scripts or with endless content is rejected.
 """
 
 from __future__ import annotations
@@ -248,9 +248,9 @@ def listener() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_librsvg_itself_loads_no_external_reference(listener: tuple[str, list[str]], tmp_path: Path) -> None:
-    """Our check might miss references.
+    """The check of Renditions might miss references.
 
-    librsvg can't load any if it gets bytes without a base URL.
+    librsvg loads none, because it gets bytes without a base URL.
     """
     from renditions.imaging.vips import load  # noqa: PLC0415
 

@@ -164,7 +164,7 @@ def test_a_tint_keeps_the_luminance_and_leaves_black_and_white_unchanged(tint: s
 
 
 def gaussian(values: Any, sigma: float) -> Any:
-    """Blur the rows and the columns in floating point, with repeated edges."""
+    """Return the blurred values, computed in floating point with repeated edges."""
     reach = int(4 * sigma) + 1
     bell = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
     for axis in (0, 1):

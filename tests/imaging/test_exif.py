@@ -154,7 +154,7 @@ WHOLE = block(CAMERA, SHOT, PLACE)
 def test_any_exif_bytes_are_read_without_an_error_and_give_limited_values(
     noise: bytes, data: st.DataObject | None
 ) -> None:
-    """The EXIF block is pure noise, or a valid block with noise in one place."""
+    """The EXIF block is noise, a valid block with noise in one place, or cut off."""
     at = data.draw(st.integers(0, len(WHOLE))) if data else 20
     for hostile in (noise, WHOLE[:at] + noise + WHOLE[at + len(noise) :], WHOLE[:at]):
         tags = read_tags(hostile)

@@ -90,7 +90,7 @@ def test_a_face_that_the_collection_lacks_is_refused() -> None:
         read_faces(b"ttcf\0\1\0\0\0\0\0\0")
 
 
-def test_missing_characters_are_found_in_a_font_of_more_than_65535_characters() -> None:
+def test_missing_characters_are_found_in_a_font_with_characters_above_u_ffff() -> None:
     """Format 12 of ``cmap`` has groups of characters.
 
     The search must find the first and the last character of each group.
@@ -151,7 +151,7 @@ def test_emoji_keep_their_own_colours_and_letters_get_the_declared_colour() -> N
 
 
 def test_emoji_stored_as_pictures_are_scaled_to_the_size_of_the_text() -> None:
-    """A font can store its pictures in few sizes. This font has only 100 pixels."""
+    """A font stores pictures in few sizes. In this font they have only 100 pixels."""
     square = encoded(Image.new("RGBA", (100, 100), (0, 200, 0, 255)), "png")
     letters = choose_fonts("A📷A", attached(make_bitmap_font("📷", square, 100)))
     for font_pixels in (50, 100, 400):

@@ -1,4 +1,4 @@
-"""Every input format becomes every output format.
+"""Conversions of every input format to every output format.
 
 The result has the right size and is similar to Pillow's.
 """
@@ -78,7 +78,7 @@ def test_a_higher_quality_gives_a_larger_file(output_format: Any) -> None:
 
 
 def test_jpeg_chroma_is_halved_in_both_directions() -> None:
-    """The chroma is 4:2:0 at any quality.
+    """The chroma is 4:2:0 even with a quality of 95.
 
     The first component is sampled 2 by 2, the others 1 by 1.
     """

@@ -1,4 +1,4 @@
-"""Geometry: a rendition has the size that its recipe promises."""
+"""Geometry: the sizes that recipes give to renditions, and the positions of crops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Renditions with ``profile = "keep"`` keep the colours that CICP declares.
+"""Renditions with ``profile = "keep"``, which keep the colours that CICP declares.
 
 Each rendition's file declares these colours too.
 """

@@ -1,4 +1,4 @@
-"""Drawings use the machine's fonts if the pipeline file declares this."""
+"""Drawings with fonts of the machine, if the pipeline file declares them."""
 
 from __future__ import annotations
 

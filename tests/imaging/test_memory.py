@@ -1,4 +1,4 @@
-"""A picture that needs too much memory is refused before a pixel is decoded."""
+"""Pictures that need too much memory, refused before a pixel is decoded."""
 
 from __future__ import annotations
 

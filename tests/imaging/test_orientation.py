@@ -1,4 +1,4 @@
-"""All eight EXIF orientations are applied and then removed.
+"""The eight EXIF orientations, which are applied and then removed.
 
 The tests use every format that can have them.
 """

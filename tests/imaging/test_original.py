@@ -1,6 +1,6 @@
-"""A copy of the source replaces a larger rendition, if the recipe allows it.
+"""Copies of the source in place of larger renditions, if the recipe allows them.
 
-The copy has no metadata.
+A copy has no metadata, except under the metadata policy ``all``.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def talkative_png(**options: Any) -> bytes:
 
 
 def copied(content: bytes, output_format: Any, **options: Any) -> bytes:
-    """Return a rendition for which the source is copied.
+    """Return a rendition whose recipe allows a copy of the source.
 
-    A new encoding would be larger than the source.
+    By default the quality is the highest, so a new encoding would be larger than the source.
     """
     quality = {} if output_format in ("png", "auto") else {"quality": 100}
     recipe = Rendition(key="{key}", format=output_format, skip_if_larger=True, **{**quality, **options})

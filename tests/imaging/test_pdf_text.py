@@ -1,4 +1,4 @@
-"""Text of a PDF that no font can draw is reported."""
+"""Text of a PDF that no font can draw, and the warnings about it."""
 
 from __future__ import annotations
 

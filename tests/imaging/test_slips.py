@@ -1,4 +1,4 @@
-"""Small errors in a file's format that lose no pixel are accepted.
+"""Files with small format errors that lose no pixel, which are accepted.
 
 Damage in the same file is still rejected.
 """

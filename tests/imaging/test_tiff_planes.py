@@ -21,7 +21,7 @@ GREY, EXTRA = 262, 338
 
 
 def samples(count: int, kind: str = "u1") -> Any:
-    """Return a picture of so many different samples."""
+    """Return a picture with this number of different samples per pixel."""
     return (np.stack(PLANES[:count], -1) * (257 if kind == "u2" else 1)).astype(kind)
 
 

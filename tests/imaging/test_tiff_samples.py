@@ -1,4 +1,4 @@
-"""TIFF samples of every type give the same picture.
+"""TIFF samples of every type, which give the same picture.
 
 The expected values are computed here.
 """

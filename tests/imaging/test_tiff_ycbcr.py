@@ -1,4 +1,4 @@
-"""YCbCr in TIFFs becomes RGB, however it is stored."""
+"""TIFFs in YCbCr, which become RGB."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BT_709 = (0.2126, 0.7152, 0.0722)
 
 
 def ycbcr(picture: Image.Image, luma: tuple[float, float, float] = (0.299, 0.587, 0.114)) -> Any:
-    """Return the picture's values by TIFF 6.0, section 21."""
+    """Return the picture's values in YCbCr (TIFF 6.0, section 21)."""
     values = np.asarray(picture).astype(float)
     y = values @ np.array(luma)
     blue = (values[..., 2] - y) / (2 - 2 * luma[2])

@@ -1,6 +1,6 @@
-"""Watermarks: their place and opacity equal numpy's.
+"""Watermarks: their places and opacities, compared with numpy.
 
-Their bytes are the same on any machine.
+A rendition with a watermark has the same bytes on any machine.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def attach(picture: Image.Image, file_format: str = "png") -> Attachment:
 
 
 def logo(width: int, height: int, *fill: int) -> Attachment:
-    """Return a picture of one colour."""
+    """Return an attachment with a picture of one colour."""
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[len(fill)]
     return attach(Image.new(mode, (width, height), fill if len(fill) > 1 else fill[0]))
 

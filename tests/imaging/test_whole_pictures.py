@@ -1,7 +1,4 @@
-"""Lossless JPEGs and GIFs with small frames give the whole picture.
-
-The frames of animations are counted.
-"""
+"""Lossless JPEGs, GIFs with small frames, and the number of frames in a record."""
 
 from __future__ import annotations
 
