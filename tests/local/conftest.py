@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Create the folder of a store."""
+    """Create and return the folder of a store."""
     folder = tmp_path / "root"
     folder.mkdir()
     return folder
@@ -17,7 +17,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """Create a folder that a store must never reach, with a secret in it."""
+    """Create and return a folder with a secret, which a store must never reach."""
     folder = tmp_path / "outside"
     folder.mkdir()
     (folder / "secret.jpg").write_bytes(b"secret")

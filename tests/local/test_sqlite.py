@@ -239,9 +239,9 @@ def test_using_a_closed_catalog_raises_an_error(path: Path, use: Callable[[Sqlit
 def test_using_a_catalog_whose_file_was_deleted_or_replaced_raises_an_error(
     path: Path, catalog: SqliteCatalog, use: Callable[[SqliteCatalog], object], *, is_replaced: bool
 ) -> None:
-    """A backup was restored while a server ran.
+    """In an earlier version, a server went on after a backup had replaced the file.
 
-    The server went on with the file that no other process can open any more.
+    The server used the old file, which no other process can open any more.
     """
     with SqliteCatalog(path.with_name("backup.db")) as backup:
         backup.write(make_record("a"))

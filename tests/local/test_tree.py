@@ -1,4 +1,4 @@
-"""A folder store never leaves its folder, for any key and any link in it."""
+"""Keys and links that would lead a folder store out of its folder."""
 
 from __future__ import annotations
 

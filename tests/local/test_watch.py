@@ -1,4 +1,4 @@
-"""The watcher reports each change in a folder as a key.
+"""The watcher, which reports each change in a folder as a key.
 
 If the watcher doesn't know which keys changed, it asks to check everything.
 """

@@ -20,7 +20,7 @@ from renditions.model.rendering import Rendered, Rendering
 def act(  # noqa: C901, PLR0912 - a list of actions without logic
     content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze, *, limits: Limits
 ) -> Rendering:
-    """Do the job that the content names with a word and its arguments."""
+    """Do the job that the content names with a word and arguments; return a rendering."""
     word, _, rest = content.partition(b" ")
     match word.decode(errors="replace"):
         case "exit":
@@ -75,9 +75,9 @@ def act(  # noqa: C901, PLR0912 - a list of actions without logic
 
 
 def _make(made: bytes, picture: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> Rendering:
-    """Return the bytes as each rendition.
+    """Return a rendering in which each rendition has these bytes.
 
-    The width is the number of the process.
+    The width is the id of the process.
     """
     return Rendering(
         Original(len(picture), width=accept.min_width),

@@ -35,4 +35,4 @@ def _is_socket(number: int) -> bool:
 
 
 _SOCKET = next(number for number in range(3, 100) if _is_socket(number))
-"""The worker's socket: only workers import this module, and they have no other yet."""
+"""The worker's socket. Only workers import this module, and they have no other socket then."""

@@ -1,4 +1,4 @@
-"""A worker that a picture took over can do no harm.
+"""Attacks by a worker that a picture took over, and the layers that stop them.
 
 Each attack is stopped, and most by several layers.
 """
@@ -246,7 +246,7 @@ def test_no_picture_is_rendered_if_a_required_layer_is_missing() -> None:
 
 
 def test_a_worker_has_one_thread_until_it_is_confined() -> None:
-    """Landlock binds the calling thread and later ones.
+    """Landlock applies to the calling thread and to threads that it starts later.
 
     A thread that started earlier would stay unconfined.
     """

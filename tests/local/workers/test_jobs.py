@@ -1,6 +1,6 @@
-"""A worker gets a job with each picture.
+"""The job that a worker gets with each picture.
 
-The files that its recipes name are sent only once.
+The files that its recipes name are sent only if the last job had other files.
 """
 
 from __future__ import annotations

@@ -103,9 +103,9 @@ def test_the_pool_and_its_workers_send_json_and_no_pickles() -> None:
 
 
 def change(path: str, value: Any) -> Any:
-    """Return an honest answer's content with one changed value.
+    """Return an honest answer's content with another value at this path.
 
-    The value is removed if it is ``...``.
+    If ``value`` is ``...``, remove the field instead.
     """
     content: Any = json.loads(json.dumps(encode_rendering(HONEST)[0]))
     *way, last = path.split(".")

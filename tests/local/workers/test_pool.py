@@ -1,4 +1,4 @@
-"""The pool keeps working after pictures that crash, hang or break a worker."""
+"""The pool of workers, which goes on after a picture crashes or blocks a worker."""
 
 from __future__ import annotations
 
