@@ -1,4 +1,4 @@
-"""The advice in reasons and messages works.
+"""The advice in reasons and messages.
 
 Most tests read the advice and follow it.
 """
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def follow(folder: Path, text: str) -> Ended:
-    """Run the command at the end of a text."""
+    """Run the command at the end of a text; return the result."""
     return run(folder, *shlex.split(text.strip().rpartition("renditions ")[2]))
 
 

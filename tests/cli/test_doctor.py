@@ -1,6 +1,6 @@
-"""`doctor` shows which layers of confinement this system has.
+"""The command ``doctor``, which shows the layers of confinement of this system.
 
-sync works with and without them.
+``sync`` works with and without the layers.
 """
 
 from __future__ import annotations

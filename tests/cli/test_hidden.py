@@ -1,4 +1,4 @@
-"""Commands print names with hidden characters in a harmless form."""
+"""Names with hidden characters, which commands print in a harmless form."""
 
 from __future__ import annotations
 

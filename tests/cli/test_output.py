@@ -54,7 +54,7 @@ def test_a_sync_succeeds_although_its_standard_streams_are_closed(site: Path, cl
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_the_manifest_command_prints_nothing_if_one_of_the_names_is_unknown(site: Path) -> None:
+def test_the_manifest_command_prints_no_manifest_if_one_of_the_names_is_unknown(site: Path) -> None:
     for form in ("json", "html"):
         ended = run(site, "manifest", "a.jpg", "z.jpg", "--format", form)
         assert (ended.code, ended.out) == (2, "")

@@ -1,4 +1,4 @@
-"""``renditions try`` makes renditions of one picture, and changes nothing else."""
+"""The command ``try``, which makes renditions and changes nothing else."""
 
 from __future__ import annotations
 
