@@ -1,8 +1,8 @@
 """A stand-in for Lambda's event source mapping: it passes a queue to a function.
 
 It takes messages in batches, calls the function, and deletes the messages that the function doesn't report as
-failed. SQS redelivers the others after the visibility timeout. It moves messages that were delivered too
-often to the dead-letter queue.
+failed. SQS redelivers the failed messages after the visibility timeout. It moves messages that were
+delivered too often to the dead-letter queue.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """

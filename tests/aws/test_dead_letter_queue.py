@@ -1,4 +1,4 @@
-"""``renditions dlq`` lists, redrives and drops messages of the dead-letter queue."""
+"""The command ``dlq``, which lists, redrives and drops messages."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def dead(account: Account) -> Queue:
 
 
 def dlq(folder: Path, account: Account, *arguments: str) -> Ended:
-    """Run a command, which gets the queue's URL and finds its dead-letter queue."""
+    """Run a command of ``dlq`` with the URL of the queue; return the result."""
     ended = subprocess.run(
         [RENDITIONS, "dlq", *arguments],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""A worker with Terraform's environment does exactly what the function does."""
+"""A worker with Terraform's environment, compared with the function."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_worker_with_its_environment_from_terraform_writes_the_same_outputs_as
 
 
 def upload_and_work(root: Path, cloud: Cloud, seed: int) -> str:
-    """Upload a photo that differs by its seed, and have a worker process it."""
+    """Upload a photo with this seed; return stderr of a worker that processes it."""
     draw(root.parent / "photo.jpg", seed=seed)
     content = (root.parent / "photo.jpg").read_bytes()
     Queue(CLIENTS.sqs, cloud.environment["QUEUE_URL"]).send([cloud.upload("photo.jpg", content)])

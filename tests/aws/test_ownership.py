@@ -86,7 +86,7 @@ def test_adopt_rebuilds_a_lost_table_from_the_marks_of_its_outputs(folder: Path,
 
 
 def tick(parts: Parts, account: Account) -> tuple[Ticked, list[str]]:
-    """Run a schedule's tick, as a worker and the function do; return its messages too."""
+    """Run a schedule's tick; return its result, and the messages that it sent."""
     sent: list[str] = []
     guard = parts.make_guard(parts.bind(FOLLOWS), is_attended=False)
     place = S3Place(f"{account.table}-in", "")

@@ -1,4 +1,4 @@
-"""Uploads become renditions through a queue: by the built bundle, and by workers.
+"""Uploads that become renditions through a queue, by the bundle and by workers.
 
 The bundle runs in AWS's own runtime client. The queue, its dead-letter queue and S3's notifications are
 moto's. ``poller`` stands for Lambda's event source mapping.

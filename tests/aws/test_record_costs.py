@@ -46,7 +46,7 @@ class Cost:
     reads: int
     """Items that were read, and queries."""
     writes: int
-    """Writes of the record; a transaction with the claims is one."""
+    """Writes of the record. A transaction with the claims counts as one write."""
     claims: int
     """Claims that were written or deleted."""
     units: int

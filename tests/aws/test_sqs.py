@@ -32,7 +32,7 @@ OURS = Received("1", "receipt", "{}", 1)
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    """Make a queue whose messages stay hidden for a minute."""
+    """Create a queue that hides received messages for a minute; return its URL."""
     attributes = {"VisibilityTimeout": "60"}
     return str(CLIENTS.sqs.create_queue(QueueName=name_of(tmp_path), Attributes=attributes)["QueueUrl"])
 

@@ -150,7 +150,7 @@ def treat_requests_as_encrypted() -> None:
 
 
 def return_settings_for_eventbridge() -> None:
-    """Return whether a bucket sends its events to EventBridge.
+    """Make moto's answers say whether a bucket sends its events to EventBridge.
 
     moto keeps this setting, but doesn't return it.
     """

@@ -81,9 +81,10 @@ def put_each(folder: Path, which: str, number: int) -> list[int]:
 
 
 def count_up(folder: Path, which: str, number: int) -> list[int]:
-    """Increment the number in the object forty times.
+    """Try forty times to increment the number in the object.
 
-    Each write has the condition that the object hasn't changed since it was read.
+    Each write has the condition that the object hasn't changed since it was read. Return the numbers of the
+    attempts that succeeded.
     """
     store = SHARED_STORES[which](folder)
 

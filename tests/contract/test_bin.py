@@ -40,7 +40,7 @@ class Site:
     now: datetime = NOW
 
     def delete(self, key: str = KEY) -> Binned:
-        """Delete an object a minute after the last one."""
+        """Put an object into the bin, a minute after the last one; return its entry."""
         self.now += timedelta(minutes=1)
         there = self.store.head(key)
         assert there
