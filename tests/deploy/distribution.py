@@ -1,4 +1,4 @@
-"""The built wheel, installed alone, plans a deployment of each preset.
+"""The built wheel, installed alone, which plans a deployment of each preset.
 
 ``make test-distribution`` builds it with ``python -m build``. Its environment has no pip and nothing of
 this project. A server on this machine stands for AWS.

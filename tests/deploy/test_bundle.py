@@ -1,4 +1,4 @@
-"""A bundle has exactly the files that its pipeline needs.
+"""The files in a bundle, which are exactly those that its pipeline needs.
 
 The same input gives the same bytes.
 """

@@ -35,7 +35,7 @@ def read_wheel(folder: Path) -> Mapping[str, bytes]:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the source distribution, and the wheel from it, like the one on PyPI."""
+    """Build the source distribution, and the wheel from it; return their folder."""
     folder = tmp_path_factory.mktemp("built")
     subprocess.run([UV, "build", "--quiet", "--out-dir", folder, PROJECT], check=True)
     return folder

@@ -1,4 +1,4 @@
-"""The libraries in a bundle are those of the lock, whichever index they come from."""
+"""The libraries in a bundle, which must be those of the lock from any index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A function's bundle has only the needed part of a font.
+"""The part of a font that a function's bundle has.
 
 This part draws the same pixels as the whole font.
 """

@@ -1,4 +1,4 @@
-"""The module applied to moto's server, for each trigger: ``make test-infra``.
+"""The Terraform module, applied to moto for each trigger: ``make test-infra``.
 
 A poller like Lambda's passes the queue's messages from S3 to the applied bundle.
 """
@@ -51,7 +51,7 @@ JWT = """{
     jwt    = { issuer = "https://tokens.example.com/", audiences = ["pictures"] }
   }"""
 IAM = '{ bundle = "${path.module}/api.zip" }'
-"""The lines of main.tf for the API, with tokens and with signatures."""
+"""The values of ``api`` in main.tf: ``JWT`` is for an API with tokens, ``IAM`` for one with signatures."""
 PAGE = ("GET /", "GET /docs", "GET /login", "GET /static/{proxy+}")
 """The page's own files. They contain no pictures, and only they are served without authorization."""
 
@@ -64,7 +64,7 @@ def runtime(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _settings(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the program use the mirror of providers, and reset moto.
+    """Make Terraform use the mirror of providers, and reset moto.
 
     moto must not start Docker.
     """
@@ -201,16 +201,16 @@ def test_the_api_is_created_on_request_and_needs_authorization(
 
 
 def run(folder: Path, *arguments: str, code: int = 0) -> tuple[str, str]:
-    """Run a command; return what it printed, without line breaks in its messages."""
+    """Run a command; return its stdout, and its stderr without line breaks."""
     ended = subprocess.run([RENDITIONS, *arguments], cwd=folder, capture_output=True, text=True, check=False)
     assert ended.returncode == code, ended.stdout + ended.stderr
     return ended.stdout, " ".join(ended.stderr.split())
 
 
 def test_deploy_and_destroy_succeed_without_a_queue(tmp_path: Path, runtime: Path) -> None:
-    """Deploy prints the upload URL. On request it has all pictures compared.
+    """``deploy`` prints the upload URL, and with ``--sync`` it compares all pictures.
 
-    Destroy deletes the pictures only with the option.
+    ``destroy`` deletes the pictures only with the option ``--pictures``.
     """
     (tmp_path / "renditions.toml").write_text(read_preset("base64"))
     write_root(tmp_path / "deployment", "direct")
@@ -242,7 +242,7 @@ def test_deploy_and_destroy_succeed_without_a_queue(tmp_path: Path, runtime: Pat
 def test_deploy_uses_an_existing_bucket_of_the_pipeline_and_leaves_it_unchanged(
     tmp_path: Path, runtime: Path
 ) -> None:
-    """Before it deploys, deploy reports what the bucket lacks.
+    """Before it changes anything, ``deploy`` reports what the bucket lacks.
 
     Pictures come from one prefix of the bucket, and renditions go to another.
     """
@@ -279,10 +279,11 @@ def test_deploy_uses_an_existing_bucket_of_the_pipeline_and_leaves_it_unchanged(
 
 
 def test_two_deployments_in_one_account_share_no_resource(tmp_path: Path) -> None:
-    """Each is named after its folder. A second one of the same name is refused.
+    """Each deployment is named after its folder.
 
-    This changes nothing. A deployment with a name of its own stands beside the first, and is destroyed
-    without it. The names have the greatest length, and differ only in their last letter.
+    A second deployment with the same name is refused and changes nothing. A deployment with another name is
+    created beside the first one, and destroying it leaves the first one unchanged. Both names have the
+    greatest length, and differ only in their last letter.
     """
     names = [f"{'pictures-' * 4}"[:31] + letter for letter in "ab"]
 

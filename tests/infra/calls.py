@@ -15,7 +15,7 @@ import botocore
 from contract.cloud import REGION
 
 ACCOUNT = "123456789012"
-"""The number of moto's account."""
+"""The ID of moto's account."""
 
 
 KEY_ACTIONS = {
@@ -37,7 +37,7 @@ KEY_ACTIONS = {
         ("kms:Decrypt",),
     ),
 }
-"""What an action on an encrypted resource needs of the resource's key."""
+"""The actions on the key of an encrypted resource that each action on this resource needs."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Permission:
     action: str
     resource: str
     condition: tuple[str, str] | None = None
-    """A condition key with the call's value, by which a policy can tell calls on the resource apart."""
+    """A condition key and the call's value, by which a policy can distinguish calls on the resource."""
 
 
 @dataclass(frozen=True)

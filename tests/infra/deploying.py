@@ -64,7 +64,7 @@ class Applied:
         }
 
     def unpack(self, folder: Path, name: str = BUNDLE, suffix: str = "") -> Path:
-        """Unpack a function's bundle, and check that Terraform applied this bundle."""
+        """Unpack a function's bundle; check that Terraform applied it; return the folder."""
         bundle = self.deployment.folder / name
         checksum = base64.b64encode(hashlib.sha256(bundle.read_bytes()).digest()).decode()
         assert self.function(suffix)["CodeSha256"] == checksum
@@ -107,7 +107,10 @@ def write_root(folder: Path, trigger: str | None = None, api: str = "null") -> N
 
 
 def apply(folder: Path, pipeline: str) -> Applied:
-    """Deploy the pipeline from this folder, with the name that deploy chooses."""
+    """Deploy the pipeline from this folder; return the deployment.
+
+    Its name is the one that ``renditions deploy`` chooses.
+    """
     deployment = Deployment(folder, find_program())
     checked = parse(pipeline, "test", folder, {}).pipeline
     file = folder.parent / "renditions.toml"

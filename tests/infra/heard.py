@@ -1,4 +1,4 @@
-"""Who gets notices from a deployment on moto's server, and which ones."""
+"""The recipients of the notices and alarms of a deployment on moto's server."""
 
 from __future__ import annotations
 

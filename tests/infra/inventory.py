@@ -1,4 +1,4 @@
-"""List everything that an account has. Tests compare the lists of two moments."""
+"""List everything that an account has, so that tests can compare two moments."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Plan:
     shown: Mapping[str, Any]
     """The plan as ``terraform show -json`` prints it."""
     graph: str
-    """What depends on what, as ``terraform graph`` prints it."""
+    """The dependencies of the resources, as ``terraform graph`` prints them."""
 
     def resources(self, module: str) -> dict[str, dict[str, Any]]:
         """Return the planned values of a module's resources, by their addresses in it."""
@@ -74,7 +74,7 @@ def plan_calls(folder: Path, calls: Mapping[str, str]) -> Plan:
 def plan_root(folder: Path) -> Plan:
     """Plan the root in a folder.
 
-    No warning is allowed: the provider warns of what a later version removes.
+    Fail on a warning, because the provider warns about arguments that a later version removes.
     """
     for arguments in (
         ("init", "-input=false", "-backend=false"),

@@ -1,4 +1,4 @@
-"""Compare a policy with the needed permissions: which it lacks, which it exceeds."""
+"""Find the permissions that a policy lacks, and those that nothing needs."""
 
 from __future__ import annotations
 
@@ -99,5 +99,5 @@ def with_more(policy: Policy, purpose: str, action: str) -> Policy:
 
 
 def with_condition(policy: Policy, purpose: str, condition: Mapping[str, Any]) -> Policy:
-    """Return the policy with another condition in one statement; an empty one is none."""
+    """Return the policy with another condition in one statement, or with none."""
     return {**policy, purpose: {**policy[purpose], "conditions": condition}}

@@ -15,7 +15,7 @@ MIRROR = Path(os.environ.get("TF_PLUGIN_MIRROR", "/opt/tf-plugins"))
 
 
 def find_terraform() -> str | None:
-    """Return the program's path: Terraform's or OpenTofu's."""
+    """Return the path of Terraform or OpenTofu, or None."""
     return shutil.which("terraform") or shutil.which("tofu")
 
 
@@ -25,7 +25,7 @@ needs_terraform = pytest.mark.skipif(
 
 
 def run_terraform(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the program in this directory; return its output and exit code.
+    """Run Terraform in this directory; return its output and exit code.
 
     A failure raises no error.
     """
@@ -43,9 +43,9 @@ def run_terraform(directory: Path, *arguments: str) -> subprocess.CompletedProce
 
 
 def write_settings(directory: Path) -> Path:
-    """Write the program's settings.
+    """Write Terraform's settings; return their file.
 
-    The settings say where the program gets the providers.
+    The settings say where Terraform gets the providers.
     """
     settings = directory / "settings.tfrc"
     mirror = f'provider_installation {{\n  filesystem_mirror {{\n    path = "{MIRROR}"\n  }}\n}}\n'
@@ -54,7 +54,7 @@ def write_settings(directory: Path) -> Path:
 
 
 def copy_module(target: Path) -> Path:
-    """Copy the module's own files.
+    """Copy the module's own files; return the folder.
 
     Terraform then writes its files beside the copy.
     """

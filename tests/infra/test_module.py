@@ -1,4 +1,4 @@
-"""The Terraform module matches the code and its README, checked without any cloud."""
+"""The Terraform module, compared with the code and the README without any cloud."""
 
 from __future__ import annotations
 

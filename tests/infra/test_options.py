@@ -205,7 +205,7 @@ def test_deployments_with_the_shortest_and_the_longest_names_can_be_planned(plan
 
 @needs_terraform
 def test_no_two_deployments_have_a_resource_of_the_same_name(plan: Plan) -> None:
-    """A fixed name contains the deployment's name. Terraform makes all others unique."""
+    """Fixed names contain the deployment's name. Terraform makes other names unique."""
     names = ("name", "function_name", "alarm_name", "dashboard_name", "bucket")
     for name in CALLS:
         for address, values in plan.resources(name).items():
@@ -429,7 +429,7 @@ def test_no_kept_resource_depends_on_a_destroyed_resource(plan: Plan) -> None:
 def test_destroy_reaches_the_protected_table_before_it_removes_the_protection_of_the_buckets(
     plan: Plan,
 ) -> None:
-    """AWS refuses to delete the table. So a destroy that isn't allowed stops there."""
+    """AWS refuses to delete the protected table, so the destroy stops there."""
     depends = plan.dependencies("stored")
     later: set[str] = set()
     found = {"aws_dynamodb_table"}

@@ -92,10 +92,7 @@ def cloud() -> Iterator[Clients]:
 
 
 def make_environment(cloud: Clients, outputs: Mapping[str, Any], prefix: str) -> dict[str, str]:
-    """Create all resources that the outputs name.
-
-    Return the environment of a function.
-    """
+    """Create the resources that the outputs name; return a function's environment."""
     reset = urllib.request.Request(f"{cloud.s3.meta.endpoint_url}/moto-api/reset", method="POST")  # noqa: S310
     urllib.request.urlopen(reset, timeout=30).close()  # noqa: S310
     for bucket in (outputs["input_bucket"], outputs["output_bucket"]):
@@ -122,7 +119,7 @@ def make_environment(cloud: Clients, outputs: Mapping[str, Any], prefix: str) ->
 
 
 def write_bundle(folder: Path, example: str, *more: Notify) -> Path:
-    """Write the example's pipeline in the form that a bundle contains."""
+    """Write the example's pipeline in the form of a bundle; return the file."""
     pipeline = to_plain(load(EXAMPLES / example / "renditions.toml").pipeline)
     pipeline["notify"] = [*pipeline.get("notify", ()), *(write_notify(one) for one in more)]
     file = folder / f"{example}.json"
@@ -159,7 +156,7 @@ SECRETS = {
 
 
 def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> list[AwsCall]:
-    """Run every example, and return the calls that the function made.
+    """Run every example; return the calls that the function made.
 
     Each example gets new, changed and deleted pictures.
     """
@@ -265,7 +262,7 @@ def read_all_secrets() -> list[AwsCall]:
 
 
 def name_keys(outputs: Mapping[str, Any]) -> dict[str, str]:
-    """Return the key of each resource of the governed account, by the ARNs of both."""
+    """Return the key's ARN of each resource of the governed account, by its ARN."""
     key = "arn:aws:kms:eu-west-1:123456789012:key/"
     return {
         f"arn:aws:s3:::{outputs['input_bucket']}": f"{key}input",
