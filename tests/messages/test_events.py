@@ -1,4 +1,4 @@
-"""Every recorded event decodes to the changes in the table.
+"""Recorded events, and the changes that they decode to.
 
 Any key can be decoded from each envelope. The files in ``events`` follow the examples on the AWS pages that
 ``origins.json`` names.

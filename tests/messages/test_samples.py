@@ -1,4 +1,4 @@
-"""The sample events of AWS can be decoded.
+"""The sample events of AWS, which can be decoded.
 
 Their templates come from the package index: ``sam local generate-event`` of the AWS SAM CLI uses them.
 """

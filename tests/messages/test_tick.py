@@ -46,9 +46,9 @@ def make_tick(world: World, send: Callable[[Sequence[str]], None], ask: Ask = PL
 def run(
     world: World, each: int = 1000, request: SyncRequest | None = None, ask: Ask = PLAIN
 ) -> tuple[list[Picture], list[Ticked]]:
-    """Run a tick to its end; return the pictures that it sent.
+    """Run a tick to its end; return the sent pictures, and the result of each call.
 
-    Each call checks this many names.
+    Each call checks ``each`` names.
     """
     todo = deque([request or SyncRequest()])
     pictures: list[Picture] = []
@@ -106,7 +106,7 @@ def test_a_tick_continues_in_another_call_when_time_runs_out(each: int) -> None:
 
 
 def test_a_tick_may_continue_through_more_calls_than_lambda_allows_by_default() -> None:
-    """Lambda allows some sixteen by default.
+    """By default Lambda allows about sixteen calls.
 
     Each call begins at a later name, so the chain ends.
     """

@@ -1,6 +1,6 @@
 """The worker on moto's queue, and the command ``worker``.
 
-The other ports are in memory.
+The worker's stores and catalog are in memory.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ IN_LAMBDA = (
 
 
 def link_runtime(folder: Path) -> Path:
-    """Fill a folder with only the runtime's own libraries."""
+    """Fill a folder with only the runtime's own libraries; return the folder."""
     for name in IN_LAMBDA:
         for file in distribution(name).files or ():
             top = file.parts[0]
@@ -94,6 +94,6 @@ def upload(function: Lambda, environ: dict[str, str], *files: Path, limit_second
 
 
 def read(environ: dict[str, str], key: str) -> bytes:
-    """Return an object of the output bucket."""
+    """Return the content of an object in the output bucket."""
     content: bytes = CLIENTS.s3.get_object(Bucket=environ["OUTPUT_BUCKET"], Key=key)["Body"].read()
     return content

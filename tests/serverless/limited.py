@@ -1,4 +1,4 @@
-"""A function whose memory the kernel limits gets huge AVIFs: ``make test-memory``.
+"""Huge AVIFs in a function whose memory the kernel limits: ``make test-memory``.
 
 Linux kills a process of a control group that takes more memory than the group has, as Lambda does. An AVIF of
 a few kilobytes and 99.8 megapixels takes 1.6 GB.

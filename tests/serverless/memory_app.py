@@ -1,4 +1,4 @@
-"""A function with ports in memory.
+"""A function with stores and a catalog in memory.
 
 The tests start it in AWS's own runtime client.
 """

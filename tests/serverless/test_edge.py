@@ -1,4 +1,4 @@
-"""CloudFront's copies of changed outputs are invalidated, on moto."""
+"""The invalidation of CloudFront's copies of changed outputs, on moto."""
 
 from __future__ import annotations
 

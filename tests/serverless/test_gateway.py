@@ -92,7 +92,7 @@ def event_loop() -> Iterator[None]:
 
 
 def post_form(url: str, fields: dict[str, str], content: bytes) -> int:
-    """Send a form as a browser does (RFC 7578)."""
+    """Send a form as a browser does (RFC 7578); return the status."""
     boundary = "------------------------renditions"
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()

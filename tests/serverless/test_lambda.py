@@ -1,4 +1,4 @@
-"""The handler's answers to each kind of event, with ports in memory."""
+"""The handler's answers to each kind of event, with stores in memory."""
 
 from __future__ import annotations
 
@@ -283,9 +283,9 @@ def test_a_call_starts_a_picture_only_if_it_has_time_for_the_slowest_recent_pict
 def test_a_call_starts_a_picture_even_after_a_very_slow_picture(
     world: World,
 ) -> None:
-    """A very slow picture must not keep later calls from starting their first one.
+    """A very slow picture must not keep later calls from starting a picture.
 
-    If they waited for as much time, this function would process no picture again.
+    If the calls required as much time, the function would never process a picture again.
     """
     function = make(world)
     world.upload("first.jpg", b"1")
@@ -391,7 +391,7 @@ def test_a_tick_with_a_lost_catalog_does_nothing_and_logs_a_metric(
 
 
 def lose_an_output(world: World) -> str:
-    """Settle a picture, delete one of its outputs, and return its key."""
+    """Settle a picture, and delete one of its outputs; return the output's key."""
     world.upload("first.jpg", b"1")
     world.settle()
     key = "first.jpg/thumb.jpg"

@@ -1,4 +1,4 @@
-"""A call returns failed and unprocessed messages to the queue."""
+"""Failed and unprocessed messages, which a call returns to the queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures of a call share the function's memory, its cores and its time."""
+"""The memory, the cores and the time that the pictures of a call share."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_no_more_pictures_are_rendered_at_once_than_there_are_cores() -> None:
 
 
 def test_a_single_picture_is_tried_even_if_its_estimate_exceeds_the_memory() -> None:
-    """An estimate can be too high. What surely doesn't fit is rejected before."""
+    """An estimate can be too high. Pictures that can't fit are rejected earlier."""
     renders = Renders()
     assert run(Room(512, cores=2), renders, [5_000]) == [None]
 
