@@ -1,4 +1,4 @@
-"""The demo: its table and its pictures match the documentation."""
+"""The demo: its pictures, its printed table and its folder."""
 
 from __future__ import annotations
 

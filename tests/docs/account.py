@@ -1,4 +1,4 @@
-"""``python -m docs.account NAME``: prepare a deployment on moto for pictures.
+"""Prepare a deployment on moto for pictures: ``python -m docs.account NAME``.
 
 moto takes the messages of the queue without running the function. So this program switches off the trigger.
 """

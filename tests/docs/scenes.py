@@ -117,7 +117,7 @@ def _repository(home: Path, _stack: ExitStack) -> Mapping[str, str]:
 def _stand_for_aws(home: Path, root: Path, stack: ExitStack) -> Mapping[str, str]:
     """Start a server that stands for AWS, and prepare the folder of Terraform's root.
 
-    The server runs no functions.
+    The server runs no functions. Return the environment.
     """
     environment = stack.enter_context(run_moto())
     body = b'{"lambda": {"use_docker": false}}'

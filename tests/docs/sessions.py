@@ -1,4 +1,4 @@
-"""Runs the snippets of a page in a folder of its own, as a reader would.
+"""Run the snippets of a page in a folder of its own, as a reader would.
 
 ``python -m docs.sessions PAGE…`` prints what each block prints. With ``DOCS_LONG`` in the environment, blocks
 that take long run too.
@@ -37,7 +37,7 @@ _MINIMUM = {
     "output": '[output]\nstore = "./processed"\n',
     "renditions": "[renditions.thumb]\nwidth = 200\n",
 }
-"""What a part of a pipeline file lacks to be a whole one."""
+"""The tables that a part of a pipeline file lacks to be a whole file."""
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Session:
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def run(self, snippet: Snippet) -> str | None:
-        """Run a snippet; return what is wrong."""
+        """Run a snippet; return what is wrong, or None."""
         code = self._with_stand_ins(snippet.code)
         if "output" in snippet.marks:
             return self._compare(code)
@@ -148,7 +148,7 @@ class Session:
 
 
 def check(language: str, code: str, directory: Path) -> str | None:
-    """Return what is wrong with a snippet that isn't run."""
+    """Return what is wrong with a snippet that isn't run, or None."""
     try:
         if language == "json":
             json.loads(code.replace("…", ""))

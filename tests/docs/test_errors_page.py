@@ -1,4 +1,4 @@
-"""docs/errors.md lists every error class with its code and facts."""
+"""The list of error classes in docs/errors.md, with their codes and facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/fields.md shows every field of a rendition.
+"""The examples of every field of a rendition in docs/fields.md.
 
 Each picture there is made from a valid pipeline file.
 """

@@ -1,4 +1,4 @@
-"""The tables in docs/formats.md are those of the code.
+"""The tables in docs/formats.md, compared with the code.
 
 The page also has a row for every file with which programs are compared.
 """

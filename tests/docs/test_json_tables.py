@@ -1,4 +1,4 @@
-"""docs/record.md and docs/manifest.md have every field of the JSON forms."""
+"""The tables of the JSON forms in docs/record.md and docs/manifest.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every page has correct links and short sentences, and the index leads to it."""
+"""The links and the sentences of the documents, and the index of all pages."""
 
 from __future__ import annotations
 

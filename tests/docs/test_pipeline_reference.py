@@ -1,4 +1,4 @@
-"""docs/pipeline-file.md has every field with its default and correct examples."""
+"""The fields, the defaults and the examples in docs/pipeline-file.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference has every command, option, request, metric, code and variable."""
+"""The reference of commands, options, requests, metrics, codes and variables."""
 
 from __future__ import annotations
 

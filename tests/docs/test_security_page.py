@@ -1,4 +1,4 @@
-"""docs/security.md and docs/explanation/promises.md name tests that exist."""
+"""The tests that docs/security.md and docs/explanation/promises.md name."""
 
 from __future__ import annotations
 

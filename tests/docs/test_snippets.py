@@ -1,4 +1,4 @@
-"""Every command and every program of every page works as the page says.
+"""The commands and programs of the pages, which must work as the pages say.
 
 `make docs-test` also runs the blocks that take long, and prints how many blocks it ran.
 """

@@ -1,4 +1,4 @@
-"""The examples for Hugo, Eleventy and Astro show what the manifest says.
+"""The examples for Hugo, Eleventy and Astro, which show the manifest's values.
 
 ``make test-sites`` runs this. It installs the three builders into ``build/sites``.
 """
