@@ -1,8 +1,8 @@
-"""``python -m fuzz``: sends many damaged files through the worker processes.
+"""Send many damaged files through the worker processes: ``python -m fuzz``.
 
-It prints a table of results. Every file depends only on its number, so ``--first NUMBER --files 1`` repeats
-one. The program keeps files in a folder if they broke a promise, took too long or killed a worker. It exits
-with 1 on a broken promise.
+The program prints a table of results. A file depends only on its number, so ``--first NUMBER --files 1``
+makes and sends it again. The program keeps files in a folder if they broke a promise, took too long or
+killed a worker. It exits with 1 on a broken promise.
 """
 
 from __future__ import annotations

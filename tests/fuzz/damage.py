@@ -1,7 +1,7 @@
-"""Ways to damage a file. Some change any bytes, others know the file's format.
+"""Ways to damage a file: some change any bytes, and some know the file's format.
 
 Each function takes the file and a generator of random numbers, and returns another file. The same generator
-gives the same file, so one number is enough to repeat it.
+gives the same file, so one number is enough to make the file again.
 """
 
 from __future__ import annotations
@@ -118,9 +118,9 @@ def _exchange_parts(content: bytes, random: Random) -> bytes:
 
 
 def _spoil_inflated(content: bytes, random: Random) -> bytes:
-    """Damage the inflated pixels of a PNG.
+    """Damage the inflated pixels of a PNG; keep all checksums valid.
 
-    All checksums stay valid.
+    If the pixels can't be inflated, flip bits of the file instead.
     """
     parts = [(start, end) for start, end in png_chunks(content) if content[start + 4 : start + 8] == b"IDAT"]
     if not parts:

@@ -1,4 +1,4 @@
-"""``python -m fuzz.lines --since COMMIT``: counts the engine's lines that run.
+"""Count the engine's lines that run: ``python -m fuzz.lines --since COMMIT``.
 
 The program counts lines in functions that were added since the commit. It renders each undamaged seed with
 all recipes, and then the damaged files of the first numbers, all in this process. The output says what share

@@ -200,7 +200,7 @@ def _kind_of(rendering: Rendering) -> tuple[str, str]:
 
 
 def _find_fault(rendering: Rendering, recipes: dict[str, Rendition]) -> str:
-    """Return a description of the promises that an answer breaks."""
+    """Return the promise that an answer breaks, or an empty text."""
     if rendering.original.format == "dicom" and SECRET in repr(rendering):
         return "the patient's name in an answer"
     if rendering.rejected is not None:
