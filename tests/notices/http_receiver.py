@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass
 class Receiver:
-    """What arrived, and how the server answers."""
+    """The requests that arrived, and the settings of the answers."""
 
     url: str = ""
     status: int = 204

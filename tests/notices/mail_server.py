@@ -17,7 +17,7 @@ from web.browser import find_port
 
 @dataclass
 class Mailbox:
-    """What arrived, and how the server answers."""
+    """The e-mails that arrived, and the server's answer."""
 
     port: int = 0
     answer: str = "250 OK"
@@ -29,7 +29,7 @@ class Mailbox:
         return f"mailto://127.0.0.1:{self.port}?from=renditions@example.org&to=team@example.org&mode=insecure"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - its name
-        """Keep an e-mail that arrived."""
+        """Keep the e-mail if the server accepts it; return the answer."""
         if self.answer.startswith("250"):
             self.got.append(message_from_bytes(envelope.content, EmailMessage, policy=default))
         return self.answer

@@ -61,7 +61,7 @@ def test_each_of_several_urls_in_one_variable_gets_the_notice() -> None:
 
 
 @pytest.mark.parametrize("status", [500, 404])
-def test_a_refused_notice_is_retried_and_no_error_or_log_has_the_url(
+def test_a_refused_notice_causes_a_retryable_error_and_no_error_or_log_has_the_url(
     status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -40,7 +40,7 @@ def topic(tmp_path: Path, queue: str) -> str:
 
 
 def read_request(send: Callable[[SnsNotifier], None], **wording: Any) -> dict[str, Any]:
-    """Return the parameters of the request to SNS; ``wording`` are templates."""
+    """Return the parameters of the request to SNS; ``wording`` has the templates."""
     sent: list[dict[str, Any]] = []
     client = Clients().sns
     client.meta.events.register("provide-client-params.sns.Publish", lambda params, **_: sent.append(params))

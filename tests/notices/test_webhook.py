@@ -190,7 +190,7 @@ def test_the_url_of_a_webhook_is_shown_without_its_path_and_query() -> None:
 
 @pytest.fixture
 def receiver(tmp_path: Path) -> Receiver:
-    """Write a pipeline that sends its notices to a receiver that isn't there yet."""
+    """Write a pipeline with a webhook; return its receiver, which isn't running yet."""
     receiver = Receiver(f"http://127.0.0.1:{find_port()}/hook")
     hook = f'[[notify]]\non = ["done"]\nto = "webhook:{receiver.url}"\nsecret = "${{HOOK}}"\n'
     write_pipeline(tmp_path, THUMB, hook)

@@ -1,6 +1,6 @@
-"""Commands refuse stores, catalogs and notice targets that can't be opened.
+"""Stores, catalogs and notice targets that can't be opened.
 
-The commands refuse before they change anything.
+Commands refuse them before they change anything.
 """
 
 from __future__ import annotations

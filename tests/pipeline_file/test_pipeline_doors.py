@@ -1,4 +1,4 @@
-"""Any pipeline file gives a pipeline, or errors that name the file and the field."""
+"""Random pipeline files: each is read, or its errors name the file and the field."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A checked pipeline can be written into a bundle and read back.
+"""Checked pipelines that are written into a bundle and read back.
 
-Reading it needs no validator.
+Reading them needs no validator.
 """
 
 from __future__ import annotations
