@@ -1,6 +1,6 @@
-"""This version reads a catalog of version 0.1.
+"""A catalog of version 0.1, read by this version.
 
-It makes only those outputs again that depend on a raised revision.
+Only outputs that depend on a raised revision are made again.
 """
 
 from __future__ import annotations

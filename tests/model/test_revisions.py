@@ -1,4 +1,4 @@
-"""A raised revision makes exactly those outputs stale that depend on it."""
+"""Raised revisions, and the outputs that they make stale."""
 
 from __future__ import annotations
 

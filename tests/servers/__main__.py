@@ -1,4 +1,4 @@
-"""``make test-servers``: runs the contract suites on servers other than moto.
+"""Run the contract suites on servers other than moto: ``make test-servers``.
 
 These servers behave more like AWS. The program also runs a function at its time limit, in AWS's emulator of
 Lambda. It installs each server into ``build/servers`` without root, starts it on the loopback with its data

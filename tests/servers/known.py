@@ -25,9 +25,9 @@ class Known:
     """One known failure of a test, caused by a server's difference from AWS."""
 
     test: str
-    """The pattern of the tests that fail because of it."""
+    """The pattern of the names of the tests that fail."""
     says: str
-    """A part of their exception's text."""
+    """A part of the exception's text."""
     reason: str
 
 

@@ -20,7 +20,7 @@ class UnavailableError(Exception):
 
 
 def install_debian(packages: Sequence[str], folder: Path) -> Path:
-    """Unpack Debian packages into the folder.
+    """Unpack Debian packages into the folder; return the folder.
 
     Their dependencies are unpacked too, if this machine lacks them.
 
@@ -62,7 +62,7 @@ def install_npm(package: str, folder: Path) -> Path:
 
 
 def install_wheel(requirement: str, folder: Path) -> Path:
-    """Unpack one wheel from the package index, without its dependencies."""
+    """Unpack one wheel without its dependencies into the folder; return the folder."""
     with _installing(folder, [requirement]) as is_needed:
         if is_needed:
             pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]

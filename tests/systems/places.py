@@ -18,7 +18,7 @@ NAMES = ("base64", "gallery", "platform", "square", "thumbnail")
 
 
 def copy_example(name: str, target: Path) -> Path:
-    """Copy an example.
+    """Copy an example; return the copy's folder.
 
     The presets that it links to become files.
     """

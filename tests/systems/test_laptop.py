@@ -27,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def follow(name: str, home: Path, folder: Path, heading: str = "On a laptop") -> Ended:
-    """Run the page's commands in a copy of the example.
+    """Run the page's commands in a copy of the example; return the result.
 
     The pictures are in the home folder.
     """

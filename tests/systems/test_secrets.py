@@ -1,4 +1,4 @@
-"""No log, error, page or bundle has a secret of the environment."""
+"""Secrets of the environment, which no log, error, page or bundle may have."""
 
 from __future__ import annotations
 

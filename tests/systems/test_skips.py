@@ -1,4 +1,4 @@
-"""In CI, a skip that isn't allowed fails the run.
+"""Skipped tests: in CI, a skip that isn't allowed fails the run.
 
 On other machines a skip only gives its reason.
 """
