@@ -1,4 +1,4 @@
-"""``python -m benchmarks.auto [--quick]``: measures quality = "auto".
+"""Measure quality = "auto": ``python -m benchmarks.auto [--quick]``.
 
 The benchmark compares "auto" with one quality for every picture.
 

@@ -1,6 +1,6 @@
-"""``PYTHONPATH=tests python -m benchmarks.bytes``: prints the outputs' hashes.
+"""Print the hashes of outputs: ``PYTHONPATH=tests python -m benchmarks.bytes``.
 
-It makes every rendition of a fixed set of pictures.
+The benchmark makes every rendition of a fixed set of pictures.
 
 It draws pictures of every input format in the same way each time. ``renditions sync`` makes renditions of
 them with every preset, every operation and every output format. Each output gives a line: its SHA-256, the
@@ -40,7 +40,7 @@ store = "./processed"
 formats = ["jpeg", "png", "webp", "avif", "gif", "tiff", "heic", "svg", "pdf"{}]
 """
 SETTLED_SECONDS = 1.5
-"""Renditions doesn't read a file that changed less than a second ago."""
+"""The pause before the first sync. Renditions doesn't read a file that changed less than a second ago."""
 
 BOX = "width = 320\nheight = 200\n"
 OPERATIONS: Mapping[str, str] = {

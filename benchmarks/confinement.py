@@ -1,4 +1,4 @@
-"""``python -m benchmarks.confinement``: measures the cost of confined workers.
+"""Measure the cost of confined workers: ``python -m benchmarks.confinement``.
 
 Set ``PYTHONPATH=tests``. Workers with and without confinement take turns in shuffled order. Each ratio
 compares two workers in the same round. A function on Lambda renders in its own process. The benchmark also
@@ -138,9 +138,9 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def _first_pictures(content: bytes, rounds: int) -> dict[str, list[tuple[float, ...]]]:
-    """Return how long a new process takes for its first picture.
+    """Return the costs of a new process up to its first picture, by way and round.
 
-    The result is the time in seconds, and the memory in megabytes that the process then holds.
+    They are the time in seconds, and the memory in megabytes that the process then holds.
     """
     found: dict[str, list[tuple[float, ...]]] = {"same": [], "own": []}
     prefix = ["taskset", "-c", "0", sys.executable, "-c", _FIRST_PICTURE]

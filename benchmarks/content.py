@@ -1,4 +1,4 @@
-"""``python -m benchmarks.content``: measures copied and renamed projects.
+"""Measure copied and renamed projects: ``python -m benchmarks.content``.
 
 A project of 1,000 pictures with four renditions each is synced, and then copied, cloned and touched. The
 benchmark counts how many pictures each sync renders and how many outputs it writes. Then a folder of 500
@@ -166,7 +166,7 @@ def _opened(pipeline: Pipeline, folder: Path) -> Iterator[tuple[Parts, Counter[s
 
 
 def _sync(parts: Parts, rendered: Counter[str]) -> Summary:
-    """Sync as a person does, and count the pictures that are rendered."""
+    """Sync as a person does; count the rendered pictures, and return the summary."""
 
     def counting(
         content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
@@ -209,7 +209,7 @@ def _measure_hash() -> Table:
 
 
 def _cpu_ms(work: Callable[[], object]) -> float:
-    """Return the median CPU time of a call."""
+    """Return the median CPU time of a call in milliseconds."""
     times = []
     for _ in range(ROUNDS):
         started = time.process_time()

@@ -107,7 +107,7 @@ def _pillow() -> list[Way]:
 
 
 def _pillow_simd() -> list[Way]:
-    """Compile Pillow-SIMD, with AVX2 if the processor has it: AVX2 makes it fast."""
+    """Compile Pillow-SIMD, with AVX2 if the processor has it; return the ways."""
     flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     compiler = {"CC": "cc -mavx2"} if " avx2 " in flags else {}
     python = _python("simd", _SIMD, ("--no-binary=pillow-simd",), compiler)

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.formats``: compares how programs read unusual files.
+"""Compare how programs read unusual files: ``python -m benchmarks.formats``.
 
 Some of the files are damaged. Renditions, sharp, Pillow and ImageMagick each read them with their default
 settings, upright and in sRGB. The table goes into ``docs/formats.md``. A program that can't be installed is
@@ -41,7 +41,7 @@ _TOLERANCE = 6
 """The largest difference of a value, out of 255. Encoders and conversions differ by less."""
 _SECONDS = 60
 _OURS = ("FONTCONFIG_FILE", "PANGOCAIRO_BACKEND")
-"""What Renditions sets in this process for its own fonts. The others draw with the machine's."""
+"""The variables that Renditions sets for its own fonts. The other programs use the machine's fonts."""
 
 
 class RefusedError(Exception):
@@ -86,7 +86,7 @@ def main() -> int:
 def _programs() -> Iterator[Program]:
     """Yield the programs that are installed or can be installed.
 
-    The function prints why the others are left out.
+    The function prints why the other programs are left out.
     """
     libvips = ".".join(str(pyvips.version(part)) for part in range(3))
     yield Program("Renditions", f"{version('renditions')} with libvips {libvips}", _read_here)

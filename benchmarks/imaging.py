@@ -1,6 +1,6 @@
-"""``python -m benchmarks.imaging [--quick]``: compares ways to make renditions.
+"""Compare ways to make renditions: ``python -m benchmarks.imaging [--quick]``.
 
-It compares Renditions with the libraries that people use.
+The benchmark compares Renditions with the libraries that people use.
 
 The whole run takes about a quarter of an hour and writes the results into ``docs/performance.md`` and
 ``docs/performance.svg``. A run with ``--quick`` takes a few minutes and only prints.

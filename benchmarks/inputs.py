@@ -131,7 +131,7 @@ def _save_profiled(profile: str, orientation: int = 1) -> Callable[[Image.Image,
 
 
 def _save_alpha(image: Image.Image, path: Path) -> None:
-    """Make the picture transparent outside an ellipse with a soft edge."""
+    """Save the picture as a PNG that is transparent outside a soft ellipse."""
     picture = _fit(image, _SIZE_12)
     edge = Image.radial_gradient("L").resize(picture.size, Image.Resampling.BICUBIC)
     picture.putalpha(edge.point(lambda distance: max(0, min(255, (220 - distance) * 8))))

@@ -66,7 +66,10 @@ class CaseResult:
         )
 
     def score_difference(self, way: str, base: str) -> float | None:
-        """Return by how much the way's mean score is better than that of ``base``."""
+        """Return by how much the way's mean score is better than that of ``base``.
+
+        The result is None if one of them has no scores.
+        """
         if way not in self.scores or base not in self.scores:
             return None
         ours, theirs = self.scores[way], self.scores[base]
@@ -114,7 +117,10 @@ class Worker:
 
 
 def measure_case(case: Case, ways: Sequence[Way], *, photographs: Sequence[str], rounds: int) -> CaseResult:
-    """Measure one case. The first call of each way for each picture doesn't count."""
+    """Measure one case; return the results.
+
+    The first call of each way for each picture doesn't count.
+    """
     result = CaseResult(case)
     order = random.Random(case.kind)  # noqa: S311 - the same order every time
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.plan``: measures comparing a source with its catalog.
+"""Measure plans of sources with many pictures: ``python -m benchmarks.plan``.
 
 The sources have 1,000, 10,000 and 100,000 pictures. They are empty files, because a plan reads no pixels. For
 each source ``planning.plan`` runs in a fresh process: without records, with records, and with records while

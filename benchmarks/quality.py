@@ -3,7 +3,7 @@
 The metric compares the rendition with the fully decoded original, resized with Lanczos and saved without
 loss.
 
-This is a worker like the others, in an environment with the metric. It scores each file only once.
+This is a worker like those of the ways, in an environment with the metric. It scores each file only once.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def describe_machine() -> str:
 
 
 def today() -> str:
-    """Return the date."""
+    """Return today's date in UTC, as YYYY-MM-DD."""
     return datetime.now(UTC).date().isoformat()
 
 

@@ -1,6 +1,6 @@
-"""``python -m benchmarks.slow_clients``: measures what slow clients cost others.
+"""Measure the cost of slow clients: ``python -m benchmarks.slow_clients``.
 
-The slow clients are hostile, and the others are honest. A server of ``renditions serve`` gets 32 honest
+The slow clients are hostile, and all others are honest. A server of ``renditions serve`` gets 32 honest
 clients, each with one request after the other. Meanwhile 1,001 sockets of one kind are kept open: if the
 server closes one, the benchmark opens another. ``KINDS`` lists the kinds. A last kind, ``HALF_OPEN``, opens
 sockets whose machine then vanishes from the network (``web.vanishing``), again and again. The attack with
@@ -55,7 +55,7 @@ VANISHED = ("", HEAD.decode(), (UPLOAD + b"{").decode(), (LARGE[:-2] + AUTHORIZE
 """What the sockets of ``HALF_OPEN`` send before their machine vanishes."""
 EVERYWHERE = ("--host", "0.0.0.0", "--token", "right")  # noqa: S104 - the namespace has another address
 VANISH_SECONDS = 10
-"""How often the sockets are opened again."""
+"""The pause before the sockets are opened again, in seconds."""
 
 
 class Honest:
@@ -96,7 +96,7 @@ class Honest:
         return len(seconds), len(failures), statistics.quantiles(seconds, n=100)[98]
 
     def stop(self) -> None:
-        """Let each client end its request."""
+        """Let each client end its request, and wait until all have ended."""
         self._ends.set()
         for thread in self._threads:
             thread.join()
@@ -242,7 +242,7 @@ def _measure(
 
 @contextmanager
 def _served(folder: Path, *options: str) -> Iterator[int]:
-    """Serve a few pictures, one of them large."""
+    """Serve a few pictures, one of them large; yield the port."""
     write_pipeline(folder, "[renditions.thumb]\nwidth = 200\n", "[accept]\nmax_bytes = 100_000_000\n")
     for number in range(20):
         draw(folder / "inbox" / f"{number}.jpg", seed=number)

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.startup``: compares the function's cold start to boto3's.
+"""Compare the cold start with that of boto3: ``python -m benchmarks.startup``.
 
 The benchmark builds the bundle for this Python, with bytecode, and unpacks it. It uses fresh processes of one
 environment, which has boto3 like Lambda's runtime. One kind of process imports the bundle's handler, which

@@ -1,6 +1,6 @@
-"""``python -m benchmarks.throughput``: compares the function with the engine.
+"""Compare the function with the engine: ``python -m benchmarks.throughput``.
 
-It needs ``PYTHONPATH=tests``.
+The benchmark needs ``PYTHONPATH=tests``.
 
 Two ways to render the same pictures take turns in one process. The first renders them from memory, with one
 thread for each core. The second puts them into a bucket, and calls the handler with ten messages at a time.

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.trying``: compares a trial with a plain rendering.
+"""Compare a trial with a plain rendering: ``python -m benchmarks.trying``.
 
 Both render a picture of 12 megapixels in a worker process each, in turn and in shuffled order, so that other
 programs slow both down. Each ratio compares two runs of one round.

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.upgrade OLD``: counts what an upgrade makes again.
+"""Count what an upgrade makes again: ``python -m benchmarks.upgrade OLD``.
 
 ``OLD`` is the older version's ``renditions`` command. This command makes five renditions of each picture in
 the corpus of :mod:`benchmarks.bytes`. Then the present version plans, and makes all renditions in another

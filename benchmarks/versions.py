@@ -1,4 +1,4 @@
-"""``python -m benchmarks.versions OLD``: compares the engine of two versions.
+"""Compare the engines of two versions: ``python -m benchmarks.versions OLD``.
 
 ``OLD`` is a checkout of the older version with its ``.venv``. Both engines make the renditions of the cases
 of :mod:`benchmarks.imaging`, in turns and in one run. The table has the CPU time and the bytes of this

@@ -1,4 +1,4 @@
-"""``pillow.py INPUT OUTPUT WIDTH``: reads a picture with Pillow, upright, in sRGB.
+"""Read a picture with Pillow, upright, in sRGB: ``pillow.py INPUT OUTPUT WIDTH``.
 
 A width of 0 keeps the size. Without arguments, the program prints its versions.
 """
