@@ -31,7 +31,7 @@ class Ended:
 
 
 def run(directory: Path, *arguments: str) -> Ended:
-    """Run ``renditions`` in a folder until it ends."""
+    """Run ``renditions`` in a folder until it ends; return the result."""
     ended = subprocess.run(
         [RENDITIONS, *arguments], cwd=directory, capture_output=True, text=True, timeout=300, check=False
     )

@@ -1,6 +1,6 @@
-"""The core's ports in memory.
+"""A store, a catalog and a notifier in memory.
 
-They keep every promise of ``ports`` except durability. All three are
+They keep every promise of ``renditions.core.ports`` except durability. All three are
 deterministic and safe for many threads. They never fail by themselves; a test wraps the one that it wants
 to break.
 """

@@ -1,7 +1,7 @@
-"""A small world for the core: ports in memory, and a manual clock.
+"""A small world for the core: stores and a catalog in memory, and a manual clock.
 
-Its renderer only hashes. Every call to a port is a *step*; a test can crash the caller at a step or let
-another task run there.
+Its renderer only hashes. Every call to a store, the catalog or a notifier is a *step*. A test can crash the
+caller at a step or let another task run there.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Crash(BaseException):
 
 @dataclass
 class Steps:
-    """The calls to ports, counted, with an action at a chosen call."""
+    """The counted calls to stores, catalog and notifiers, with an action at one call."""
 
     count: int = 0
     at: int = -1
@@ -73,7 +73,7 @@ class Steps:
 
 
 class Stepped:
-    """A port whose every call is a step."""
+    """A store, a catalog or a notifier whose every call is a step."""
 
     def __init__(self, port: Any, steps: Steps) -> None:
         self._port = port
@@ -110,7 +110,7 @@ class World:
     former: dict[str, Store] = field(default_factory=dict)
     """Output stores that were used before, by their place."""
     standing: Standing | None = None
-    """Whether the pipeline is in force; None if the catalog isn't bound, so that outputs carry no mark."""
+    """Says whether the pipeline is in force. None if the catalog isn't bound; outputs then get no mark."""
     catalog: MemoryCatalog = field(default_factory=MemoryCatalog)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
@@ -166,7 +166,7 @@ class World:
         self.pipeline = replace(self.pipeline, output=replace(self.pipeline.output, **changes))
 
     def processor(self, owner: str = "first", steps: Steps | None = None, **changes: Any) -> Processor:
-        """Return a worker. If there are ``steps``, they count each of its calls to a port."""
+        """Return a worker. If there are ``steps``, they count its calls."""
         ports: dict[str, Any] = {"source": self.source, "output": self.output, "catalog": self.catalog}
         notifier: Any = self.notifier
         places: dict[str, Any] = {**self.former, self.pipeline.output.store: self.output}
@@ -236,7 +236,7 @@ class World:
         return replace(run, **changes)
 
     def settle(self, owner: str = "later", rounds: int = 6) -> list[Outcome]:
-        """Sync until nothing is left to do."""
+        """Sync until nothing is left to do; return the outcomes."""
         outcomes = []
         for _ in range(rounds):
             todo = self.plan()
@@ -253,7 +253,7 @@ class World:
         )
 
     def content(self, key: str) -> bytes:
-        """Return the object in the output store under the key."""
+        """Return the content of the object under the key in the output store."""
         got = self.output.get(key)
         assert got
         return got[1]
