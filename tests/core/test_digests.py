@@ -126,7 +126,10 @@ def test_a_digest_that_could_not_be_sent_is_sent_after_growing_pauses(world: Wor
     assert unsent(world) == []
 
 
-def test_a_digest_that_was_given_up_is_listed_and_sent_again_on_request(world: World) -> None:
+def test_a_digest_that_was_given_up_is_listed_and_sent_again_on_request(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     world.upload("a.jpg", b"bad")
     world.processor().process("a.jpg")
     for _ in range(12):
@@ -134,6 +137,8 @@ def test_a_digest_that_was_given_up_is_listed_and_sent_again_on_request(world: W
         world.now += timedelta(hours=7)
     (given_up,) = unsent(world)
     assert (given_up.again_at, given_up.attempts) == (None, 10)
+    assert caplog.messages[-2].endswith("A later run tries again")
+    assert caplog.messages[-1].endswith("so Renditions gave up this notice. Run renditions notices --resend")
     world.upload("b.jpg", b"bad")
     world.processor().process("b.jpg")
     send_due(world, is_end=True)

@@ -144,6 +144,23 @@ def test_a_refused_notice_is_retried_after_growing_pauses_and_finally_only_liste
     assert (events(world), unsent(world)) == (["done"], [])
 
 
+def test_the_log_says_after_the_last_attempt_that_no_later_run_tries_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    world.upload(NAME, b"one")
+    deaf = Deaf()
+    world.processor(notifiers={ALL.target: deaf}).process(NAME)
+    while again_at := unsent(world)[0].again_at:
+        world.now = again_at
+        outbox(world, deaf).send_due()
+    failure = "Can't send the notice 'done' of photo.jpg now: no such topic. "
+    *earlier, last = caplog.messages
+    assert earlier == [f"{failure}A later run tries again"] * (MOST_SENDINGS - 1)
+    given_up = "10 attempts failed, so Renditions gave up this notice. Run renditions notices --resend"
+    assert last == f"{failure}{given_up}"
+
+
 def test_a_failing_target_gets_only_one_attempt_after_each_pause(world: World) -> None:
     for number in range(5):
         world.upload(f"{number}.jpg", b"one")

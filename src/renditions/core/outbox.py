@@ -1,8 +1,8 @@
 """The outbox: the notices in a catalog that their targets haven't received yet.
 
 A record owes the notice of its own status until Renditions has tried once to send it, see ``process``. The
-outbox has all other notices: notices that a target refused, notices of removed pictures, notices about
-held work, and notices that wait for a digest. So a worker can finish a picture, and delete its message, even
+outbox has all other notices: notices whose sending failed, notices of removed pictures, notices about held
+work, and notices that wait for a digest. So a worker can finish a picture, and delete its message, even
 if it can't reach a target.
 
 Every run tries to send the notices that are due. It tries a notice again after growing pauses. After
@@ -33,7 +33,7 @@ from renditions.errors import Failed
 from renditions.model.binding import Binding, Held
 from renditions.model.digest import Digest, Reported
 from renditions.model.items import format_time, parse_time
-from renditions.model.notices import LONGEST_PAUSE, Notice, Removal, UnsentNotice
+from renditions.model.notices import LONGEST_PAUSE, MOST_SENDINGS, Notice, Removal, UnsentNotice
 from renditions.model.notify import Notify
 from renditions.model.record import Record
 
@@ -81,8 +81,7 @@ class Outbox:
             return False
         failure = self._deliver(unsent.target, notice)
         if failure is not None:
-            log.info("Can't send %s now: %s. A later run tries again", _spell(unsent), failure)
-            self.catalog.keep_notice(unsent.failed(failure, now))
+            self._keep_failed(unsent.failed(failure, now))
         return failure is None
 
     def _deliver(self, target: str, notice: Notice) -> str | None:
@@ -116,10 +115,13 @@ class Outbox:
                 self.send_kept(unsent, notice)
 
     def send_due(self, seconds: float = math.inf, *, is_end: bool = False) -> None:
-        """Send the due notices and digests, for at most ``seconds``.
+        """Send the due notices and digests.
+
+        After ``seconds``, this method reads no more notices from the catalog, and sends no more single
+        notices. It still sends the digests of the notices that it has read.
 
         If a notice fails, the other due notices of its target would fail, too. So Renditions doesn't try them
-        now: they wait as long as the failed one.
+        now: they wait as long as the failed notice.
 
         With ``is_end``, no later run follows by itself. So digests are sent early if their target got none
         for a whole period.
@@ -161,15 +163,16 @@ class Outbox:
                 if failure is None:
                     self.catalog.drop_notice(unsent)
                     continue
-                log.info("Can't send %s now: %s. A later run tries again", _spell(unsent), failure)
-                self.catalog.keep_notice(unsent.failed(failure, now))
+                self._keep_failed(unsent.failed(failure, now))
                 self._postpone(notices[number + 1 :], now + unsent.next_pause)
                 return
 
     def _send_digest(
         self, target: str, notices: Sequence[UnsentNotice], last: Mapping[str, str] | None
     ) -> None:
-        """Send a target's collected notices in one message if it is due; then drop them.
+        """Send a target's collected notices in one message if the digest is due.
+
+        A sent notice is dropped.
 
         Each record is read again, and each notice has its own id. So if a picture changes meanwhile, its new
         notice stays for the next digest. If the process ends before the notices are dropped, the next digest
@@ -188,12 +191,14 @@ class Outbox:
             return
         failure = self._deliver(target, Notice("digest", Digest.of(reported.values())))
         if failure is not None:
-            log.info("Can't send a digest of %d notices: %s. A later run tries again", len(current), failure)
             now = self.clock()
             again_at = now + max(each.next_pause for each in current)
             failed = [each.failed(failure, now) for each in current]
+            given_up = [each for each in failed if each.again_at is None]
+            what_next = _foretell(len(given_up))
+            log.info("Can't send a digest of %d notices now: %s. %s", len(failed), failure, what_next)
             self._postpone([each for each in failed if each.again_at], again_at)
-            self._keep([each for each in failed if each.again_at is None])
+            self._keep(given_up)
             return
         self._drop(current)
         sent_at = format_time(self.clock())
@@ -207,7 +212,7 @@ class Outbox:
     def _is_due(self, notices: Sequence[UnsentNotice], last: Mapping[str, str] | None) -> bool:
         """Return whether a target's digest is due.
 
-        ``last`` says when each target got its last digest. If it is None, no digest is sent early.
+        ``last`` says when each target got its last digest. If ``last`` is None, no digest is sent early.
         """
         if not notices:
             return False
@@ -229,6 +234,13 @@ class Outbox:
     def _read_last_digests(self) -> Mapping[str, str]:
         binding = self.catalog.read_binding()
         return binding.digests if binding else {}
+
+    def _keep_failed(self, failed: UnsentNotice) -> None:
+        """Keep a notice after a failed attempt, and log the failure."""
+        is_given_up = failed.again_at is None
+        what_next = _foretell(int(is_given_up))
+        log.info("Can't send %s now: %s. %s", _spell(failed), failed.reason, what_next)
+        self.catalog.keep_notice(failed)
 
     def _keep(self, notices: Sequence[UnsentNotice]) -> None:
         for start in range(0, len(notices), KEPT_AT_ONCE):
@@ -283,6 +295,17 @@ def _add(by_target: dict[str, list[UnsentNotice]], unsent: UnsentNotice) -> None
     some = by_target.setdefault(unsent.target, [])
     if len(some) < MOST_COLLECTED:
         some.append(unsent)
+
+
+def _foretell(given_up: int) -> str:
+    """Return what happens to notices after a failed attempt, for people.
+
+    ``given_up`` is the number of notices that no later run tries again.
+    """
+    if not given_up:
+        return "A later run tries again"
+    what = "this notice" if given_up == 1 else f"{given_up:,} notices"
+    return f"{MOST_SENDINGS} attempts failed, so Renditions gave up {what}. Run renditions notices --resend"
 
 
 def _spell(unsent: UnsentNotice) -> str:
