@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from doubles import MemoryStore
 from renditions.core.adopt import FEW, SAMPLE, SAMPLE_OF_TICK, check_not_lost, yield_unless_lost
 from renditions.core.ask import Ask
 from renditions.core.binding import Claimant, Standing, Start, bind
 from renditions.core.neighbours import Neighbours
-from renditions.core.ports import IfAbsent, IfMatch
+from renditions.core.ports import IfAbsent, IfMatch, StoredObject
 from renditions.core.process import Processor
-from renditions.errors import CatalogLost
+from renditions.errors import Archived, CatalogLost, ForeignOutput
 from renditions.model.recipe import Rendition
 from world import Crash, Steps, World, expected_output, make_pipeline
 
@@ -110,6 +111,25 @@ def test_adoption_neither_claims_nor_changes_a_file_without_proof_that_it_is_an_
     world.remove(NAME)
     processor(world).process(NAME, Ask(removal="asked"))
     assert world.content(KEY) == content
+
+
+class ArchivedStore(MemoryStore):
+    """A bucket whose objects are in an archive."""
+
+    def head(self, key: str) -> StoredObject | None:
+        got = super().get(key)
+        return got[0] if got else None
+
+    def get(self, key: str) -> NoReturn:
+        raise Archived(f"{key} is in an archive")
+
+
+def test_adoption_refuses_an_unmarked_output_in_an_archive_that_it_cannot_compare(world: World) -> None:
+    world.output = ArchivedStore()
+    place(world, expected_output(b"one", THUMB), "")
+    outcome = processor(world).process(NAME, ADOPT)
+    assert (outcome.result, outcome.code) == ("rejected", ForeignOutput.code)
+    assert not is_adopted(world)
 
 
 def test_a_file_that_replaces_a_proven_output_during_adoption_stays(world: World) -> None:

@@ -2,9 +2,9 @@
 
 Renditions overwrites the object under a claimed key, and deletes the object with its picture. So before it
 claims the key of an existing object, it must prove that an earlier catalog of these pictures wrote the
-object. The proof is the mark of an earlier catalog with the same URL and source. An object without a mark (an
-old version wrote it, or the file system has no extended attributes) must equal a fresh rendering, and no
-other catalog may use the output store.
+object. The proof is this catalog's mark, or the mark of an earlier catalog with the same URL and source. An
+object without a mark (an old version wrote it, or the file system has no extended attributes) must equal a
+fresh rendering, and no other catalog may use the output store.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from renditions.model.pipeline import Pipeline
 from renditions.model.wishes import NO_WISHES
 
 SAMPLE = 1_000
-"""How many wanted keys to check at most, to find out whether a catalog was lost."""
+"""How many pictures, or wanted keys, the search for a lost catalog checks before it stops."""
 
 SAMPLE_OF_TICK = 100
 """``SAMPLE`` for a schedule's tick, which has little time. Each key without a record costs a request."""
@@ -39,8 +39,8 @@ def check_not_lost(
 ) -> None:
     """Raise CatalogLost if the catalog is empty but most wanted keys hold files.
 
-    Files that this catalog wrote don't count. For a catalog with records, this check costs one read. An
-    unreadable record also counts as a record.
+    This function checks only the first keys, see ``SAMPLE``. Files that this catalog wrote don't count. For a
+    catalog with records, the check costs one read. An unreadable record also counts as a record.
     """
     if _count_records(catalog, 1) or next(iter(output.list()), None) is None:
         return
@@ -55,7 +55,8 @@ def yield_unless_lost(
     """Yield the differences; raise CatalogLost first if the catalog was lost.
 
     A tick can't require an empty catalog: an upload's event adds a record before the next tick comes. So
-    pictures with a record count as made by this catalog, and a catalog with many records isn't lost.
+    pictures with a record count as made by this catalog, and a catalog with ``FEW`` records or more isn't
+    lost.
     """
     seen, foreign, checked = _find_foreign(differences, output, catalog_id, SAMPLE_OF_TICK)
     if 2 * foreign > checked and (records := _count_records(catalog, FEW)) < FEW:
@@ -74,7 +75,7 @@ def _count_records(catalog: Catalog, most: int) -> int:
 def _find_foreign(
     differences: Iterator[Difference], output: Store, catalog_id: str, most: int
 ) -> tuple[list[Difference], int, int]:
-    """Take up to ``most`` differences, until they have ``most`` wanted keys.
+    """Take differences until there are ``most``, or until they have ``most`` wanted keys.
 
     Return the differences, how many of their keys hold a file that this catalog didn't write, and how many
     keys they have. Keys of pictures with a record count as written by this catalog.
@@ -112,7 +113,7 @@ class Adopter:
         write never overwrites an object that another program puts there in between.
 
         Raises:
-            Failed: The picture couldn't be rendered, for a reason outside the picture.
+            Failed: A store or the catalog failed, or a rendering failed for a reason outside the picture.
 
         """
         record = difference.record
@@ -147,7 +148,14 @@ class Adopter:
         made = self.render(content.bytes, self.pipeline.accept, wanted, self.pipeline.analyze).made
         proven: dict[str, str] = {}
         for rendition, there in unmarked.items():
-            written = self.output.get(there.key) if rendition in made else None
+            written = self._read(there.key) if rendition in made else None
             if written and written[0].etag == there.etag and written[1] == made[rendition].content:
                 proven[there.key] = there.etag
         return proven
+
+    def _read(self, key: str) -> tuple[StoredObject, bytes] | None:
+        """Return the object under the key; None if it is gone or can't be read, such as an archived one."""
+        try:
+            return self.output.get(key)
+        except Rejected:
+            return None
