@@ -80,7 +80,7 @@ def test_forget_reports_that_a_source_without_its_marker_may_have_the_picture(wo
     world.remove(NAME)
     report = run(world, is_marker_missing=True)
     assert [(trace.what, trace.where) for trace in report.left] == [("picture", "in/photo.jpg")]
-    assert "mount it, and run forget again" in report.left[0].why
+    assert "mount the disk, and run forget again" in report.left[0].why
     assert not world.output.head(KEY)
     assert not run(world, is_marker_missing=False).left
 

@@ -75,10 +75,11 @@ def _count_records(catalog: Catalog, most: int) -> int:
 def _find_foreign(
     differences: Iterator[Difference], output: Store, catalog_id: str, most: int
 ) -> tuple[list[Difference], int, int]:
-    """Take differences until there are ``most``, or until they have ``most`` wanted keys.
+    """Take the first differences, and count their wanted keys.
 
-    Return the differences, how many of their keys hold a file that this catalog didn't write, and how many
-    keys they have. Keys of pictures with a record count as written by this catalog.
+    Stop at ``most`` differences, or at ``most`` wanted keys. Return the differences, how many of their keys
+    hold a file that this catalog didn't write, and how many keys they have. Keys of pictures with a record
+    count as written by this catalog.
     """
     seen: list[Difference] = []
     checked = foreign = 0
@@ -154,7 +155,10 @@ class Adopter:
         return proven
 
     def _read(self, key: str) -> tuple[StoredObject, bytes] | None:
-        """Return the object under the key; None if it is gone or can't be read, such as an archived one."""
+        """Return the object under the key; None if it is gone or can't be read.
+
+        For example, an archived object can't be read.
+        """
         try:
             return self.output.get(key)
         except Rejected:

@@ -10,7 +10,7 @@ Removal = Literal["no", "allowed", "asked"]
 
     no         only a listing implies that the picture is gone: the guard holds the removal back
     allowed    an event names the deletion, or the guard found few enough missing pictures
-    asked      a person names the picture; that counts with ``on_delete = "keep"`` too
+    asked      a person names the picture: it is removed even with ``on_delete = "keep"``
 """
 
 Verify = Literal["no", "quick", "content"]
@@ -37,9 +37,9 @@ class Ask:
     adopts: bool = False
     """Whether to take over outputs that an earlier catalog of these pictures provably wrote."""
     rests: bool = True
-    """Whether the notice of a rejection waits until its file has stopped changing.
+    """Whether the notice of a rejection waits until the rejected file has stopped changing.
 
-    If only the caller's own log gets such notices, they needn't wait.
+    False if only the caller's own log gets such notices.
     """
     keeps_undeclared: bool = False
     """Whether to keep the outputs of undeclared renditions until a person allows their removal."""

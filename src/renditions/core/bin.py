@@ -23,7 +23,8 @@ _TIME = "%Y%m%dT%H%M%S.%fZ"
 EMPTY_MARGIN = timedelta(hours=1)
 """How long the bin keeps a deleted original after people can no longer restore it.
 
-So no process deletes the original while another process restores it, even if their clocks differ.
+So no process deletes the original while another process restores it, even if their clocks differ by some
+minutes.
 """
 
 
@@ -59,12 +60,13 @@ class Bin(Protocol):
     def put(self, key: str, condition: IfMatch, deletion: str) -> Binned | None:
         """Move the original into the bin, whole or not at all.
 
-        Return None if there is no object with this key. Raises ``Conflict`` if the object was replaced.
+        Return the deleted original; None if there is no object with this key. Raises ``Conflict`` if the
+        object was replaced.
         """
         ...
 
     def deletions(self) -> Sequence[str]:
-        """Return the ids of all deletions, the oldest first."""
+        """Return the ids of all deletions in the bin, the oldest first."""
         ...
 
     def read(self, deletion: str) -> Binned | None:
@@ -74,7 +76,8 @@ class Bin(Protocol):
     def restore(self, deletion: str, key: str) -> StoredObject | None:
         """Move the original back to its key; never replace another object.
 
-        Return None if the bin doesn't have the original. If the original is back already, return it again.
+        Return the restored object, also if an earlier call restored it. Return None if the bin doesn't have
+        the original.
         Raises ``Conflict`` if another object has the key now, or if something blocks the key.
         """
         ...
@@ -118,8 +121,8 @@ def find_binned(bin_: Bin, key: str) -> Iterator[Binned]:
 def empty(bin_: Bin, before: datetime, most: int | None = None) -> int:
     """Drop old originals from the bin, and return how many.
 
-    An original is old if it was deleted more than ``EMPTY_MARGIN`` before ``before``. With ``most``, drop at
-    most so many, the oldest first.
+    An original is old if it was deleted more than ``EMPTY_MARGIN`` before ``before``. With ``most``, drop
+    only so many originals, the oldest first.
     """
     due = [each for each in bin_.deletions() if parse_deletion(each) < before - EMPTY_MARGIN][:most]
     for deletion in due:

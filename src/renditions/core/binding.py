@@ -32,12 +32,15 @@ class Start:
     sets_generation: bool = False
     """Whether a person started the process to apply the pipeline file.
 
-    Other processes only follow the current generation.
+    Other processes follow the current generation, unless a newer deployment started them.
     """
     deployed_at: str = ""
     """When the bundle was deployed (ISO 8601); empty outside of deployments."""
     rebinds: bool = False
-    """Whether the process may take over the catalog of another pipeline file or source."""
+    """Whether the process may take over the catalog of another pipeline file or source.
+
+    It may then also replace a generation that a deployment set.
+    """
     takes_over: bool = False
     """Whether the process may replace a generation that a deployment set."""
     deletes_undeclared: bool = False
@@ -114,15 +117,20 @@ class Standing:
         return () if self._deletes_undeclared else self._binding.held_renditions
 
     def check(self, record: Record | None) -> None:
-        """Raise Superseded if a process of a newer generation wrote the record."""
+        """Check that this pipeline is in force, if a newer generation wrote the record.
+
+        Raises:
+            Superseded: The current generation isn't this process's generation.
+
+        """
         if record and record.generation > self.number:
             self.refresh()
 
     def refresh(self) -> Binding:
-        """Read the current generation again.
+        """Read the binding again, and return it.
 
         Raises:
-            Superseded: The current generation isn't this process's generation.
+            Superseded: The current generation isn't this process's generation, or the binding is gone.
 
         """
         binding = self._catalog.read_binding()
@@ -271,7 +279,11 @@ def hold(
 
 
 def amend(catalog: Catalog, change: Callable[[Binding], Binding]) -> Binding | None:
-    """Change the catalog's binding and return it, or None if the catalog has none."""
+    """Change the catalog's binding and return it; None if the catalog has none.
+
+    ``change`` gets the current binding, and returns the binding to store. This function calls it again if
+    another process writes the binding meanwhile.
+    """
     while known := catalog.read_binding():
         changed = change(known)
         if changed == known:

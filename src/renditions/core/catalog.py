@@ -50,13 +50,16 @@ class Catalog(Protocol):
         ...
 
     def get_all(self, names: Sequence[str], on_unreadable: OnUnreadable) -> Mapping[str, Record]:
-        """Return these names' records, by name; call ``on_unreadable`` as ``list`` does."""
+        """Return these names' records, by name; call ``on_unreadable`` as ``list`` does.
+
+        The result leaves out names without a readable record.
+        """
         ...
 
     def repair(self, name: str) -> Record | None:
-        """Replace an unreadable record by its salvaged parts; return the new record.
+        """Replace an unreadable record with its salvaged parts; return the new record.
 
-        Returns None if there is no record with this name, or if it can be read. Raises ``Conflict`` if
+        Returns None if no record has this name, or if the record can be read. Raises ``Conflict`` if
         another process changed the record meanwhile.
         """
         ...
@@ -107,7 +110,7 @@ class Catalog(Protocol):
         ...
 
     def find_content(self, sha256: str) -> SameContent:
-        """Return the records, and the kept wishes, of pictures with this content.
+        """Return the names of records with this content, and the kept wishes for it.
 
         The answer may lag behind writes.
         """
@@ -120,7 +123,7 @@ class Catalog(Protocol):
         one step.
 
         Raises:
-            Conflict: the stored record's revision isn't ``record.revision``, or the name has a record.
+            Conflict: The stored record's revision isn't ``record.revision``, or the name has a record.
 
         """
         ...
@@ -153,7 +156,7 @@ class Catalog(Protocol):
         ...
 
     def owner_of(self, key: str) -> str | None:
-        """Return the name of the record that claims an output key."""
+        """Return the name of the record that claims an output key; None if none claims it."""
         ...
 
     def read_binding(self) -> Binding | None:

@@ -32,7 +32,8 @@ class Circuits:
     def find_pause(self, target: str, now: datetime) -> Pause | None:
         """Return the target's pause, or None if the caller must try to send now.
 
-        After a pause, only the first caller tries. The others wait for its result.
+        When a pause ends, the first caller gets None. This method then starts a new pause, and returns it to
+        all other callers until :meth:`note` reports the result.
         """
         with self._lock:
             pause = self._paused.get(target)

@@ -50,6 +50,11 @@ class Comparison:
         """Return the difference between the picture's wanted and actual state.
 
         ``found`` is the source object, and ``record`` the picture's record. Either can be None.
+
+        Raises:
+            StoreFailed: An output can't be checked.
+            CatalogFailed: The catalog can't be read.
+
         """
         pipeline = self.pipeline
         touched = self._recognise(found, record, now) if found and record else None
@@ -126,7 +131,7 @@ class Comparison:
         return self.pipeline.output_keys(record.name, record.etag, record.wishes, record.sha256)
 
     def _may_be_free(self, name: str, key: str) -> bool:
-        """Return whether a refused key can be claimed now, or another record claims it."""
+        """Return whether to try a refused key again, see ``Seen.is_key_free``."""
         if find_obstacle(self.output, key):
             return False
         if self.ask.adopts or self.pipeline.output.overwrite or find(self.output, key) is None:

@@ -71,7 +71,10 @@ class Reader:
         return content.sha256 if content else ""
 
     def is_same(self, record: Record, found: StoredObject) -> bool:
-        """Return whether an object with another ETag still has the record's content."""
+        """Return whether an object with another ETag still has the record's content.
+
+        Return False if the record has no hash, or if the object can't be read now.
+        """
         if not record.sha256 or record.original is None or record.original.size_bytes != found.size_bytes:
             return False
         return self.identify(found) == record.sha256

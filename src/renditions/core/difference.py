@@ -1,7 +1,7 @@
 """The difference between the wanted and the actual state of one picture.
 
-``plan`` shows the difference, and ``process`` does the work. Both call the same pure function, so ``process``
-does the work that ``plan`` showed.
+``plan`` shows the difference, and ``process`` does the work. Both call the same pure function. So ``process``
+does the work that ``plan`` showed, if nothing has changed since.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Action = Literal["create", "update", "remove", "rename", "hold", "settle", "wait
     settle    the picture is decided, but work without rendering is left: an output must be deleted, its
               headers rewritten, a notice sent, or the record updated
     wait      another process is writing the picture or processing it
-    unreadable  a part of the source, or the picture's record, can't be read: nothing in it is touched
+    unreadable  a part of the source, the picture's record or its outputs can't be read: nothing is changed
     keep      nothing is left to do
 """
 
@@ -114,7 +114,7 @@ class Difference:
         """Return the JSON form, the same on the command line and in the API.
 
         ``make`` has an object for each rendition, by its name, like the ``renditions`` of a record. If the
-        action is ``rename``, most of them are copies.
+        action is ``rename``, most of these renditions are copied, not rendered.
         """
         keys = {rendition: spell_key(key) for rendition, key in (self.keys or {}).items()}
         item = {
@@ -306,7 +306,10 @@ def _warn_of_loss(name: str, drift: Mapping[str, str]) -> str | None:
 
 
 def _is_asked_for(rendition: str, ask: Ask, record: Record | None = None) -> bool:
-    """Return whether the caller asked for a rendition, or for one that uses its file."""
+    """Return whether the caller asked for the file of a rendition.
+
+    The caller may also have asked for another rendition that uses the file.
+    """
     if ask.renditions is None or rendition in ask.renditions:
         return True
     served = record.stand_ins if record else ()

@@ -16,7 +16,7 @@ from renditions.errors import ForeignOutput, KeyRefused, KeyTaken, Rejected
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """The test whether objects in the output store belong to this catalog."""
+    """A test that finds the objects in the output store that belong to this catalog."""
 
     catalog: Catalog
     output: Store
@@ -54,7 +54,7 @@ class Ownership:
         return refused
 
     def _is_path_of(self, claimed: frozenset[str], path: str) -> bool:
-        """Return whether the path is one of these keys, or a folder of one.
+        """Return whether one of these keys is the path, or lies below it.
 
         The update frees such a path.
         """

@@ -71,7 +71,7 @@ class Reach:
     read_neighbours: Callable[[Store], Neighbours]
     """Reads which catalogs use an output store."""
     leases: Leases
-    """Takes the leases of the deletions that no record orders."""
+    """Takes leases for the deletion of objects that no record claims."""
     pause: Callable[[float], object] = time.sleep
     bin: Bin | None = None
     """The bin of the source; None if the source is read-only."""
@@ -84,7 +84,13 @@ class Reach:
 def forget(name: str, reach: Reach) -> Report:
     """Delete a picture, its record and its outputs in every output store.
 
-    Return a report.
+    Return a report, which also names stores that failed. After an error, run the function again.
+
+    Raises:
+        Superseded: The catalog uses another version of the pipeline file.
+        Conflict: Another process changed an unreadable record meanwhile.
+        Failed: The catalog failed, or the source can't say whether it has a picture without a record.
+
     """
     report = Report(name)
     record = reach.catalog.repair(name) or reach.catalog.get(name)
@@ -122,7 +128,7 @@ def _is_free(name: str, key: str, reach: Reach) -> bool:
 
 
 def _look(place: str, store: Store, keys: list[str], report: Report) -> Iterator[str]:
-    """Yield the keys that hold an object in the store."""
+    """Yield the keys that hold an object; report a store that can't be read."""
     try:
         for key in keys:
             if find(store, key):
@@ -138,8 +144,8 @@ def _forget_source(name: str, reach: Reach, report: Report) -> None:
         is_there = find_picture(reach.source, name) is not None
         if not is_there and reach.is_marker_missing():
             why = (
-                "the source lacks this catalog's marker. If its disk is unmounted, mount it, and run forget "
-                "again"
+                "the source lacks this catalog's marker. If the source's disk is unmounted, mount the disk, "
+                "and run forget again"
             )
             report.left.append(Trace("picture", where, why))
             return

@@ -145,11 +145,11 @@ class Guard:
     renew_marker: Callable[[], None] = lambda: None
     """Writes the marker if the source lacks it."""
     is_attended: bool = True
-    """Whether a person started the run. If so, the run makes any number of outputs again."""
+    """Whether a person started the run. If so, the run may make any number of outputs again."""
     is_output_bound: bool = True
     """Whether the output store is the one that a person applied last."""
     catalog_size: Callable[[], int] | None = None
-    """Counts the catalog's records, if a run sees only some of them."""
+    """Counts the catalog's records; None for a run that compares all pictures."""
     window: RemovalWindow = field(default_factory=RemovalWindow)
     """The removals of the last hour. The removals of this run count together with them."""
 

@@ -45,7 +45,8 @@ ANSWER_LASTS = timedelta(seconds=5)
 class Leases:
     """The leases of one owner, and its writes under them.
 
-    The methods that write raise Conflict if another worker took the lease over.
+    The methods that write raise Conflict if another process wrote the record meanwhile. For example, another
+    worker may have taken the lease over.
     """
 
     catalog: Catalog
@@ -63,7 +64,7 @@ class Leases:
 
     @property
     def ownership(self) -> Ownership:
-        """Decides which objects in the output store are ours."""
+        """The test that finds the objects in the output store that belong to this catalog."""
         return Ownership(self.catalog, self.output, self.writer)
 
     def is_own(self, key: str) -> bool:
@@ -111,6 +112,11 @@ class Leases:
 
             A  get r7            write(r7) → r8, leased
             B       get r7                              write(r7) → Conflict
+
+        Raises:
+            Conflict: Another process wrote the record meanwhile.
+            KeyTaken: Another picture claims one of the record's keys.
+
         """
         until = self.clock() + self.lasts
         generation = self.standing.number if self.standing else record.generation
@@ -119,7 +125,7 @@ class Leases:
         )
 
     def release(self, held: Record) -> Record:
-        """Write the record and give its lease back."""
+        """Write the record and give its lease back; return the record as stored."""
         return self.catalog.write(replace(held, lease=None))
 
     def put(
@@ -132,14 +138,15 @@ class Leases:
         *,
         may_replace: bool,
     ) -> StoredObject:
-        """Write an output, unless another worker took the lease over.
+        """Write an output.
 
         If the key holds an unexpected file that this catalog wrote, this method replaces it: a crash left
         the file there, or our own request wrote it and the answer got lost. It replaces any other file only
         with ``may_replace``.
 
         Raises:
-            ForeignOutput: The key holds a file that this catalog didn't write.
+            ForeignOutput: The key holds a file that this catalog didn't write, or something blocks the key.
+            Conflict: Another worker took the lease over.
 
         If our lease ran out while we worked, its next holder may have written already, and our write must not
         undo that:
@@ -165,9 +172,13 @@ class Leases:
                 condition = IfMatch(there.etag) if there else IfAbsent()
 
     def rewrite_headers(self, leased: Record, made: Output) -> Output:
-        """Rewrite an output's headers, unless another worker took the lease over.
+        """Rewrite an output's headers, and return the output with its new ETag.
 
-        If another program replaced the output, leave it: the next verification finds it.
+        If another program replaced the output, leave the object unchanged: the next verification finds it.
+
+        Raises:
+            Conflict: Another worker took the lease over; the headers stay unchanged.
+
         """
         self._confirm_if_late(leased)
         try:
@@ -177,10 +188,14 @@ class Leases:
         return replace(made, etag=stored.etag) if stored else made
 
     def delete(self, leased: Record, key: str) -> None:
-        """Delete a former output, unless another worker took the lease over.
+        """Delete a former output.
 
         In a folder that ignores case, the key may name the same file as a current output. Then this method
         keeps the file.
+
+        Raises:
+            Conflict: Another worker took the lease over; the output is kept.
+
         """
         folding = self.output.folding()
         if any(made.key != key and folding(made.key) == folding(key) for made in leased.outputs):
@@ -204,7 +219,11 @@ class Leases:
 
         So a worker that finds its lease lost reopens the record. Then the record claims all keys that the
         worker may have touched, and their outputs are made again. An ETag says nothing about headers. So if
-        the worker ``rewrites`` headers, those of all outputs are written again.
+        the worker ``rewrites`` headers, the headers of all outputs are written again.
+
+        Raises:
+            Conflict: The lease was lost. This is the error that the ``with`` block raised.
+
         """
         try:
             yield

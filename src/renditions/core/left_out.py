@@ -1,4 +1,4 @@
-"""Count the objects of a source that aren't pictures, and explain why not."""
+"""Count the objects of a source that aren't pictures, and say why they aren't."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LeftOut:
     excluded: int = 0
     """How many objects match a pattern of ``exclude``, or have a name that starts with a dot."""
     links: int = 0
-    """How many links and special files the source has, without the excluded ones."""
+    """How many links and special files the source has that no pattern excludes."""
 
     def set(self, counted: LeftOut) -> None:
         """Replace these numbers by the numbers of another count."""

@@ -47,7 +47,7 @@ class Look:
 
     @property
     def last(self) -> str:
-        """The last format: the one that most browsers show."""
+        """The format that most browsers show: the last one."""
         return list(self.files)[-1]
 
     @property

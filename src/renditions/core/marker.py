@@ -38,7 +38,7 @@ class Marker:
 
         The marker is written first. After a crash between the two writes, the source has a marker that the
         binding doesn't mention. That does no harm. A read-only source can't get its marker back, so the
-        catalog no longer expects it there.
+        catalog no longer expects it there. If the source can't be written, this method only logs a warning.
         """
         binding = self.catalog.read_binding()
         if binding is None:

@@ -68,6 +68,6 @@ def is_given_up(record: Record) -> bool:
 def retry_pause(attempts: int) -> timedelta:
     """Return how long to wait after a failed attempt.
 
-    The first attempt has the number 1. The pause doubles each time, up to ``LONGEST_RETRY_PAUSE``.
+    The pause is 2 seconds after attempt 1. It doubles with each attempt, up to ``LONGEST_RETRY_PAUSE``.
     """
     return min(timedelta(seconds=2 ** min(attempts, 20)), LONGEST_RETRY_PAUSE)

@@ -21,8 +21,8 @@ def is_in_place(pipeline: Pipeline, record: Record) -> bool:
 def leave_place(record: Record, until: datetime | None) -> Record:
     """Return the record without outputs, for use with another output store.
 
-    The worker deletes the objects in the former store at ``until``. If ``until`` is None, the objects stay,
-    and the record forgets them.
+    The worker deletes the objects in the former store after ``until``. If ``until`` is None, the objects
+    stay, and the record forgets them.
     """
     behind = [*record.retired]
     if until:

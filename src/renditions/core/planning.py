@@ -38,6 +38,11 @@ def plan(
     picture has ``hold`` until its removal is allowed. A part of the source that can't be read has
     ``unreadable``. The plan changes nothing. When the plan ends, ``left_out`` gets the numbers of objects
     that aren't pictures.
+
+    Raises:
+        StoreFailed: A whole store can't be read.
+        CatalogFailed: The catalog can't be read.
+
     """
     counted = LeftOut()
     prefixes = ("",) if selection.is_all else selection.prefixes

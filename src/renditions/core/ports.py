@@ -1,9 +1,9 @@
 """The protocols of the parts that the core uses: a store and a renderer.
 
-``process`` and ``reconcile`` do all their I/O through these and :mod:`renditions.core.catalog`, except
-that they send notices by ``notify``. Each protocol has one contract suite in ``tests/contract`` that every
-implementation passes. A write is conditional wherever two workers could write at the same
-time. The second one then gets :class:`~renditions.errors.Conflict` and reads again.
+``process`` and ``reconcile`` do all their I/O through these protocols and :mod:`renditions.core.catalog`,
+except that they send notices by ``notify``. Each protocol has one contract suite in ``tests/contract`` that
+every implementation passes. A write is conditional wherever two workers could write at the same time. The
+second worker then gets :class:`~renditions.errors.Conflict` and reads again.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ class Store(Protocol):
         Objects that are added or removed meanwhile may or may not be among them.
 
         The store calls ``on_unreadable`` for each part that it can't read, before it yields an object after
-        that part. Without ``on_unreadable``, such a part raises ``StoreFailed``. It calls ``on_obstacle`` for
-        each link and special file, in the order of their keys. These aren't objects.
+        that part. Without ``on_unreadable``, such a part raises ``StoreFailed``. The store calls
+        ``on_obstacle`` for each link and special file, in the order of their keys. These aren't objects.
         """
         ...
 
@@ -180,8 +180,12 @@ class Store(Protocol):
     ) -> StoredObject:
         """Write the object, whole or not at all.
 
-        If the store can, it keeps ``writer`` (a catalog's id) with the object, see :meth:`writer_of`. Raises
-        ``ForeignOutput`` if something blocks the key, see :meth:`obstacle`.
+        If the store can, it keeps ``writer`` (a catalog's id) with the object, see :meth:`writer_of`.
+
+        Raises:
+            Conflict: The condition doesn't hold.
+            ForeignOutput: Something blocks the key, see :meth:`obstacle`.
+
         """
         ...
 
@@ -240,6 +244,8 @@ class Renderer(Protocol):
         self, content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
     ) -> Rendering:
         """Check the picture against the rules, analyze it, and render each recipe.
+
+        A rejected picture raises no error: ``Rendering.rejected`` has the reason.
 
         Raises:
             Failed: Something other than the picture failed (time limit, worker). Trying again may help.

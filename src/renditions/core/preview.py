@@ -31,7 +31,7 @@ class SyncPreview:
     identify: Callable[[StoredObject], str]
     """Returns the SHA-256 of a source object, or an empty text if it can't be read now."""
     rename: Callable[[StoredObject, str], Difference | None]
-    """Compares a new picture with the record of the picture that had this name before.
+    """Compares a new picture with the record under its former name, the second argument.
 
     Returns None if that record is gone.
     """

@@ -67,6 +67,10 @@ class Process(Protocol):
         """Bring the picture's outputs, record and notices up to date.
 
         Return what was done.
+
+        Raises:
+            Superseded: See ``Processor.process``. A wrapper may turn all other errors into outcomes.
+
         """
         ...
 
@@ -92,7 +96,7 @@ class Processor:
     """Returns whether a lease's owner has certainly ended; None if a lease ends only by its time."""
 
     standing: Standing | None = None
-    """Decides whether this pipeline is in force for the catalog; None if it has no binding (in tests)."""
+    """Decides whether this pipeline is in force; None if the catalog has no binding (in tests)."""
     open_place: Callable[[str], Store] | None = None
     """Opens an output store that the catalog used before, as the pipeline file spelled it."""
     read_neighbours: Callable[[], Neighbours] | None = None

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 STATES = ("waiting", "failed", "rejected", "unreadable")
-"""The states whose reasons are counted, in the order of lists."""
+"""The states whose reasons are counted, in the order in which ``groups`` returns them."""
 
 MOST_GROUPS = 50
 """How many reasons have a count of their own. All further reasons of a state share one count."""
@@ -51,7 +51,10 @@ class Reasons:
             self._groups[key] = Group(state, text, code, name)
 
     def groups(self, *states: str) -> list[Group]:
-        """Return the groups of these states, or of all; the largest of each state first."""
+        """Return the groups of these states, the largest of each state first.
+
+        Without arguments, return the groups of all states.
+        """
         order: Sequence[str] = states or STATES
         chosen = (group for group in self._groups.values() if group.state in order)
         return sorted(chosen, key=lambda group: (order.index(group.state), -group.count))

@@ -160,7 +160,7 @@ class _Pass:
             self._finish_share("removals", census.missing, run.guard.judge_removals(census), "hold")
         if run.guard.is_attended:
             lost = run.guard.describe_loss(census)
-            summary.remarks += [f"{lost.capitalize()}: they were made again."] if lost else []
+            summary.remarks += [f"{lost.capitalize()}. This run tried to make them again."] if lost else []
         else:
             held_restores = run.guard.judge_restores(census)
             self._finish_share("output", census.restores, held_restores, "restore")

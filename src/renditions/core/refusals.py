@@ -1,4 +1,4 @@
-"""Why a picture is refused before its bytes are read, and what a person can do."""
+"""Refusals of a picture before its bytes are read, with advice for a person."""
 
 from __future__ import annotations
 

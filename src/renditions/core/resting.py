@@ -49,7 +49,8 @@ class Resting:
     def finish(self, process: Process, stop: threading.Event) -> Iterator[Outcome | Difference]:
         """Wait, process the kept pictures once more, and yield what to count.
 
-        The wait ends early if ``stop`` is set. Then the pictures aren't processed again.
+        The wait ends early if ``stop`` is set. Then this method yields the earlier results, and doesn't
+        process the pictures again.
         """
         if not self._before or self.on_wait is None:
             return

@@ -13,8 +13,8 @@ from renditions.model.retired import Retired
 MOST_RETIRED = 1_000
 """How many former outputs a record keeps.
 
-If there are more, the oldest are deleted. A record in DynamoDB has 400 kB at most, and each write of a record
-takes longer with its size.
+If there are more, the oldest in the current store are deleted. A record in DynamoDB has 400 kB at most, and
+each write of a record takes longer with its size.
 """
 
 
@@ -40,7 +40,8 @@ def retire(
 def _limit(retired: Iterable[Retired]) -> tuple[Retired, ...]:
     """Leave out the oldest former outputs beyond the limit.
 
-    The record claims these, so it deletes them. It keeps those that lie in another store, or are held.
+    The record still claims their keys, so the worker deletes their objects. Outputs in another store,
+    and outputs whose deletion is held back, always stay.
     """
     every = tuple(retired)
     times = {old: old.delete_after for old in every if not old.place and old.delete_after}

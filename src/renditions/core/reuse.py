@@ -101,7 +101,7 @@ def _outputs_of_content(pipeline: Pipeline, record: Record, difference: Differen
 
 
 def _read(made: Output, store: Store) -> bytes | None:
-    """Return the output's content; None if it is gone or changed since it was written."""
+    """Return the output's content; None if it is gone, changed, or can't be read."""
     try:
         got = store.get(made.key)
     except (KeyRefused, Rejected):

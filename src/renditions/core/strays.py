@@ -36,7 +36,11 @@ class Stray:
 
     found: StoredObject
     whose: Whose
-    """``ours`` if its mark is this catalog's; ``another's`` if its mark is another catalog's."""
+    """Which catalog wrote the object, by its mark.
+
+    ``ours``: this catalog, or a lost catalog with the same URL and source. ``another's``: another registered
+    catalog. ``unknown``: the object has no known mark.
+    """
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form of the stray, for ``renditions strays --json``."""

@@ -72,8 +72,9 @@ class Twins:
             B       get r7                  rename(r7) → Conflict: B's picture finds another twin, or is new
 
         Raises:
-            Superseded: A process of a newer generation wrote the twin's record. Its pipeline decides which
+            Superseded: The catalog uses another version of the pipeline file. That version decides which
                 notices the record owes under the new name.
+            Conflict: Another process changed the twin's record, or gave the new picture a record.
         """
         for twin in twins:
             if self._is_free(twin) and not self._is_there(twin.name):
@@ -90,7 +91,7 @@ class Twins:
     def recall(self, name: str, of_content: tuple[KeptWishes, ...]) -> bool:
         """Write a new picture's first record if wishes are kept for its name or content.
 
-        Returns whether there were such wishes.
+        Returns whether there were such wishes. Raises ``Conflict`` if the picture has a record by now.
         """
         if not self.pipeline.catalog.keep_wishes:
             return False
@@ -110,7 +111,7 @@ class Twins:
         its name. If there is no such twin, the catalog keeps the wishes for the declared time.
 
         Raises:
-            Superseded: A process of a newer generation wrote the twin's record.
+            Superseded: The catalog uses another version of the pipeline file.
         """
         if removed.wishes == NO_WISHES:
             return None

@@ -77,6 +77,7 @@ class Updater:
 
         Raises:
             KeyTaken: The picture that claims a key is gone from the source, so the key will become free.
+            Conflict: Another process wrote the record meanwhile.
         """
         now = self.clock()
         known = difference.record or _new_record(difference, found, now)
@@ -130,6 +131,11 @@ class Updater:
 
         Return the finished record. Return the begun record if the caller must compare the picture again: the
         picture changed before it was read, or its keys depend on its content, which wasn't known before.
+
+        Raises:
+            Failed: A store, the catalog or a worker failed.
+            Conflict: Another worker took the lease over.
+
         """
         record, difference, found = begun.record, begun.difference, begun.found
         if found.size_bytes > (limit := self.pipeline.accept.max_bytes):
@@ -209,7 +215,8 @@ class Updater:
         """Record a failure that the picture didn't cause.
 
         The record owes notices only when the picture is given up. A full disk or a lost connection doesn't
-        count as an attempt. So Renditions never gives a picture up because of them.
+        count as an attempt. So Renditions never gives a picture up because of them. After an error that no
+        retry mends, Renditions gives the picture up at once.
         """
         attempts = begun.attempts + error.is_try if error.retryable else MAX_ATTEMPTS
         setbacks = begun.setbacks + (not error.is_try)

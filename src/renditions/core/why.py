@@ -51,8 +51,8 @@ def _why_again(record: Record) -> str:
 
     A setback doesn't count as an attempt.
     """
-    attempt = f", attempt {record.attempts + 1} of {MAX_ATTEMPTS}" if record.attempts else ""
-    return f"it failed{attempt}: {record.reason}"
+    attempt = f" (attempt {record.attempts + 1} of {MAX_ATTEMPTS} is next)" if record.attempts else ""
+    return f"it failed: {record.reason}{attempt}"
 
 
 def why_relabelled(pipeline: Pipeline, renamed: Mapping[str, str]) -> dict[str, str]:
