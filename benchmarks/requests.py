@@ -135,7 +135,7 @@ def _hold_back(parts: Parts) -> None:
 
 
 def _make(parts: Parts, name: str) -> Record:
-    """Make a picture, its outputs, and the record that a sync would write."""
+    """Make a picture with its outputs; write and return the record of a sync."""
     pipeline = parts.pipeline
     found = parts.source.put(name, name.encode(), IfAbsent(), "image/jpeg")
     fingerprints = pipeline.fingerprints()

@@ -103,7 +103,7 @@ def main() -> int:
 
 
 def _unpack(preset: str, folder: Path) -> Start:
-    """Build the preset's bundle for this machine and Python, and unpack it."""
+    """Build and unpack the preset's bundle for this machine; return how to start it."""
     architecture: Architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     target = Target(architecture, f"{sys.version_info.major}.{sys.version_info.minor}")
     pipeline = parse(read_preset(preset), preset, folder, {}).pipeline

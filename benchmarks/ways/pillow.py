@@ -24,14 +24,14 @@ warnings.filterwarnings("ignore", "image file could not be identified")
 
 
 def make_full(content: bytes, job: Job) -> list[bytes]:
-    """Decode the whole picture, and make each rendition from it."""
+    """Decode the whole picture; return each rendition, made from it."""
     return [encode(picture, job) for picture in resize_full(content, job.sizes)]
 
 
 def make_best(content: bytes, job: Job) -> list[bytes]:
-    """Make each rendition from a picture that is at least twice as large.
+    """Return the renditions; make small ones from larger ones.
 
-    The decoder already shrinks the picture while it decodes.
+    The decoder shrinks JPEGs while it decodes.
     """
     image = _open(content)
     width, height = (math.ceil(side * _HEADROOM) for side in job.sizes[0])

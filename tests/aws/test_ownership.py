@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Create an account with versioned buckets, and point the environment at it."""
+    """Return an account with versioned buckets, after pointing the environment at it."""
     made = Account(name_of(tmp_path))
     for variable, value in made.environ().items():
         monkeypatch.setenv(variable, value)

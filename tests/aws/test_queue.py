@@ -74,9 +74,9 @@ def lambda_runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def account(tmp_path: Path) -> Account:
-    """Create an account and a folder with the same logo.
+    """Return an account with the logo that the test's folder has too.
 
-    The folder has the pipeline file.
+    The folder also has the pipeline file.
     """
     made = Account(name_of(tmp_path))
     (tmp_path / "renditions.toml").write_text(PIPELINE)
@@ -88,7 +88,7 @@ def account(tmp_path: Path) -> Account:
 
 @contextmanager
 def running(code: Path, account: Account, runtime: Path, log: Path, **more: str) -> Iterator[Lambda]:
-    """Start the bundle's handler on the account, like ``test_deployed``."""
+    """Yield the bundle's handler, started on the account as in ``test_deployed``."""
     environ = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     environ |= {"PYTHONPATH": str(runtime), "QUEUE_URL": account.pictures, **account.environ(), **more}
     with start_function(code, "lambda_function.lambda_handler", log, environ, "-S") as function:
@@ -155,7 +155,10 @@ def test_each_of_ten_messages_in_a_batch_has_its_own_outcome(
     refused: list[str] = []
 
     def refuse(request: Request) -> Fault | None:
-        """Refuse all attempts that botocore makes in one call."""
+        """Return a fault for the first four writes of 7.jpg's outputs.
+
+        botocore makes four attempts in one call.
+        """
         is_ours = request.method == "PUT" and f"{account.table}-out/7.jpg/" in request.path
         if not is_ours or len(refused) == 4:
             return None
@@ -227,7 +230,7 @@ def test_functions_that_get_fifty_copies_of_an_event_process_the_picture_once(
 
 @contextmanager
 def working(folder: Path, account: Account, number: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a worker during the block.
+    """Yield a worker that runs during the block.
 
     Its stdout and stderr go into two files in the folder.
     """

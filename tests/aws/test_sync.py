@@ -23,7 +23,7 @@ SOUND = ["photo.jpg", "2026/ü b+c.jpg", "2026/x.png"]
 
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Create an account, and set the variables that name its resources.
+    """Return an account, after setting the variables that name its resources.
 
     The variables replace the folders and the catalog of the pipeline file.
     """

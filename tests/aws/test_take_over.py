@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Create an account with two pictures, and point the environment at it."""
+    """Return an account with two pictures, after pointing the environment at it."""
     made = Account(name_of(tmp_path))
     for variable, value in made.environ().items():
         monkeypatch.setenv(variable, value)

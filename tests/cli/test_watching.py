@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 @contextmanager
 def watching(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Watch the folder during the block, which begins when the first picture is done."""
+    """Yield a process that watches the folder, once the first picture is done."""
     with (folder / "log").open("wb") as log:
         watch = subprocess.Popen([RENDITIONS, "watch"], cwd=folder, stdout=log, stderr=log)
         try:

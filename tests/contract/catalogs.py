@@ -27,18 +27,18 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 @contextmanager
 def open_memory(_: Path) -> Iterator[Catalog]:
-    """Open a catalog in memory."""
+    """Yield a catalog in memory."""
     yield MemoryCatalog()
 
 
 def open_sqlite(folder: Path) -> AbstractContextManager[Catalog]:
-    """Open a catalog in a file that doesn't exist yet."""
+    """Return a catalog in a file that doesn't exist yet."""
     return SqliteCatalog(folder / "catalog.db")
 
 
 @contextmanager
 def open_dynamodb(folder: Path) -> Iterator[Catalog]:
-    """Create a table with the folder's name, and open a catalog in it."""
+    """Yield a catalog in a new table with the folder's name."""
     table = make_table(name_of(folder), "image_id")
     with pytest.MonkeyPatch.context() as patch:  # so that few records make many pages
         patch.setattr(reading, "ROWS_OF_INDEX", 10)
@@ -111,7 +111,7 @@ def names(catalog: Catalog) -> list[str]:
 
 
 def write_one(catalog: Catalog, records: Sequence[Record], number: int) -> Record:
-    """Write the record with this number."""
+    """Write the record with this number; return the written record."""
     return catalog.write(records[number])
 
 

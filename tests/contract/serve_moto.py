@@ -52,7 +52,7 @@ class Serialised:
         return self._answer(environ, start_response)
 
     def _configure_recursion(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        """Keep a function's setting for recursive loops, which moto doesn't know.
+        """Store or read a function's setting for recursive loops, which moto doesn't know.
 
         https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionRecursionConfig.html
         """
@@ -63,7 +63,9 @@ class Serialised:
         return [self._recursion.get(path, b'{"RecursiveLoop": "Terminate"}')]
 
     def _transact(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        """Execute a transaction once. A repeated request gets the same answer.
+        """Execute a transaction that hasn't succeeded yet; return its answer.
+
+        A repeated request for a successful transaction gets the same answer.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
         """

@@ -19,12 +19,12 @@ from renditions.model.places import S3Place
 
 
 def open_folder(folder: Path) -> Store:
-    """Open a store in a folder that doesn't exist yet."""
+    """Return a store in a folder that doesn't exist yet."""
     return FolderStore(folder / "store", create=True)
 
 
 def open_s3(folder: Path) -> Store:
-    """Create a bucket with the folder's name, and open a store below a prefix."""
+    """Return a store below a prefix of a bucket with the folder's name."""
     bucket = name_of(folder)
     with suppress(CLIENTS.s3.exceptions.BucketAlreadyOwnedByYou):
         CLIENTS.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -48,7 +48,7 @@ S3 is missing here: it sees only requests, so races of threads test the same as 
 def put(
     store: Store, key: str, content: bytes = b"content", condition: Condition | None = None
 ) -> StoredObject:
-    """Write an object. Without a condition, replace any existing one."""
+    """Write an object and return it. Without a condition, replace any existing one."""
     if condition is None:
         there = store.head(key)
         condition = IfMatch(there.etag) if there else IfAbsent()
@@ -61,7 +61,7 @@ def keys(store: Store) -> list[str]:
 
 
 def put_number(store: Store, key: str, condition: Condition, number: int) -> StoredObject:
-    """Write the number and the condition.
+    """Write the number and the condition into an object; return the object.
 
     Both are in the content, so each round writes different content.
     """

@@ -56,14 +56,14 @@ class Site:
 
 
 def open_folder(folder: Path) -> Site:
-    """Open a source in a new folder."""
+    """Return a source in a new folder."""
     root = folder / "in"
     root.mkdir()
     return Site(FolderStore(root), FolderBin(Root(root)))
 
 
 def open_s3(folder: Path) -> Site:
-    """Create a versioned bucket, and open a source below a prefix."""
+    """Return a source below a prefix of a new versioned bucket."""
     bucket = name_of(folder)
     CLIENTS.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     CLIENTS.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})

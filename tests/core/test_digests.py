@@ -150,7 +150,8 @@ def test_a_digest_that_was_given_up_is_listed_and_sent_again_on_request(
 def test_a_digest_reports_the_present_status_of_each_picture(world: World) -> None:
     """The simulator found a failure here.
 
-    The clocks of two workers differed, so the older notice had the newer time.
+    In an earlier version, a digest trusted the times of notices. If the clocks of two workers differ, an
+    older notice can have a newer time.
     """
     for hours, content in ((3, b"bad"), (-2, b"one")):
         world.now += timedelta(hours=hours)

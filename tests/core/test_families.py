@@ -191,7 +191,7 @@ def test_the_key_of_a_width_that_is_added_later_may_hold_a_foreign_file(
 ) -> None:
     """The simulator found a failure here.
 
-    No other rendition had to be rendered, so the stand-in wasn't found.
+    In an earlier version, the stand-in wasn't found if no other rendition had to be rendered.
     """
     world.pipeline = pipeline_of(photo=replace(FAMILY, widths=(480, 960)), small=Rendition(width=90))
     world.settle()

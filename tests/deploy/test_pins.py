@@ -158,7 +158,7 @@ def test_the_bill_of_materials_of_the_package_has_every_locked_library_and_hash(
 
 @contextmanager
 def serve(pages: Mapping[str, object]) -> Iterator[str]:
-    """Serve an index that knows no flaws, except those on ``pages``.
+    """Yield the URL of an index that knows no flaws, except those on ``pages``.
 
     ``pages`` has an answer for a library's name. A number is the status of an error.
     """

@@ -27,7 +27,7 @@ RUN_HERE = [page for page in EVERY_PAGE if "tested by" not in page.marks]
 def runs(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[list[str]]]]:
-    """Run the chosen pages, two at a time."""
+    """Run the chosen pages, two at a time; yield the future problems of each."""
     items = (item for item in request.session.items if hasattr(item, "callspec"))
     chosen = [item.callspec.params.get("page") for item in items]
     pages = [page for page in RUN_HERE if page in chosen and not missing_programs(page)]

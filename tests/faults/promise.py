@@ -85,7 +85,7 @@ class Final:
 
 
 def check(final: Final, *, may_stray: bool = False) -> list[Record]:
-    """Check the final state; return the records of pictures that are gone and kept.
+    """Check the final state; return the kept records of pictures that are gone.
 
     Args:
         final: The state.
@@ -194,7 +194,8 @@ def check_kept(record: Record, place: OutputStore) -> None:
 def check_former(place: OutputStore, kept: Iterable[Record], *, may_stray: bool) -> None:
     """Check an output store that was used before.
 
-    Apart from the outputs that are kept in this store, it may hold only strays of ours.
+    The store must hold all foreign objects. Other objects must belong to records in ``kept``, or, with
+    ``may_stray``, carry the mark of our catalog.
     """
     claims = {place.fold(key) for record in kept for key in _list_keys(record, place.name)}
     objects = place.contents()

@@ -35,7 +35,7 @@ def count_pictures(root: Path) -> int:
 
 
 def count_outputs(root: Path) -> int:
-    """Count the outputs while other processes write and remove files.
+    """Return the number of outputs while other processes write and remove files.
 
     Files that have just disappeared don't count.
     """

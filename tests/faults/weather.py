@@ -185,7 +185,7 @@ class Weather:
 
     @classmethod
     def draw(cls, random: Random) -> Weather:
-        """Draw the failures of a history.
+        """Draw and return the failures of a history.
 
         Each kind of failure is missing in half of the histories.
         """
@@ -230,7 +230,7 @@ class Weather:
         return weather
 
     def names(self, random: Random) -> list[str]:
-        """Draw the names of the history's pictures."""
+        """Draw and return the names of the history's pictures."""
         if self.folding == EXACT:
             return random.sample(NAMES, random.choice((1, 2, 5)))
         return random.choice(([*MEETING_NAMES], [*MEETING_NAMES[:2]], [*MEETING_NAMES[2:4]]))

@@ -166,7 +166,7 @@ def order_of(number: int) -> Order:
 
 
 def try_file(pool: RenderPool, number: int) -> Verdict:
-    """Render the file of this number and judge the answer."""
+    """Render the file of this number; return a verdict on the answer."""
     seed, content = file_of(number)
     order = order_of(number)
     began = time.monotonic()

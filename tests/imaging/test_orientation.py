@@ -1,6 +1,6 @@
 """The eight EXIF orientations, which are applied and then removed.
 
-The tests use every format that can have them.
+HEICs are different: their container declares the rotation.
 """
 
 from __future__ import annotations

@@ -325,5 +325,5 @@ def test_two_deployments_in_one_account_share_no_resource(tmp_path: Path) -> Non
 
 
 def count_kinds(things: Mapping[str, str]) -> Counter[str]:
-    """Count things by their kind: the first word of their name."""
+    """Return the number of things of each kind, the first word of their names."""
     return Counter(name.partition(" ")[0] for name in things)

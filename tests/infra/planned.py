@@ -54,7 +54,7 @@ class Plan:
 
 
 def plan_calls(folder: Path, calls: Mapping[str, str]) -> Plan:
-    """Plan one root with several calls of the module, each with an empty bundle.
+    """Return the plan of a root with several calls of the module and an empty bundle.
 
     Args:
         folder: A new folder for the root.
@@ -72,7 +72,7 @@ def plan_calls(folder: Path, calls: Mapping[str, str]) -> Plan:
 
 
 def plan_root(folder: Path) -> Plan:
-    """Plan the root in a folder.
+    """Return the plan of the root in a folder.
 
     Fail on a warning, because the provider warns about arguments that a later version removes.
     """

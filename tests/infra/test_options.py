@@ -125,7 +125,7 @@ CALLS = {
 
 @pytest.fixture(scope="module")
 def plan(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    """Plan one call of the module for each group of options."""
+    """Return a plan with one call of the module for each group of options."""
     return plan_calls(tmp_path_factory.mktemp("options"), CALLS)
 
 

@@ -83,7 +83,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, 
 def cloud() -> Iterator[Clients]:
     """Yield clients of a separate server.
 
-    Its resources have the names that are in the policies.
+    :func:`make_environment` creates resources there with the names in the policies.
     """
     with run_moto() as environment, pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():

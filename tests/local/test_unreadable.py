@@ -24,7 +24,7 @@ WITHOUT_OVERRIDE = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search
 
 
 def run_bound_by_permissions(directory: Path, *arguments: str) -> Ended:
-    """Run ``renditions`` as a user who must obey permissions.
+    """Run ``renditions`` as a user who must obey permissions; return the result.
 
     root can read any folder.
     """

@@ -27,7 +27,7 @@ class Receiver:
 
 @contextmanager
 def receiving(port: int = 0) -> Iterator[Receiver]:
-    """Run a receiver until the block ends."""
+    """Yield a receiver that runs until the block ends."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):

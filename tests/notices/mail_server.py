@@ -37,7 +37,7 @@ class Mailbox:
 
 @contextmanager
 def receiving_mail() -> Iterator[Mailbox]:
-    """Run a server until the block ends."""
+    """Yield the mailbox of a server that runs until the block ends."""
     mailbox = Mailbox(find_port())
     controller = Controller(mailbox, hostname="127.0.0.1", port=mailbox.port)
     controller.start()

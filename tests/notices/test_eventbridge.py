@@ -26,7 +26,7 @@ PUT = '{"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}'
 
 @pytest.fixture
 def bus(tmp_path: Path, queue: str) -> str:
-    """Create a bus with a rule that sends our events to the queue."""
+    """Return the name of a bus whose rule sends two kinds of events to the queue."""
     name = name_of(tmp_path)
     CLIENTS.events.create_event_bus(Name=name)
     pattern = json.dumps({"source": ["renditions"], "detail-type": ["Picture rejected", "Removals held"]})

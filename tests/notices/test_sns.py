@@ -32,7 +32,7 @@ PUBLISHED = "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishRe
 
 @pytest.fixture
 def topic(tmp_path: Path, queue: str) -> str:
-    """Create a topic that sends its messages to the queue in raw form."""
+    """Return the ARN of a topic that sends its messages to the queue in raw form."""
     arn = CLIENTS.sns.create_topic(Name=name_of(tmp_path))["TopicArn"]
     raw = {"RawMessageDelivery": "true"}
     CLIENTS.sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=arn_of(queue), Attributes=raw)

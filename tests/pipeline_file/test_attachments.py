@@ -54,7 +54,7 @@ def made_at(folder: Path) -> dict[str, int]:
 
 
 def stale(folder: Path) -> list[str]:
-    """Return the renditions of the only picture that a sync would make."""
+    """Return the renditions that a sync would make of the only picture."""
     (planned,) = run(folder, "plan", "--json").data
     return list(planned["make"])
 

@@ -21,7 +21,7 @@ TEXTS = st.text(st.characters())
 
 @st.composite
 def changed_files(draw: Any) -> bytes:
-    """Draw a preset, and change it.
+    """Draw a preset, and return it with changes.
 
     Runs of its bytes are removed, repeated, exchanged or replaced.
     """

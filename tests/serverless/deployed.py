@@ -62,7 +62,7 @@ def make_cloud(name: str, key_name: str = "image_name") -> dict[str, str]:
 
 
 def start(code: Path, folder: Path, environ: dict[str, str]) -> AbstractContextManager[Lambda]:
-    """Start the bundle's handler.
+    """Return a context that runs the bundle's handler.
 
     With ``-S``, Python ignores the site-packages of this environment.
     """
@@ -70,7 +70,7 @@ def start(code: Path, folder: Path, environ: dict[str, str]) -> AbstractContextM
 
 
 def upload(function: Lambda, environ: dict[str, str], *files: Path, limit_seconds: float = 60.0) -> Any:
-    """Put the files into the source bucket, and call the function.
+    """Put the files into the source bucket, and call the function; return its answer.
 
     The event is the one that S3 sends through SQS.
     """

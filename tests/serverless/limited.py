@@ -78,7 +78,7 @@ def huge() -> bytes:
 
 
 def write_pictures(folder: Path, huge: bytes) -> list[list[Path]]:
-    """Write four batches of five huge AVIFs and five ordinary photos each."""
+    """Write four batches of five huge AVIFs and five photos each; return their paths."""
     draw(folder / "photo.jpg", 4000, 3000)
     photo = (folder / "photo.jpg").read_bytes()
     batches = []
@@ -109,7 +109,7 @@ def run(function: Lambda, environ: dict[str, str], batches: list[list[Path]]) ->
 
 
 def find_results(environ: dict[str, str]) -> tuple[Counter[tuple[str, str]], set[str]]:
-    """Count the records by suffix and status, and collect the reasons."""
+    """Return the number of records by suffix and status, and all reasons."""
     items = CLIENTS.dynamodb.get_paginator("scan").paginate(TableName=environ["TABLE_NAME"])
     records = [item for page in items for item in page["Items"] if "status" in item]
     counts = Counter((record["image_name"]["S"][-3:], record["status"]["S"]) for record in records)

@@ -43,7 +43,7 @@ class Lambda:
     calls: int = 0
 
     def call(self, event: Any, limit_seconds: float = 60.0) -> Ended:
-        """Invoke the function and wait for its answer."""
+        """Invoke the function; return its answer or error."""
         self.calls += 1
         self.events.put((f"call-{self.calls}", event, time.time() + limit_seconds))
         return self.ended.get(timeout=limit_seconds + 5)
@@ -57,7 +57,7 @@ class Lambda:
 def start_function(
     code: Path, handler: str, log_file: Path, environ: Mapping[str, str], *options: str
 ) -> Iterator[Lambda]:
-    """Run the handler of the code in a folder during the block, as Lambda does.
+    """Yield a function that runs the handler in a folder's code, as Lambda does.
 
     ``options`` are Python's own.
 

@@ -63,7 +63,7 @@ class Door:
 
 @contextmanager
 def opened(template: str = TEMPLATES[0], prefix: str = "") -> Iterator[Door]:
-    """Open a function that keeps outputs in a folder and records in SQLite."""
+    """Yield a function that keeps outputs in a folder and records in SQLite."""
     pipeline = make_pipeline(thumb=Rendition(width=200, key=template))
     pipeline = replace(pipeline, source=Source(store="in", match=("*",)))
     with TemporaryDirectory() as folder, SqliteCatalog(Path(folder) / "catalog.db") as catalog:
@@ -115,7 +115,7 @@ VALUES = st.recursive(
 
 @st.composite
 def changed_events(draw: Any) -> Any:
-    """Draw a recorded event, and change a few of its parts.
+    """Draw a recorded event, and return it with a few changes.
 
     Parts are replaced, removed or repeated.
     """

@@ -49,7 +49,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """Make the renditions of 100 pictures, and a page with the manifest's HTML."""
+    """Return a site with renditions of 100 pictures and the manifest's HTML."""
     folder = tmp_path_factory.mktemp("site")
     family = f'[renditions.photo]\nwidths = {list(WIDTHS)}\nformats = ["webp", "jpeg"]\n'
     square = '[renditions.square]\nwidth = 90\nheight = 90\nfit = "cover"\n'

@@ -50,7 +50,7 @@ _FLAGS = (
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """Start the browser with a fresh profile; skip the test if there is none."""
+    """Yield a browser with a fresh profile; skip the test if Chromium is missing."""
     if CHROMIUM is None:
         pytest.skip("NOT TESTED: there is no chromium")
     with sync_playwright() as playwright:
@@ -117,7 +117,7 @@ def served(directory: Path, *arguments: str) -> Iterator[str]:
 def start_server(
     directory: Path, port: int, *arguments: str, enter: Sequence[str] = ()
 ) -> subprocess.Popen[bytes]:
-    """Start ``renditions serve`` in a folder; ``enter`` stands before the command."""
+    """Return a started ``renditions serve``; ``enter`` stands before the command."""
     command = [*enter, str(RENDITIONS), "serve", "--port", str(port), "--workers", "2", *arguments]
     return subprocess.Popen(command, cwd=directory)
 

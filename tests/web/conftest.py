@@ -13,21 +13,21 @@ from web.browser import open_browser, open_page, served
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start a browser for the tests of a module; skip them if there is none."""
+    """Yield a browser for a module's tests; skip them if Chromium is missing."""
     with open_browser() as browser:
         yield browser
 
 
 @pytest.fixture(scope="module")
 def address(folder: Path) -> Iterator[str]:
-    """Serve the folder that the test file's own fixture ``folder`` prepares."""
+    """Yield the URL of the served folder, which the test file's fixture prepares."""
     with served(folder) as address:
         yield address
 
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
-    """Open the served page. A test file extends this fixture to wait for pictures."""
+    """Yield the served page. A test file extends this fixture to wait for pictures."""
     with open_page(browser) as page:
         page.goto(address)
         yield page

@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def run_edge() -> Iterator[Edge]:
-    """Run the cache during the block. The caller sets its origin."""
+    """Yield a cache that runs during the block. The caller sets its origin."""
     with Edge() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()

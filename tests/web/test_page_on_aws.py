@@ -90,7 +90,7 @@ def site(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def page(browser: Browser, site: Site) -> Iterator[Page]:
-    """Open the page and enter a token."""
+    """Yield the page, after entering a token."""
     with open_page(browser) as page:
         page.goto(site.address)
         page.wait_for_url("**/login")

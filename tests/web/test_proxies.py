@@ -94,9 +94,9 @@ def folder(tmp_path: Path) -> Path:
 
 @contextmanager
 def behind_nginx(folder: Path, removes: str, *options: str, lan: Vanishing | None = None) -> Iterator[Behind]:
-    """Serve a folder behind nginx, with TLS and below a path.
+    """Yield a folder's server behind nginx, with TLS and below a path.
 
-    With ``lan``, nginx and the server run in its namespace, at the address of another machine.
+    With ``lan``, nginx and the server run in the namespace of ``lan``, at the address of another machine.
     """
     if NGINX is None:
         pytest.skip("NOT TESTED: nginx isn't installed (Debian: nginx-light)")

@@ -33,7 +33,7 @@ SHOP = "https://shop.example"
 def opened(
     reach: Reach, *, url: str = "http://localhost", peer: str = CLIENT, **options: Any
 ) -> Iterator[TestClient]:
-    """Yield a client of a server that is reached in this way."""
+    """Yield a client of a server that is reached as ``reach`` says."""
     world = World()
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition()})
     service = replace(open_service(world), links=LocalLinks(reach.root_path))

@@ -23,7 +23,7 @@ SLOW_BYTES_PER_SECOND = 100_000
 
 @pytest.fixture
 def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
-    """Open the page of a source that has the pictures in ``BAGS``."""
+    """Yield the page of a source that has the pictures in ``BAGS``."""
     write_pipeline(tmp_path, THUMB)
     for number, name in enumerate(BAGS):
         draw(tmp_path / "inbox" / name, 40, 30, seed=number)

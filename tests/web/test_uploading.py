@@ -64,7 +64,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 def opened(
     browser: Browser, address: str, prepare: Callable[[Page], object] = lambda _: None
 ) -> Iterator[Page]:
-    """Open the page during the block.
+    """Yield the opened page.
 
     Fail on any error in the page.
     """

@@ -75,7 +75,7 @@ def prepared_scene(user: int) -> Iterator[Scene]:
 
 
 def run_attacks(scene: Scene, user: int, layers: Iterable[str]) -> Outcomes:
-    """Run all attacks in workers that are confined by these layers."""
+    """Run all attacks in workers that these layers confine; return the outcomes."""
     changes_user = user != os.geteuid()
     render = f"local.workers.taken_over{'_as_user' if changes_user else ''}:attack"
     shown = {name: value for name, value in asdict(scene).items() if name != "descriptor"}
@@ -93,7 +93,10 @@ def run_attacks(scene: Scene, user: int, layers: Iterable[str]) -> Outcomes:
 
 
 def run_all(scene: Scene, user: int) -> Runs:
-    """Run all attacks without any layer, with each layer alone, and with all layers."""
+    """Run all attacks without layers, with each layer alone, and with all layers.
+
+    Return the outcomes, by the layers.
+    """
     sets: list[tuple[str, ...]] = [(), *((name,) for name in NAMES), NAMES]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET.decode())
