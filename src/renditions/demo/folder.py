@@ -49,11 +49,12 @@ format = "pdf"
 def prepare(directory: Path, photos: Path | None) -> Path:
     """Create the demo's folder and return its pipeline file.
 
-    If ``photos`` is None and the folder has no ``inbox`` yet, draw a few pictures into ``inbox``. Otherwise
-    ``photos`` is the source; the demo only reads it.
+    ``photos`` is the source, which the demo only reads. If ``photos`` is None, the source is the folder
+    ``inbox`` in ``directory``; if there is no such folder yet, draw a few pictures into it.
 
     Raises:
-        UsageError: The folder can't be created or written, or contains another pipeline file.
+        UsageError: The folder can't be created or written, or contains another pipeline file, or the path of
+            ``photos`` isn't UTF-8.
         Failed: The process that draws the pictures failed.
 
     """
@@ -87,7 +88,10 @@ def _quote(text: str) -> str:
 
 
 def _write_once(file: Path, content: bytes) -> None:
-    """Write the file unless it exists; never overwrite a user's file."""
+    """Write the file unless it exists; never overwrite a user's file.
+
+    Raise ``UsageError`` if the file exists with another content.
+    """
     try:
         with file.open("xb") as new:
             new.write(content)
@@ -102,7 +106,7 @@ def _write_once(file: Path, content: bytes) -> None:
 def _draw(inbox: Path) -> None:
     """Draw the pictures in a separate process.
 
-    This process must not load an imaging library.
+    The calling process must not load an imaging library. Raise ``Failed`` if the separate process fails.
     """
     making = inbox.with_name("inbox.part")
     command = [sys.executable, "-P", "-m", "renditions.demo.scenery", str(making)]

@@ -19,10 +19,10 @@ _CELL_PIXELS = 4
 
 
 def draw_pictures(directory: Path) -> list[Path]:
-    """Create the folder, draw every picture into it and return their paths.
+    """Create the folder, draw every picture into it and return the folder's files.
 
-    Among them are a rotated photo (EXIF orientation 6), a picture with transparency, an animation, a damaged
-    file, and a text file with a picture's name.
+    Among the files are a rotated photo (EXIF orientation 6), a picture with transparency, an animation, a
+    damaged file, and a text file with a picture's name.
     """
     directory.mkdir(parents=True, exist_ok=True)
     mountains = _develop(_mountains(1280, 960).resize(3.125, kernel="linear"), seed=1)
@@ -195,7 +195,7 @@ def _limit(image: Any, top: float = 1.0) -> Any:
 def _step(image: Any, softness: float) -> Any:
     """Return an image that is 1 where the given image is positive, and 0 elsewhere.
 
-    The edge between them is soft.
+    The edge between both parts is soft.
     """
     return _limit(image * (0.5 / softness) + 0.5)
 
@@ -216,9 +216,8 @@ def _glow(picture: Any, x: float, y: float, radius: float, colour: _Colour, stre
 def _rough(width: int, height: int, cell: float, seed: int, flat: float = 1.0, octaves: int = 1) -> Any:
     """Return noise from about -1 to 1 with features of ``cell`` pixels.
 
-    The features are ``flat`` times as wide as high.
-
-    Each further octave adds features of half the size and half the strength.
+    The features are ``flat`` times as wide as high. Each further octave adds features of half the size and
+    half the strength.
     """
     noise = None
     for octave in range(octaves):
