@@ -637,7 +637,7 @@ def test_loader_and_schema_agree_on_files_changed_at_random(data: Any) -> None:
         assert error.problems  # noqa: PT017 - either outcome is allowed
         if accepted:
             beyond = (
-                "a key of its own", "a key that is neither", "outputs outside the source",
+                "a key of its own", "a key other than", "a key that isn't", "outputs outside the source",
                 "at least the", "at most", "left and width", "top and height",
                 "a file outside the source", "a path that the file system can have",
                 "names that renditions.",

@@ -1,4 +1,4 @@
-"""Read the pictures that a pipeline's recipes take from the source.
+"""Read the pictures of watermarks that a pipeline takes from the source.
 
 The runtime reads them once, before processing begins.
 """
@@ -20,7 +20,8 @@ def attach(pipeline: Pipeline, source: Store) -> Pipeline:
     """Return the pipeline with the content of every ``source:KEY`` that it names.
 
     Raises:
-        UsageError: There is no such object, or it isn't a picture.
+        UsageError: The source has no such object, the object is archived or isn't a picture, or the key is
+            invalid.
         StoreFailed: The source can't be read.
 
     """

@@ -1,7 +1,8 @@
 """Check whether the stores, catalog and notice targets can be opened.
 
-The reader has already checked the forms of the URLs. To open them, a machine also needs the right libraries,
-and a function on Lambda can't open every kind.
+The reader has already checked the forms of the URLs. To open a URL, a machine also needs the right libraries,
+and a function on Lambda can't open every kind of URL. For a pipeline that the reader hasn't checked, the
+functions here raise the error of :func:`find_declared`.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from renditions.pipeline_file.watermark_checks import find_watermark_problems, f
 
 
 def _formats_with(field: str) -> tuple[str, ...]:
-    """Return the formats that a field applies to.
+    """Return the output formats that a field applies to.
 
     The result includes ``auto`` if ``auto`` can become one of these formats.
     """
@@ -59,7 +59,7 @@ _EFFORT_CHOICE = " or ".join(each.name for each in OUTPUT_FORMATS.values() if ea
 _LOSSLESS_CHOICE = " or ".join(each.name for each in OUTPUT_FORMATS.values() if each.has_lossless_choice)
 
 RESERVED_ATTRIBUTES = ATTRIBUTES.union(*(backend.own_attributes for backend in CATALOGS))
-"""The names that are forbidden for the attribute that holds a picture's name."""
+"""The names that ``[catalog] key`` can't have, because other attributes of a record have them."""
 
 FILE_CHOICES = tuple(
     field.name
@@ -90,7 +90,7 @@ def _table_of(name: str, rendition: Rendition) -> str:
 def find_accept_problems(accept: Accept) -> Iterator[Problem]:
     """Yield problems of rules: duplicates, contradictions, and missing libraries.
 
-    No picture can pass contradictory rules. A rule that has no effect is a problem, too.
+    No picture can pass contradictory rules. A field that has no effect is a problem, too.
     """
     if twice := [name for name in SOURCE_FORMATS if accept.formats.count(name) > 1]:
         yield Problem("accept.formats", "each format once", f"{twice[0]!r} twice")
@@ -135,7 +135,7 @@ def find_catalog_problems(pipeline: Pipeline) -> Iterator[Problem]:
 def find_copy_problems(pipeline: Pipeline) -> Iterator[Problem]:
     """Yield a problem for each rendition that copies private files such as DICOM.
 
-    A private file may identify a person.
+    A private file may identify a person. Without a private format in ``accept.formats``, there is no problem.
     """
     private = [name for name in PRIVATE_SOURCES if name in pipeline.accept.formats]
     for name, rendition in pipeline.renditions.items() if private else ():
@@ -235,7 +235,7 @@ def _check_template(rendition: Rendition, place: str) -> Iterator[Problem]:
     """Yield a problem for each template field that this rendition can't fill in."""
     for _, field in parse_template(rendition.key):
         if field in ("ext", "format") and rendition.format == AUTO:
-            expected = '{name}, since the format that "auto" gives isn\'t known beforehand'
+            expected = "{name}, because the format of 'auto' depends on the picture"
             yield Problem(f"{place}.key", expected, f"{{{field}}}")
         if field in ("width", "height") and getattr(rendition, field) is None:
             yield Problem(f"{place}.key", f"a declared {field} for {{{field}}}", "none")
@@ -277,7 +277,7 @@ def _check_points(rendition: Rendition, place: str) -> Iterator[Problem]:
 
 
 def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
-    """Yield a problem for each field that the format can't hold or doesn't use."""
+    """Yield a problem for each value that the format can't hold or doesn't use."""
     if rendition.format == AUTO:
         yield from _check_auto(rendition, place)
         return
@@ -307,7 +307,8 @@ def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
 
 def _check_pages(rendition: Rendition, place: str) -> Iterator[Problem]:
     if re.search(SEVERAL_PAGES, rendition.pages) and rendition.format not in PAGED_OUTPUTS:
-        expected = f"one page with {rendition.format}, or {' or '.join(PAGED_OUTPUTS)} for several"
+        needed = " or ".join(PAGED_OUTPUTS)
+        expected = f"one page with format = {rendition.format!r} (several pages need {needed})"
         yield Problem(f"{place}.pages", expected, repr(rendition.pages))
 
 
@@ -344,7 +345,7 @@ def _check_encoding(rendition: Rendition, place: str) -> Iterator[Problem]:
         )
     if rendition.lossless and not facts.has_lossless_choice:
         yield Problem(
-            f"{place}.lossless", f"false, or the format {_LOSSLESS_CHOICE} instead of {name}", "true"
+            f"{place}.lossless", f"false with format = {name!r} (true needs {_LOSSLESS_CHOICE})", "true"
         )
     if rendition.lossless and rendition.quality is not None:
         yield Problem(f"{place}.quality", "no quality with lossless = true", str(rendition.quality))
@@ -375,8 +376,8 @@ def _check_encoder_choices(rendition: Rendition, place: str) -> Iterator[Problem
 def _check_auto(rendition: Rendition, place: str) -> Iterator[Problem]:
     if rendition.lossless:
         yield Problem(
-            f"{place}.lossless", f'false, or the format {_LOSSLESS_CHOICE} instead of "{AUTO}"', "true"
+            f"{place}.lossless", f"false with format = {AUTO!r} (true needs {_LOSSLESS_CHOICE})", "true"
         )
     if rendition.effort is not None:
-        expected = f'no effort, or the format {_EFFORT_CHOICE} instead of "{AUTO}"'
+        expected = f"no effort with format = {AUTO!r} (an effort needs {_EFFORT_CHOICE})"
         yield Problem(f"{place}.effort", expected, str(rendition.effort))

@@ -1,7 +1,7 @@
 """Environment variables that override a pipeline's fields.
 
-They let one bundle of a function use other buckets. This module needs only the standard library, so a
-deployed function doesn't need msgspec.
+With these variables, one bundle of a function can use other buckets. This module needs only the standard
+library, so a deployed function doesn't need msgspec.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class _Override:
 
 
 def override(pipeline: Pipeline, environ: Mapping[str, str]) -> tuple[Pipeline, list[Problem]]:
-    """Return the pipeline with the environment's values, and the problems in them.
+    """Return the pipeline with the environment's values, and the problems in these.
 
-    An empty variable counts as unset, and an invalid one changes nothing.
+    An empty variable counts as unset. A variable with an invalid value changes nothing.
 
     Args:
         pipeline: A pipeline whose own fields are valid.

@@ -17,7 +17,7 @@ def expand_families(tables: Mapping[str, Rendition]) -> dict[str, Rendition]:
 def find_family_problems(
     tables: Mapping[str, Rendition], written: Mapping[str, Collection[str]]
 ) -> Iterator[Problem]:
-    """Yield the mistakes in families that their single renditions don't show.
+    """Yield the mistakes in families that a check of each rendition alone can't find.
 
     Args:
         tables: The file's tables of renditions, by name.

@@ -104,9 +104,9 @@ def _parse_proportion(value: float | str) -> float:
 
 
 def words_of(base: Any, marks: list[Any]) -> tuple[Any, ...]:
-    """Return the values that a field can have.
+    """Return the words or numbers that a field can have.
 
-    The result is empty if the field's type isn't a choice of values.
+    The result is empty if the field's type isn't a choice of a few values.
     """
     if get_origin(base) is Literal:
         return get_args(base)
@@ -129,7 +129,7 @@ def describe(base: Any, marks: list[Any]) -> str:
             case Duration():
                 return 'a duration such as "30 s", "15 min", "6 h" or "7 d"'
             case Quantity(unit):
-                return f"a whole number from 1 or a size such as {_EXAMPLES[unit]}"
+                return f"a whole number of at least 1, or a size such as {_EXAMPLES[unit]}"
     if words := words_of(base, marks):
         return f"one of {', '.join(map(repr, words))}"
     return {bool: "true or false", str: "a text", int: "a whole number", float: "a number"}[base]

@@ -1,4 +1,4 @@
-"""Find mistakes in renditions' keys: keys that collide, and outputs in the source."""
+"""Find mistakes in the keys of renditions: equal keys, and outputs in the source."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ from renditions.pipeline_file.pattern_checks import make_examples
 def check_keys_apart(
     templates: dict[str, str], tables: dict[str, str], source: Source, *, is_folder: bool
 ) -> Iterator[Problem]:
-    """Yield a problem for renditions with equal keys, or with a key below another.
+    """Yield a problem for two renditions whose keys are equal or one below the other.
 
+    A key below another one, such as ``a.jpg/b.jpg`` beside ``a.jpg``, is a problem only in a folder.
     Different templates can give the same key (``{name}`` and ``{stem}.jpg``), so this function compares the
     keys of example pictures.
+
+    Args:
+        templates: The key template of each rendition.
+        tables: The place of each rendition's table in the pipeline file.
+        source: The source, whose patterns decide which names pictures can have.
+        is_folder: Whether the output store is a folder.
+
     """
     told = set()
     for picture in _example_names(source):
@@ -36,18 +44,21 @@ def check_keys_apart(
                         expected = "a key of its own for each width and format, such as one with {rendition}"
                         yield Problem(f"{pair[0]}.key", expected, f"{key!r} for {name} and {other}")
                         continue
-                    its = f"{pair[1]}'s"
-                    own = f"a key of its own, other than {its}"
-                    expected = (
-                        own if is_same else f"a key that is neither a folder of {its} nor below that key"
+                    its = f"the key of {pair[1]}"
+                    apart = (
+                        f"a key that isn't a folder of {its}" if is_above else f"a key that isn't below {its}"
                     )
+                    expected = f"a key other than {its}" if is_same else apart
                     found = f"{key!r} beside {other_key!r} for {picture}"
                     yield Problem(f"{pair[0]}.key", expected, found)
             owners.setdefault(key, name)
 
 
 def _example_names(source: Source) -> list[str]:
-    """Return picture names that the source could hold: one for each of its patterns."""
+    """Return example picture names: ``photo.jpg``, and one for each pattern.
+
+    Names that the source leaves out are dropped. If none is left, return only ``photo.jpg``.
+    """
     names = [name for pattern in source.patterns.match for name in make_examples(pattern)[:1]]
     return [name for name in ("photo.jpg", *names) if source.matches(name)] or ["photo.jpg"]
 
@@ -59,6 +70,14 @@ def check_loop(
 
     An output's URL begins with the output store and the template's text before the first field. If neither
     this beginning nor the source store begins with the other, no output can land in the source.
+
+    Args:
+        pipeline: The pipeline, whose stores the problems name.
+        templates: The key template of each rendition.
+        tables: The place of each rendition's table in the pipeline file.
+        source: The source store, as an absolute path or URL.
+        output: The output store in the same form.
+
     """
     expected = "outputs outside the source, because Renditions would process each output as a new picture"
     found = f"output store {pipeline.output.store!r} and source store {pipeline.source.store!r}"

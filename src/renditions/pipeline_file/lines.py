@@ -46,7 +46,7 @@ def parent_of(place: str) -> str:
 
 
 def locate(problems: Iterable[Problem], text: str) -> tuple[Problem, ...]:
-    """Return the problems with their lines in a valid TOML text."""
+    """Return the problems with the lines of their places in a valid TOML text."""
     lines = find_lines(text)
     return tuple(replace(problem, line=_find_line(problem.place, lines)) for problem in problems)
 

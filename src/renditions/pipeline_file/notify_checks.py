@@ -15,7 +15,7 @@ ONE_EACH = ("secret", "sender", "digest", "subject", "text")
 
 
 def find_notify_problems(pipeline: Pipeline) -> Iterator[Problem]:
-    """Yield a problem for each field that doesn't fit its target or another entry."""
+    """Yield a problem for each field that doesn't fit the target or another entry."""
     first: dict[str, Notify] = {}
     for number, notify in enumerate(pipeline.notify):
         place = f"notify[{number}]"

@@ -19,7 +19,7 @@ _NO_PATH = re.compile(r"^/|//|(^|/)\.\.?(/|$)")
 """Matches text that no path below a folder can have. Keys in a bucket may have it."""
 
 _NOTHING = "(?!)"
-"""The regular expression that ``fnmatch`` makes from brackets which match no character."""
+"""The regular expression that ``fnmatch`` makes from brackets that match no character."""
 
 _TOKEN = re.compile(r"\*+|\?|\[!?\]?[^]]*\]")
 """Matches the parts of a shell pattern that stand for other text."""
@@ -55,7 +55,7 @@ def _is_outside(pattern: str, store: str, field: str) -> bool:
 def _find_excluded(source: Source) -> Iterator[Problem]:
     """Yield a problem for each ``match`` pattern whose pictures are all excluded.
 
-    If that applies to every pattern of ``match``, yield one for a pattern of ``exclude`` instead.
+    If ``exclude`` leaves no picture of any pattern, yield one problem for a pattern of ``exclude`` instead.
     """
     match, exclude = source.patterns.match, source.patterns.exclude
     excluded: dict[str, str] = {}
@@ -70,7 +70,7 @@ def _find_excluded(source: Source) -> Iterator[Problem]:
         return
     for number, pattern in enumerate(source.match or ()):
         if pattern in excluded:
-            expected = f"a pattern that source.exclude doesn't exclude (it has {excluded[pattern]!r})"
+            expected = f"a pattern that {excluded[pattern]!r} in source.exclude doesn't cover"
             yield Problem(f"source.match[{number}]", expected, repr(pattern))
 
 
@@ -90,9 +90,9 @@ def make_examples(pattern: str) -> list[str]:
 
 
 def find_source_warnings(source: Source) -> Iterator[PipelineWarning]:
-    """Yield warnings about patterns that may not do what their author expects.
+    """Yield warnings about patterns that may not do what a person expects.
 
-    They are about replaced default exclusions, the source's own name, and ``**``.
+    The warnings are about replaced default exclusions, the source's own name, and ``**``.
     """
     if source.exclude and set(source.exclude).isdisjoint(DEFAULT_EXCLUDE):
         yield PipelineWarning(

@@ -59,7 +59,7 @@ class LoadedPipeline:
     """The file's text; empty for a mapping."""
 
     def locate(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
-        """Return problems that only this machine or a function has, with their lines."""
+        """Return problems that were found after loading, with their lines in the file."""
         return locate(problems, self.text)
 
 
@@ -71,21 +71,31 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> LoadedPipeline
         environ: Environment variables that may override fields, see ``environment``; None for no overrides.
 
     Raises:
-        PipelineError: The file has problems. The error lists all of them.
+        PipelineError: The file can't be read, or has problems. The error lists all problems.
 
     """
     return parse(read_text(path), str(path), path.absolute().parent, environ or {})
 
 
 def parse(text: str, file: str, directory: Path, environ: Mapping[str, str]) -> LoadedPipeline:
-    """Check a pipeline file's text; ``file`` is its name in errors. See :func:`load`."""
+    """Check a pipeline file's text; ``file`` is its name in errors. See :func:`load`.
+
+    Raises:
+        PipelineError: The text has problems. The error lists all of them.
+
+    """
     return check(parse_toml(text, file), file, directory, environ, text)
 
 
 def check(
     data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[str, str], text: str = ""
 ) -> LoadedPipeline:
-    """Check values from TOML or JSON; ``text`` is the TOML. See :func:`parse`."""
+    """Check values from TOML or JSON; ``text`` is the TOML. See :func:`parse`.
+
+    Raises:
+        PipelineError: The values have problems. The error lists all of them.
+
+    """
     reader, data = _Reader(directory), _to_toml(data)
     values = reader.read_fields(Pipeline, data, "")
     tables = values.get("renditions", {})
@@ -132,7 +142,7 @@ def check_recipes(data: Mapping[str, Any], directory: Path) -> Mapping[str, Rend
 def change_recipe(name: str, recipe: Rendition, changes: Mapping[str, Any], directory: Path) -> Rendition:
     """Return a rendition's recipe with other values of some fields.
 
-    The result is no member of a family.
+    The result doesn't belong to a family, even if the recipe does.
 
     Raises:
         PipelineError: The values, or the changed recipe, have problems.

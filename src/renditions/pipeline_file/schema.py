@@ -38,8 +38,8 @@ SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
 def json_schema() -> dict[str, Any]:
     """Return the pipeline file's JSON Schema (draft 2020-12).
 
-    It refuses the same files as the loader, with some exceptions. No schema can express the rules about two
-    renditions with the same name or key, an output in the source, or the content of another file.
+    The loader also refuses every file that this schema refuses. Only the loader checks further rules, such as
+    those about two renditions with the same name or key, an output in the source, or the content of a file.
     """
     schema = _table_schema(Pipeline)
     rendition = schema["properties"]["renditions"]["additionalProperties"]

@@ -17,7 +17,7 @@ from renditions.pipeline_file.warnings import PipelineWarning
 def find_watermark_problems(watermark: Watermark, place: str) -> Iterator[Problem]:
     """Yield the mistakes in one watermark.
 
-    Its picture is checked only if the picture's content is known.
+    A picture from the source is checked only after its content was read.
     """
     if (watermark.image is None) == (watermark.text is None):
         found = "neither" if watermark.text is None else "both"
