@@ -125,7 +125,7 @@ def _check(parts: Parts) -> None:
 
 
 def _hold_back(parts: Parts) -> None:
-    """Run a tick in one call, like a function that has enough time."""
+    """Run a tick that must hold back removals, in one call with enough time."""
     sent: list[str] = []
     guard = replace(parts.preview_guard(), is_attended=False)
     tick = Tick(parts.plan_tick, guard, S3Place("", ""), sent.extend, partial(hold, parts.catalog), now)

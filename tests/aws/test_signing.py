@@ -39,7 +39,7 @@ def test_signed_urls_on_aws_use_the_region_of_the_bucket(
 ) -> None:
     """The global host of a new bucket answers with a redirect.
 
-    An upload doesn't follow it.
+    An upload doesn't follow the redirect.
     """
     signer = open_signer(monkeypatch, AWS_REGION=region)
     assert signer.origin == origin

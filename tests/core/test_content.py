@@ -120,7 +120,10 @@ def test_a_touched_picture_is_checked_again_if_the_rules_changed(world: World) -
 
 
 def test_a_picture_touched_during_rendering_is_recorded_before_its_notice_is_sent(world: World) -> None:
-    """The simulator found that the notice had an ETag that no record had."""
+    """In an earlier version, the notice had an ETag that no record had.
+
+    The simulator found this.
+    """
 
     def touch_and_render(*asked: Any) -> Any:
         world.source.touch(NAME)

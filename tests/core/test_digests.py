@@ -148,10 +148,9 @@ def test_a_digest_that_was_given_up_is_listed_and_sent_again_on_request(
 
 
 def test_a_digest_reports_the_present_status_of_each_picture(world: World) -> None:
-    """The simulator found a failure here.
+    """In an earlier version, a digest trusted the times of notices.
 
-    In an earlier version, a digest trusted the times of notices. If the clocks of two workers differ, an
-    older notice can have a newer time.
+    If the clocks of two workers differ, an older notice can have a newer time. The simulator found this.
     """
     for hours, content in ((3, b"bad"), (-2, b"one")):
         world.now += timedelta(hours=hours)

@@ -189,9 +189,9 @@ def test_the_key_of_a_rendition_with_a_stand_in_may_hold_a_foreign_file(world: F
 def test_the_key_of_a_width_that_is_added_later_may_hold_a_foreign_file(
     world: FamilyWorld, more: dict[str, Rendition]
 ) -> None:
-    """The simulator found a failure here.
+    """In an earlier version, no stand-in was found if nothing had to be rendered.
 
-    In an earlier version, the stand-in wasn't found if no other rendition had to be rendered.
+    The simulator found this.
     """
     world.pipeline = pipeline_of(photo=replace(FAMILY, widths=(480, 960)), small=Rendition(width=90))
     world.settle()

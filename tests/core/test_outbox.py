@@ -343,9 +343,9 @@ def test_an_unsent_notice_is_still_sent_after_a_rule_changed(world: World) -> No
 
 
 def test_an_unsent_notice_is_dropped_if_its_picture_is_interrupted_and_then_deleted(world: World) -> None:
-    """The simulator found a failure here.
+    """In an earlier version, such a notice was never dropped.
 
-    In an earlier version the notice was never dropped, because such a picture gets no other status.
+    The picture gets no other status. The simulator found this.
     """
     world.upload(NAME, b"one")
     world.processor(notifiers={ALL.target: Deaf()}).process(NAME)

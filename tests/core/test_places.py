@@ -80,9 +80,10 @@ class TestHeaders:
     def test_headers_that_a_worker_without_its_lease_may_have_changed_are_written_again(
         self, world: World
     ) -> None:
-        """The simulator found a failure here.
+        """Other headers don't change an output's ETag.
 
-        Headers don't change an ETag, so the condition of the late worker's request doesn't stop it.
+        So the late worker's request is executed, although its condition has the old ETag. The simulator found
+        this.
         """
         output = self.change(world, "max-age=60")
         late = world.processor("late")._leases

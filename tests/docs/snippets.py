@@ -84,7 +84,7 @@ class Page:
 
 
 def read_page(path: Path) -> Page:
-    """Return the snippets of a page."""
+    """Return a page with its snippets."""
     text = path.read_text("utf-8")
     marks: dict[str, str] = {}
     return Page(name_of(path), list(_read(text, name_of(path), marks)), marks)

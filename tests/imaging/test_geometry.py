@@ -78,7 +78,7 @@ def test_a_planned_rendition_stays_within_its_box_and_is_enlarged_only_if_declar
 ) -> None:
     """Hypothesis draws the picture's size and the recipe.
 
-    A crop lies within the picture, and padding surrounds it.
+    A crop lies within the picture, and padding surrounds the picture.
     """
     source = Size(width, height)
     found = plan(source, recipe)

@@ -337,7 +337,7 @@ def test_the_alpha_of_round_corners_is_multiplied_with_the_alpha_of_the_picture(
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
 @pytest.mark.parametrize("background", ["white", "#102030", "#10203080", "transparent"])
 def test_padding_puts_the_picture_on_the_declared_background(mode: str, background: str) -> None:
-    """The result equals Pillow's.
+    """The result is almost the same as that of Pillow.
 
     The background is visible through translucent parts of the picture.
     """

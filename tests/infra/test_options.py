@@ -129,7 +129,7 @@ def plan(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return plan_calls(tmp_path_factory.mktemp("options"), CALLS)
 
 
-def test_the_tested_plans_set_every_option_of_the_module() -> None:
+def test_the_tested_plans_set_every_option_that_the_module_accepts() -> None:
     """In a plan, the provider checks the options that resources get."""
     text = (MODULE / "variables.tf").read_text()
     types = re.findall(

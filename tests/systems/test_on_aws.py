@@ -161,7 +161,7 @@ def test_the_square_example_gives_the_results_on_its_page(
 def test_the_base64_example_gives_the_results_on_its_page(
     aws: None, runtime: Path, photographs: Path, tmp_path: Path, file: str, key: str
 ) -> None:
-    """The zip has no imaging library and no compiled file.
+    """The zip has no imaging library and no machine code.
 
     Both catalog keys work, and S3 calls the function.
     """

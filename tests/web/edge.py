@@ -1,6 +1,6 @@
 """A cache in place of CloudFront.
 
-It asks the origin for each file once, and keeps it.
+The cache asks the origin for each file once, and keeps the file.
 """
 
 from __future__ import annotations
