@@ -28,7 +28,14 @@ def answer_json(request: Request, data: Any) -> Response:
 
 
 def answer_file(request: Request, file: Download, headers: Mapping[str, str]) -> Response:
-    """Return a file, a part of it (RFC 9110, 14), or 304 if the client already has it."""
+    """Return a file, or the part of it that the request wants (RFC 9110, 14).
+
+    Return 304 if the client already has this version, and 416 if the part begins after the file's end.
+
+    Raises:
+        ApiError: The file changed before its first piece was read.
+
+    """
     tag = f'"{file.found.etag}"'
     size_bytes = file.found.size_bytes
     shown = {**headers, "ETag": tag, "Accept-Ranges": "bytes"}
@@ -60,7 +67,7 @@ def _pieces(
 ) -> Response:
     """Return an answer that reads the file piece by piece.
 
-    It reads each piece only when the client has taken the one before.
+    It reads each piece only when the client has taken the previous one.
     """
     shown = {**headers, "Content-Length": str(stop - start)}
     if request.method == "HEAD":

@@ -89,6 +89,9 @@ def make_app(
         is_public: Whether every client may read renditions without a token, and every site may embed them.
         previews: The maker of previews; None if the server makes none.
 
+    Raises:
+        UsageError: The server's path looks like one of the application's own paths.
+
     """
     api = _LocalApi(service, LocalUploads(service, secret, reach.root_path), token, reach.root_path)
     routes = [

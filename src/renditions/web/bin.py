@@ -34,7 +34,7 @@ class BinApi:
         self._service = service
 
     def delete_picture(self, request: Request) -> Response:
-        """Delete a picture; answer 204 if it can't be restored."""
+        """Delete a picture; answer 204 if the picture can't be restored."""
         binned = delete_picture(self._service, request.path_params["name"])
         if binned is None:
             return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -49,7 +49,12 @@ class BinApi:
         return answer_json(request, {"pictures": pictures, "count": len(due)})
 
     def restore(self, request: Request) -> Response:
-        """Restore a deleted picture; also answer 200 if it was restored before."""
+        """Restore a deleted picture. If it is restored already, answer 200 too.
+
+        Raises:
+            ApiError: The bin doesn't have the picture, or another picture has the name now.
+
+        """
         service, name, deletion = self._service, request.path_params["name"], request.path_params["deletion"]
         service.insist_writable()
         try:
@@ -85,8 +90,14 @@ class BinApi:
 def delete_picture(service: Service, name: str) -> Binned | None:
     """Move a picture to the bin, and delete its renditions and its record.
 
-    Returns the entry in the bin. Returns None if the picture is gone for good, because the source has no bin,
+    Return the entry in the bin. Return None if the picture is gone for good, because the source has no bin,
     or because there was only a record of it.
+
+    Raises:
+        ApiError: There is no such picture, the source is read-only, or an upload replaced the picture
+            meanwhile.
+        Superseded: The catalog uses another version of the pipeline file.
+
     """
     service.insist_in_force()
     there = find_original(service, name)
@@ -111,7 +122,10 @@ def delete_picture(service: Service, name: str) -> Binned | None:
 
 
 def _delete_original(service: Service, name: str, condition: IfMatch) -> Binned | None:
-    """Move the original to the bin, or delete it if there is no bin."""
+    """Move the original to the bin, and return its entry there.
+
+    If there is no bin, delete the original and return None.
+    """
     bin_: Bin | None = service.parts.bin
     if bin_ and keeps_deleted(service.parts):
         return bin_.put(name, condition, make_deletion(datetime.now(UTC)))

@@ -53,7 +53,7 @@ ADVICE: Mapping[str, str] = {
     ),
     "queue-failed": "Check that the queue is reachable. Retries are automatic.",
     "queue-refused": "Check the queue's permissions, and that it exists. Then try again.",
-    "notice-failed": "Check that the target is reachable. Retries are automatic.",
+    "notice-failed": "Check that the target is reachable. Renditions tries again several times.",
     "notice-refused": "Check the target's permissions, and that it exists. Then try again.",
     "animation-dropped": "Choose a format that keeps animations for this rendition, such as webp or gif.",
     "profile-ignored": "If the colours are wrong, export the picture in sRGB, and upload it again.",
@@ -132,7 +132,7 @@ def find_codes(record: Record) -> Iterable[tuple[str, str]]:
 def group_causes(status: Status, records: Iterable[Record]) -> list[dict[str, Any]]:
     """Return the problems of these records, the most frequent one first.
 
-    All have this status. Pictures that are done have a problem if they have a warning.
+    All records have this status. A picture that is done has a problem if it has a warning.
     """
     causes: dict[str, Cause] = {}
     for record in records:

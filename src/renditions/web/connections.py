@@ -31,7 +31,10 @@ class Limits:
     bytes_per_second: int = 500
     """The lowest rate at which a client may send a body or read an answer."""
     most: int = 800
-    """How many connections the server has. Many systems allow a process 1,024 open files."""
+    """How many connections the server has at most.
+
+    Many systems allow a process 1,024 open files.
+    """
     most_of_address: int = 400
     """How many connections one client's network address may have. A trusted proxy may have more."""
 
@@ -110,7 +113,10 @@ class Connections:
         return True
 
     def _find_leaving(self, address: str) -> Connection | None:
-        """Return the connection that makes room for one of this address."""
+        """Return the connection to end for a new one of this address.
+
+        Return None if no connection may end.
+        """
         largest = max(self._counts, key=self._counts.__getitem__)
         if self._counts[largest] > self._counts[address] + 1:
             waiting = self._find_waiting(largest)

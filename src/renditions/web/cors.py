@@ -1,6 +1,6 @@
 """Let pages of other origins read pictures and use the API (CORS).
 
-CORS allows no request. It says whose scripts may read the answer to a request that is allowed anyway.
+CORS doesn't decide which requests the server allows. It says which pages' scripts may read the answers.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ PICTURE_METHODS = ("GET", "HEAD")
 PICTURE_SENT = ("If-None-Match", "Range")
 PICTURE_READ = ("Content-Range", "ETag")
 PREFLIGHT_SECONDS = 600
-"""How long browsers may keep the answer to a preflight request. In the Terraform module, CloudFront and the
-output bucket have the same values as these four constants."""
+"""How long browsers may keep the answer to a preflight request.
+
+In the Terraform module, CloudFront and the output bucket have the same values as this constant and the three
+constants for pictures.
+"""
 
 
 def share(
@@ -81,10 +84,10 @@ class _Shared:
 
 
 def _vary_by_origin(headers: MutableHeaders) -> None:
-    """Say that the answer depends on the origin, also if the request has none.
+    """Say that the answer depends on the origin, even if the request has none.
 
-    A browser shows a picture with a request without an origin. Without this header it would use the kept
-    answer for a later request of a script, which then fails.
+    A browser shows a picture with a request without an origin. Without this header, it would use the kept
+    answer for a later request of a script, and that request would fail.
     """
     if "origin" not in [name.strip().lower() for name in headers.get("Vary", "").split(",")]:
         headers.add_vary_header("Origin")

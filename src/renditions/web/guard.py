@@ -36,7 +36,10 @@ MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS = 20, 60.0
 """One network address may send this many wrong tokens, in this many seconds."""
 
 MOST_STRANGERS = 100
-"""How many requests without the token the server answers at once. So they can't block other requests."""
+"""How many requests without the token the server answers at once.
+
+This limit keeps them from blocking other requests.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +115,8 @@ class Guard:
         host = headers.get("host", "")
         if not self.reach.is_own_host(host):
             detail = (
-                f"expected a host name of this server, found {host!r}. If it is one, start the server with "
-                "--allowed-host and this name"
+                f"expected a host name of this server, found {host!r}. If clients use this name, start the "
+                "server with --allowed-host and this name"
             )
             return HTTPStatus.MISDIRECTED_REQUEST, detail
         is_change = scope["method"] not in SAFE_METHODS
@@ -230,8 +233,8 @@ def _crosses_sites(headers: Headers, host: str, reach: Reach, *, has_effects: bo
         )
     if origin is not None and not reach.is_own_origin(origin, host):
         return (
-            f"{expected}, found Origin: {origin!r} and Host: {host!r}. If a proxy serves them there, let it "
-            "pass the host, or start the server with --allowed-host"
+            f"{expected}, found Origin: {origin!r} and Host: {host!r}. If a proxy serves this site at that "
+            "origin, let the proxy pass the host, or start the server with --allowed-host"
         )
     referer = headers.get("referer")
     if has_effects and site is None and origin is None and referer:

@@ -12,8 +12,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PUBLIC_SECONDS = 300
-"""How long caches may keep a public picture whose URL doesn't name its version. So they show a replaced
-picture for that long at most."""
+"""How long caches may keep a public picture whose URL doesn't name its version.
+
+After a new picture replaced it, they show the former one for at most this long.
+"""
 
 
 def changing(send: Send, change: Callable[[MutableHeaders], None]) -> Send:

@@ -108,7 +108,7 @@ class BucketLinks:
 def find_small(links: Links, record: Record) -> str | None:
     """Return the URL of the smallest rendition that a browser can show.
 
-    If there is none, return the URL of the original's preview, or None.
+    If there is none, return the URL of the original's preview. Return None if there is no preview either.
     """
     shown = [output for output in record.outputs if is_shown(output.format) and output.width]
     smallest = min(shown, key=lambda output: (output.width or 0) * (output.height or 0), default=None)
@@ -116,13 +116,16 @@ def find_small(links: Links, record: Record) -> str | None:
 
 
 def find_shown_original(links: Links, record: Record) -> str | None:
-    """Return the URL at which a browser can show the original, or None."""
+    """Return the URL at which a browser can show the original, or its preview.
+
+    Return None if the browser can't show the format and there is no preview.
+    """
     if record.original and is_shown(record.original.format or ""):
         return links.original(record)
     return _find_original_preview(links, record)
 
 
 def _find_original_preview(links: Links, record: Record) -> str | None:
-    """Return the URL of the original's preview, or None if it can have none."""
+    """Return the URL of the original's preview; None if there is no preview."""
     is_there = record.original and record.original.format and record.missing_since is None
     return links.preview(record) if is_there and record.status != "rejected" else None

@@ -17,7 +17,8 @@ MOST_KEPT = 1_000
 KEEPALIVE_SECONDS = 15.0
 """How often the server sends an event over an idle connection.
 
-So no proxy closes it, and a page finds out that it is dead: browsers don't report comments.
+The event keeps proxies from closing the connection. It also lets a page notice a dead connection. A comment
+couldn't do that: browsers don't report comments to the page.
 """
 
 

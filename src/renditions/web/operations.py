@@ -24,7 +24,7 @@ FILE_TYPES = ("application/octet-stream", "*/*")
 answer has the file's own type."""
 
 LOG_OUT_PATH = "/logout"
-"""Only a server that checks tokens and signatures itself has this path. A gateway knows no signatures."""
+"""The path of a server with its own tokens. An API behind a gateway lacks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ _PICTURES = (
         summary="Move a picture to the bin, and delete its renditions and its record",
         answers={
             200: Answer("The picture is in the bin", "Binned"),
-            204: Answer("The picture is deleted for good, because there is no bin"),
+            204: Answer("The picture is deleted for good: there is no bin, or there was only a record"),
         },
         problems=(404, 409),
     ),
@@ -159,7 +159,7 @@ _PICTURES = (
         method="post",
         path="/bin/{deletion}/{name}",
         name="restorePicture",
-        summary="Restore a deleted picture, also if it was restored before",
+        summary="Restore a deleted picture. Repeating the request does no harm",
         answers={200: Answer("The picture is back, and its renditions will be made", "Restored")},
         problems=(404, 409),
     ),
@@ -187,7 +187,7 @@ _PICTURES = (
         method="delete",
         path="/pictures/{name}/focus",
         name="clearFocus",
-        summary="Remove the point, so that these renditions keep the center again",
+        summary='Remove the point, so that renditions with `gravity = "focus"` keep the center again',
         answers={200: Answer("The record", "Picture")},
         problems=(404, 409),
     ),

@@ -1,7 +1,7 @@
 """The page: its HTML, and the files that the HTML needs.
 
-The files' path has a digest of their content, so a browser may keep them for ever, and never uses those of
-another version.
+The files' path has a digest of their content. So a browser may keep the files for ever, and never uses the
+files of another version.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _digest() -> str:
 
 
 FILES = f"static/renditions-page-{_digest()}/"
-"""The path of the page's files below the server's, without the first slash."""
+"""The path of the page's files below the server's path, without the first slash."""
 
 
 _MODULE = re.compile(r'<script type="module" src="static/([^"]+)">')
@@ -49,9 +49,8 @@ _IMPORT = re.compile(r"^import .*'\./([^']+)';$", re.MULTILINE)
 def _read(page: str) -> str:
     """Return the page's text, with a link to each module that its script imports.
 
-    Without these links a browser learns of a module only when it has the one that imports it. On a slow line
-    each such step costs a round trip.
-
+    Without these links, a browser learns of a module only when it has loaded the module that imports it. On a
+    slow line each such step costs a round trip.
     https://html.spec.whatwg.org/multipage/links.html#link-type-modulepreload
     """
     text = (STATIC / page).read_text("utf-8")

@@ -101,7 +101,11 @@ def list_pictures(
 ) -> dict[str, Any]:
     """Return a page of pictures, newest first, and the cursor of the next page.
 
-    The pictures' ``history`` is left out unless it is wanted, because it is most of a record.
+    Without ``history``, the pictures lack their history, because it is most of a record.
+
+    Raises:
+        ApiError: The status or the cursor isn't valid.
+
     """
     wanted = None if status is None else _parse_status(status)
     after = _parse_cursor(cursor)
@@ -124,6 +128,10 @@ def process_picture(service: Service, name: str, *, again: bool) -> dict[str, An
     """Process a picture now, and return its outcome.
 
     With ``again``, also process a rejected or failed picture, and make missing and replaced outputs again.
+
+    Raises:
+        Superseded: The catalog uses another version of the pipeline file.
+
     """
     service.insist_in_force()
     if again and (record := service.parts.catalog.get(name)) and record.status != "done":
@@ -147,7 +155,13 @@ def parse_focus(x: float, y: float) -> Focus:
 
 
 def set_focus(service: Service, name: str, focus: Focus | None) -> Record:
-    """Set a picture's focus, request its processing, and return the record."""
+    """Set a picture's focus, request its processing, and return the record.
+
+    Raises:
+        ApiError: There is no record of the picture, or the record keeps changing.
+        Superseded: The catalog uses another version of the pipeline file.
+
+    """
     _wish(service, name, lambda wishes: replace(wishes, focus=focus))
     service.hint(name)
     return get_picture(service, name)
@@ -157,6 +171,12 @@ def demand(service: Service, rendition: str, name: str) -> Download:
     """Return a declared rendition.
 
     This function makes it first if it is missing or if another file replaced it.
+
+    Raises:
+        ApiError: There is no such rendition or picture, the rendition can't be made, or another process holds
+            the picture for too long.
+        Superseded: The rendition must be made, but the catalog uses another version of the pipeline file.
+
     """
     declared = _find_declared(service, rendition)
     record = service.parts.catalog.get(name) or service.process(name).record
@@ -211,7 +231,12 @@ def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> No
 
 
 def list_problems(service: Service, status: str | None, cursor: str | None) -> dict[str, Any]:
-    """Return the problems of the next pictures of a status, by cause."""
+    """Return the problems of the next pictures of a status, by cause.
+
+    Raises:
+        ApiError: The status or the cursor isn't valid.
+
+    """
     wanted = _parse_status(status or "failed")
     records = service.parts.catalog.query(wanted, _parse_cursor(cursor), on_unreadable=_log_unreadable)
     page = list(itertools.islice(records, MOST_CHECKED + 1))
@@ -225,9 +250,14 @@ def retry_pictures(
 ) -> dict[str, Any]:
     """Let the next pictures of these statuses be processed again soon.
 
-    With a code, only pictures with this error or warning are processed again. Returns the number of pictures
+    With a code, only pictures with this error or warning are processed again. Return the number of pictures
     that will be processed, and the cursor for the next call; None if there are no more pictures. One call
     handles at most ``MOST_RETRIED`` records, so its time and memory don't grow with the catalog.
+
+    Raises:
+        ApiError: A status or the cursor isn't valid.
+        Superseded: The catalog uses another version of the pipeline file.
+
     """
     service.insist_in_force()
     catalog, after = service.parts.catalog, _parse_cursor(cursor)
@@ -249,7 +279,13 @@ def retry_pictures(
 
 
 def retry_picture(service: Service, name: str) -> None:
-    """Let a picture be processed again soon, also if it was rejected or given up."""
+    """Let a picture be processed again soon, even if it was rejected or given up.
+
+    Raises:
+        ApiError: There is no record of the picture, or the picture is being processed.
+        Superseded: The catalog uses another version of the pipeline file.
+
+    """
     service.insist_in_force()
     if not reopen(service.parts.catalog, get_picture(service, name)):
         raise ApiError(HTTPStatus.CONFLICT, f"{name!r} is being processed; try again shortly")
@@ -257,7 +293,13 @@ def retry_picture(service: Service, name: str) -> None:
 
 
 def request_rendition(service: Service, rendition: str, name: str) -> None:
-    """Let a declared rendition of a picture be made soon, also one with ``on_demand``."""
+    """Let a declared rendition of a picture be made soon, even one with ``on_demand``.
+
+    Raises:
+        ApiError: There is no such rendition, there is no record of the picture, or the record keeps changing.
+        Superseded: The rendition must be requested, but the catalog uses another version of the file.
+
+    """
     declared, record = _find_declared(service, rendition), get_picture(service, name)
     if declared.on_demand and rendition not in record.wishes.demanded:
         _demand(service, rendition, name)
@@ -265,7 +307,7 @@ def request_rendition(service: Service, rendition: str, name: str) -> None:
 
 
 def read_original(service: Service, name: str) -> Download:
-    """Return a picture's original."""
+    """Return a picture's original, or raise ApiError (404)."""
     found = find_original(service, name)
     if found is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")

@@ -29,7 +29,8 @@ def place(app: ASGIApp, reach: Reach) -> ASGIApp:
 class _BelowPath:
     """A layer that serves the application below a path.
 
-    A proxy may pass the path on, or remove it. Removing often changes names: nginx then decodes the rest.
+    A proxy may pass the path on, or remove it. A proxy that removes it often changes names too: nginx, for
+    example, decodes the rest of the path.
     """
 
     app: ASGIApp

@@ -74,7 +74,12 @@ class PreviewApi:
     rendering: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
 
     async def show(self, request: Request) -> Response:
-        """Answer with a picture's preview."""
+        """Answer with a picture's preview.
+
+        Raises:
+            ApiError: There is no such picture, no preview can be made, or too many requests wait.
+
+        """
         name = request.path_params["name"]
         if self.previews is None:
             raise ApiError(

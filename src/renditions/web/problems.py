@@ -97,7 +97,10 @@ def error_item(error: ApiError | RenditionsError) -> dict[str, Any]:
 
 
 def answer_error(_: Request, error: Exception) -> Response:
-    """Return the problem document for an exception that an endpoint raised."""
+    """Return the problem document for an exception that an endpoint raised.
+
+    Raise an exception again that isn't an answer to the client.
+    """
     match error:
         case ApiError(status=status):
             is_passing = status == HTTPStatus.SERVICE_UNAVAILABLE

@@ -117,8 +117,8 @@ class Reach:
         first = self.root_path.split("/")[1:2]
         if first and any(path.split("/")[1] == first[0] for path in paths):
             raise UsageError(
-                f"--root-path: {self.root_path!r} begins like a path of the API. Choose another one, such as "
-                "/gallery"
+                f"--root-path: {self.root_path!r} begins like a path of the API. Choose another path, such "
+                "as /gallery"
             )
 
 

@@ -82,7 +82,7 @@ class Readiness:
         return self._found
 
     def check(self) -> tuple[Trouble, ...]:
-        """Return what the server lacks now."""
+        """Return what the server lacks. The answer may be a second old."""
         with self._lock:
             if time.monotonic() >= self._found_at + KEPT_SECONDS:
                 self._found = tuple(self._find())
@@ -151,7 +151,10 @@ class Readiness:
 
 @contextmanager
 def watched(readiness: Readiness, every_seconds: float, on_recovery: Callable[[], None]) -> Iterator[None]:
-    """Check in a thread during the block; log what changes, and report recovery."""
+    """Check again and again in a thread during the block, and log what changes.
+
+    Call ``on_recovery`` when the server lacks nothing any more.
+    """
     stop = threading.Event()
 
     def run() -> None:

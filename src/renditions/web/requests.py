@@ -31,8 +31,8 @@ _NUMBER = re.compile("[0-9]{1,18}")
 def limit_body(request: Request, limit_bytes: int) -> Callable[[], Any]:
     """Return a function that receives the request's body with this limit.
 
-    This call raises ApiError if the declared length exceeds the limit. The returned function raises it if the
-    received bytes do.
+    Raise ApiError if the declared length exceeds the limit. The returned function raises ApiError if the
+    received bytes exceed it.
     """
     declared = parse_number(request.headers.get("content-length", ""))
     if declared is not None and declared > limit_bytes:
@@ -175,7 +175,10 @@ def read_limit(request: Request) -> int:
 
 
 def read_flag(request: Request, name: str) -> bool:
-    """Return a query parameter that is true or false; False if it is missing."""
+    """Return a query parameter that is true or false; False if it is missing.
+
+    Raise ApiError if it has another value.
+    """
     text = read_query(request, name)
     if text not in (None, "true", "false"):
         raise _wrong_query(name, "true or false", repr(text))

@@ -63,7 +63,7 @@ def _describe_picture(key: str) -> dict[str, Any]:
                 {
                     "original": TEXT,
                     "shown_original": TEXT
-                    | {"description": "The URL at which browsers show the original: itself, or a preview"},
+                    | {"description": "The URL at which browsers can show the original or its preview"},
                     "renditions": {"type": "object", "additionalProperties": TEXT},
                 },
                 ("original", "renditions"),
@@ -242,7 +242,8 @@ _STATE = {
     "Events": TEXT
     | {
         "description": "Server-sent events (WHATWG HTML, 9.2): `hello` first, `picture` for each change "
-        "with an Outcome as data, and `reset` if the client must read everything again"
+        "with an Outcome as data, `reset` if the client must read everything again, and `here` from time to "
+        "time if nothing else is sent"
     },
     "Status": _object(
         {
@@ -286,7 +287,7 @@ _STATE = {
             "troubles": _array(_TROUBLE) | {"description": "What the server lacked at the newest check"},
             "polling": {
                 "type": ["string", "null"],
-                "description": "Which folder the server polls, because its mount doesn't report changes",
+                "description": "A sentence about the folder that the server polls; null if it polls none",
             },
             "former_patterns": {
                 "type": "boolean",
@@ -299,7 +300,7 @@ _STATE = {
             },
             "file_problem": {
                 "type": ["string", "null"],
-                "description": "Why the newest version of the pipeline file isn't applied",
+                "description": "Why the newest version of the pipeline file isn't applied; null if it is",
             },
             "read_only": {"type": "boolean", "description": "Whether uploads and deletions are refused"},
             "keep_deleted_seconds": {
@@ -373,7 +374,7 @@ _STATE = {
             "rendition_bytes": _COUNT,
             "replaced_bytes": {
                 **_COUNT,
-                "description": "How many bytes clients would receive if they got the originals",
+                "description": "The bytes of the originals, counted once for each of their renditions",
             },
             "processing_seconds": {"type": "number", "minimum": 0},
         },

@@ -90,9 +90,9 @@ def open_listener(host: str, port: int) -> socket.socket:
 def notice_gone(listener: socket.socket) -> None:
     """Let the system end connections whose client is gone without closing them.
 
-    Accepted connections inherit these options (tcp(7)). The first ones are for connections on which the
-    server sends nothing, the last one is for bytes that the client doesn't acknowledge. Not every system has
-    all of them.
+    Accepted connections inherit these options (tcp(7)). The options for keep-alive concern connections on
+    which the server sends nothing. ``TCP_USER_TIMEOUT`` concerns bytes that the client doesn't acknowledge.
+    Not every system has all of these options.
     """
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (
@@ -152,9 +152,11 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
     If the session may not write to the catalog, the page and the API are read-only.
 
     Raises:
-        UsageError: Other machines can reach the server, and there is no token.
+        UsageError: Other machines can reach the server, and there is no token. Or the server's path looks
+            like one of the application's own paths.
         Superseded: The catalog uses another version of the pipeline file by now.
-        Failed: The folder or the catalog isn't available any more.
+        CatalogLost: Most outputs exist but have no record in the catalog.
+        Failed: The folder or the catalog isn't available any more, or workers can't be confined as required.
 
     """
     if access.token is None and access.reach.is_for_others:
@@ -234,7 +236,8 @@ def _following(
 ) -> Iterator[None]:
     """Follow the source folder in a thread until the session ends.
 
-    Afterwards, raise the error that ended it. A session that may not write to the catalog follows nothing.
+    Afterwards, raise the error that ended the thread. A session that may not write to the catalog follows
+    nothing.
     """
     if session.standing is None:
         yield

@@ -19,7 +19,7 @@ from renditions.web.readiness import Readiness
 
 SUPERSEDED = (
     "This catalog uses another version of the pipeline file, so this process writes nothing. "
-    "Change the file, or run renditions sync, to apply this one"
+    "To apply this version, change the file or run renditions sync"
 )
 
 
@@ -43,7 +43,7 @@ class Service:
     waiting: Waiting = field(default_factory=Waiting)
     """The pictures that wait, as this process has seen."""
     find_polling: Callable[[], str | None] = lambda: None
-    """Returns a sentence about the folder that this process polls, if it polls one."""
+    """Returns a sentence about the folder that this process polls; None without one."""
     find_file_problem: Callable[[], str | None] = lambda: None
     """Returns why the newest version of the pipeline file isn't applied; None if it is."""
     read_kept_totals: Callable[[], Counted | None] = lambda: None
@@ -67,7 +67,8 @@ class Service:
     def insist_writable(self) -> None:
         """Raise ApiError (403) if the source is read-only.
 
-        Nothing can be uploaded or deleted then. Also raise Superseded, see :meth:`insist_in_force`.
+        Nothing can be uploaded or deleted then. Raise Superseded in the same cases as
+        :meth:`insist_in_force`.
         """
         self.insist_in_force()
         if self.parts.pipeline.source.read_only:

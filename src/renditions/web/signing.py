@@ -55,7 +55,7 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class SigningKeys:
-    """The keys of signed URLs. The first one signs; any of them verifies.
+    """The keys of signed URLs. The first one signs; signatures of all are valid.
 
     To replace a key, put a new one before it. Remove the old key when the last URL with it has expired.
     """

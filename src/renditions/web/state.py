@@ -48,12 +48,14 @@ def describe_status(service: Service) -> dict[str, Any]:
 
 
 def allow_removals(service: Service, count: int) -> dict[str, Any]:
-    """Permit the removal of the missing pictures for a day, and start to remove them.
+    """Permit the removal of the missing pictures for a day, and request it.
 
-    ``count`` is the number of missing pictures that the person saw. Returns how many removals are permitted.
+    ``count`` is the number of missing pictures that the person saw. Return how many removals are permitted.
 
     Raises:
         ApiError: More pictures are missing by now. No removal is permitted.
+        Superseded: The catalog uses another version of the pipeline file.
+
     """
     service.insist_in_force()
     catalog, now = service.parts.catalog, datetime.now(UTC)

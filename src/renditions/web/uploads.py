@@ -132,7 +132,13 @@ class LocalUploads:
         return conditions
 
     def receive(self, conditions: dict[str, Any], content: bytes) -> StoredObject:
-        """Write the file to the source store, and request its processing."""
+        """Write the file to the source store, and request its processing.
+
+        Raises:
+            ApiError: The file's size differs from the declared one, or another object or an obstacle has the
+                name by now.
+
+        """
         name, source = conditions["key"], self.service.parts.source
         if len(content) != conditions["size_bytes"]:
             detail = (
