@@ -236,9 +236,9 @@ class Troubles:
 
 
 class Retries:
-    """The lines on stderr that say why pictures failed which Renditions tries again.
+    """A printer of the reasons why pictures failed, if Renditions tries them again.
 
-    Each reason of a picture is printed once.
+    It prints each reason of a picture once, on stderr.
     """
 
     def __init__(self) -> None:

@@ -48,7 +48,7 @@ def read_deployed(folder: Path | None, queue: str | None) -> Deployed:
     Raises:
         UsageError: There is no such folder, its ``main.tf`` lacks the output ``environment``, or Terraform
             isn't installed.
-        Failed: A secret that the function reads can't be read.
+        Failed: Terraform failed, or a secret that the function reads can't be read.
 
     """
     if folder is None:

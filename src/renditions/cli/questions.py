@@ -10,7 +10,10 @@ from renditions.cli.console import messages
 
 
 def ask(question: str, *, yes: bool) -> None:
-    """Ask the question; end the program with exit code 1 unless the answer is yes."""
+    """Ask the question; end the program with exit code 1 unless the answer is yes.
+
+    With ``yes``, the person has answered already, so don't ask.
+    """
     if not yes and not is_yes(question):
         messages.print("Nothing was changed.")
         raise typer.Exit(1)

@@ -184,7 +184,7 @@ def worker(
 ) -> None:
     """Process a queue's messages, as the function on Lambda does, until Ctrl-C.
 
-    SIGTERM ends it as well.
+    SIGTERM stops the worker too.
     """
     deployed = read_deployed(from_terraform, queue)
     if not deployed.queue:

@@ -67,8 +67,8 @@ def _warn_if_unknown(loaded: LoadedPipeline, name: str) -> None:
         if not has_record(parts, name):
             advice = suggest(parts, name) or "Check the name with renditions list"
             messages.print(
-                f"[yellow]warning:[/] there is no record of {escape(repr(name))}, so the URL works only once "
-                f"this picture is processed. {escape(advice)}"
+                f"[yellow]warning:[/] there is no record of {escape(repr(name))}, so the URL doesn't work "
+                f"before this picture arrives. {escape(advice)}"
             )
 
 
@@ -76,7 +76,9 @@ def find_keys(pipeline: Pipeline, directory: Path) -> SigningKeys:
     """Return the keys that a server with this pipeline file checks signed URLs with.
 
     Raises:
-        UsageError: The environment has no keys, and no secret is kept beside the catalog.
+        UsageError: The environment's keys aren't valid; or it has none, and no secret is kept beside the
+            catalog.
+        Failed: The secret can't be read.
 
     """
     if keys := SigningKeys.read(os.environ):

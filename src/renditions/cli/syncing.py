@@ -152,7 +152,7 @@ def sync(  # noqa: PLR0913 - one for each option
     take_over: TakeOverOption = False,
     unattended: UnattendedOption = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 also if pictures failed in earlier runs.")
+        bool, typer.Option("--strict", help="Exit with 1 also if pictures were rejected or failed earlier.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -70,7 +70,7 @@ def try_recipes(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Render pictures with the pipeline's recipes, and measure the results.
 
-    This uses no source, output store or catalog, and changes nothing in them.
+    This changes nothing in the source, the output store or the catalog.
     """
     twice = [name for name, count in Counter(each.name for each in pictures).items() if count > 1]
     if folder and twice:

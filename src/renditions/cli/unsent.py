@@ -44,10 +44,10 @@ def print_counts(parts: Parts) -> None:
 
 
 def print_groups(groups: Iterable[UnsentGroup], most: int) -> None:
-    """Print how many notices each target waits for, and why.
+    """Print how many notices to each target aren't sent, and why.
 
-    ``most`` is how many notices :func:`count_unsent` read at most. A count that
-    reaches ``most`` gets a plus sign.
+    ``most`` is how many notices :func:`count_unsent` read at most. A count that reaches ``most`` gets a plus
+    sign.
     """
     for group in groups:
         then = "Later runs try again. To send now: renditions notices --resend"
