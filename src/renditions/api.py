@@ -300,12 +300,13 @@ class OpenPipeline:
     def watch(self, on_progress: OnProgress | None = None, *, stop: threading.Event | None = None) -> None:
         """Sync, and then process each picture that arrives in the source folder.
 
-        This goes on until ``stop`` is set. This method doesn't apply a changed pipeline file: open it again.
+        This goes on until ``stop`` is set. To apply a changed pipeline file, open the pipeline again.
 
         Raises:
             UsageError: The source isn't a folder.
             BindingRefused: The catalog belongs to another pipeline file.
             Superseded: The catalog uses another version of the pipeline file.
+            CatalogLost: Most outputs exist but have no record in the catalog.
 
         """
         running = self._run()
@@ -375,7 +376,7 @@ def _choose(names: Iterable[str] | None, prefix: str | None) -> list[str] | None
 
 
 def _list(names: Iterable[str] | None) -> list[str] | None:
-    """Return the names as a list. A single text is one name."""
+    """Return the names as a list. A single text is one name; None stays None."""
     return [names] if isinstance(names, str) else None if names is None else list(names)
 
 

@@ -1,4 +1,4 @@
-"""Conditions of writes to a DynamoDB table, and the errors when they don't hold."""
+"""Conditions of writes to a DynamoDB table, and the errors for failed conditions."""
 
 from __future__ import annotations
 

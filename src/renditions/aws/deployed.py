@@ -43,6 +43,7 @@ def start_function(arn: str, event: Mapping[str, Any]) -> None:
 
     Raises:
         Failed: Lambda didn't take the event.
+        UsageError: The configured profile doesn't exist.
 
     """
     region = arn.split(":")[3]

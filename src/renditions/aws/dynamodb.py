@@ -285,14 +285,17 @@ class DynamoCatalog:
         }
 
     def _read(self, record: Record) -> Record | None:
-        """Return the table's record; raise Conflict if it has another revision."""
+        """Return the table's record; None if there is none.
+
+        Raise Conflict if it has another revision than the given record.
+        """
         stored = self.get(record.name)
         if (stored.revision if stored else 0) != record.revision:
             raise changed(record.name)
         return stored
 
     def _put_alone(self, name: str, put: dict[str, Any]) -> None:
-        """Write a record whose claims stay the same.
+        """Write a record whose claims stay the same; raise Conflict at another revision.
 
         If the answer to a write got lost, botocore writes again. DynamoDB refuses the second write, because
         the first one already raised the revision. The stored item then equals the item of this write:

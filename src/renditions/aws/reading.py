@@ -148,6 +148,10 @@ class TableReader:
         """Yield the items of these keys, without missing ones, in any order.
 
         There may be up to ``READ_AT_ONCE`` keys.
+
+        Raises:
+            CatalogFailed: The table can't be read, or every attempt left some keys unprocessed.
+
         """
         keys = [self.key(each) for each in keys_of_items]
         for attempt in range(ATTEMPTS):

@@ -70,6 +70,8 @@ class DeadLetters:
 
         Raises:
             UsageError: The source isn't in a bucket.
+            QueueFailed: The queue can't be read.
+
         """
         place = parse_store(self.parts.pipeline.source.store, Path())
         if not isinstance(place, S3Place):

@@ -35,7 +35,9 @@ FolderOption = Annotated[
 NameOption = Annotated[
     str | None,
     typer.Option(
-        "--name", metavar="NAME", help="The deployment's name (default: that of the pipeline file's folder)."
+        "--name",
+        metavar="NAME",
+        help="The deployment's name (default: the name of the pipeline file's folder).",
     ),
 ]
 SyncOption = Annotated[
@@ -160,7 +162,10 @@ def _check_buckets(deployment: Deployment, pipeline: Pipeline, target: Target) -
 
 
 def _start_sync(deployment: Deployment) -> None:
-    """Have the deployed function compare all pictures with its pipeline."""
+    """Have the deployed function compare all pictures with its pipeline.
+
+    Raise UsageError if there is no such function.
+    """
     function = deployment.read_function()
     if function is None:
         raise UsageError(

@@ -72,7 +72,10 @@ def manifest(
 
 
 def _make_sign(parts: Parts, hours: int | None) -> Sign | None:
-    """Return a function that signs URLs of renditions; None without ``--hours``."""
+    """Return a function that signs URLs of renditions; None without ``--hours``.
+
+    Raise UsageError if no URL needs a signature, or if there is no key.
+    """
     if hours is None:
         return None
     server = parts.pipeline.output.on_demand_url

@@ -1,7 +1,8 @@
 """The commands ``strays`` and ``forget``.
 
-``strays`` lists files in an output store that belong to no picture. With ``--delete``, it deletes
-those of the named files that this catalog wrote. ``forget`` deletes a picture, its renditions and its record.
+``strays`` lists files in an output store that belong to no picture. With ``--delete``, it deletes the named
+files that this catalog wrote, and leaves other files. ``forget`` deletes a picture, its renditions and its
+record.
 """
 
 from __future__ import annotations

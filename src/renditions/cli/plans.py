@@ -77,9 +77,9 @@ class _Means:
 class PlanReport:
     """A report that counts the differences of a plan, and prints them.
 
-    A short plan has one line for each picture. In a long one, the pictures are grouped by what they need and
-    why, unless the caller wants each of them. Sizes and times of the files to make are estimated from the
-    present ones; ``workers`` is how many processes render at once.
+    A short plan has one line for each picture. A long plan groups the pictures by what they need and why.
+    With ``has_details``, it has one line for each picture too. Sizes and times of the files to make are
+    estimated from the present ones; ``workers`` is how many processes render at once.
     """
 
     def __init__(self, *, has_details: bool, workers: int) -> None:

@@ -30,7 +30,7 @@ def _describe_missing(record: Record) -> str:
 
 
 def print_records(records: Iterable[Record]) -> None:
-    """Print a table of records, some of them at a time."""
+    """Print a table of records, ``_BATCH`` records at a time."""
     console = make_data_console()
     rest = iter(records)
     is_first = True

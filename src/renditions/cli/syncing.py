@@ -101,7 +101,7 @@ def plan(  # noqa: PLR0913 - one for each option
         typer.Option("--exit-code", help="Exit with 4 if pictures differ, with 3 if removals are held back."),
     ] = False,
     details: Annotated[
-        bool, typer.Option("--details", help="List each picture, also if there are many.")
+        bool, typer.Option("--details", help="List each picture, even if there are many.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -300,7 +300,10 @@ def _find_undone(parts: Parts, selection: Selection) -> Iterator[Record]:
 
 
 def _choose_verify(parts: Parts, verify: bool | None, *, is_content: bool, is_attended: bool) -> Verify:
-    """Return how to verify outputs: by the options, or else by the default."""
+    """Return how to verify outputs: by the options, or else by the default.
+
+    Raise UsageError if the options contradict each other.
+    """
     if is_content and verify is False:
         raise UsageError("--verify-content and --no-verify contradict each other: use only one of them")
     if is_content:

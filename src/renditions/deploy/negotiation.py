@@ -1,7 +1,7 @@
 """Write the CloudFront function that chooses formats by the header ``Accept``.
 
-A family of renditions with several formats has a key for each format. CloudFront can compute the other keys
-from the requested one, unless they have a ``{version}``, which depends on the recipe.
+A family of renditions with several formats has a key for each format. From the requested key, CloudFront
+can compute the other keys. It can't if they have a ``{version}``, which depends on the recipe.
 """
 
 from __future__ import annotations

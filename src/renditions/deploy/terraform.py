@@ -122,7 +122,7 @@ class Deployment:
         """Write the files that the program reads, except the bundle.
 
         Raises:
-            UsageError: A file can't be written, or CloudFront can't choose the formats of this pipeline.
+            UsageError: A file can't be read or written, or CloudFront can't choose this pipeline's formats.
 
         """
         table = name if self.takes("name") else self._read_settings().get("table", name)

@@ -49,7 +49,7 @@ def find_silent_mount(folder: Path) -> Mount | None:
 
 
 def choose_silent_mount(folder: Path, mounts: Iterator[Mount]) -> Mount | None:
-    """Choose the result of :func:`find_silent_mount` from these mounts.
+    """Choose a silent mount from these, as :func:`find_silent_mount` does, or None.
 
     Of two mounts with the same path, the later one covers the earlier one.
     """

@@ -267,7 +267,10 @@ class SqliteCatalog:
             return db.execute(select, values).fetchall()
 
     def _parse_listed(self, name: str, item: str, on_unreadable: OnUnreadable | None) -> Iterator[Record]:
-        """Yield the record of a listed row, or report that it can't be read."""
+        """Yield the record of a listed row, or report that it can't be read.
+
+        Raise RecordUnreadable if there is no ``on_unreadable`` to report it to.
+        """
         try:
             record = self._parse(name, item)
         except RecordUnreadable as error:

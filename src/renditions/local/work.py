@@ -37,6 +37,7 @@ def written(work: int, content: bytes) -> Iterator[tuple[bytes, int]]:
     """Write the content to a new file in the working folder.
 
     Yield the file's name and descriptor. Delete the file after the block if the caller hasn't renamed it.
+    Raise NotFree like :func:`locked`.
 
     The writer keeps the file locked. If another process can lock it, the writer has ended:
 
@@ -61,7 +62,12 @@ def written(work: int, content: bytes) -> Iterator[tuple[bytes, int]]:
 
 
 def sweep(work: int) -> None:
-    """Remove the unfinished files of processes that have ended."""
+    """Remove the unfinished files of processes that have ended.
+
+    Raises:
+        NotFree: Another thread or process held the store's lock for too long.
+
+    """
     with locked(work):
         with os.scandir(work) as entries:
             names = [os.fsencode(entry.name) for entry in entries if entry.name.endswith(".part")]

@@ -238,7 +238,8 @@ def watch(
 def _open_watchers(parts: Parts, stop: threading.Event) -> list[Iterator[frozenset[str] | None]]:
     """Return the iterators over changed names in the source.
 
-    The first one watches the folder. On some mounts, a second one polls it.
+    The first one watches the folder. On some mounts, a second one polls it. Raise UsageError if the source
+    isn't a folder.
     """
     store = parts.pipeline.source.store
     place = parse_store(store, parts.directory)

@@ -278,7 +278,10 @@ def make_snippet(pipeline: Pipeline, record: Record) -> str | None:
 
 
 def _style(entry: dict[str, Any]) -> str | None:
-    """Return the style with the placeholder, which shows until the picture has loaded."""
+    """Return the style with the placeholder, which shows until the picture has loaded.
+
+    Return None if the entry has no placeholder.
+    """
     if "placeholder" not in entry:
         return None
     return f"background: {entry['colour']} url({entry['placeholder']}) center / cover no-repeat"

@@ -110,7 +110,10 @@ class Parts:
 
     @cached_property
     def attached(self) -> Pipeline:
-        """The pipeline with its watermark pictures, read from the source on first use."""
+        """The pipeline with its watermark pictures, read from the source on first use.
+
+        Reading it raises UsageError if the source lacks such a picture, and StoreFailed if the source fails.
+        """
         return attach(self.pipeline, self.source)
 
     def plan(

@@ -66,8 +66,8 @@ class PipelineFile:
     ) -> LoadedPipeline | None:
         """Wait for the file's next valid version, set ``ended``, and return it.
 
-        If ``stop`` is set first, set ``ended`` and return None. Log a version once if it is missing or
-        invalid, or if the catalog refuses it, and keep the reason in ``newest``.
+        If ``stop`` or ``ended`` is set first, set ``ended`` and return None. Log a version once if it is
+        missing or invalid, or if the catalog refuses it, and keep the reason in ``newest``.
         """
         seen, since = known, time.monotonic()
         while not ended.wait(POLL_SECONDS):
@@ -96,6 +96,7 @@ class PipelineFile:
 
         Raises:
             PipelineError: The file has problems, or can't be read.
+            UsageError: A part of the pipeline can't be opened, or outputs could land in the source.
             BindingRefused: The catalog belongs to another pipeline file.
             Superseded: The catalog uses another version of the file, and ``start`` doesn't apply this
                 version.
@@ -114,6 +115,12 @@ def run_reloading(
 
     The first version is ``loaded``. If the catalog uses another version of the file, this function reads the
     file again. If the file still has another version, ``run`` gets a session without standing.
+
+    Raises:
+        UsageError: A part of the pipeline can't be opened, or outputs could land in the source.
+        BindingRefused: The catalog belongs to another pipeline file.
+        Superseded: The catalog uses another version of the file than ``loaded``.
+
     """
     start, is_superseded, former = file.start, False, frozenset[str]()
     while not stop.is_set():

@@ -86,7 +86,7 @@ def is_known(parts: Parts, name: str) -> bool:
 def _is_there(source: Store, name: str) -> bool:
     """Return whether the source has the object.
 
-    An object that can't be looked up counts, too: the plan reports it.
+    Return True too if the object can't be looked up: the plan then reports it.
     """
     try:
         return find(source, name) is not None
@@ -110,7 +110,13 @@ def select_files(parts: Parts, names: list[str] | None) -> Selection:
 
 
 def find_record(parts: Parts, name: str) -> Record:
-    """Return the picture's record; raise UsageError if there is none."""
+    """Return the picture's record.
+
+    Raises:
+        UsageError: There is no record of this name.
+        RecordUnreadable: The record is damaged, or a newer version of Renditions wrote it.
+
+    """
     record = parts.catalog.get(name)
     if record is None:
         advice = suggest(parts, name) or "To see the names, run renditions list"
@@ -195,7 +201,7 @@ def _refuse_link(parts: Parts, name: str) -> None:
 def _is_in(source: Store, prefix: str) -> bool:
     """Return whether the source has an object or a folder of this prefix.
 
-    A part of the source that can't be read counts, too.
+    Return True too if a part of the source below the prefix can't be read.
     """
     unreadable: list[Unreadable] = []
     if next(source.list(prefix=prefix, on_unreadable=unreadable.append), None) or unreadable:

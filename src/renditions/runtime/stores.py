@@ -16,7 +16,12 @@ from renditions.pipeline_file.backend_checks import Declared, describe_missing, 
 
 
 def open_source(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
-    """Open only the pipeline's source. With ``read_only``, the result refuses changes."""
+    """Open only the pipeline's source. With ``read_only``, the result refuses changes.
+
+    Raises:
+        UsageError: A library for the source isn't installed, or AWS has no region or profile configured.
+
+    """
     source, *_ = find_declared(pipeline)
     store: Store = load_opener(source)(parse_store(source.url, directory), pipeline.source, shared)
     return ReadOnlyStore(store) if pipeline.source.read_only else store
@@ -36,7 +41,12 @@ def open_bin(pipeline: Pipeline, directory: Path, shared: Shared) -> Bin | None:
 
 
 def open_output(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
-    """Open only the pipeline's output store."""
+    """Open only the pipeline's output store.
+
+    Raises:
+        UsageError: A library for the store isn't installed, or AWS has no region or profile configured.
+
+    """
     _, output, *_ = find_declared(pipeline)
     store: Store = load_opener(output)(parse_store(output.url, directory), pipeline.output, shared)
     return store

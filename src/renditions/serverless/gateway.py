@@ -93,9 +93,10 @@ def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any],
 
 
 def make_service(opened: Bundled, links: Links) -> Service:
-    """Return the API's service.
+    """Return the API's service; raise UsageError if the source isn't a bucket.
 
-    It sends pictures that need processing to the queue, if there is one.
+    It sends the names of pictures that need processing to the queue. Without a queue, it processes them at
+    once.
     """
     send, place = opened.send, find_bucket(opened.parts.declared.source.store)
 

@@ -52,7 +52,9 @@ class BinApi:
         """Restore a deleted picture. If it is restored already, answer 200 too.
 
         Raises:
-            ApiError: The bin doesn't have the picture, or another picture has the name now.
+            ApiError: The bin doesn't have the picture, another picture has the name now, or the source is
+                read-only.
+            Superseded: The catalog uses another version of the pipeline file.
 
         """
         service, name, deletion = self._service, request.path_params["name"], request.path_params["deletion"]

@@ -125,7 +125,10 @@ class Connections:
         return self._find_waiting(max((address, *self._waiting), key=self._counts.__getitem__))
 
     def _find_waiting(self, address: str) -> Connection | None:
-        """Return the connection of an address that has waited longest for its client."""
+        """Return the connection of an address that has waited longest for its client.
+
+        Return None if no connection of the address waits.
+        """
         return next(iter(self._waiting.get(address, ())), None)
 
     def _add(self, connection: Connection) -> None:

@@ -44,7 +44,7 @@ def share(
 
     Args:
         app: The application that answers the requests.
-        is_open: Whether a request's URL is that of a public or signed picture.
+        is_open: Returns whether a request's URL leads to a public or signed picture.
         picture_origins: The origins whose pages may read such pictures. ``*`` means all.
         api_origins: The origins whose pages may use the whole API.
 

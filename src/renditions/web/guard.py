@@ -136,7 +136,7 @@ class Guard:
         return None
 
     def is_open(self, scope: Scope) -> bool:
-        """Return whether the URL is that of a public or signed picture.
+        """Return whether the URL leads to a public or signed picture.
 
         The signature can be invalid.
         """

@@ -103,7 +103,7 @@ class PreviewApi:
         return Response(content, media_type="image/webp", headers=headers)
 
     def _make(self, previews: Previews, name: str) -> tuple[str, bytes]:
-        """Return the original's ETag and its preview."""
+        """Return the original's ETag and its preview, or raise ApiError (404)."""
         parts, cache = self.service.parts, previews.cache
         get_picture(self.service, name)
         found = find_original(self.service, name)

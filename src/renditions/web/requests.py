@@ -161,7 +161,7 @@ class StrictQuery:
 
 
 def read_limit(request: Request) -> int:
-    """Return the query parameter ``limit``.
+    """Return the query parameter ``limit``; ``DEFAULT_LISTED`` if it is missing.
 
     Raise ApiError if it isn't an allowed number.
     """

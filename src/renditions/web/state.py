@@ -21,7 +21,7 @@ from renditions.web.problems import ApiError
 from renditions.web.service import SUPERSEDED, Service
 
 MOST_PLANNED = 1_000
-"""How many differences a plan lists. Its counts include the others too."""
+"""How many differences a plan lists. Its counts include all differences."""
 
 
 def describe_status(service: Service) -> dict[str, Any]:

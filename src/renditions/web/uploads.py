@@ -199,7 +199,10 @@ def _accept_name(service: Service, name: str, content_type: str, size_bytes: int
 
 
 def _free_name(service: Service, name: str) -> str:
-    """Return the name, with a number before its suffix if that picture already exists."""
+    """Return a name that no picture has: this name, or one with a number in it.
+
+    The number stands before the suffix. Raise ApiError (409) if all these names are taken.
+    """
     stem, suffix = posixpath.splitext(name)
     numbered = (f"{stem}-{number}{suffix}" for number in range(2, MOST_NUMBERED + 1))
     for free in (name, *numbered):

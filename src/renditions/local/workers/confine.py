@@ -2,8 +2,8 @@
 
 An attack in a picture may take a decoder over. The attacker then has all that the worker has. So the worker
 gives up what a decoder doesn't need: the parent's environment, other files, the network, other processes.
-:data:`LAYERS` is the only table of the layers. Each layer works without the others, so the others still
-protect if one has a hole.
+:data:`LAYERS` is the only table of the layers. Each layer works without the others. If one layer has a hole,
+the other layers still protect.
 """
 
 from __future__ import annotations
@@ -141,7 +141,8 @@ def _set_limits(_: int) -> str:
 def _leave_network(_: int) -> str:
     """Move to a network namespace without any network.
 
-    In a new user namespace, the process has the right to do this.
+    In a new user namespace, the process has the right to do this. Raise UnavailableError if the system allows
+    no new namespaces.
     """
     try:
         call("unshare", _CLONE_NEWUSER | _CLONE_NEWNET)

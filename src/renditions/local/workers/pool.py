@@ -208,7 +208,11 @@ class RenderPool:
         return worker
 
     def _wait_until_ready(self, worker: WorkerProcess) -> tuple[LayerState, ...]:
-        """Return how a started worker is confined, and report it once for the whole pool."""
+        """Return how a started worker is confined, and report it once for the whole pool.
+
+        Raise Unconfined if the worker lacks layers that ``[limits] confine`` demands, and Failed if it
+        doesn't start.
+        """
         try:
             states = worker.wait_until_ready(START_SECONDS)
             if isinstance(states, Broken):

@@ -114,7 +114,9 @@ class WorkerProcess:
     ) -> _Answer:
         """Send the message and return the decoded answer.
 
-        If the worker exceeds a limit, the guard kills it. Then this method's write or read fails.
+        If the worker exceeds a limit, the guard kills it. Then this method's write or read fails, and the
+        method raises RenderTimedOut or MemoryExceededError. It raises WorkerDied if the worker ended
+        otherwise, or if the answer is invalid.
         """
         try:
             with guard:
