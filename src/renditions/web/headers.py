@@ -31,7 +31,10 @@ def changing(send: Send, change: Callable[[MutableHeaders], None]) -> Send:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A layer that adds headers to every answer that lacks them."""
+    """A layer that adds headers to every answer that lacks them.
+
+    It also makes the ETag of a compressed answer a weak one.
+    """
 
     app: ASGIApp
     headers: Mapping[str, str]

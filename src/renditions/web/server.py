@@ -69,7 +69,7 @@ def make_token() -> str:
 def open_listener(host: str, port: int) -> socket.socket:
     """Return a listening socket.
 
-    It stays open between two sessions, so that no connection is refused.
+    The caller keeps it open between two sessions, so that no connection is refused.
 
     Raises:
         UsageError: The server can't listen on this address.

@@ -25,9 +25,9 @@ MOST_PLANNED = 1_000
 
 
 def describe_status(service: Service) -> dict[str, Any]:
-    """Return the catalog's status, and whether the source can be changed.
+    """Return the state of the catalog, of the pipeline file and of this process.
 
-    The source can't be changed if it is read-only, or if another version of the pipeline file is in force
+    ``read_only`` is true if the source is read-only, or if another version of the pipeline file is in force
     (``superseded``).
     """
     keep_deleted = service.parts.pipeline.source.keep_deleted
