@@ -60,7 +60,7 @@ def choose_fonts(text: str, font: Attachment | None, number: int | None = None) 
         number: The number of the declared font's face; see :func:`.typeface.choose_face`.
 
     Raises:
-        Undecodable: The declared font is damaged, or has no such face.
+        Undecodable: The declared font is damaged, or has no face with this number.
 
     """
     bundled = _Coverage(choose_face(default_font(), ""), text)

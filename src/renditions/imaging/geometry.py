@@ -94,8 +94,8 @@ class Plan:
 def region_of(source: Size, region: Region | None) -> Rectangle:
     """Return the declared part of an upright picture of this size, in whole pixels.
 
-    The part has at least one pixel. This function rounds each edge to the nearest edge of a pixel. It rounds
-    halves up.
+    The part has at least one pixel. This function rounds each edge to the nearest edge of a pixel, with
+    halves rounded up.
     """
     if region is None:
         return Rectangle(0, 0, source.width, source.height)

@@ -46,8 +46,8 @@ def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, 
     """Raise ``NotAccepted`` if more memory is needed than one picture may take.
 
     Args:
-        bases: For each decoded page or part of a page: its header, and the size that it is decoded to.
-        animated: The header of an animation with all frames decoded.
+        bases: For each decoded page or part of a page: the page's header, and the size to decode to.
+        animated: The header of an animation with all frames decoded; None without one.
         memory: The most that one picture may take.
 
     """
@@ -89,9 +89,9 @@ def estimate(
 
     Args:
         file_bytes: The size of the file. Some decoders need a copy of it.
-        bases: For each decoded part: its page's header, and the size that it is decoded to.
+        bases: For each decoded part: its page's header, and the size to decode to.
         outputs: For each rendition: its page's header, its size, its format, and the number of its pages.
-        animated: The header of an animation with all frames decoded.
+        animated: The header of an animation with all frames decoded; None without one.
 
     """
     decoding, levels = 0, 0

@@ -1,7 +1,7 @@
 """Replace a rendition by a copy of the source's file, if the copy is smaller.
 
-The copy must fulfil the recipe. It has the same pixel data as the file, byte for byte. It leaves out the
-other parts of the file, unless the recipe keeps them.
+The copy must fulfil the recipe. The copy has the same pixel data as the file, byte for byte. Of the other
+parts of the file, it has only those that the recipe keeps.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def count_pages(content: bytes) -> int:
 def _full_pages(content: bytes) -> Iterator[int]:
     """Yield the number of each directory that is a page.
 
-    A reduced picture or a mask of another picture isn't a page. If there is no such directory, each directory
+    A reduced picture or a mask of another picture isn't a page. If the file has nothing else, each directory
     is a page.
     """
     directories = Directories(content)
@@ -142,7 +142,7 @@ def _full_pages(content: bytes) -> Iterator[int]:
 def is_camera_raw(content: bytes) -> bool:
     """Return whether the file holds data of a camera's sensor.
 
-    Such formats are DNG, NEF, ARW and others like them.
+    Formats with such data are DNG, NEF, ARW and the like. This function searches only the first directories.
     """
     directories = Directories(content)
     tags = (PHOTOMETRIC, SUB_DIRECTORIES, DNG_VERSION)

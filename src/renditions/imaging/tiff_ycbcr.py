@@ -1,7 +1,7 @@
 """Convert a TIFF's YCbCr to RGB, as TIFF 6.0 (sections 20 and 21) says.
 
-libvips converts YCbCr only if it is compressed as JPEG or has fewer samples of colour than of luma. It takes
-other YCbCr for RGB.
+libvips converts YCbCr only if it is compressed as JPEG or has fewer samples of colour than of luma. libvips
+takes other YCbCr for RGB.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Face:
     def find_missing(self, text: str) -> str:
         """Return the text's characters that the face has no glyph for.
 
-        Their order is that of their codes.
+        The result is sorted by code point.
 
         Raises:
             Undecodable: The face is damaged, or has no Unicode ``cmap``.

@@ -131,9 +131,9 @@ def raise_if_warned(refusal: type[Rejected], failure: str, decoder: str) -> None
     """Raise ``refusal`` if the decoder has warned although nothing failed.
 
     Only warnings since :func:`translated` began count. libvips checks the JPEG decoder's warnings before it
-    asks for the next rows. So it never checks the warnings of the last rows, but it keeps them as long as the
-    image exists. Other parts of libvips keep messages in the same place, such as about a colour profile; they
-    say nothing about the pixels.
+    asks for the next rows. So it never checks the warnings about the last rows, but it keeps these warnings
+    as long as the image exists. Other parts of libvips keep messages in the same place, for example about a
+    colour profile. This function ignores such messages, because they say nothing about the pixels.
 
     Args:
         refusal: The error to raise.

@@ -1,6 +1,6 @@
 """Select the statements of an XMP packet, and keep their bytes unchanged.
 
-The source is ISO 16684-1. A packet is RDF. Its statements are the children and the attributes of the topmost
+The source is ISO 16684-1. A packet is RDF. The statements are the children and the attributes of the topmost
 ``rdf:Description``s.
 """
 

@@ -1,4 +1,4 @@
-"""Find the mistakes in watermarks, and what their fonts can't draw."""
+"""Find the mistakes in watermarks, and the characters that no font can draw."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 The sources are PS3.3, C.7.6.3 and C.11, and PS3.5, 8.2.
 
 The modality LUT turns stored values into measured values. A window then selects the visible range, from dark
-to light or from light to dark. In a file without a window, a VOI LUT does that. One table for all stored
-values does both in one pass over the pixels.
+to light or from light to dark. In a file without a window, a VOI LUT selects this range. This module puts
+both steps into one table for all stored values, so one pass over the pixels is enough.
 """
 
 from __future__ import annotations

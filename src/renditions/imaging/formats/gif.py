@@ -29,8 +29,8 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
     """Return a lazy image of the first frame, or of all frames with ``n=-1``.
 
     All frames are one below the other. The canvas outside of the frames is transparent, as in browsers.
-    libvips itself would paint it black or in the background colour if the file declares no transparent
-    colour.
+    If the file declares no transparent colour, libvips itself would paint this part of the canvas black or in
+    the background colour.
     """
     image = load_pixels(content, header, **options)
     count = header.frames if options.get("n") == -1 else 1

@@ -120,9 +120,9 @@ class Items:
             at = steps.stop
 
     def first_part(self, item: int) -> int:
-        """Return the number of the first item that this one is made of, such as a tile.
+        """Return the first item that this one is derived from, by number.
 
-        An item that isn't derived is its own first part.
+        For a grid, this is its first tile. An item that isn't derived is its own first part.
         """
         start, end = self._boxes.get(b"iref", (0, 0))
         size = 4 if start < end and self._content[start] else 2

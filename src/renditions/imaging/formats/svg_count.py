@@ -81,7 +81,10 @@ class References:
         rule.references.update(ids)
 
     def check(self) -> None:
-        """Raise ``NotAccepted`` if there is too much to draw or references form a circle."""
+        """Raise ``NotAccepted`` if there is too much to draw or references form a circle.
+
+        A circle that a style sheet closes is allowed.
+        """
         rules = {_rule(selector): part for selector, part in self._rules.items()}
         for part in reversed(self._all):
             if rules:

@@ -145,7 +145,7 @@ class _Reader:
         return Drawing(content, bool(self._letters), self._backgrounds, tuple(self._warnings))
 
     def _replace_missing(self) -> None:
-        """Replace the characters that the bundled font lacks.
+        """Replace the characters that no font for drawings has.
 
         Otherwise librsvg could draw these characters with the fonts of watermarks.
         """

@@ -1,4 +1,4 @@
-"""Read the style sheets of a drawing: drop outside references, find the others.
+"""Read a drawing's style sheets: drop outside references, find references within.
 
 The grammar is CSS Syntax 3, as far as references need it. If this module misses an outside reference, librsvg
 can't load it either, because it has no base URL. No regular expression can fail after its first word, so the
