@@ -27,7 +27,7 @@ _UNTRUE_TAGS = (
     "SubjectArea", "SubjectLocation", "RelatedImageWidth", "RelatedImageLength",
     "RelatedImageFileFormat", "MakerNote",
 )  # fmt: skip
-"""Tags about the source's file, and the maker's note: it can have previews, and offsets that become wrong."""
+"""Tags about the source's file, and the maker's note, which can have previews and file offsets."""
 _UNTRUE_FIELD = re.compile(
     rf"orientation|jpeg-thumbnail-data|exif-ifd1-.*|exif-ifd\d-(?:{'|'.join(_UNTRUE_TAGS)})", re.DOTALL
 )

@@ -191,7 +191,7 @@ def _check_pixels(decoded: list[Size], max_pixels: int) -> None:
 
 
 def plan_task(name: str, recipe: Rendition, page: Header, region: Rectangle, pages: tuple[int, ...]) -> Task:
-    """Return the task.
+    """Return the task for one page of a rendition.
 
     Raise ``Unrenderable`` if the format can't hold a picture of the planned size.
     """

@@ -24,7 +24,7 @@ from renditions.imaging.tiff_tags import (
 TAGS = (BITS, COMPRESSION, PHOTOMETRIC, REFERENCE_BLACK_WHITE, YCBCR_COEFFICIENTS, YCBCR_SUBSAMPLING)
 """The fields that :func:`find_conversion` needs."""
 _YCBCR = 6
-"""The value of PhotometricInterpretation."""
+"""The value of PhotometricInterpretation for YCbCr."""
 _JPEGS = (6, 7)
 """The values of Compression for JPEG, old and new."""
 _BITS = 8

@@ -75,7 +75,7 @@ def _find_excluded(source: Source) -> Iterator[Problem]:
 
 
 def make_examples(pattern: str) -> list[str]:
-    """Return different picture names that a pattern of ``match`` takes, or none."""
+    """Return different picture names that a pattern of ``match`` takes, if any exist."""
     names = []
     for filler in _FILLERS:
 

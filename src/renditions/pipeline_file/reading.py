@@ -1,7 +1,8 @@
 """The reader of pipeline files: TOML becomes a checked :class:`Pipeline`.
 
-If a file has problems, the reader reports all of them. Types, ranges and patterns come from the annotations
-in ``model``; the rules between several fields are in ``checks``.
+The reader reports all invalid fields of a file together. Types, ranges and patterns come from the annotations
+in ``model``. The rules between several fields are in ``checks``. The reader checks them only where the fields
+themselves are valid.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> LoadedPipeline
         environ: Environment variables that may override fields, see ``environment``; None for no overrides.
 
     Raises:
-        PipelineError: The file can't be read, or has problems. The error lists all problems.
+        PipelineError: The file can't be read, or has problems. The error lists the problems.
 
     """
     return parse(read_text(path), str(path), path.absolute().parent, environ or {})
@@ -81,7 +82,7 @@ def parse(text: str, file: str, directory: Path, environ: Mapping[str, str]) -> 
     """Check a pipeline file's text; ``file`` is its name in errors. See :func:`load`.
 
     Raises:
-        PipelineError: The text has problems. The error lists all of them.
+        PipelineError: The text has problems. The error lists them.
 
     """
     return check(parse_toml(text, file), file, directory, environ, text)
@@ -93,7 +94,7 @@ def check(
     """Check values from TOML or JSON; ``text`` is the TOML. See :func:`parse`.
 
     Raises:
-        PipelineError: The values have problems. The error lists all of them.
+        PipelineError: The values have problems. The error lists them.
 
     """
     reader, data = _Reader(directory), _to_toml(data)
@@ -124,7 +125,7 @@ def check_recipes(data: Mapping[str, Any], directory: Path) -> Mapping[str, Rend
     """Check the ``[renditions]`` of a file alone, and return the renditions.
 
     Raises:
-        PipelineError: The renditions have problems. The error lists all of them.
+        PipelineError: The renditions have problems. The error lists them.
 
     """
     reader, data = _Reader(directory), _to_toml(data)

@@ -130,7 +130,7 @@ def _watermark_rules() -> Iterator[dict[str, Any]]:
 
 
 def _format_rules(facts: OutputFormat) -> dict[str, Any]:
-    """Return the allowed values of each field with this format."""
+    """Return the schemas of the fields that this format limits, by the field's name."""
     rules: dict[str, Any] = {
         "width": {"maximum": facts.max_side},
         "widths": {"items": {"maximum": facts.max_side}},

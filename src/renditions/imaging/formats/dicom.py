@@ -145,7 +145,7 @@ def read(content: bytes) -> Dicom:
     """Return the file's data set; call this function only within :func:`guarded`.
 
     Raises:
-        Undecodable: The file has no pixels, or their description isn't valid or not supported.
+        Undecodable: The file has no pixels, or the description of its pixels is invalid or not supported.
         Failed: pydicom isn't installed.
 
     """

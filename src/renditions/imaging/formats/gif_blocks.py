@@ -118,10 +118,10 @@ def check_end(content: bytes) -> None:
 
 
 def check_data(content: bytes, _: Header, frames: int) -> None:
-    """Raise ``Undecodable`` if the data of a frame has too few pixels.
+    """Raise ``Undecodable`` if a frame's data has too few pixels or isn't closed.
 
-    This function checks the first ``frames`` frames. Most damage inside the data has this effect, since it
-    changes the lengths of runs.
+    This function checks the first ``frames`` frames. Most damage inside the data makes pixels too few, since
+    it changes the lengths of runs.
     """
     whole = completed(content)
     try:

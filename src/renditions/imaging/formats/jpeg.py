@@ -229,8 +229,8 @@ class _Scans:
     def are_complete(self) -> bool:
         """Return whether the scans have every bit of every coefficient.
 
-        The result is false for arithmetic coding, because it doesn't show damage: its decoder takes missing
-        data for zeros.
+        The result is false for arithmetic coding, because damage can't be seen there: the decoder takes
+        missing data for zeros.
         """
         lowest = list(self._lowest_bits.values())
         return self._is_known and bool(lowest) and not any(map(any, lowest))

@@ -59,7 +59,8 @@ def read_header(content: bytes, _: int) -> Header:
 def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
     """Return a part of the drawing as a lazy libvips image in sRGB with alpha.
 
-    Each side of the whole drawing and of the part may differ from the given one by up to a pixel.
+    Each side of the whole drawing and of the part may differ from the given one by up to a pixel. See
+    :func:`.read_drawing` for the errors.
     """
     drawing, fine = read_drawing(content), header.drawing or header.stored
     scale = _fine_scale(header.stored)

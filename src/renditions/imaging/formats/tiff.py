@@ -82,6 +82,11 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
     The decoder stops at libtiff's warnings: they mean damaged pixels. There is one exception: if libtiff
     warns while it reads the page's directory, as for many valid files, the decoder stops only at errors. But
     a directory that can't be read to its end is rejected, because the palette may be lost.
+
+    Raises:
+        Undecodable: The page's directory, or the arrangement of its samples, can't be read.
+        NotAccepted: libvips would read the page's colours wrongly.
+
     """
     options |= page_option(tiff_tags.index_of(content, header.page))
     names = read_names(content)
