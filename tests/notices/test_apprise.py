@@ -105,7 +105,7 @@ def test_check_finds_a_missing_variable_and_an_unknown_url(
     monkeypatch.setenv("TEAM_URL", f"nonsense://{CANARY}")
     checked = run(tmp_path, "check")
     assert (
-        "notify[0].to: expected only URLs that apprise supports in ${TEAM_URL}, found another one"
+        "notify[0].to: expected only URLs that apprise supports in ${TEAM_URL}, found another URL"
         in checked.err
     )
     assert CANARY not in checked.out + checked.err

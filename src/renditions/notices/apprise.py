@@ -2,7 +2,7 @@
 
 apprise has a URL for each service, which usually contains a password or a token. So a pipeline file names
 only the environment variable with the URL, and apprise's own log messages are never shown: they contain
-parts of it.
+parts of the URL.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class AppriseNotifier:
     """A notifier for the target ``apprise:${VARIABLE}``.
 
     It is a :class:`~renditions.core.notify.Notifier`. The variable has a URL of apprise, or several with
-    spaces between them. Then each of these services must accept a notice.
+    spaces between them. A notice is delivered only if each of these services accepts it.
     """
 
     def __init__(self, notify: Notify, environ: Mapping[str, str] = os.environ) -> None:
@@ -82,7 +82,7 @@ def find_problems(place: str, notify: Notify, environ: Mapping[str, str]) -> Ite
         return
     if _open_services(urls) is None:
         variable = notify.to.removeprefix("apprise:")
-        yield Problem(f"{place}.to", f"only URLs that apprise supports in {variable}", "another one")
+        yield Problem(f"{place}.to", f"only URLs that apprise supports in {variable}", "another URL")
 
 
 def open_notifier(notify: Notify, _shared: Shared) -> AppriseNotifier:

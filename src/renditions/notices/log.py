@@ -20,9 +20,9 @@ class LogNotifier:
         self._notify = notify
 
     def send(self, notice: Notice) -> None:
-        """Log the event.
+        """Log the declared text, or else a sentence about the event.
 
-        For a picture without a reason, also log the keys of its renditions.
+        For a picture without a reason, the sentence has the keys of the picture's outputs.
         """
         text = notice.describe()
         if self._notify.text:

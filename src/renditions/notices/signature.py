@@ -16,7 +16,6 @@ body's bytes. This module needs only the standard library.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import time
@@ -33,7 +32,7 @@ _HOW_TO_MAKE = f'To make one: echo "{_PREFIX}$(openssl rand -base64 32)"'
 
 
 class BadSignature(ValueError):
-    """A message isn't from the sender, or it is too old."""
+    """A message isn't valid: its signature, its headers or its timestamp is wrong."""
 
 
 def parse_secrets(text: str) -> list[bytes]:
@@ -52,7 +51,7 @@ def parse_secrets(text: str) -> list[bytes]:
 def _parse_secret(text: str) -> bytes:
     try:
         secret = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:  # not Base64, or not ASCII
         secret = b""
     if not (text.startswith(_PREFIX) and FEWEST_BYTES <= len(secret) <= MOST_BYTES):
         raise ValueError(
@@ -98,7 +97,8 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: str, now: float | N
         now: The time in seconds since 1970; None to read the clock.
 
     Raises:
-        BadSignature: A header is missing, the message is too old, or no signature fits.
+        BadSignature: A header is missing or wrong, no signature is valid, or the timestamp is more than
+            ``REPLAY_SECONDS`` from now.
         ValueError: A secret doesn't have the right form.
 
     """

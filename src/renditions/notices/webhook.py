@@ -27,7 +27,7 @@ from renditions.model.registry import Shared
 from renditions.notices.signature import make_headers, parse_secrets
 
 TIMEOUT_SECONDS = 10.0
-"""How long the receiver may take to accept the connection, and again to answer."""
+"""How long the receiver may take to accept the connection, and then for each part of its answer."""
 
 PASSING = frozenset(
     {
