@@ -67,6 +67,10 @@ def look(
     """Yield up to ``limit`` messages of a dead-letter queue.
 
     SQS hides them from other receivers for ``LOOK_SECONDS``, unless the caller ends that earlier.
+
+    Raises:
+        QueueFailed: A call to the queue failed.
+
     """
     seen: set[str] = set()
     while len(seen) < limit:

@@ -130,7 +130,7 @@ class Incoming:
 def decode(event: Any) -> Incoming:
     """Decode the event of a Lambda call.
 
-    It never raises an error: it returns :class:`Unknown` for a part that it doesn't understand.
+    This function never raises an error: it returns :class:`Unknown` for a part that it doesn't understand.
     """
     match event:
         case {"Records": [{"eventSource": "aws:sqs"}, *_] as records}:

@@ -41,7 +41,7 @@ class Picture:
         return Ask("allowed" if self.is_removal else "no", "quick" if self.has_drifted else "no")
 
     def joined(self, other: Picture) -> Picture:
-        """Return this picture with the requests of this message and of another one."""
+        """Return this task with the requests of both tasks."""
         return replace(
             self,
             is_removal=self.is_removal or other.is_removal,
@@ -105,9 +105,9 @@ def needs_redelivery(outcome: Outcome) -> bool:
     After too many deliveries, the queue moves the message to the dead-letter queue. A message that isn't
     understood goes there too, because another program may need it.
 
-    The queue doesn't redeliver the message of a picture that waits for another one's removal: nothing failed,
-    and a redelivery has no effect until a person allows the removal. The record differs until then, so the
-    next tick finds the picture.
+    The queue doesn't redeliver the message of a picture that waits for another picture's removal: nothing
+    failed, and a redelivery has no effect until a person allows the removal. The record differs until then,
+    so the next tick finds the picture.
     """
     if outcome.blocked_by is not None:
         return False
@@ -128,9 +128,9 @@ def redelivery_pause(
 ) -> int:
     """Return how many seconds to hide a message after a failed delivery.
 
-    Deliveries are counted from 1. The pause doubles with each of them. If another worker holds a picture, the
-    pause is at least until its lease ends. An earlier redelivery would fail again, and the queue allows only
-    a few:
+    Deliveries are counted from 1. The pause doubles with each delivery, up to ``longest_seconds``. If another
+    worker holds a picture, the pause lasts at least until that worker's lease ends. An earlier redelivery
+    would fail again, and the queue allows only a few:
 
         A  takes the lease …killed…                          the lease ends
         B                    waits, waits, dead-letter queue         :

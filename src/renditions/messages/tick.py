@@ -77,6 +77,10 @@ class Tick:
             request: The tick, or the request that an earlier call sent.
             has_time: Returns whether there is time to check one more name and to send ten messages.
 
+        Raises:
+            Failed: A store, the catalog or the queue failed.
+
+
         """
         try:
             return self._finish(request, has_time) if request.allowed else self._count(request, has_time)

@@ -2,9 +2,9 @@
 
 While the worker processes a message, it hides the message from other workers. It hides the message for a
 short time, and again before this time ends, until the pictures are done. So the queue soon redelivers the
-messages of a killed worker. The worker deletes each message that is done. The queue redelivers a message that
-failed or isn't understood, after a longer pause each time, until it moves the message to its dead-letter
-queue.
+messages of a killed worker. The worker deletes each message whose work is done. The queue redelivers a
+message that failed or isn't understood, after a longer pause each time, until it moves the message to its
+dead-letter queue.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ RENEW_AT_ONCE = 10
 
 MOST_DOUBLINGS = 10
 """How often a pause doubles before it stays the same."""
+
+_REDELIVERED = "The queue redelivers the message later, or moves it to its dead-letter queue."
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +181,17 @@ class Worker:
         try:
             self.send_due()
         except Failed as error:
-            log.warning("%s. The notices that are due will be sent later.", error)
+            log.warning("%s. The worker tries the due notices again later.", error)
 
     def _receive(self, limit: int, stop: threading.Event) -> list[Received]:
-        """Return messages from the queue; none if none came in time or ``stop`` is set."""
+        """Return messages from the queue.
+
+        The list is empty if no message came in time, or if ``stop`` is set.
+
+        Raises:
+            QueueRefused: The queue can't be used until a person changes something.
+
+        """
         for attempt in itertools.count():
             try:
                 received = self.queue.receive(limit, self.times.poll, self.times.hold)
@@ -219,7 +228,7 @@ class Worker:
             else:
                 self.queue.delete([message])
         except QueueFailed as error:
-            log.warning("%s. The queue will redeliver the message.", error)
+            log.warning("%s. %s", error, _REDELIVERED)
         with self._reporting:
             for outcome in outcomes:
                 if outcome.name:
@@ -230,7 +239,7 @@ class Worker:
         try:
             self.queue.hide([message], 0)
         except QueueFailed as error:
-            log.warning("%s. The queue will redeliver the message later.", error)
+            log.warning("%s. %s", error, _REDELIVERED)
 
     def _work(self, task: Task, stop: threading.Event) -> Outcome:
         """Do one task of a message, and return its outcome."""
@@ -249,7 +258,7 @@ class Worker:
             log.error("%s", error)  # noqa: TRY400 - the message says enough without a traceback
         except Exception:
             # Catch any error, because the other messages must still be processed.
-            log.exception("Can't process %s: unexpected error. The queue will redeliver its message.", task)
+            log.exception("Can't process %s: unexpected error. %s", task, _REDELIVERED)
         else:
             return Outcome("", "unchanged")
         return Outcome("", "failed", again_after=retry_pause(1))
