@@ -44,7 +44,7 @@ class Backend:
     has_sender: bool = False
     """For a notifier: whether its messages need the ``sender`` of the ``[[notify]]`` entry."""
     wording: tuple[str, ...] = ()
-    """For a notifier: the templates for people that its messages can have, ``subject`` and ``text``."""
+    """For a notifier: the templates that the ``[[notify]]`` entry may have: ``subject``, ``text`` or both."""
     shown: str = r".*"
     """For a notifier: a regular expression for the part of a URL that messages and logs may show.
 
@@ -126,7 +126,7 @@ CATALOGS = (
 
 ``opener(declared, directory, shared, *, read_only, folding) -> AbstractContextManager[Catalog]``
 
-With ``read_only``, the opener creates no missing file, but returns an empty catalog that isn't stored.
+With ``read_only``, the opener doesn't create a missing file. It then opens an empty catalog in memory.
 ``folding()`` returns how the output store compares keys.
 """
 
@@ -195,7 +195,7 @@ QUEUE = Backend(
 EDGE = "renditions.aws.edge:open_edge"
 """``open_edge(distribution, pipeline, shared) -> Edge``
 
-Knows the keys of the outputs that CloudFront must fetch again.
+The edge knows the keys of the outputs that CloudFront must fetch again.
 """
 
 

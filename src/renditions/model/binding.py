@@ -1,7 +1,7 @@
 """A catalog's binding: its pipeline file, source, output and current generation.
 
-A catalog keeps one binding beside its records. A process stops writing if the binding names another pipeline
-file, another source or a newer generation.
+A catalog keeps one binding beside its records. A process doesn't begin to write if the binding names another
+pipeline file or source. It stops writing if the binding names another generation.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Annotated
 from renditions.model.backends import CATALOGS, spell_forms
 from renditions.model.fields import CatalogKey, CatalogUrl, Default, SecondsOrNone
 
-_FORMS = f"Where: {spell_forms(CATALOGS)}. A file is relative to this one."
+_FORMS = f"Where: {spell_forms(CATALOGS)}. A relative FILE starts at the folder of the pipeline file."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,6 @@ class CatalogPlace:
     keep_wishes: Annotated[
         SecondsOrNone,
         Default("30 d"),
-        "How long the focus and the demanded renditions of a removed picture are kept. They return with a "
-        'picture of the same name or content. "0 s" keeps none.',
+        "How long the focus and the demanded renditions of a removed picture are kept. A new picture with "
+        'the same name or content gets them. "0 s" keeps none.',
     ] = 30 * 86_400.0

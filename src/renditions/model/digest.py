@@ -72,7 +72,7 @@ class Digest:
     pictures: tuple[Reported, ...]
     """The pictures, in the order of their times."""
     groups: tuple[DigestGroup, ...]
-    """The causes, the most frequent first."""
+    """The causes, the most frequent first; then one group for all other causes of each event."""
 
     @classmethod
     def of(cls, pictures: Iterable[Reported]) -> Self:

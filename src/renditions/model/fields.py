@@ -275,7 +275,10 @@ MatchPattern = Annotated[
     str,
     Glob(
         (
-            (r"!", "a pattern of files to include (patterns of files to leave out belong in source.exclude)"),
+            (
+                r"!",
+                "a pattern without ! at its start (patterns of files to leave out belong in source.exclude)",
+            ),
             (r".*/$", "a pattern of files, such as 'folder/*'"),
             (
                 r"(.*/)?\.[^/]*$",
@@ -291,7 +294,10 @@ ExcludePattern = Annotated[
         (
             (
                 r"!",
-                "a pattern of files to leave out (no pattern includes them again; write narrower patterns)",
+                (
+                    "a pattern without ! at its start (an excluded file can't be included again; write "
+                    "narrower patterns)"
+                ),
             ),
             (r"/*$", "a pattern of a file or a folder"),
             *_NEVER,
@@ -363,7 +369,7 @@ def parse_template(template: str) -> Iterator[tuple[str, str | None]]:
     """Yield the parts of a key template: a literal text, and a field's name or None.
 
     Raises:
-        ValueError: A brace has no partner, or a field has a format or a conversion.
+        ValueError: A brace has no partner, or a field is more than a plain name.
 
     """
     for literal, name, spec, conversion in string.Formatter().parse(template):

@@ -39,14 +39,14 @@ class SourceFormat:
     signature: bytes
     """A regular expression for the start of its files; if several formats match, the longest match counts."""
     confirm: str | None = None
-    """f(content): returns whether a file with this signature has this format. None: all do."""
+    """f(content): returns whether a file with this signature has this format. None: it always has."""
     header: str
     """f(content, page): returns the ``Header``, and decodes no pixel."""
     decoder: str
     """f(content, header, **loader's options): returns libvips' image.
 
-    The decoder of a drawn format takes (content, header, size, part): a part of the drawing, and the size
-    that the whole has.
+    The decoder of a drawn format takes (content, header, size, part): ``size`` is the size of the whole
+    drawing, and ``part`` is the part to draw.
     """
     loader: str | None = None
     """The name of libvips' loader; None if another library decodes the format."""
@@ -65,7 +65,7 @@ class SourceFormat:
     None: it is animated if the format ``has_animation`` and the file has several frames.
     """
     arrange: str | None = None
-    """f(content): returns the file as libvips' loader needs it: with its parts in order, and its end."""
+    """f(content): returns the file as libvips' loader needs it: with its parts in order and an end mark."""
     tidy: str | None = None
     """f(content): returns the file with a standard header, for a second attempt to decode it."""
     shrink_on_load: ShrinkOnLoad = "none"
@@ -157,7 +157,10 @@ class OutputFormat:
     quality: Scale | None = None
     """The range of ``quality``; None if the format has no quality."""
     searched: str | None = None
-    """The format whose quality ``quality = "auto"`` searches; for PDF, the format of its pages."""
+    """The format whose quality ``quality = "auto"`` searches; for PDF, the format of its pages.
+
+    None: the format doesn't support ``auto``.
+    """
     effort: Scale | None = None
     """The range of ``effort``; None if the encoder has no such option."""
     has_lossless_choice: bool = False
@@ -176,6 +179,10 @@ class OutputFormat:
         """Return the encoder's effort: the declared one, or the default.
 
         A declared effort above the highest counts as the highest.
+
+        Raises:
+            ValueError: The format has no effort.
+
         """
         if self.effort is None:
             raise ValueError(f"{self.name} has no effort")

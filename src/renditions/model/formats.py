@@ -177,7 +177,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
         ),
     )
 }
-"""The input formats, in the order of lists for people."""
+"""The input formats, in the order in which texts for people list them."""
 
 OUTPUT_FORMATS: Mapping[str, OutputFormat] = {
     each.name: each
@@ -281,7 +281,7 @@ OUTPUT_FORMATS: Mapping[str, OutputFormat] = {
         ),
     )
 }
-"""The output formats, in the order of lists for people."""
+"""The output formats, in the order in which texts for people list them."""
 
 WITH_TEXT = frozenset(each.name for each in SOURCE_FORMATS.values() if each.has_text)
 """The formats whose pictures depend on ``[accept] fonts``."""

@@ -34,7 +34,7 @@ NOTICE_EVENTS: Mapping[str, NoticeEvent] = {
     "rejected": NoticeEvent("Picture rejected", "A rendition can't be made from a picture.", is_trouble=True),
     "failed": NoticeEvent(
         "Picture failed",
-        "Renditions gave a picture up after several failed attempts.",
+        "Processing a picture failed, and Renditions doesn't try again by itself.",
         is_trouble=True,
     ),
     "removed": NoticeEvent("Picture removed", "A picture is gone: its outputs and its record were deleted."),

@@ -115,12 +115,12 @@ class Notice:
 class UnsentNotice:
     """A notice that its target hasn't received yet.
 
-    The catalog keeps the notice until Renditions has sent it, or until it is no longer true.
+    The catalog keeps the notice until Renditions has sent it, or until the notice is no longer true.
     """
 
     event: str
     target: str
-    """The fingerprint of the ``[[notify]]`` entry."""
+    """See ``Notify.target``."""
     name: str
     """The picture's name; empty if the notice is about held work."""
     timestamp: datetime
@@ -157,7 +157,8 @@ class UnsentNotice:
     def is_due(self, now: datetime, longest: timedelta = LONGEST_PAUSE) -> bool:
         """Return whether to send the notice now.
 
-        A time that is later than ``longest`` from now was set by a clock that was ahead, so it doesn't count.
+        If ``again_at`` is later than ``longest`` from now, a clock that was ahead set this time. Then the
+        notice is due, too.
         """
         return self.again_at is not None and not now < self.again_at <= now + longest
 
@@ -166,7 +167,10 @@ class UnsentNotice:
         return replace(self, is_collected=True, again_at=again_at)
 
     def failed(self, reason: str, now: datetime) -> UnsentNotice:
-        """Return the notice after a failed attempt."""
+        """Return the notice after a failed attempt.
+
+        After ``MOST_SENDINGS`` attempts, the notice is given up.
+        """
         attempts = self.attempts + 1
         again_at = now + self.next_pause if attempts < MOST_SENDINGS else None
         return replace(self, attempts=attempts, reason=reason, again_at=again_at)

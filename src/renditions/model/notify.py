@@ -48,12 +48,12 @@ class Notify:
         "once. Held work is always reported at once.",
     ] = None
     prefix: Annotated[
-        NamePrefix | None, "Only pictures whose names begin with this text, such as the folder shop/"
+        NamePrefix | None, "Only pictures whose names begin with this text, such as shop/ for a folder."
     ] = None
     renditions: Annotated[
         tuple[RenditionName, ...],
-        "Only done pictures that have one of these renditions or families, and rejected pictures that lack "
-        "one. Empty: all pictures.",
+        "Of the done pictures, only those that have one of these renditions or families; of the rejected "
+        "pictures, only those that lack one of them. Empty: all pictures.",
     ] = ()
     subject: Annotated[
         NoticeSubject | None, "The subject of messages for people, with fields such as {summary}."
@@ -64,7 +64,7 @@ class Notify:
 
     @property
     def target(self) -> str:
-        """The name of this entry in a record: a hash, because a URL may hold a password."""
+        """The target's name in records: a hash, because the URL may hold a password."""
         return hash_of(self.to)[:12]
 
     @property
@@ -75,7 +75,7 @@ class Notify:
     def wants(self, event: str, name: str | None = None) -> bool:
         """Return whether the target gets notices of this event about this picture.
 
-        A ``name`` of None stands for any picture.
+        A ``name`` of None stands for any picture. This method doesn't compare ``renditions``.
         """
         is_named = name is None or name.startswith(self.prefix or "")
         return (event in self.on and is_named) or NOTICE_EVENTS[event].is_for_all

@@ -131,7 +131,7 @@ class Original:
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Original | None:
-        """Return the facts in a record's JSON form; None if it has none."""
+        """Return the facts in a record's JSON form; None if the record has none."""
         if "original_size_bytes" not in item:
             return None
         return cls(

@@ -47,7 +47,7 @@ Placeholder = Literal["none", "thumbhash", "blurhash"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accept:
-    """The rules that a picture must keep.
+    """The rules that a picture must follow.
 
     Renditions rejects a picture that breaks a rule, and gives the reason.
     """
@@ -67,10 +67,12 @@ class Accept:
     max_width: Annotated[Side | None, "The largest width as displayed, in pixels."] = None
     max_height: Annotated[Side | None, "The largest height as displayed, in pixels."] = None
     min_aspect_ratio: Annotated[
-        AspectRatio | None, 'The narrowest shape: width by height as displayed, as a number or as "16:9".'
+        AspectRatio | None,
+        'The smallest aspect ratio: the displayed width divided by the height, as a number or as "16:9".',
     ] = None
     max_aspect_ratio: Annotated[
-        AspectRatio | None, 'The widest shape: width by height as displayed, as a number or as "16:9".'
+        AspectRatio | None,
+        'The largest aspect ratio: the displayed width divided by the height, as a number or as "16:9".',
     ] = None
     min_sharpness: Annotated[
         Annotated[float, Range(0, 100_000)] | None,
@@ -284,7 +286,7 @@ class Pipeline:
     def revisions_since(
         self, fingerprint: str, rendition: str, wishes: Wishes, source_format: str | None
     ) -> tuple[Revision, ...] | None:
-        """Return the engine's revisions that affect an output and are newer than it.
+        """Return the engine's revisions that affect an output and came after it.
 
         ``fingerprint`` is the output's fingerprint. Return None if another recipe made the output.
         """

@@ -34,7 +34,10 @@ REJECTIONS = {kind.code: kind for kind in (Rejected, NotAccepted, Undecodable, U
 
 
 def to_rejection(reason: Reason) -> Rejected:
-    """Return the error that a renderer's reason describes."""
+    """Return the error that a renderer's reason describes.
+
+    A reason with an unknown code gives ``Rejected``.
+    """
     return REJECTIONS.get(reason.code, Rejected)(reason.text)
 
 

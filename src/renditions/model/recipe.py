@@ -65,17 +65,17 @@ class Watermark:
 
     image: Annotated[
         PictureFile | None,
-        'A picture file, relative to this file, or "source:KEY" for an object of the source store.',
+        'A picture file, relative to the folder of the pipeline file, or "source:KEY" in the source store.',
     ] = None
     text: Annotated[Line | None, "A line of text, drawn with a thin outline of the opposite tone."] = None
     font: Annotated[
         FontFile | None,
-        "A TrueType or OpenType font file or collection, relative to this file. The bundled Open Sans draws "
-        "the characters that the font lacks, and all text if no font is named.",
+        "A TrueType or OpenType font file or collection, relative to the folder of the pipeline file. The "
+        "bundled Open Sans draws the characters that the font lacks, and all text if no font is named.",
     ] = None
     face: Annotated[
         Annotated[int, Range(0, 255)] | None,
-        "The number of the font in a collection, from 0. By default the first that has all characters.",
+        "The number of the font in a collection, from 0. By default the first font that has all characters.",
     ] = None
     colour: Annotated[Colour, "The text's colour."] = "white"
     size: Annotated[
@@ -268,7 +268,7 @@ class Rendition:
     pages: Annotated[
         PageChoice,
         'The pages of a PDF or TIFF, or frames of a DICOM, to use: "first", "all", or a list such as '
-        '"1-3,5". Several need the format pdf or tiff.',
+        '"1-3,5". Several pages need the format pdf or tiff.',
     ] = "first"
     metadata: Annotated[
         Metadata,
@@ -295,8 +295,8 @@ class Rendition:
     ] = None
     page_size: Annotated[
         PageSize | None,
-        "The paper size of a PDF's pages, in portrait or landscape like the picture. The picture is centred. "
-        "It fills the page, or has the declared dpi if it then fits.",
+        "The paper size of a PDF's pages, in portrait or landscape like the picture. The picture is centred "
+        "and fills the page. With dpi, it has that resolution instead if it then fits.",
     ] = None
     data_uri: Annotated[bool, "Whether Base64 text is a data: URI (RFC 2397)."] = False
     max_bytes: Annotated[
@@ -342,7 +342,7 @@ class Rendition:
         return hash_of([1, fields, list(raised)] if raised else [1, fields])
 
     def key_template(self, name: str) -> str:
-        """Return ``key`` with the fields that don't depend on the picture filled in."""
+        """Return ``key`` with values for the fields that don't depend on the picture."""
         constants: dict[str, str] = {"rendition": name, "key": "{dir}{name}"}
         if self.format != AUTO:
             constants |= {"format": self.format, "ext": OUTPUT_FORMATS[self.format].extension}

@@ -67,13 +67,13 @@ class Output:
     width: int | None = None
     height: int | None = None
     seconds: float | None = field(default=None, compare=False)
-    """How long resizing and encoding took. The first rendition of a picture includes decoding it."""
+    """How long resizing and encoding took; for a picture's first rendition, also decoding."""
     sha256: str = ""
     """The SHA-256 of its content, in hexadecimal; empty in records of version 0.1."""
     is_restored: bool = False
     """Whether Renditions made the output again because it was missing or replaced.
 
-    Renditions does this only once.
+    Renditions doesn't do this again unless a person asks for a retry.
     """
     focus: Focus | None = None
     """The picture's focus when the output was made, if the recipe depends on it."""
@@ -102,7 +102,7 @@ class OwedNotice:
 
     event: str
     target: str
-    """The fingerprint of the ``[[notify]]`` entry."""
+    """See ``Notify.target``."""
 
 
 MOST_EVENTS = 12
@@ -169,9 +169,9 @@ class Record:
     attempts: int = 0
     """How often processing has failed since the goal last changed, see ``RenditionsError.is_try``."""
     setbacks: int = 0
-    """How often processing has failed because of a full disk or a lost connection.
+    """How often processing has failed for a reason that doesn't count as an attempt.
 
-    Such failures never make Renditions give the picture up.
+    Examples are a full disk and a lost connection. The pause before the next attempt grows with this number.
     """
     blocked_by: str | None = None
     """The other picture that claims an output key which this picture needs."""
@@ -205,13 +205,13 @@ class Record:
 
     @property
     def source_format(self) -> str | None:
-        """The picture's format; None if it wasn't read yet."""
+        """The picture's format; None if it isn't known."""
         return self.original.format if self.original else None
 
     def under(self, etag: str) -> Record:
         """Return the record for a source object that has a new ETag, but the same content.
 
-        Outputs of older content lose their source's ETag, because the new ETag could be the same by chance.
+        Outputs of older content lose their source's ETag, because the new ETag could equal it by chance.
         """
         outputs = tuple(
             dataclasses.replace(made, source_etag=etag if made.source_etag == self.etag else "")
@@ -220,7 +220,7 @@ class Record:
         return dataclasses.replace(self, etag=etag, outputs=outputs)
 
     def with_event(self, timestamp: datetime, status: Status, reason: str) -> Record:
-        """Return the record with one more event, unless it repeats the last one."""
+        """Return the record with one more event, unless that event repeats the last one."""
         event = Event(timestamp, status, reason[:MOST_REASON_LENGTH])
         if (
             self.history
@@ -253,7 +253,10 @@ class Record:
         return next((output for output in self.outputs if output.rendition == rendition), None)
 
     def serving_output(self, rendition: str) -> Output | None:
-        """Return the output with the rendition's file: its own, or that of its stand-in."""
+        """Return the output with the rendition's file: its own, or its stand-in's.
+
+        Return None if there is no such output.
+        """
         return self.find_output(dict(self.stand_ins).get(rendition, rendition))
 
     def raised(self) -> Record:
@@ -275,7 +278,7 @@ class Record:
     def to_item(self, key_name: str = "image_name") -> dict[str, Any]:
         """Return the JSON form; ``key_name`` is the attribute that holds the name.
 
-        The ``processed_*`` fields describe the first declared rendition, and ``renditions`` has all of them.
+        The ``processed_*`` fields describe the first output, and ``renditions`` has all outputs.
         The JSON form has no empty fields.
         """
         first = self.outputs[0] if self.outputs else None
@@ -325,7 +328,12 @@ class Record:
 
     @classmethod
     def from_item(cls, item: dict[str, Any], key_name: str = "image_name") -> Record:
-        """Return the record that :meth:`to_item` turned into ``item``."""
+        """Return the record that :meth:`to_item` turned into ``item``.
+
+        Raises:
+            ValueError, LookupError, TypeError, AttributeError: The item isn't a record's.
+
+        """
         lease = item.get("lease")
         codes = item.get("error_codes", {})
         return cls(

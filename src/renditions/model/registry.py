@@ -1,8 +1,8 @@
 """Helpers for registries.
 
-A registry names code by text, so that reading it doesn't import the code. A registry is a table with one
-entry for each format, store, catalog or notifier. Its entries name functions as ``"module:function"``, so
-that checking a pipeline file imports neither libvips nor botocore.
+A registry is a table with one entry for each format, store, catalog or notifier. Its entries name functions
+as ``"module:function"``. So reading a registry doesn't import the functions, and checking a pipeline file
+imports neither libvips nor botocore.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class Rendered:
     """The width of one frame or page in pixels; None if the renderer didn't read the pixels."""
     height: int | None = None
     seconds: float | None = field(default=None, compare=False)
-    """How long resizing and encoding took. The first rendition of a picture includes decoding it."""
+    """How long resizing and encoding took; for a picture's first rendition, also decoding."""
     measured: Measured | None = None
     """The measurements of a trial; None if the rendition wasn't made in a trial."""
 

@@ -17,7 +17,7 @@ class Retired:
     key: str
     etag: str
     delete_after: datetime | None = None
-    """When Renditions deletes the object; None while the deletion is held back."""
+    """The time after which Renditions deletes the object; None while the deletion is held back."""
     place: str = ""
     """The store that holds the object, as the pipeline file spelled it; empty for the current store."""
 

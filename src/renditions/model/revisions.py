@@ -58,7 +58,7 @@ REVISIONS: tuple[Revision, ...] = (
     ),
     Revision(12, "text", "declared fonts", "Texts in a declared font aren't hinted."),
     Revision(13, "source", "pdf", "Text in a font that a page doesn't embed is the same everywhere."),
-    Revision(14, "source", "tiff", "YCbCr that isn't compressed as JPEG has its colours."),
+    Revision(14, "source", "tiff", "YCbCr that isn't compressed as JPEG has its correct colours."),
     Revision(
         15, "source", "heic", "The orientation in EXIF isn't applied again, in TIFF output and by trim."
     ),

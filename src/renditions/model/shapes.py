@@ -77,10 +77,10 @@ def describe_record(key: str = "image_name") -> Schema:
         key: text("The picture's key in the source. [catalog] key names this field."),
         "status": {
             "enum": list(STATUSES),
-            "description": "done; rejected: the picture can't be used; failed: another error occurred; "
-            "processing: a worker has begun.",
+            "description": "done: its renditions exist; rejected: a rendition can't be made from it; failed: "
+            "another error occurred; processing: a worker has begun.",
         },
-        "timestamp": time("When the status was decided"),
+        "timestamp": time("When the status was decided, or when processing began"),
         "reason": text("Why the picture was rejected or failed."),
         "code": text(f"The code of that reason; {_CODE}."),
         **_ORIGINAL,
@@ -89,9 +89,9 @@ def describe_record(key: str = "image_name") -> Schema:
         ),
         "focus": table(_FOCUS, ("x", "y"), 'The point that renditions with gravity = "focus" keep.'),
         "demanded": listing(text("A rendition."), "The renditions with on_demand that clients requested."),
-        "processed_width": count("The width of the first declared rendition, in pixels."),
-        "processed_height": count("The height of the first declared rendition, in pixels."),
-        "processed_size_bytes": count("The size of the first declared rendition, in bytes."),
+        "processed_width": count("The width of the first output, in pixels."),
+        "processed_height": count("The height of the first output, in pixels."),
+        "processed_size_bytes": count("The size of the first output, in bytes."),
         "renditions": mapping(table(_OUTPUT, _OUTPUT_NEEDED), "The outputs, by the rendition's name."),
         "stand_ins": mapping(
             text("The rendition whose file it has."),
@@ -163,7 +163,7 @@ _ANALYSIS = {
         table(
             {
                 "colour": text("The colour as #rrggbb."),
-                "share": number("Its share, from 0 to 1."),
+                "share": number("Its share of the pixels that aren't transparent, from 0 to 1."),
             },
             ("colour", "share"),
         ),
@@ -185,9 +185,7 @@ _OUTPUT = {
     "size_bytes": count("The size, in bytes."),
     "width": count("The width, in pixels."),
     "height": count("The height, in pixels."),
-    "seconds": number(
-        "How long resizing and encoding took. One rendition of a picture includes decoding it."
-    ),
+    "seconds": number("How long resizing and encoding took; for one rendition of a picture, also decoding."),
     "sha256": text("The SHA-256, in hexadecimal."),
     "is_restored": flag("Whether the output was made again because it was missing or replaced."),
 }
@@ -195,7 +193,7 @@ _OUTPUT_NEEDED = ("key", "etag", "source_etag", "fingerprint", "format", "size_b
 _INTERNAL = {
     "goal": text("Internal: a fingerprint over everything that must be made."),
     "rules": text("Internal: the fingerprint of the rules that the picture passed."),
-    "attempts": count("How often processing has failed since something last changed."),
+    "attempts": count("How often processing has failed since the picture or the pipeline file last changed."),
     "setbacks": count(
         "How often processing failed because of a full disk or a lost connection. These don't count as "
         "attempts."
@@ -273,13 +271,13 @@ def describe_manifest() -> Schema:
     )
     properties = {
         "version": count("The version of this form, 1. New fields don't raise it."),
-        "pictures": listing(picture, "The pictures with renditions, by name."),
+        "pictures": listing(picture, "The pictures with renditions, in the order of their names."),
     }
     return table(properties, ("version", "pictures"))
 
 
 def _describe_look() -> Schema:
-    srcset = "The URLs with their widths, or a single URL without one."
+    srcset = "The URLs with their widths, or a single URL without a width."
     sizes = (
         "How wide the picture is shown, if srcset has widths. By default at most as wide as the widest file."
     )
@@ -290,7 +288,7 @@ def _describe_look() -> Schema:
     image = table(
         {
             "src": text("The URL of the widest file in this format."),
-            "srcset": text("The URLs with their widths. Missing if there is one file."),
+            "srcset": text("The URLs with their widths. Missing if there is only one file."),
             "sizes": text(sizes),
             "type": _MEDIA_TYPE,
             "width": count("The width of the widest file, in pixels."),

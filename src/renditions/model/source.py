@@ -20,7 +20,7 @@ from renditions.model.fields import (
 )
 from renditions.model.patterns import DEFAULT_EXCLUDE, DEFAULT_MATCH, FORMER_DEFAULTS, Patterns
 
-STORE_FORMS = f"Where: {spell_forms(STORES)}. A folder is relative to this file."
+STORE_FORMS = f"Where: {spell_forms(STORES)}. A relative folder starts at the folder of the pipeline file."
 """The description, for people, of a field that names a store."""
 
 OnDelete = Literal["remove", "keep"]
@@ -34,10 +34,11 @@ class MaxRemovals:
     """
 
     pictures: Annotated[
-        Annotated[int, Range(0, 1_000_000_000)], "A run removes up to this many missing pictures in any case."
+        Annotated[int, Range(0, 1_000_000_000)],
+        "Up to this many missing pictures are within the limits, even if they exceed the share.",
     ] = 50
     percent: Annotated[
-        Percent, "A run removes missing pictures up to this share of the catalog, in percent."
+        Percent, "Up to this share of the catalog, in percent, missing pictures are within the limits."
     ] = 30.0
 
 
@@ -57,7 +58,7 @@ class Source:
         tuple[ExcludePattern, ...] | None,
         Default(DEFAULT_EXCLUDE),
         "Shell patterns for files and folders to leave out; a pattern for folders ends with a slash. Case "
-        "doesn't matter. A pattern with another slash is compared with the key from its start.",
+        "doesn't matter. A pattern with a slash before its end is compared with the whole path.",
     ] = None
     settle: Annotated[
         Seconds,
@@ -105,7 +106,10 @@ class Source:
         return hash_of([self.match, self.exclude])
 
     def with_former_defaults(self) -> Source:
-        """Return the same source with the default patterns of version 0.1."""
+        """Return the same source with the default patterns of version 0.1.
+
+        Call this method only for a source that declares no ``exclude``.
+        """
         match = FORMER_DEFAULTS.match if self.match is None else self.match
         return replace(self, match=match, exclude=FORMER_DEFAULTS.exclude)
 

@@ -20,7 +20,7 @@ WarningCode = Literal[
 ]
 
 WARNINGS: Mapping[WarningCode, str] = {
-    "animation-dropped": "A rendition keeps animations, but has only the first frame of this one.",
+    "animation-dropped": 'The recipe has `animation = "keep"`, but the rendition has only the first frame.',
     "profile-ignored": "The colour profile is broken or for another colour space, so it is ignored.",
     "damaged": 'The picture is damaged, and `[accept] damaged = "lenient"` renders what can be decoded.',
     "reference-dropped": "A drawing refers to something outside of it, which is never loaded.",
