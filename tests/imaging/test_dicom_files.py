@@ -95,6 +95,7 @@ def test_a_dicom_whose_pixels_identify_the_patient_is_rejected_unless_allowed() 
         (dicom(ramp(0, 9, "u1"), PhotometricInterpretation="HSV"), "interpretation isn't supported"),
         (dicom(ramp(0, 9, "u1"), Rows=17), "the pixels need 170 bytes (frames: 1), but the file has 160"),
         (dicom(ramp(0, 9, "u1"), NumberOfFrames=2_000_000_000), "(frames: 2,000,000,000), but the file has "),
+        (dicom(ramp(0, 9, "u1"), NumberOfFrames=-1), "expected NumberOfFrames to be at least 1, found -1"),
         (dicom(ramp(0, 9, "u4")), "expected values of 1, 8 or 16 bits, found 32 bits, 32 of them used"),
         (dicom(ramp(0, 9, "u1"), Rows=None), "the file lacks the element Rows"),
         (dicom(ramp(0, 9, "u1"), PixelAspectRatio=[1, 2_000]), "a pixel is 0.0005 times as high as wide"),

@@ -250,7 +250,8 @@ def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) 
             found, high = min(found, len(content)), quality - 1
     if best is None:
         raise Unrenderable(
-            f"expected at most {limit:,} bytes (max_bytes), found {found:,} at the lowest quality"
+            f"expected at most {limit:,} bytes (max_bytes), found {found:,} at the lowest quality. Raise "
+            "max_bytes, or declare a smaller size"
         )
     return best
 

@@ -244,6 +244,8 @@ def _check(dicom: Dicom, available: int) -> None:
         )
     if (high := _whole(dicom.data, "HighBit", dicom.bits_stored - 1)) != dicom.bits_stored - 1:
         raise Undecodable(f"the highest bit must be {dicom.bits_stored - 1}, but the file declares {high}")
+    if dicom.frames < 1:
+        raise Undecodable(f"expected NumberOfFrames to be at least 1, found {dicom.frames}")
     bits_per_frame = dicom.columns * dicom.rows * dicom.samples * dicom.bits
     if dicom.colours == "YBR_FULL_422":
         bits_per_frame = bits_per_frame // 3 * 2
@@ -251,7 +253,7 @@ def _check(dicom: Dicom, available: int) -> None:
         needed = math.ceil(dicom.frames * bits_per_frame / 8)
     else:
         needed = dicom.frames * _BYTES_PER_FRAGMENT
-    if dicom.frames < 1 or needed > available:
+    if needed > available:
         raise Undecodable(
             f"the pixels need {needed:,} bytes (frames: {dicom.frames:,}), but the file has {available:,}"
         )
