@@ -21,7 +21,10 @@ _UNTRUE = (130, 131, 135, 200, 201, 202)
 
 
 def rights_of(block: bytes) -> bytes:
-    """Return the block with only the datasets on rights; empty if there are none."""
+    """Return the block with only the datasets on rights; empty if there are none.
+
+    The character set of the texts is kept, too.
+    """
     return _select(block, lambda record, number: record == 2 and number in _RIGHTS)
 
 

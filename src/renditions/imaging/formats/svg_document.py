@@ -46,7 +46,7 @@ _SHOWING = ("image", "feImage")
 _COPYING = ("use", "feImage", "pattern")
 """The elements that draw what their ``href`` refers to."""
 _LANGUAGE = "en"
-"""The language of drawings. The machine's language doesn't matter."""
+"""The language of drawings, on machines of every language."""
 _FONT_SIZE = {"font-size": "medium"}
 """The initial font size of CSS, 16 px (CSS Fonts 3, 3.5). librsvg's own one is 12 px."""
 _LANGUAGES = "systemLanguage"
