@@ -322,8 +322,8 @@ def _split_drift(
     """Separate the changed outputs to repair from outputs that were repaired before.
 
     Return two mappings from a rendition to how its output changed: first the outputs to repair, then the
-    others. Renditions doesn't repair an output twice, unless the caller asks for a retry. It only reports
-    that the output changed again.
+    others. Renditions repairs an output once, and again only if the caller asks for a retry. Otherwise it
+    reports that the output changed again.
     """
     mended: dict[str, str] = {}
     lasting: dict[str, str] = {}

@@ -84,6 +84,11 @@ def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None
 
     This function returns when the hints end. Each hint is a set of the names of pictures that may have
     changed. A hint of None means that any picture may have changed. An empty set means that none has.
+
+    Raises:
+        Superseded: The catalog uses another version of the pipeline file.
+        Failed: The catalog failed, or ``sync_all`` raised this error.
+
     """
     # Only the first hint proves that the watcher has begun. An earlier sync would miss pictures that arrive
     # between the sync and that moment.

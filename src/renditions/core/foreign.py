@@ -74,8 +74,8 @@ class Ownership:
     def _is_foreign(self, name: str, key: str, claimed: frozenset[str]) -> bool:
         """Return whether an object lacks our mark, and no other picture claims its key.
 
-        The picture's own claim proves nothing: after a change of the output store, it still refers to the
-        former store.
+        The picture's own claim proves nothing: after a change of the output store, that claim may still
+        refer to the former store.
         """
         if self.is_own(key) or self.catalog.owner_of(key) not in (None, name):
             return False

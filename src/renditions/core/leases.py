@@ -59,7 +59,7 @@ class Leases:
 
     @property
     def writer(self) -> str:
-        """The mark that the worker writes with each output."""
+        """The mark that the worker writes with each output; empty without a binding."""
         return self.standing.catalog_id if self.standing else ""
 
     @property

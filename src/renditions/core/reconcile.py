@@ -101,6 +101,11 @@ def sync(run: Run) -> Summary:
 
     Each pass first does everything except removals and, in unattended runs, restorations. Then the guard
     knows how many of them there are, and decides about them.
+
+    Raises:
+        Superseded: The catalog uses another version of the pipeline file.
+        StoreFailed, CatalogFailed: The plan can't read a whole store, or the catalog.
+
     """
     summary = Summary()
     pause: timedelta | None = timedelta()
@@ -287,7 +292,7 @@ def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Itera
     """Process the pictures that differ, several at a time.
 
     Two pictures are never in progress together if they want the same output key, or if a folder couldn't hold
-    both of their outputs. So of two such pictures, Renditions always refuses the one whose name comes later.
+    both of their outputs. So of two such new pictures, Renditions refuses the picture whose name comes later.
     """
     folding = run.folding()
     running: dict[Future[Outcome], Places] = {}

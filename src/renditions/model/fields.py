@@ -127,7 +127,7 @@ class Glob:
     never: tuple[tuple[str, str], ...]
     """Regular expressions for the starts of patterns that can't match any key.
 
-    Each has a description of a valid pattern.
+    Each expression comes with a description of a valid pattern.
     """
 
     @property

@@ -161,7 +161,10 @@ class Record:
     Both widths of the picture would be the same, so only the narrower one has an output.
     """
     errors: tuple[tuple[str, Reason], ...] = ()
-    """(rendition, reason) of each rendition that couldn't be made although others could."""
+    """(rendition, reason) of each rendition that couldn't be made.
+
+    Empty if the picture was rejected as a whole.
+    """
     warnings: tuple[PictureWarning, ...] = ()
     """The warnings: parts that the outputs lack, and assumptions about the picture."""
     pending_keys: tuple[str, ...] = ()

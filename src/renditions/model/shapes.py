@@ -97,7 +97,9 @@ def describe_record(key: str = "image_name") -> Schema:
             text("The rendition whose file it has."),
             "Widths that the picture is too small for: each uses the file of a narrower width.",
         ),
-        "errors": mapping(text("The reason."), "Why some renditions can't be made although others could."),
+        "errors": mapping(
+            text("The reason."), "Why renditions can't be made, if the picture isn't rejected as a whole."
+        ),
         "error_codes": mapping(text(f"The code; {_CODE}."), "The codes of these reasons."),
         "warnings": listing(
             table(
