@@ -228,7 +228,7 @@ def test_an_unexpected_error_in_a_worker_is_a_failure_with_its_traceback(
     pool: RenderPool, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = worker_of(run(pool, b"x"))
-    with caplog.at_level(logging.ERROR), pytest.raises(Failed, match="ZeroDivisionError: integer") as caught:
+    with caplog.at_level(logging.ERROR), pytest.raises(Failed, match="ZeroDivisionError: ") as caught:
         run(pool, b"divide")
     assert "1 // 0" in str(caught.value.__cause__)
     assert "1 // 0" in caplog.text
