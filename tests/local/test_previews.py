@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from renditions.local.previews import PreviewCache
@@ -49,3 +50,18 @@ def test_the_oldest_previews_are_deleted_when_all_previews_together_have_too_man
     assert len(kept) >= 9
     PreviewCache(tmp_path / "previews", most_bytes=300).put("new.heic", "1", bytes(100))
     assert len(files_in(tmp_path)) <= 3
+
+
+def test_many_threads_can_delete_old_previews_at_the_same_time(tmp_path: Path) -> None:
+    """Each has a cache of its own on the folder, like processes."""
+
+    def fill(number: int) -> None:
+        cache = PreviewCache(tmp_path / "previews", most_bytes=1_000)
+        for version in range(50):
+            cache.put(f"{number}-{version}.heic", "1", bytes(100))
+
+    with ThreadPoolExecutor(8) as executor:
+        list(executor.map(fill, range(8)))
+
+    PreviewCache(tmp_path / "previews", most_bytes=1_000).put("last.heic", "1", bytes(100))
+    assert sum(file.stat().st_size for file in files_in(tmp_path)) <= 1_000

@@ -52,20 +52,22 @@ class PreviewCache:
         unfinished = place / f"{uuid.uuid4().hex}.part"
         try:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):  # another thread dropped the picture's previews meanwhile
+            with suppress(FileNotFoundError):  # another thread deleted the picture's previews meanwhile
                 file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(file, "wb") as writer:
                     writer.write(content)
                 unfinished.replace(place / _hash(version))
-            for other in place.iterdir():
-                if other.name != _hash(version):
-                    other.unlink(missing_ok=True)
+                for other in place.iterdir():
+                    if other.name != _hash(version):
+                        other.unlink(missing_ok=True)
         except OSError as error:
             raise Failed(
                 f"can't keep the preview of {name} in {self._folder}: {error.strerror}. Free some space, or "
                 "start the server with --no-previews"
             ) from error
-        self._evict(len(content))
+        # Another process may delete a preview meanwhile. The next call then continues.
+        with suppress(FileNotFoundError):
+            self._evict(len(content))
 
     def drop(self, name: str) -> bool:
         """Delete the picture's previews; return whether there were any.
