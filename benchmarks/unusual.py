@@ -84,7 +84,10 @@ class Sample:
 
 
 def samples() -> Iterator[Sample]:
-    """Yield the files that can be compared by their pictures, in the page's order."""
+    """Yield the files whose result can be checked by its pixels.
+
+    They come in the order of the document's table, without the files in ``_NO_PICTURES``.
+    """
     table = (CASES / "README.md").read_text("utf-8")
     for name, what in re.findall(r"^\| `(.+?)` \| (.+?) \|$", table, re.MULTILINE):
         if name not in _NO_PICTURES:

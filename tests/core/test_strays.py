@@ -139,7 +139,7 @@ def test_no_stray_is_deleted_in_a_former_store_that_became_the_output_store_agai
         world.bind()
 
     why = delete_stopped(world, 1, meanwhile, place=former, claims=False)
-    assert why == "the pipeline file made this the output store again; try again"
+    assert why == "its store is the output store of the pipeline file again; try again"
     assert world.output.head("photo.jpg/thumb.jpg")
     assert not list(world.catalog.list())
 

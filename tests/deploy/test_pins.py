@@ -1,4 +1,4 @@
-"""The libraries in a bundle, which must be those of the lock from any index."""
+"""A bundle contains only libraries of the lock file, whichever index pip uses."""
 
 from __future__ import annotations
 

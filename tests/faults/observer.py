@@ -311,9 +311,10 @@ class Observer:
         return {record for record in decided if (record.reason or "").startswith(told.reason)}
 
     def see_outcome(self, outcome: Outcome) -> None:
-        """Check that ``done`` or ``rejected`` was true at some moment after its recording.
+        """Check that a ``done`` or ``rejected`` outcome was up to date at some moment.
 
-        Skip a picture that is kept after its source was deleted: its outcome is from before the deletion.
+        The picture must have had the recorded content after a worker first wrote that record. Skip a picture
+        that is kept after its file was deleted: its outcome is from before the deletion.
         """
         record = outcome.record
         if (

@@ -1,4 +1,4 @@
-"""``renditions.open``: the whole of a pipeline, as the commands use it."""
+"""``renditions.open``: planning, syncing and reading records from Python."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def test_the_page_uploads_to_the_bucket_and_shows_the_renditions(
     assert Path(download.value.path()).read_bytes() == (tmp_path / "photo.jpg").read_bytes()
 
 
-def test_an_upload_that_replaces_a_picture_by_the_same_content_ends(
+def test_the_page_reports_success_when_an_upload_replaces_a_picture_with_the_same_content(
     page: Page, site: Site, tmp_path: Path
 ) -> None:
     """The function leaves the record unchanged, so no poll reports a change."""

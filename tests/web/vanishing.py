@@ -140,7 +140,10 @@ def _entered() -> Iterator[None]:
 
 @contextmanager
 def _linked(inside: int) -> Iterator[Vanishing]:
-    """Yield the clients of a process's namespace, with a link to it."""
+    """Link this network namespace to that of a process, and yield its clients.
+
+    ``inside`` is the process's ID. Both ends of the link get addresses.
+    """
     ours, theirs = "server", "clients"
     _ip("link", "add", ours, "type", "veth", "peer", "name", theirs, "netns", str(inside))
     clients = Vanishing(theirs, inside)

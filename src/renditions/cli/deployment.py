@@ -29,7 +29,9 @@ from renditions.model.places import S3Place, parse_store
 FolderOption = Annotated[
     Path | None,
     typer.Option(
-        "--folder", metavar="FOLDER", help="Terraform's folder (default: deployment/ beside the file)."
+        "--folder",
+        metavar="FOLDER",
+        help="Terraform's folder (default: deployment/ beside the pipeline file).",
     ),
 ]
 NameOption = Annotated[

@@ -92,7 +92,10 @@ class Census:
             folder.found += found or difference.is_left_out  # a left-out picture isn't suspicious
 
     def end(self) -> None:
-        """Count the folders that are still open at the end of the run."""
+        """End the count: close the folders that are still open.
+
+        This adds each folder's numbers to its parent, and notes the folders that lost all of their pictures.
+        """
         while self._trail:
             self._leave()
 

@@ -6,9 +6,9 @@ from renditions.core.ports import Store
 
 
 class ReadThrough:
-    """The calls of a store that change nothing, answered by another store.
+    """The base of a store that wraps another store and changes only how it writes.
 
-    A store that changes how another one writes inherits from this class.
+    It passes the calls that only read on to the wrapped store.
     """
 
     def __init__(self, store: Store) -> None:

@@ -1,7 +1,7 @@
 """Sync a whole source: pass each difference of its plan to a processor.
 
-``sync`` makes several passes, as long as pictures need work. Its memory doesn't grow with the number of
-pictures.
+``sync`` makes at most ``MAX_PASSES`` passes. It makes another pass for pictures that failed, that wait, or
+whose output key may have become free. Its memory doesn't grow with the number of pictures.
 """
 
 from __future__ import annotations

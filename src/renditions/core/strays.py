@@ -153,7 +153,7 @@ def delete_stray(
     why_not = None
     try:
         if not claims and _is_in_use(leases.catalog, place):
-            why_not = "the pipeline file made this the output store again; try again"
+            why_not = "its store is the output store of the pipeline file again; try again"
         else:
             leases.confirm(leased)
             leases.output.delete(key, IfMatch(stray.found.etag))

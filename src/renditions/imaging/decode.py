@@ -278,9 +278,10 @@ def _cut(image: Any, part: Rectangle, shrink: int = 1) -> Any:
 
 
 def _shrunk_edges(begin: int, end: int, length: int, shrink: int) -> tuple[int, int]:
-    """Return the edges of shrunk pixels that are nearest to both ends of the part.
+    """Return the nearest edge of a shrunk pixel for each end of the part.
 
-    The whole side of the picture has ``length`` shrunk pixels.
+    ``begin`` and ``end`` are in pixels of the whole picture. The result is in shrunk pixels, and so is
+    ``length``, the picture's whole side.
     """
     near, far = ((2 * edge + shrink) // (2 * shrink) for edge in (begin, end))
     return near, min(far, length)

@@ -101,7 +101,8 @@ class Directories:
 def read_page(content: bytes, page: int, tags: Container[int]) -> dict[int, Field]:
     """Return a page's fields with these tags, by tag.
 
-    Pages are numbered from 0. The result is empty if there is no such page.
+    Pages are numbered from 0. If there is no such page, the function reads the directory of this number. The
+    result is empty if there is no such directory either.
     """
     directories = Directories(content)
     at = next(islice(directories.offsets(), index_of(content, page), None), None)

@@ -65,7 +65,7 @@ def describe_holder(*files: os.stat_result) -> str:
             )
         return f"{waited}: process {holder} holds it. Try again; end that process if it hangs"
     return (
-        f"{waited}: another process holds it. If that process is stopped, continue or end it. Then try again"
+        f"{waited}: another process holds it. If that process is suspended, resume or end it. Then try again"
     )
 
 

@@ -71,7 +71,8 @@ class Tick:
         Each call checks at least one name, so it gets further than the call before. If a call fails, it can
         run again: a picture whose message is delivered twice is already done the second time.
 
-        If the catalog was lost, this method sends nothing, and the catalog keeps that as held work.
+        If the catalog has lost its records, this method sends no messages to the queue. It stores in the
+        catalog that the whole run is held back.
 
         Args:
             request: The tick, or the request that an earlier call sent.

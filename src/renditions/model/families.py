@@ -73,7 +73,11 @@ def widths_of(name: str, recipe: Rendition) -> Mapping[str, Rendition]:
 
 
 def formats_of(name: str, recipe: Rendition) -> Mapping[str, Rendition]:
-    """Return the family's members in a rendition's width, in the declared order."""
+    """Return the family's members with the same width as this rendition, by name.
+
+    There is one for each declared format, in the declared order. The result is empty if the family declares
+    no ``formats``.
+    """
     family = family_of(name, recipe)
     members = [replace(recipe, format=output_format) for output_format in recipe.formats]
     return {family + _suffix(member): member for member in members}

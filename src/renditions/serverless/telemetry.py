@@ -82,7 +82,8 @@ def log_to_stdout() -> None:
 def metrics(dimensions: Mapping[str, str], values: Mapping[str, float]) -> dict[str, Any]:
     """Return the log fields from which CloudWatch makes metrics.
 
-    ``values`` has a number for each metric, by the names in ``METRICS``.
+    ``dimensions`` has the value of each dimension, by name. ``values`` has the numbers to report, by their
+    names in ``METRICS``; it may leave out others.
     """
     return {
         "_aws": {

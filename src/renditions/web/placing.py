@@ -1,6 +1,8 @@
-"""The layers around the application of a server behind a proxy.
+"""Layers that let the application run behind a proxy or below a path.
 
-Below them, the application sees the requests as if the client had sent them to its own root.
+One layer takes the client's address, scheme and host from trusted proxies. Another removes the path below
+which a proxy serves the application. So the application sees each request as if the client had sent it
+directly to ``/``.
 """
 
 from __future__ import annotations

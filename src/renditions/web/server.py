@@ -88,9 +88,12 @@ def open_listener(host: str, port: int) -> socket.socket:
 
 
 def notice_gone(listener: socket.socket) -> None:
-    """Let the system end connections whose client is gone without closing them.
+    """Set the listener's options so that the system ends dead connections.
 
-    Accepted connections inherit these options (tcp(7)). The options for keep-alive concern connections on
+    A connection is dead if its client is gone but never closed it. The system ends such a connection after
+    about ``GONE_SECONDS``.
+
+    Accepted connections inherit the options (tcp(7)). The options for keep-alive concern connections on
     which the server sends nothing. ``TCP_USER_TIMEOUT`` concerns bytes that the client doesn't acknowledge.
     Not every system has all of these options.
     """

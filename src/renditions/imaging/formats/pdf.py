@@ -92,9 +92,10 @@ def _size_of(page: Any) -> tuple[float, float]:
 
 
 def check_end(content: bytes) -> None:
-    """Raise ``Undecodable`` if the end mark is missing.
+    """Raise ``Undecodable`` if the last end mark is missing.
 
-    Servers and mail programs may append data after it. If such data has no object, nothing is missing.
+    Servers and mail programs may append data after the mark, and such data is ignored. But objects in data of
+    more than ``_END_BYTES`` belong to an update of the file whose own end mark is missing.
     """
     _, mark, rest = content.rpartition(b"%%EOF")
     if not mark or (len(rest) > _END_BYTES and b" obj" in rest):
@@ -201,8 +202,8 @@ def _leave_out_machine_fonts() -> Any:
 def _load(content: bytes) -> Any:
     """Return PDFium's handle of the document.
 
-    pypdfium2 would take a document without pages for one that can't be read, and PDFium's last error for the
-    reason. That error can be about an earlier file.
+    pypdfium2 isn't used here, because it reports a document without pages as unreadable. As the reason it
+    gives PDFium's last error, which can be about an earlier file.
     """
     raw = import_extra("pypdfium2.raw", _EXTRA)
     handle = raw.FPDF_LoadMemDocument64(content, len(content), None)
