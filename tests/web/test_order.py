@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import APIResponse, Browser, Page, Route, expect
+from playwright.sync_api import APIResponse, Browser, Locator, Page, Route, expect
 
 from commands import draw
 from renditions.web.app import make_app
@@ -239,13 +239,19 @@ def test_the_bin_says_how_long_it_keeps_pictures_as_soon_as_the_page_knows_it(si
     expect(site.page.locator("#bin")).to_contain_text("Each stays here for 2 days")
 
 
-def test_pressing_next_twice_while_the_list_loads_leads_two_pictures_further(site: Site) -> None:
+def open_while_the_list_loads(site: Site) -> Locator:
+    """Open the newest of three pictures while the list is held; return its view."""
     add_pictures(site, "c.jpg", "b.jpg", NAME)
     site.hold_first("**/pictures?limit=*")
     site.open(f"?picture={NAME}")
     await_any(site.page, site.held)
     view = site.page.get_by_role("dialog")
     expect(view.get_by_role("heading", name=NAME)).to_be_focused()
+    return view
+
+
+def test_pressing_next_twice_while_the_list_loads_leads_two_pictures_further(site: Site) -> None:
+    view = open_while_the_list_loads(site)
     site.page.keyboard.press("ArrowRight")
     site.page.keyboard.press("ArrowRight")
     site.release()
@@ -255,12 +261,7 @@ def test_pressing_next_twice_while_the_list_loads_leads_two_pictures_further(sit
 def test_a_step_requested_before_the_picture_was_closed_does_not_move_a_picture_that_is_opened_later(
     site: Site,
 ) -> None:
-    add_pictures(site, "c.jpg", "b.jpg", NAME)
-    site.hold_first("**/pictures?limit=*")
-    site.open(f"?picture={NAME}")
-    await_any(site.page, site.held)
-    view = site.page.get_by_role("dialog")
-    expect(view.get_by_role("heading", name=NAME)).to_be_focused()
+    view = open_while_the_list_loads(site)
     for key in ("ArrowRight", "ArrowRight", "Escape"):
         site.page.keyboard.press(key)
     expect(view).to_have_count(0)

@@ -22,6 +22,7 @@ from renditions.core.binding import FOLLOWS
 from renditions.core.leases import reopen
 from renditions.errors import RecordUnreadable, UsageError
 from renditions.messages.dead_letter_queue import READ_AT_ONCE, DeadLetter, look
+from renditions.model.counting import count_of
 from renditions.model.places import S3Place, parse_store
 from renditions.model.record import Record
 from renditions.runtime.parts import Parts, open_queue
@@ -205,7 +206,7 @@ def drop(  # noqa: PLR0913 - one for each option
         chosen = _choose(letters, ids, every=every)
         if chosen:
             _print(chosen)
-            ask(f"Delete {display.count_of(len(chosen), 'message')}?", yes=yes)
+            ask(f"Delete {count_of(len(chosen), 'message')}?", yes=yes)
         letters.delete(chosen)
     messages.print(f"Messages deleted: {len(chosen):,}")
 

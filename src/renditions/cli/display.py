@@ -32,6 +32,7 @@ from renditions.cli.markup import escape
 from renditions.core.outcome import Outcome
 from renditions.core.ports import Unreadable
 from renditions.core.summary import Summary
+from renditions.model.counting import count_of
 from renditions.model.hidden import reveal_in_json
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
@@ -366,11 +367,6 @@ class _RateColumn(ProgressColumn):
 def format_sides(sized: Any) -> str:
     """Return width and height; an empty text if they aren't known."""
     return f"{sized.width}×{sized.height}" if sized.width else ""
-
-
-def count_of(number: int, noun: str) -> str:
-    """Return a number with its noun: ``1 picture``, ``2 pictures``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _list_counts(counts: dict[Any, int]) -> str:

@@ -157,9 +157,10 @@ def forget(
         why_not = parts.pipeline.source.patterns.why_not(name)
         if why_not and not has_record(parts, name):
             raise UsageError(f"{name!r} isn't a picture: {why_not}. {suggest(parts, name)}".rstrip(". "))
-        if not is_known(parts, name) and (advice := suggest(parts, name)):
+        is_there = is_known(parts, name)
+        if not is_there and (advice := suggest(parts, name)):
             raise UsageError(f"there is no picture {name!r}, and no record of one. {advice}")
-        ask(_question(parts, name), yes=yes)
+        ask(_question(name, is_there=is_there), yes=yes)
         standing = parts.bind(FOLLOWS)
         with open_workers(parts, 1, standing) as process:
             report = forget_picture(name, _reach(parts, process, standing))
@@ -177,8 +178,8 @@ def _make_leases(parts: Parts, store: Store, standing: Standing) -> Leases:
     return Leases(parts.catalog, store, uuid4().hex, now, LEASE, standing)
 
 
-def _question(parts: Parts, name: str) -> str:
-    if is_known(parts, name):
+def _question(name: str, *, is_there: bool) -> str:
+    if is_there:
         return f"Delete {escape(name)}, its renditions and its record? This can't be undone."
     return (
         f"There is no picture {escape(name)}, and no record of one. Delete what else is left of it, such as "

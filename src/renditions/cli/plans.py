@@ -12,13 +12,13 @@ from rich.console import Console
 from renditions.cli.display import (
     MOST_LINES,
     NO_PICTURES,
-    count_of,
     format_bytes,
     format_duration,
     make_data_console,
 )
 from renditions.cli.markup import escape
 from renditions.core.difference import Action, Difference
+from renditions.model.counting import count_of
 from renditions.model.keys import is_known
 from renditions.model.record import Record
 

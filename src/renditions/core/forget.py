@@ -21,6 +21,7 @@ from renditions.core.process import Process
 from renditions.core.strays import delete_stray, see_stray
 from renditions.core.verify import find, find_picture
 from renditions.errors import Conflict, Failed, KeyRefused
+from renditions.model.counting import count_of
 from renditions.model.items import format_time
 from renditions.model.keys import is_known
 from renditions.model.pipeline import Pipeline
@@ -239,8 +240,7 @@ def _purge(at: tuple[str, Store], keys: list[str], report: Report) -> None:
         where = _join(place, key)
         try:
             if count := store.purge(key):
-                what = "1 older version" if count == 1 else f"{count:,} older versions"
-                report.removed.append(Trace(what, where))
+                report.removed.append(Trace(count_of(count, "older version"), where))
         except KeyRefused:
             continue  # the store can't hold an object under such a key
         except Failed as error:

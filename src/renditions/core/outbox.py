@@ -237,8 +237,7 @@ class Outbox:
 
     def _keep_failed(self, failed: UnsentNotice) -> None:
         """Keep a notice after a failed attempt, and log the failure."""
-        is_given_up = failed.again_at is None
-        what_next = _foretell(int(is_given_up))
+        what_next = _foretell(1 if failed.again_at is None else 0)
         log.info("Can't send %s now: %s. %s", _spell(failed), failed.reason, what_next)
         self.catalog.keep_notice(failed)
 

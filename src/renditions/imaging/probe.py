@@ -15,6 +15,7 @@ from renditions.errors import NotAccepted, Undecodable
 from renditions.imaging.geometry import Size
 from renditions.imaging.registry import find_code
 from renditions.imaging.warn import warn
+from renditions.model.counting import count_of
 from renditions.model.formats import AUTO, OUTPUT_FORMATS, SOURCE_FORMATS
 from renditions.model.pipeline import Accept, Limits
 from renditions.model.recipe import Rendition
@@ -194,8 +195,8 @@ def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mappin
     kept = any(keeps_animation(recipe, header) for recipe in recipes.values())
     frames = header.frames if kept else 1
     if frames > limits.frames:
-        allowed = "1 frame" if limits.frames == 1 else f"{limits.frames:,} frames"
-        raise NotAccepted(f"expected at most {allowed}, found {frames:,} ([limits] frames)")
+        most = count_of(limits.frames, "frame")
+        raise NotAccepted(f"expected at most {most}, found {frames:,} ([limits] frames)")
     pixels = width * height * frames
     if pixels > accept.max_pixels:
         found = f"{width} by {height}" + (f" in {frames} frames" if kept else "")

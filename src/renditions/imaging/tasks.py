@@ -29,6 +29,7 @@ from renditions.imaging.geometry import (
 from renditions.imaging.memory import Memory, check_memory, check_output, estimate
 from renditions.imaging.pages import choose_pages
 from renditions.imaging.probe import Header, keeps_animation, output_format
+from renditions.model.counting import count_of
 from renditions.model.families import widths_of
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.reason import Reason
@@ -139,7 +140,7 @@ def _with_pages(
     """
     numbers = sorted({*pages, *chosen})
     if len(numbers) > most_pages:
-        most = "1 page" if most_pages == 1 else f"{most_pages:,} pages"
+        most = count_of(most_pages, "page")
         raise NotAccepted(f"expected at most {most}, found {len(numbers):,} ([limits] pages)")
     together = {number: pages.get(number) or _read_page(content, header, number) for number in numbers}
     if not header.drawing:

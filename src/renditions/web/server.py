@@ -160,7 +160,6 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
         Superseded: The catalog uses another version of the pipeline file by now.
         CatalogLost: Most outputs exist but have no record in the catalog.
         Failed: The folder or the catalog isn't available any more, or workers can't be confined as required.
-
     """
     if access.token is None and access.reach.is_for_others:
         raise UsageError("other machines can reach the server, so a token is needed: pass --token")

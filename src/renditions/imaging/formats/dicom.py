@@ -141,17 +141,12 @@ def read_header(content: bytes, page: int) -> Header:
         )
 
 
-def read(content: bytes) -> Dicom:
-    """Return the file's data set; call this function only within :func:`guarded`.
+def _read_syntax(pydicom: Any, source: io.BytesIO) -> str:
+    """Return the UID of the file's transfer syntax.
 
     Raises:
-        Undecodable: The file has no pixels, or the description of its pixels is invalid or not supported.
-        Failed: pydicom isn't installed.
-
+        Undecodable: The syntax isn't supported, or the file names none.
     """
-    pydicom = library()
-    # Checked first: pydicom inflates a deflated data set of any size.
-    source = io.BytesIO(content)
     source.seek(_PREAMBLE_BYTES)
     meta = pydicom.filereader.read_dataset(
         source,
@@ -166,6 +161,21 @@ def read(content: bytes) -> Dicom:
             f"the transfer syntax isn't supported: expected raw, RLE, JPEG or JPEG 2000, found {name}. Save "
             "the picture in another transfer syntax"
         )
+    return syntax
+
+
+def read(content: bytes) -> Dicom:
+    """Return the file's data set; call this function only within :func:`guarded`.
+
+    Raises:
+        Undecodable: The file has no pixels, or the description of its pixels is invalid or not supported.
+        Failed: pydicom isn't installed.
+
+    """
+    pydicom = library()
+    # Checked first: pydicom inflates a deflated data set of any size.
+    source = io.BytesIO(content)
+    syntax = _read_syntax(pydicom, source)
     tags = {name: pydicom.datadict.tag_for_keyword(name) for name in _ELEMENTS}
     short = {tag: name for name, tag in tags.items() if name not in _LONG_ELEMENTS}
     short[_CHARACTER_SET] = "SpecificCharacterSet"
