@@ -5,6 +5,7 @@ The tests use folders in memory and a real exFAT disk.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 import unicodedata
@@ -22,6 +23,7 @@ from renditions.core.reconcile import sync
 from renditions.errors import KeyTaken
 from renditions.local.folder import FolderStore
 from renditions.local.sqlite import SqliteCatalog
+from renditions.local.tree import Listings, closed
 from renditions.model.folding import EXACT, Folding
 from renditions.model.recipe import Rendition
 from world import World, make_pipeline
@@ -220,6 +222,42 @@ def test_a_folder_that_tells_upper_from_lower_case_looks_for_another_spelling_on
     assert store.is_spelled("photo.jpg")
     monkeypatch.setattr("renditions.local.folder.is_there", None)
     assert store.is_spelled("photo.jpg")
+
+
+def test_the_spelling_of_many_files_is_compared_with_one_listing_of_their_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{number}.jpg" for number in range(100)]
+    (tmp_path / "photos").mkdir()
+    for name in names:
+        (tmp_path / "photos" / name).write_bytes(b"one")
+    read = os.listdir
+    listed: list[int] = []
+
+    def listdir(folder: int) -> list[str]:
+        listed.append(folder)
+        return read(folder)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    monkeypatch.setattr(Listings, "USED_SECONDS", 1000.0)
+    listings = Listings()
+    with closed(os.open(tmp_path / "photos", os.O_RDONLY)) as root:
+        assert all(listings.have(root, [name.encode()]) for name in names)
+        assert len(listed) == 1
+        assert not listings.have(root, [b"1.JPG"])
+
+
+def test_a_new_file_and_a_new_spelling_are_seen_in_a_folder_that_was_listed(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"one")
+    listings = Listings()
+    with closed(os.open(tmp_path, os.O_RDONLY)) as root:
+        assert listings.have(root, [b"photo.jpg"])
+        (tmp_path / "other.jpg").write_bytes(b"two")
+        assert listings.have(root, [b"other.jpg"])
+        time.sleep(0.05)  # more than the steps of a file system's clock
+        (tmp_path / "photo.jpg").rename(tmp_path / "Photo.jpg")
+        assert listings.have(root, [b"Photo.jpg"])
+        assert not listings.have(root, [b"photo.jpg"])
 
 
 def test_two_files_whose_names_differ_only_in_case_are_two_pictures(tmp_path: Path) -> None:

@@ -42,10 +42,10 @@ from renditions.local.registrations import (
 from renditions.local.root import NotMade, Root, etag_of
 from renditions.local.tree import (
     OPEN_FILE,
+    Listings,
     absence,
     closed,
     find_obstacle,
-    is_listed,
     is_there,
     kind_of,
     open_folder,
@@ -88,6 +88,7 @@ class FolderStore:
         self._rest_seconds = rest_seconds
         self._folding: Folding | None = None
         self._is_exact = False
+        self._listings = Listings()
         """Whether this folder is known to tell upper from lower case."""
 
     def list(
@@ -220,7 +221,7 @@ class FolderStore:
         """See :meth:`Store.is_spelled <renditions.core.ports.Store.is_spelled>`.
 
         Most folders tell upper from lower case, so one lookup of another spelling is enough. In others, this
-        method lists the folders that the key lies in.
+        method compares the key with listings, which may be up to two seconds old.
         """
         if self._is_exact:
             return True
@@ -230,7 +231,7 @@ class FolderStore:
             if other != parts and not is_there(root, other):
                 self._is_exact = True
                 return True
-            return is_listed(root, parts)
+            return self._listings.have(root, parts)
         return True
 
     def folding(self) -> Folding:

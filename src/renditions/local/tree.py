@@ -12,9 +12,11 @@ import logging
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from renditions.errors import KeyRefused
 
@@ -134,13 +136,50 @@ def is_there(root: int, parts: Sequence[bytes]) -> bool:
     return False
 
 
-def is_listed(root: int, parts: Sequence[bytes]) -> bool:
-    """Return whether each folder of the path lists the next part in this spelling."""
-    for depth, part in enumerate(parts):
-        with closed(open_folder(root, parts[:depth])) as folder:
-            if os.fsdecode(part) not in os.listdir(folder):  # noqa: PTH208 - a descriptor has no path
-                return False
-    return True
+class _Listing(NamedTuple):
+    folder: Sequence[bytes]
+    modified_ns: int
+    read_at: float
+    names: frozenset[str]
+
+
+class Listings:
+    """How folders spell the names in them, on a disk that ignores case.
+
+    A sync asks for each picture. If each answer listed the folder, the time would grow with the square of the
+    number of pictures. So the last listing at each depth is used again for ``USED_SECONDS``, as long as the
+    folder's modification time stays. A few disks keep this time after a rename (exFAT through FUSE); there
+    the former name counts as listed for so long. Threads may share one object.
+    """
+
+    USED_SECONDS = 2.0
+
+    def __init__(self) -> None:
+        self._last: dict[int, _Listing] = {}
+
+    def have(self, root: int, parts: Sequence[bytes]) -> bool:
+        """Return whether each folder of the path lists the next part in this spelling.
+
+        Raises:
+            OSError: See :func:`open_folder`.
+
+        """
+        return all(self._lists(root, parts[:depth], os.fsdecode(part)) for depth, part in enumerate(parts))
+
+    def _lists(self, root: int, folder: Sequence[bytes], name: str) -> bool:
+        with closed(open_folder(root, folder)) as opened:
+            modified_ns = os.fstat(opened).st_mtime_ns
+            last = self._last.get(len(folder))
+            if (
+                last
+                and name in last.names  # one that is missing may be new
+                and (last.folder, last.modified_ns) == (folder, modified_ns)
+                and time.monotonic() - last.read_at < self.USED_SECONDS
+            ):
+                return True
+            names = frozenset(os.listdir(opened))  # noqa: PTH208 - a descriptor has no path
+        self._last[len(folder)] = _Listing(folder, modified_ns, time.monotonic(), names)
+        return name in names
 
 
 def find_obstacle(root: int, parts: Sequence[bytes]) -> tuple[int, str] | None:
