@@ -1,4 +1,4 @@
-"""Helpers that run the command line in a process of its own."""
+"""Helpers that run a command, write a pipeline file or draw a picture."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def run(directory: Path, *arguments: str) -> Ended:
 def write_pipeline(directory: Path, renditions: str, more: str = "") -> None:
     """Write a pipeline file with the folders ``inbox`` and ``processed``.
 
-    The function also creates the inbox. The file lets commands read a picture at once. With the default
-    wait of a second, the result of a command would depend on how fast it starts.
+    The function also creates the inbox. A picture is complete after a millisecond without a change. With
+    the default of a second, a command's result would depend on how fast it starts.
     """
     (directory / "inbox").mkdir(exist_ok=True)
     (directory / "renditions.toml").write_text(

@@ -20,17 +20,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--endpoint``, the URL of a server that stands for AWS.
-
-    ``make test-servers`` uses it.
-    """
+    """Add ``--endpoint`` and ``--emulator``, which ``make test-servers`` uses."""
     parser.addoption("--endpoint", help="the URL of a server that stands for AWS, in place of moto's")
     parser.addoption("--emulator", help="the program that stands for Lambda, see servers/emulator.py")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a test that is skipped without permission; see ``skips``."""
+    """In CI, fail a test that is skipped without permission; see ``skips``."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail") and isinstance(report.longrepr, tuple):
         reason = report.longrepr[2]

@@ -1,8 +1,7 @@
 """A store, a catalog and a notifier in memory.
 
-They keep every promise of ``renditions.core.ports`` except durability. All three are
-deterministic and safe for many threads. They never fail by themselves; a test wraps the one that it wants
-to break.
+They keep the promises of their protocols in ``renditions.core``, except durability. They are deterministic
+and safe for many threads. A test that needs a failure wraps them.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ MAX_KEY_BYTES = 1024
 class MemoryStore:
     """A store with S3's rules.
 
-    Keys have 1 to 1,024 bytes, and an ETag is a hash of the content.
+    Keys have 1 to 1,024 bytes. A written object's ETag is a hash of the content.
 
     With a ``folding`` it compares keys as some folders do. A listing shows the spelling that was written
-    first. A request for one object returns the spelling of the request. With ``counts_versions`` an ETag
-    is the number of the key's version, so two keys can have the same ETag and different contents.
+    first. ``head`` and ``get`` return the spelling of the request. With ``counts_versions`` an ETag is the
+    number of the key's version, so two keys can have the same ETag and different contents.
     """
 
     is_cheaper_to_list = False
@@ -280,7 +279,7 @@ class MemoryCatalog:
     def replace_all(
         self, records: Mapping[str, Record], owners: Mapping[str, str], binding: Binding | None
     ) -> None:
-        """Replace the whole content, as when a backup is restored."""
+        """Replace the records, the claims and the binding, as when a backup is restored."""
         with self._lock:
             self._records, self._owners, self._binding = dict(records), dict(owners), binding
 

@@ -77,10 +77,10 @@ def width_of(content: bytes) -> int:
 
 
 def expected_output(content: bytes, recipe: Rendition) -> bytes:
-    """Return the result of :func:`hash_render` for this content."""
+    """Return the output of :func:`hash_render` for this content and recipe."""
     return output_of(content, recipe.fingerprint())
 
 
 def output_of(content: bytes, fingerprint: str) -> bytes:
-    """Return the result of :func:`hash_render` for the recipe with this fingerprint."""
+    """Return the output of :func:`hash_render` for a recipe with this fingerprint."""
     return hashlib.sha256(content + fingerprint.encode()).digest()

@@ -1,7 +1,7 @@
 """A small world for the core: stores and a catalog in memory, and a manual clock.
 
-Its renderer only hashes. Every call to a store, the catalog or a notifier is a *step*. A test can crash the
-caller at a step or let another task run there.
+Its renderer only hashes. A worker's calls to the stores, the catalog and the notifiers can be counted as
+*steps*. A test can crash the caller at a step or let another task run there.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Steps:
 
 
 class Stepped:
-    """A store, a catalog or a notifier whose every call is a step."""
+    """A store, a catalog or a notifier whose calls are steps."""
 
     def __init__(self, port: Any, steps: Steps) -> None:
         self._port = port
@@ -81,7 +81,7 @@ class Stepped:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method: Callable[..., Any] = getattr(self._port, name)
-        if name in ("folding", "obstacle", "is_spelled"):  # constants, read without a call
+        if name in ("folding", "obstacle", "is_spelled"):  # they reach no service, so they aren't steps
             return method
 
         def step(*args: Any, **named: Any) -> Any:

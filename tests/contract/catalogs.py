@@ -32,13 +32,13 @@ def open_memory(_: Path) -> Iterator[Catalog]:
 
 
 def open_sqlite(folder: Path) -> AbstractContextManager[Catalog]:
-    """Return a catalog in a file that doesn't exist yet."""
+    """Return the catalog in the folder's file ``catalog.db``."""
     return SqliteCatalog(folder / "catalog.db")
 
 
 @contextmanager
 def open_dynamodb(folder: Path) -> Iterator[Catalog]:
-    """Yield a catalog in a new table with the folder's name."""
+    """Yield a catalog in a table whose name follows from the folder."""
     table = make_table(name_of(folder), "image_id")
     with pytest.MonkeyPatch.context() as patch:  # so that few records make many pages
         patch.setattr(reading, "ROWS_OF_INDEX", 10)
@@ -61,7 +61,7 @@ DynamoDB is missing here: it sees only requests, so races of threads test the sa
 
 
 def damage_sqlite(folder: Path, name: str) -> None:
-    """Shorten a row, so that it can't be read."""
+    """Shorten a record's text, so that it can't be read."""
     with closing(sqlite3.connect(folder / "catalog.db")) as db, db:
         db.execute("UPDATE records SET item = substr(item, 1, 20) WHERE name = ?", (name,))
 

@@ -28,7 +28,8 @@ CLIENTS = Clients()
 def run_moto(way_seconds: float = 0.0, keys_of_page: int = 20) -> Iterator[dict[str, str]]:
     """Run the server, and yield the environment that points at it.
 
-    The server delays each request by ``way_seconds``. S3's listings have ``keys_of_page`` keys in each page.
+    The server delays each request by ``way_seconds``. A page of S3's listings has up to ``keys_of_page``
+    keys.
     """
     script = Path(__file__).with_name("serve_moto.py")
     command = [sys.executable, "-W", "ignore", str(script), str(way_seconds)]
@@ -58,7 +59,7 @@ def environment_of(endpoint: str) -> dict[str, str]:
 def make_table(name: str, key_name: str) -> str:
     """Create a catalog's table unless it exists, and return its name.
 
-    The function waits until the table can be used.
+    The function waits until a new table can be used.
     """
     with suppress(CLIENTS.dynamodb.exceptions.ResourceInUseException):
         CLIENTS.dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **table_schema(key_name))
@@ -68,10 +69,7 @@ def make_table(name: str, key_name: str) -> str:
 
 
 def scaled(which: str, count: int) -> int:
-    """Return a smaller number for a backend that is reached over HTTP.
-
-    The number counts records, objects or rounds.
-    """
+    """Return a sixth of the count for a backend over HTTP, else the count."""
     return count // 6 if which in ("s3", "dynamodb") else count
 
 

@@ -172,8 +172,8 @@ def return_settings_for_eventbridge() -> None:
 def copy_table(table: Table, _: object) -> Table:
     """Copy only the parts of a table that a transaction changes.
 
-    moto copies the whole table for each item, and keeps every table whose constructor ran in memory. So this
-    function doesn't call the constructor.
+    moto copies the whole table for each item. It also keeps in memory every table whose constructor ran, so
+    this function doesn't call the constructor.
     """
     copied: Table = object.__new__(type(table))
     vars(copied).update(vars(table))

@@ -19,12 +19,12 @@ from renditions.model.places import S3Place
 
 
 def open_folder(folder: Path) -> Store:
-    """Return a store in a folder that doesn't exist yet."""
+    """Return the store in the folder's subfolder ``store``."""
     return FolderStore(folder / "store", create=True)
 
 
 def open_s3(folder: Path) -> Store:
-    """Return a store below a prefix of a bucket with the folder's name."""
+    """Return a store below a prefix of a bucket whose name follows from the folder."""
     bucket = name_of(folder)
     with suppress(CLIENTS.s3.exceptions.BucketAlreadyOwnedByYou):
         CLIENTS.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})

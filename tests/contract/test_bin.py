@@ -56,14 +56,14 @@ class Site:
 
 
 def open_folder(folder: Path) -> Site:
-    """Return a source in a new folder."""
+    """Return a source in a new folder, with its bin."""
     root = folder / "in"
     root.mkdir()
     return Site(FolderStore(root), FolderBin(Root(root)))
 
 
 def open_s3(folder: Path) -> Site:
-    """Return a source below a prefix of a new versioned bucket."""
+    """Return a source below a prefix of a new versioned bucket, with its bin."""
     bucket = name_of(folder)
     CLIENTS.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     CLIENTS.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -120,7 +120,7 @@ def test_the_bin_keeps_both_deletions_of_one_key_and_can_restore_each(site: Site
     assert list(site.bin.deletions()) == [third.deletion]
 
 
-def test_a_restoration_never_replaces_another_object(site: Site) -> None:
+def test_a_restoration_does_not_replace_another_object(site: Site) -> None:
     put(site.store, KEY, b"old")
     binned = site.delete()
     put(site.store, KEY, b"newer")

@@ -724,7 +724,7 @@ def test_a_binding_is_read_back_unchanged(catalog: Catalog) -> None:
     assert list(catalog.list()) == list(catalog.query()) == [], "it is no record"
 
 
-def test_a_binding_of_an_older_revision_is_refused(catalog: Catalog) -> None:
+def test_a_binding_of_another_revision_is_refused(catalog: Catalog) -> None:
     first = catalog.write_binding(BINDING)
     second = catalog.write_binding(first)
     for revision in (0, first.revision, second.revision + 1):

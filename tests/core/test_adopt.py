@@ -1,4 +1,4 @@
-"""Adoption: the core takes over only outputs that a lost catalog provably wrote."""
+"""Adoption: how a new catalog takes over the outputs of a lost catalog."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_file_that_replaces_a_proven_output_during_adoption_stays(world: World
 
 
 @pytest.mark.parametrize(("writer", "is_ours"), [("before", True), ("", True), ("", False)])
-def test_a_crash_at_any_step_of_adoption_neither_loses_nor_deletes_a_file(
+def test_a_run_after_a_crash_at_any_step_of_adoption_takes_over_only_outputs(
     *, writer: str, is_ours: bool
 ) -> None:
     def crash() -> None:

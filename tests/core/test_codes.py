@@ -91,13 +91,13 @@ def test_a_picture_whose_output_key_is_taken_has_the_code_key_taken(world: World
     ("codes", "common"),
     [(("a",), "a"), (("a", "a"), "a"), (("a", "b"), "rejected")],
 )
-def test_several_reasons_have_their_common_code_or_else_the_general_code(
+def test_several_reasons_have_their_common_code_or_else_the_code_rejected(
     codes: tuple[str, ...], common: str
 ) -> None:
     assert common_code(Reason("why", code) for code in codes) == common
 
 
-def test_an_unexpected_error_has_the_general_code() -> None:
+def test_an_unexpected_error_has_the_code_error() -> None:
     assert Reason.of(ValueError("odd")) == Reason("odd", "error")
 
 

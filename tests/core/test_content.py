@@ -66,7 +66,7 @@ def test_a_rejected_picture_that_is_touched_stays_rejected_without_a_second_noti
     assert world.plan() == []
 
 
-def test_a_touched_picture_with_a_changed_recipe_is_rendered_once(world: World) -> None:
+def test_plan_lists_only_the_changed_rendition_of_a_touched_picture(world: World) -> None:
     world.source.touch(NAME)
     world.pipeline = make_pipeline(thumb=Rendition(width=99), large=Rendition(width=1200))
     world.bind()
@@ -85,7 +85,7 @@ def test_a_record_of_version_0_1_has_no_hash_and_its_touched_picture_is_rendered
     assert world.record().sha256
 
 
-def test_a_touched_picture_that_cannot_be_read_is_reported_and_tried_again(world: World) -> None:
+def test_a_touched_picture_that_cannot_be_read_fails_and_will_be_tried_again(world: World) -> None:
     class Unreadable(Counting):
         def stream(self, key: str, *_: Any) -> Any:
             raise StoreFailed("permission denied")

@@ -139,7 +139,7 @@ def test_a_picture_that_can_not_be_read_claims_no_key_and_is_tried_again() -> No
     world.check_promise()
 
 
-def test_pictures_that_are_too_large_to_read_never_share_a_key() -> None:
+def test_pictures_that_are_too_large_to_read_do_not_block_each_other() -> None:
     world = make_world()
     world.upload("b/photo.jpg", b"two")
     world.pipeline = replace(world.pipeline, accept=Accept(max_bytes=1))

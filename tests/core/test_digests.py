@@ -228,8 +228,8 @@ def test_a_digest_lists_the_most_frequent_causes_and_adds_up_all_other_causes() 
     assert (item["event"], item["count"]) == ("digest", 150)
 
 
-def test_ten_thousand_failures_while_the_receiver_is_down_become_one_message() -> None:
-    """The receiver is a real HTTP server. The failures come within a minute."""
+def test_ten_thousand_notices_while_the_receiver_is_down_become_one_message() -> None:
+    """The receiver is a real HTTP server."""
     with receiving() as receiver:
         world, outbox = fail_with_webhook(receiver, 10_000)
         assert receiver.got == []
@@ -253,7 +253,9 @@ def test_ten_thousand_failures_while_the_receiver_is_down_become_one_message() -
     assert unsent(world) == []
 
 
-def test_notices_collected_in_the_catalog_file_are_sent_by_a_later_process(tmp_path: Path) -> None:
+def test_notices_collected_in_the_catalog_file_are_sent_after_the_file_is_opened_again(
+    tmp_path: Path,
+) -> None:
     with receiving() as receiver:
         with SqliteCatalog(tmp_path / "catalog.db") as catalog:
             _, outbox = fail_with_webhook(receiver, 120, catalog)

@@ -21,9 +21,9 @@ PAGE, PHOTO = "page.tif", "photo.jpg"
 
 
 class Engine:
-    """A renderer that takes a picture's format from its name.
+    """A renderer that takes a picture's format from its content.
 
-    It remembers the outputs that it made.
+    It remembers the renditions of each call.
     """
 
     def __init__(self) -> None:

@@ -171,10 +171,7 @@ def test_another_width_becomes_the_stand_in_when_the_former_stand_in_is_no_longe
 
 
 def test_the_key_of_a_rendition_with_a_stand_in_may_hold_a_foreign_file(world: FamilyWorld) -> None:
-    """The file stays untouched until the picture needs its key.
-
-    Then the picture is rejected, as with any foreign file.
-    """
+    """A picture that needs the key is rejected, as with any foreign file."""
     world.overwrite(f"{NAME}/photo-1600-avif.avif", b"foreign")
     assert world.processor().process(NAME).result == "done"
     assert world.record().refused_keys == ()
@@ -268,7 +265,7 @@ def test_the_files_of_a_family_depend_only_on_the_picture_and_the_pipeline(
         assert world.record().serving_output(name)
 
 
-def test_a_sync_after_a_crash_at_any_step_makes_the_same_files_as_a_sync_without_a_crash(
+def test_a_sync_after_a_crash_at_any_step_leaves_only_the_files_of_the_new_picture(
     world: FamilyWorld,
 ) -> None:
     """A small picture replaces a large one.

@@ -18,7 +18,7 @@ LARGE = Rendition(width=1200)
 
 
 def run(world: World, *entries: Notify) -> tuple[Processor, dict[str, MemoryNotifier]]:
-    """Return a worker, and a notifier in memory for each target."""
+    """Declare these entries; return a worker, and each target's notifier."""
     world.pipeline = make_pipeline(entries, thumb=Rendition(width=200), large=LARGE)
     got = {notify.to: MemoryNotifier() for notify in entries}
     return world.processor(notifiers={notify.target: got[notify.to] for notify in entries}), got

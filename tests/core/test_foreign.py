@@ -141,7 +141,7 @@ def test_a_picture_is_rejected_if_another_output_blocks_its_key(
 ) -> None:
     """One picture's output is a file where the other picture's output needs a folder.
 
-    This happens if the key has no suffix.
+    This can happen if the key has no suffix.
     """
     world.remove(NAME)
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{dir}{stem}"))

@@ -115,7 +115,7 @@ def test_forget_removes_proven_outputs_in_a_former_output_store(world: World) ->
     assert foreign.head(KEY)
 
 
-def test_forget_reports_a_failing_store_and_removes_everything_that_is_elsewhere(world: World) -> None:
+def test_forget_reports_a_failing_store_and_removes_the_record(world: World) -> None:
     class Failing(MemoryStore):
         def head(self, key: str) -> None:
             raise StoreFailed("the bucket is gone")
@@ -181,7 +181,7 @@ def test_forget_deletes_no_output_of_a_picture_that_was_uploaded_again_meanwhile
     uploads = [b"one"]
 
     class Slow(MemoryStore):
-        """A store in which each deletion arrives late."""
+        """A store in which the picture is uploaded again before the first deletion."""
 
         def delete(self, key: str, condition: IfMatch) -> None:
             if uploads:

@@ -65,7 +65,7 @@ def test_binding_the_same_generation_again_keeps_its_number(catalog: MemoryCatal
     assert bind(catalog, claim(start=start)).generation_number == 1
 
 
-def test_only_a_person_or_a_deployment_sets_the_generation(catalog: MemoryCatalog) -> None:
+def test_a_person_sets_the_generation_and_an_unattended_process_does_not(catalog: MemoryCatalog) -> None:
     with pytest.raises(Superseded):
         bind(catalog, claim("two", FOLLOWS))
     bound = bind(catalog, claim("two"))
@@ -85,7 +85,7 @@ def test_a_newer_deployment_sets_the_generation_and_an_older_deployment_does_not
     assert bind(catalog, claim("one", deploy("2026-01-03"))).generation == "one", "a rollback is the newest"
 
 
-def test_only_the_option_take_over_replaces_the_generation_that_a_deployment_set(
+def test_a_person_needs_the_option_take_over_to_replace_the_generation_of_a_deployment(
     catalog: MemoryCatalog,
 ) -> None:
     bind(catalog, claim("two", deploy("2026-01-02")))
@@ -199,9 +199,9 @@ UNDECLARED = Held("renditions", 60, "they are too many", datetime(2026, 1, 1, tz
 
 
 def drop_rendition(world: World) -> None:
-    """Make a picture, then apply a pipeline that no longer declares ``large``.
+    """Make a picture, and apply a pipeline without ``large``.
 
-    A reload does the same.
+    The outputs of ``large`` are held, as after a reload that drops many renditions.
     """
     world.bind()
     world.upload(NAME, b"one")

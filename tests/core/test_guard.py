@@ -68,7 +68,7 @@ def test_sync_removes_many_pictures_if_they_are_a_small_share_of_the_catalog() -
     assert world.known == 145
 
 
-def test_declared_limits_replace_the_default_limits() -> None:
+def test_a_declared_limit_replaces_its_default() -> None:
     world = make_world(10)
     world.pipeline = replace(
         world.pipeline, source=replace(world.pipeline.source, max_removals=MaxRemovals(pictures=1))
@@ -109,7 +109,7 @@ def test_removals_are_held_if_an_emptied_folder_still_exists(exists: bool) -> No
     )
 
 
-def test_a_run_with_held_removals_does_all_other_work() -> None:
+def test_a_run_with_held_removals_processes_new_pictures() -> None:
     world = make_world(20)
     remove(world, list_names(world))
     world.upload("new.jpg", b"new")
@@ -164,7 +164,7 @@ def test_without_the_marker_even_a_few_removals_are_held(there: int) -> None:
     assert "marker" in why
 
 
-def test_new_pictures_from_another_disk_never_lift_the_hold_on_removals() -> None:
+def test_new_pictures_from_another_disk_do_not_lift_the_hold_on_removals() -> None:
     """After the first sync, the other disk's pictures have records.
 
     So they are half of the known pictures, or more.
@@ -222,7 +222,7 @@ def test_the_marker_counts_as_missing_only_after_the_catalog_wrote_one() -> None
     assert marker.is_missing()
 
 
-def test_renewing_the_marker_of_a_read_only_source_ends_the_expectation_of_a_lost_marker() -> None:
+def test_a_lost_marker_of_a_read_only_source_no_longer_counts_as_missing_after_a_renewal() -> None:
     world = World()
     world.bind()
     Marker(world.source, world.catalog, is_read_only=False).renew()

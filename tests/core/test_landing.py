@@ -22,7 +22,7 @@ BAD = b"bad: the file ends too early"
 
 
 class Fresh(MemoryStore):
-    """A store whose objects changed this many seconds ago."""
+    """A store whose objects changed ``unchanged_seconds`` ago."""
 
     unchanged_seconds = 2.0
     complete = True

@@ -61,7 +61,7 @@ def test_a_family_is_one_look_with_the_smallest_format_first() -> None:
     assert list(looks["photo"]) == ["avif", "jpeg"]
 
 
-def test_a_crop_and_the_whole_picture_are_never_in_the_same_look() -> None:
+def test_a_crop_and_the_whole_picture_are_separate_looks() -> None:
     square = '[renditions.square]\nwidth = 200\nheight = 200\nfit = "cover"\n'
     sizes = {"photo_480_jpeg": (480, 360), "square": (200, 200)}
     assert looks_of(FAMILY + square, **sizes) == {"photo": {"jpeg": [480]}, "square": {"jpeg": [200]}}

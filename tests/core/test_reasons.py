@@ -31,7 +31,7 @@ def world() -> World:
 
 
 @pytest.mark.parametrize("error", [StoreFailed("no space left"), CatalogFailed("no connection")])
-def test_a_picture_is_never_given_up_because_of_a_full_disk_or_a_lost_connection(
+def test_a_picture_is_not_given_up_because_of_a_full_disk_or_a_lost_connection(
     world: World, error: Failed
 ) -> None:
     pauses = []
@@ -111,7 +111,7 @@ def test_errors_with_the_same_code_are_counted_as_one_reason() -> None:
     assert (group.count, group.example, group.reason) == (2, "a.jpg", "a.jpg: No space left on device")
 
 
-def test_the_pause_between_attempts_doubles_up_to_a_limit() -> None:
+def test_the_pause_between_attempts_begins_at_two_seconds_and_has_a_limit() -> None:
     assert retry_pause(1) == timedelta(seconds=2)
     assert retry_pause(100_000) == LONGEST_RETRY_PAUSE
     assert Outcome.failed(NAME, StoreFailed("away")).again_after == retry_pause(1)

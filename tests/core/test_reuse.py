@@ -91,7 +91,7 @@ def test_an_output_with_a_changed_key_is_copied_and_the_old_output_is_deleted(wo
     assert world.output.head(f"{NAME}-small.jpg") is None
 
 
-def test_an_output_with_a_key_below_the_old_key_is_copied_before_the_old_output_is_deleted(
+def test_an_output_with_a_key_below_the_old_key_is_copied(
     world: World,
 ) -> None:
     declare(world, thumb=replace(THUMB, key="{name}-small.jpg/thumb.jpg"))
@@ -131,7 +131,7 @@ def test_an_output_that_was_lost_or_replaced_is_rendered_and_not_copied(
     world.check_promise()
 
 
-def test_outputs_of_the_old_content_are_never_copied_for_new_content(world: World) -> None:
+def test_outputs_of_the_old_content_are_not_copied_for_new_content(world: World) -> None:
     world.upload(NAME, b"two")
     declare(world, thumb=replace(THUMB, key="new/{name}"))
     assert world.processor().process(NAME).result == "done"

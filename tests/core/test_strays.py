@@ -64,7 +64,7 @@ def test_names_and_prefixes_select_strays(world: World) -> None:
     ]  # fmt: skip
 
 
-def test_only_strays_with_the_mark_of_this_catalog_are_deleted(world: World) -> None:
+def test_only_strays_with_the_mark_of_this_catalog_or_its_predecessor_are_deleted(world: World) -> None:
     refused = {key: delete_stray(stray, leases(world), world.clock) for key, stray in strays(world).items()}
     assert [key for key, why in refused.items() if why is None] == ["a/ours.jpg", "a/predecessor.jpg"]
     assert [found.key for found in world.output.list()] == ["b/lost.jpg", "b/theirs.jpg", "index.html"]

@@ -74,10 +74,7 @@ def test_a_renamed_picture_keeps_its_output_if_the_output_key_does_not_change() 
 
 
 def test_renaming_a_whole_folder_does_not_count_as_removals() -> None:
-    """If renames counted as removals, the guard would hold back all of them.
-
-    The pictures under the new names would then wait for the old keys.
-    """
+    """If renames counted as removals, the guard would hold back all of them."""
     world = World(make_pipeline(thumb=COVER))
     world.bind()
     names = [f"{number:03}.jpg" for number in range(80)]

@@ -26,7 +26,7 @@ def world() -> World:
 
 
 def render(content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze) -> Rendering:
-    """Render by hashing, and give one warning for each rendition that is rendered."""
+    """Render by hashing, and give one warning for each recipe."""
     rendering = hash_render(content, accept, recipes, analyze)
     return replace(rendering, warnings=tuple(WARNINGS[name] for name in recipes))
 
@@ -39,7 +39,7 @@ def test_the_record_and_the_notice_about_a_picture_have_its_warnings(world: Worl
     assert notice.to_item()["warnings"][0] == {"code": "thumb-code", "text": "something of thumb"}
 
 
-def test_rendering_one_rendition_keeps_the_warnings_about_the_other_renditions(world: World) -> None:
+def test_rendering_one_rendition_again_keeps_the_earlier_warnings(world: World) -> None:
     world.processor(render=render).process(NAME)
     changed = {**world.pipeline.renditions, "large": Rendition(width=1000)}
     world.pipeline = replace(world.pipeline, renditions=changed)

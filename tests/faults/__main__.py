@@ -1,8 +1,8 @@
 """Run many simulated histories, then mutations of the core: ``python -m faults``.
 
-The program runs each mutation until a history catches it. Every history depends only on its number, so
-``--first NUMBER --histories 1`` repeats one. The program exits with 1 if a history breaks the promise, or if
-no history catches a mutation.
+In between, workers crash at every step. Each mutation runs until a history catches it, for at most 20,000
+histories. A history depends only on its number, so ``--first NUMBER --histories 1`` repeats one. The program
+exits with 1 if a history breaks the promise, or if no history catches a mutation.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class Result:
 def main() -> int:
     """Run the histories and the mutations, and return the exit code.
 
-    It is 1 if a promise was broken or a mutation wasn't caught, else 0.
+    It is 1 if a promise was broken or a mutation wasn't caught, else 0. With ``--mutation`` it is always 0.
     """
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
     parser.add_argument("--histories", type=int, default=20_000, help="how many histories")
     parser.add_argument("--first", type=int, default=0, help="the first history's number")
     parser.add_argument(
-        "--mutation", type=int, help="break the core in this way, and stop when the simulator notices"
+        "--mutation", type=int, help="apply the mutation with this number, and stop when a history fails"
     )
     parser.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -1,8 +1,8 @@
 """Stores, a catalog, a notifier, a renderer and a queue with a cloud's failures.
 
-Every call can fail, be lost, be repeated, or take effect after a later one. The stores and the
-catalog in memory hold the data. Around each call another task may run, and the call may fail before or after
-it was done. Listings come in pages and see concurrent changes. An index lags behind. Messages can arrive
+A call can fail, lose its answer, be repeated, or take effect after a later one. The stores and the catalog
+in memory hold the data. Around each call another task may run, and the call may fail before or after it was
+done. Listings come in pages and see concurrent changes. An index lags behind. Messages can arrive
 late, twice and in any order.
 """
 
@@ -57,7 +57,7 @@ class CloudStore:
     scheduler: Scheduler
     kept: MemoryStore
     observer: Observer | None = None
-    """The observer, which sees every change of outputs."""
+    """The observer, which sees each write and each deletion in an output store."""
     place: OutputStore | None = None
     """This store, if it is an output store."""
     headers: str = ""
@@ -73,10 +73,7 @@ class CloudStore:
         on_unreadable: OnUnreadable | None = None,
         on_obstacle: OnObstacle | None = None,
     ) -> Iterator[StoredObject]:
-        """List page by page.
-
-        Each page shows the objects that exist when it is read.
-        """
+        """List page by page. Each page is read at a time of its own."""
 
         def page_after(key: str) -> list[StoredObject]:
             objects = self.kept.list(key, prefix)

@@ -120,7 +120,7 @@ MUTATIONS = (
         "self.leases.take(replace(fresh, pending_keys=()))",
     ),
     Mutation(
-        "a record goes before its outputs",
+        "a record is deleted before its outputs",
         "process",
         "                for key in leased.pending_keys:\n"
         "                    self._leases.delete(leased, key)\n",
@@ -131,7 +131,7 @@ MUTATIONS = (
         "                return None\n",
     ),
     Mutation(
-        "what was read need not be what was found",
+        "the newest content is read in place of the found content",
         "content",
         "            pieces = self._source.stream(found.key, IfMatch(found.etag), 0, found.size_bytes)\n",
         "            there = self._source.head(found.key) or found\n"
@@ -150,13 +150,13 @@ MUTATIONS = (
         'case "rejected":',
     ),
     Mutation(
-        "the removal guard ignores the share",
+        "the removal guard ignores the limits",
         "guard",
         "return missing > limit.pictures and 100 * missing > limit.percent * known",
         "return False",
     ),
     Mutation(
-        "a removal is done that should be held",
+        "a removal that should be held is executed",
         "difference",
         '"remove" if is_allowed else "hold",',
         '"remove",',
@@ -168,7 +168,7 @@ MUTATIONS = (
         "for rendition, key in keys.items()}",
     ),
     Mutation(
-        "a foreign output is not looked for",
+        "foreign outputs are not searched for",
         "foreign",
         "and find(self.output, key) and self._is_foreign(name, key, claimed)",
         "and False",
@@ -186,7 +186,7 @@ MUTATIONS = (
         "if False:",
     ),
     Mutation(
-        "verification believes the record",
+        "outputs are not compared with the store",
         "verify",
         '    if how == "no":\n',
         "    if True:\n",
@@ -210,7 +210,7 @@ MUTATIONS = (
         "fresh = replace(fresh, retired=(), refused",
     ),
     Mutation(
-        "a key that the store doesn't tell from a present output is deleted",
+        "a former key is deleted although it is one file with an output",
         "leases",
         "if any(made.key != key and folding(made.key) == folding(key) for made in leased.outputs):",
         "if False:",
@@ -228,13 +228,13 @@ MUTATIONS = (
         "    if False:\n",
     ),
     Mutation(
-        "adoption takes any file over",
+        "adoption takes over any file",
         "adopt",
         "if writer in self.neighbours.own:",
         "if True:",
     ),
     Mutation(
-        "adoption takes nothing over",
+        "adoption takes over no file with our mark",
         "adopt",
         "if writer in self.neighbours.own:",
         "if False:",
@@ -246,7 +246,7 @@ MUTATIONS = (
         "and made:",
     ),
     Mutation(
-        "strays are deleted that aren't ours",
+        "strays that aren't ours are deleted",
         "strays",
         'if stray.whose != "ours":',
         "if False:",
@@ -264,13 +264,13 @@ MUTATIONS = (
         "()",
     ),
     Mutation(
-        "what lies in a former store is forgotten",
+        "outputs in a former store are forgotten",
         "places",
         "        behind += [Retired(made.key, made.etag, until, record.place) for made in record.outputs]\n",
         "",
     ),
     Mutation(
-        "what lies in a former store is deleted without proof",
+        "outputs in a former store are deleted without proof",
         "process",
         "if there and (there.etag == old.etag or leases.is_own(old.key)):",
         "if there:",
@@ -288,7 +288,7 @@ MUTATIONS = (
         "if False:",
     ),
     Mutation(
-        "a listing is believed without a look",
+        "a picture is removed without a check that it is gone",
         "process",
         "found = find_picture(self.source, name) if is_sought else None",
         'found = find(self.source, name) if is_sought and ask.removal == "no" else None',
@@ -358,7 +358,12 @@ def apply(mutation: Mutation) -> None:
 
 
 def edit(mutation: Mutation) -> str:
-    """Return the module's source with the edit."""
+    """Return the module's source with the edit.
+
+    Raises:
+        ValueError: The original text doesn't occur exactly once.
+
+    """
     source = resources.files("renditions.core").joinpath(f"{mutation.module}.py").read_text("utf-8")
     if source.count(mutation.old) != 1:
         raise ValueError(f"{mutation.name}: expected once in {mutation.module}.py: {mutation.old!r}")

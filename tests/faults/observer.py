@@ -33,7 +33,7 @@ class Observer:
     knows_dead: Callable[[str], bool]
     """Returns whether a lease's owner is known to be dead."""
     is_strict: bool = True
-    """Whether the clocks agree so well that no worker continues under a lease that another has taken."""
+    """Whether outputs are checked against records. Wrong clocks, outsiders and restores cause differences."""
     known: int = 0
     """The largest possible number of pictures."""
     limits: MaxRemovals = field(default_factory=MaxRemovals)
@@ -60,16 +60,14 @@ class Observer:
     """The existing pictures that the source doesn't show even by name."""
     _removed_wrongly: int = 0
     _step: int = 0
-    _decided_at: dict[Record, int] = field(default_factory=dict)
-    """When each decided state first appeared in the catalog."""
     _reportable: set[Record] = field(default_factory=set)
-    """The decided states that a notice may report. A retry that a person requests doesn't change them."""
+    """The states that a notice may report, without what a retry resets."""
     _decided: dict[tuple[str, str, datetime], set[Record]] = field(default_factory=dict)
     """The decided records by name, status and timestamp, which is what a digest says about a picture."""
     in_digests: set[Record] = field(default_factory=set)
     """The records that digests reported."""
     _stated_at: dict[Record, int] = field(default_factory=dict)
-    """When each decided state first appeared, regardless of the source's ETags."""
+    """When each state was first written, regardless of the source's ETags."""
     _contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """The content of each version of a picture, by name and ETag."""
     _hashes_of: dict[str, set[str]] = field(default_factory=dict)
@@ -108,9 +106,10 @@ class Observer:
     def see_before_write(self, task: Task, record: Record) -> None:
         """Check that a worker takes over no lease that holds.
 
-        A worker may take over its own lease, and the lease of a dead owner. Any other lease holds until its
-        end by the worker's clock, if it had begun when the worker got its task. A lease that was taken by a
-        clock that is ahead begins later. The worker may have compared the picture before that.
+        A worker may take over its own lease, and the lease of an owner that is known to be dead. Any other
+        lease holds until its end by the worker's clock, if it had begun when the worker got its task. A lease
+        that was taken by a clock that is ahead begins later. The worker may have compared the picture before
+        that.
         """
         stored = self.catalog.get(record.name)
         self._check_generation(task, stored, record)
@@ -190,13 +189,13 @@ class Observer:
     def see_write(self, task: Task, written: Record) -> None:
         """Check a record that was written.
 
-        Every output that it names exists, and was made from the recorded source and recipe. The
-        record claims no key that holds a foreign file, except a file that :meth:`_may_adopt` permits.
+        If the checks are strict, every output that it names exists, and was made from the recorded source and
+        recipe. The record claims no key that holds a foreign file, except a file that :meth:`_may_adopt`
+        permits.
         """
         self._step += 1
         self._see_release(self._written.get(written.name), written)
         self._last_written[task] = self._written[written.name] = written
-        self._decided_at.setdefault(truth(written), self._step)
         self._reportable.add(_of_any_attempt(written))
         if written.is_decided:
             decided = self._decided.setdefault((written.name, written.status, written.timestamp), set())
@@ -262,7 +261,7 @@ class Observer:
     def see_delete(self, task: Task, place: OutputStore, key: str, whose: str) -> None:
         """Check that an object may be deleted, and not too early.
 
-        A record must name it, or it must be a stray of ours in a former store, where nothing writes.
+        A record must name it, or it must be a stray of ours in a former store.
         """
         held = self._last_written[task]
         folded = place.fold(key)

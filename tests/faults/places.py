@@ -71,8 +71,8 @@ class OutputStore:
     def proves(self, key: str, fresh: Collection[bytes]) -> bool:
         """Return whether an object proves to be ours.
 
-        Our mark on the object proves this. If no other catalog uses the store, the object's content proves it
-        too.
+        Our mark on the object proves this. If no other catalog uses the store, the content of an object
+        without a mark proves it too.
 
         Args:
             key: The object's key.

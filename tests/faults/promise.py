@@ -247,7 +247,7 @@ def check_strays(listed: Iterable[Stray], place: OutputStore, *, is_present: boo
 def check_removals(final: Final, removed: Iterable[str]) -> None:
     """Check that there is a notice about each removed picture.
 
-    Pictures that came back need none.
+    Pictures that came back need none. Without a target for such notices, check nothing.
     """
     digests = (notice.subject for notice in final.sent if isinstance(notice.subject, Digest))
     told = {each.name for digest in digests for each in digest.pictures if each.event == "removed"}
@@ -268,10 +268,7 @@ def reported(record: Record) -> tuple[object, ...]:
 
 
 def truth(record: Record) -> Record:
-    """Return the record without its wishes and its unsettled fields.
-
-    The unsettled fields change while the record is settled.
-    """
+    """Return the record without its wishes and what changes when it is settled."""
     outputs = tuple(replace(made, etag="", sha256="") for made in record.outputs)
     return replace(
         record,

@@ -210,7 +210,7 @@ def delete_strays(site: Site, place: str) -> list[Stray]:
 
 
 def delete_strays_some_time(site: Site, pauses: Sequence[float] = PAUSES) -> None:
-    """Delete our own strays in any output store, present or former."""
+    """Delete our own strays in one output store, present or former, at a random time."""
     site.scheduler.sleep(site.random.choice(pauses))
     with suppress(RenditionsError):
         delete_strays(site, site.random.choice(known_places(site)))

@@ -1,8 +1,8 @@
-"""``python -m faults.soak``: runs a server for an hour, then checks its resources.
+"""Run a server for an hour, then check its resources: ``python -m faults.soak``.
 
 The server runs under a realistic mix of events. The program adds, replaces, damages and deletes pictures, and
-uploads others through the API. It requests the page, listens to events, and kills worker processes. It
-measures the server's resources sixty times. It exits with 1 if a resource keeps growing, if files are left
+uploads others through the API. It sends requests of the page, listens to events, and kills worker processes.
+It measures the server's resources sixty times. It exits with 1 if a resource keeps growing, if files are left
 over, or if the promise doesn't hold. It needs Linux's ``/proc``.
 """
 
@@ -111,7 +111,7 @@ class Traffic:
         self.sound[name] = True
 
     def ask(self) -> None:
-        """Send the requests that the page sends."""
+        """Send some of the requests that the page sends."""
         for path in ("stats", "pictures?limit=50", "plan", *self._some_rendition()):
             self._read(path)
 

@@ -1,8 +1,8 @@
 """More pictures at once than the workers can process.
 
-Memory stays bounded, and no picture is lost. ``BURST`` pictures arrive at once; with ``make
-test-burst`` they are 100,000. The hints, the watcher and the core are the real ones; the renderer only
-hashes.
+The number of hints in memory stays limited, and no picture is lost. ``BURST`` pictures arrive at once; with
+``make test-burst`` they are 100,000 by default. The hints, the watcher and the core are the real ones; the
+renderer only hashes.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def test_all_pictures_of_a_burst_are_processed_with_a_limited_number_of_hints() 
     print(f"{BURST:,} hints, {hints.most:,} held at most, {pace.most} in progress at most")
 
 
-def test_files_that_arrive_during_a_sync_take_limited_memory_and_are_all_processed(tmp_path: Path) -> None:
+def test_files_that_arrive_during_a_sync_are_processed_with_a_limited_number_of_hints(tmp_path: Path) -> None:
     """The first sync waits until more files have arrived than hints can hold.
 
     Then all files are processed.

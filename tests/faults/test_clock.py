@@ -76,7 +76,7 @@ class Jumping:
         return [difference.name for difference in differences if difference.action != "keep"]
 
     def settle(self) -> None:
-        """Sync until no work is left, and check the promise.
+        """Sync four times, then check that no work is left and that the promise holds.
 
         The time advances beyond the longest lease.
         """
@@ -209,7 +209,6 @@ SKEWED: dict[str, tuple[Callable[[Clients], object], Answer, type[Failed]]] = {
 
 @pytest.mark.parametrize("service", SKEWED)
 def test_a_request_that_aws_refuses_because_of_the_clock_causes_a_retryable_error(service: str) -> None:
-    """A worker repeats such a request to the queue."""
     call, answer, error = SKEWED[service]
     with answering([answer]) as (clients, _), pytest.raises(error) as raised:
         call(clients)

@@ -65,10 +65,7 @@ def kill_sync(root: Path, outputs: int, seconds: float) -> bool:
 
 
 def test_a_sync_after_repeated_kills_makes_all_outputs_and_leaves_no_other_files(tmp_path: Path) -> None:
-    """SIGKILL ends ``sync`` repeatedly, among more than 200 pictures.
-
-    Then one sync runs to its end.
-    """
+    """SIGKILL ends ``sync`` repeatedly. Then one sync runs to its end."""
     renditions = "".join(f"[renditions.{name}]\nwidth = {width}\n" for name, width in WIDTHS.items())
     write_pipeline(tmp_path, renditions)
     inbox = tmp_path / "inbox"

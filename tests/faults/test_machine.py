@@ -1,6 +1,6 @@
 """The simulated cloud, driven by Hypothesis.
 
-Hypothesis chooses the next task, and how its I/O call ends. It shrinks failures to the fewest steps.
+Hypothesis chooses the next task, and how its I/O call ends. It shrinks failures to few steps.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Cloud(RuleBasedStateMachine):
     @precondition(lambda self: self.scheduler.waiting)
     @rule(which=st.integers(0, 3), calls=st.integers(0, 4))
     def go_on(self, which: int, calls: int) -> None:
-        """Let one worker make this many calls."""
+        """Let one worker make up to ``calls + 1`` calls."""
         task = self.scheduler.take(which)
         for _ in range(calls):
             self.scheduler.resume(task)

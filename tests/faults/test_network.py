@@ -98,10 +98,7 @@ class Weather:
 
 @dataclass
 class Place:
-    """An account with a pipeline's parts.
-
-    All their calls go through the proxy.
-    """
+    """An account, and a pipeline's parts, whose calls go through the proxy."""
 
     account: Account
     parts: Parts
@@ -214,7 +211,7 @@ def test_one_sync_after_network_failures_brings_all_outputs_and_records_up_to_da
 ) -> None:
     """The test adds pictures, and replaces or deletes half of them.
 
-    Workers process the pictures at the same time.
+    A worker processes the pictures at the same time.
     """
     account, chance = place.account, random.Random(weather.chance.random())  # noqa: S311 - as above
     names = [f"{number % 3}/ü {number:02}.jpg" for number in range(PICTURES)]

@@ -40,7 +40,7 @@ def test_a_resource_that_grows_all_the_time_is_reported(name: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the soak reads processes in Linux's /proc")
-def test_a_short_soak_finds_no_mistakes_and_then_reports_a_missing_and_a_foreign_output(
+def test_a_short_soak_finds_no_mistakes_and_then_reports_a_missing_picture_and_a_foreign_output(
     tmp_path: Path,
 ) -> None:
     taken, wrong, done = soak(tmp_path, seconds=3, looks=4)

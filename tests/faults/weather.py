@@ -87,7 +87,7 @@ NOTIFY = (
 """A whole history uses one of these, because a changed target doesn't cause a second notice."""
 
 DIGESTS = 0.6
-"""How likely the targets of a history get digests."""
+"""How likely the targets of a history may have digests, and may be slow or away."""
 PERIODS = (1.0, 30.0, 600.0)
 """How long a target collects notices, in seconds."""
 AWAY = (0.0, 0.0, 0.0, 3000.0)
@@ -139,7 +139,7 @@ LONG_SECONDS = 3 * 3600.0
 class Weather:
     """The probability of each failure, and the properties of the machines.
 
-    Each probability is for one I/O call or one message.
+    The probabilities from ``die`` to ``oversleep`` are for one I/O call, and ``lose_hint`` is for one hint.
     """
 
     die: float
@@ -187,7 +187,7 @@ class Weather:
     def draw(cls, random: Random) -> Weather:
         """Draw and return the failures of a history.
 
-        Each kind of failure is missing in half of the histories.
+        Each kind of failure is missing in many histories.
         """
 
         def maybe(*values: float) -> float:

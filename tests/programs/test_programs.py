@@ -1,4 +1,4 @@
-"""The programs in examples/ and the snippets of docs/python.md.
+"""Python programs in examples/ and the snippets of docs/python.md.
 
 They run with the installed wheel.
 """

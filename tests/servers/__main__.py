@@ -1,8 +1,8 @@
-"""Run the contract suites on servers other than moto: ``make test-servers``.
+"""Run tests on servers that behave more like AWS than moto: ``make test-servers``.
 
-These servers behave more like AWS. The program also runs a function at its time limit, in AWS's emulator of
-Lambda. It installs each server into ``build/servers`` without root, starts it on the loopback with its data
-in a temporary folder, and stops it. At the end it names the servers that can't be installed on this machine.
+The program installs each server into ``build/servers`` without root. A server listens on the loopback and has
+its data in a temporary folder. In AWS's emulator of Lambda, the tests also show a function at its time limit.
+At the end the program names the servers that can't be installed or started on this machine.
 """
 
 from __future__ import annotations

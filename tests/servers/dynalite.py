@@ -17,7 +17,7 @@ def start_dynalite(cache: Path, folder: Path) -> Iterator[str]:
     """Start dynalite with its data in the folder; yield its URL.
 
     Raises:
-        UnavailableError: npm is missing, or its registry can't be reached.
+        UnavailableError: dynalite can't be installed here, or doesn't start.
 
     """
     programs = install_npm("dynalite@4.0.0", cache / "dynalite")

@@ -25,7 +25,7 @@ def install_emulator(cache: Path, folder: Path) -> Iterator[str]:
     """Yield the path of the emulator's program; ``folder`` stays empty.
 
     Raises:
-        UnavailableError: This machine's platform has no emulator, or the package index can't be reached.
+        UnavailableError: The wheel can't be installed, or has no emulator for this machine's platform.
 
     """
     program = install_wheel("aws-sam-cli==1.170.0", cache / "emulator") / "samcli/local/rapid"
@@ -40,10 +40,13 @@ def install_emulator(cache: Path, folder: Path) -> Iterator[str]:
 def start_emulated(
     program: str, code: Path, log: Path, environ: Mapping[str, str], limit_seconds: int
 ) -> Iterator[Callable[[Any], Any]]:
-    """Run the bundle in that folder under a time limit.
+    """Run the bundle in the folder ``code`` under a time limit.
 
-    Yield a function that calls it. If a call ends at its limit, its answer is a text that says so. Calls
-    run one after another.
+    Yield a function that calls it. If a call ends at its limit, its answer is a text that says so.
+
+    Raises:
+        UnavailableError: The emulator doesn't start.
+
     """
     port, api_port = find_port(), find_port()
     command = [program, "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]

@@ -25,7 +25,7 @@ def install_debian(packages: Sequence[str], folder: Path) -> Path:
     Their dependencies are unpacked too, if this machine lacks them.
 
     Raises:
-        UnavailableError: This machine doesn't run Debian, or its package index can't be reached.
+        UnavailableError: ``apt-get`` or ``dpkg-deb`` is missing, or failed.
 
     """
     with _installing(folder, packages) as is_needed:
@@ -43,7 +43,12 @@ def install_debian(packages: Sequence[str], folder: Path) -> Path:
 
 
 def install_npm(package: str, folder: Path) -> Path:
-    """Install a program from npm, and return the folder of its commands."""
+    """Install a program from npm, and return the folder of its commands.
+
+    Raises:
+        UnavailableError: ``npm`` is missing, or failed.
+
+    """
     with _installing(folder, [package]) as is_needed:
         if is_needed:
             run(
@@ -62,7 +67,12 @@ def install_npm(package: str, folder: Path) -> Path:
 
 
 def install_wheel(requirement: str, folder: Path) -> Path:
-    """Unpack one wheel without its dependencies into the folder; return the folder."""
+    """Unpack one wheel without its dependencies into the folder; return the folder.
+
+    Raises:
+        UnavailableError: ``pip`` failed.
+
+    """
     with _installing(folder, [requirement]) as is_needed:
         if is_needed:
             pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]

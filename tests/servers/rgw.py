@@ -1,6 +1,6 @@
 """Ceph's object gateway, which serves S3's API.
 
-It consists of one monitor, one disk in a file, and the gateway.
+Ceph runs with one monitor, one disk in a file, and the gateway.
 
 https://docs.ceph.com/en/pacific/install/manual-deployment/
 """

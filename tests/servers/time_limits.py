@@ -52,10 +52,7 @@ def batch(environ: dict[str, str], *names: str) -> Any:
 def test_a_call_ends_at_its_time_limit_and_the_next_call_succeeds(
     program: str, tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    """The picture stays in progress under a lease that expires.
-
-    Its message is redelivered.
-    """
+    """The picture of the ended call stays in progress, with a lease."""
     code = unpack(f'{HEAD}[renditions.slow]\nformat = "avif"\neffort = 9\nlossless = true\n', tmp_path)
     noise = np.random.default_rng(1).integers(0, 256, (2000, 3000, 3), "uint8")
     Image.fromarray(noise).save(tmp_path / "slow.png")

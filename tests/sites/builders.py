@@ -1,6 +1,7 @@
 """The examples for Hugo, Eleventy and Astro, which show the manifest's values.
 
-``make test-sites`` runs this. It installs the three builders into ``build/sites``.
+``make test-sites`` runs this. It builds the sites in ``build/sites``, and installs Eleventy and Astro there.
+uv provides Hugo.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ BUILDERS = {
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return the manifest of three pictures, whose names and texts need escaping."""
+    """Return the manifest of three pictures. A name and a text need escaping."""
     folder = tmp_path_factory.mktemp("pictures")
     family = '[renditions.photo]\nwidths = [160, 320]\nformats = ["webp", "jpeg"]\n'
     write_pipeline(folder, family, '[analyze]\nplaceholder = "thumbhash"\n')
@@ -61,7 +62,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 class _Pictures(html.parser.HTMLParser):
-    """A parser that collects the <source> and <img> elements of each picture."""
+    """A parser that collects the <source> and <img> elements of a page."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -28,7 +28,7 @@ WIDTHS = (320, 640, 1280)
 """The widths of each picture's files, in pixels."""
 SIZES = "(max-width: 700px) 100vw, 50vw"
 EXPECTED = {320: 320, 640: 640, 1600: 1280}
-"""The width of the file that a window of this width needs: 100 vw, or 50 vw from 700 pixels on."""
+"""The width of the file that a window of this width needs: 100 vw, or 50 vw above 700 pixels."""
 
 OBSERVE = """
 window.shift = 0;
@@ -73,7 +73,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 
 def draw(path: Path, seed: int) -> None:
-    """Write a picture of plain areas, upright or wide."""
+    """Write a picture of soft colours, upright or wide."""
     path.parent.mkdir(parents=True, exist_ok=True)
     grain = np.random.default_rng(seed).integers(40, 216, (3, 4, 3), dtype=np.uint8)
     size = (1500, 1000) if seed % 3 else (1400, 1600)
