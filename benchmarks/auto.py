@@ -3,8 +3,8 @@
 The benchmark compares "auto" with one quality for every picture.
 
 It makes renditions of each photo at the format's usual quality, with "auto" at the default target, and with
-"auto" at the target that gives the same mean SSIMULACRA2. The full run takes about five minutes and writes
-its table into ``docs/performance.md``.
+"auto" at the target that gives nearly the same mean SSIMULACRA2. The full run takes about five minutes and
+writes its table into ``docs/performance.md``.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Outcome:
 def main() -> int:
     """Run the benchmark; return 1 if it could measure nothing, else 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.auto", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two small sizes, nothing written")
+    parser.add_argument("--quick", action="store_true", help="two small sizes, no document written")
     is_quick = parser.parse_args().quick
     boxes = SCORED_BOXES[1:] if is_quick else SCORED_BOXES
     try:

@@ -1,10 +1,8 @@
 """Print the hashes of outputs: ``PYTHONPATH=tests python -m benchmarks.bytes``.
 
-The benchmark makes every rendition of a fixed set of pictures.
-
-It draws pictures of every input format in the same way each time. ``renditions sync`` makes renditions of
-them with every preset, every operation and every output format. Each output gives a line: its SHA-256, the
-pipeline and the key. If two versions print the same lines, they make the same bytes:
+The benchmark draws pictures of every input format in the same way each time. ``renditions sync`` makes
+renditions of them with every preset, every operation and every output format. Each output gives a line: its
+SHA-256, the pipeline and the key. If two versions print the same lines, they make the same bytes:
 
     PYTHONPATH=tests python -m benchmarks.bytes > before.txt    # and after.txt with the other version
     diff before.txt after.txt

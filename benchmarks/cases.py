@@ -9,7 +9,7 @@ from benchmarks.worker import Job
 
 BOXES = (1200, 600, 300, 200)
 SCORED_BOXES = (1200, 600, 300)
-"""The boxes whose renditions get a score. SSIMULACRA2's six scales need sides of at least 225 pixels."""
+"""The boxes whose renditions get a score. Smaller pictures are too small for SSIMULACRA2's six scales."""
 _HEIGHT_OF_WIDTH = 3 / 4
 
 

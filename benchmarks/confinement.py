@@ -140,7 +140,7 @@ def _cpu_seconds(pid: int) -> float:
 def _first_pictures(content: bytes, rounds: int) -> dict[str, list[tuple[float, ...]]]:
     """Return the costs of a new process up to its first picture, by way and round.
 
-    They are the time in seconds, and the memory in megabytes that the process then holds.
+    They are the time in seconds, and the memory in megabytes that the process and its worker then hold.
     """
     found: dict[str, list[tuple[float, ...]]] = {"same": [], "own": []}
     prefix = ["taskset", "-c", "0", sys.executable, "-c", _FIRST_PICTURE]

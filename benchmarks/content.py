@@ -1,10 +1,10 @@
 """Measure copied and renamed projects: ``python -m benchmarks.content``.
 
-A project of 1,000 pictures with four renditions each is synced, and then copied, cloned and touched. The
-benchmark counts how many pictures each sync renders and how many outputs it writes. Then a folder of 500
-pictures with focus points is renamed, on a disk and in a bucket on moto's server. The benchmark counts the
-requests to this server. It also compares the time of the SHA-256 with the time that decoding and rendering
-take. The results go into ``docs/performance.md``.
+Set ``PYTHONPATH=tests``. A project of 1,000 pictures with four renditions each is synced, and then copied,
+cloned and touched. The benchmark counts how many pictures each sync renders and how many outputs it writes.
+Then a folder of 500 pictures with focus points is renamed, on a disk and in a bucket on moto's server. The
+benchmark counts the requests to this server. It also compares the time of the SHA-256 with the time that
+decoding and rendering take. The results go into ``docs/performance.md``.
 """
 
 from __future__ import annotations

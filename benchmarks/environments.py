@@ -1,6 +1,6 @@
 """The compared ways to make renditions.
 
-Each has its own environment, which stays in the cache.
+Most of them need an environment of their own, which stays in the cache.
 """
 
 from __future__ import annotations
@@ -31,15 +31,23 @@ class Way:
     command: tuple[str, ...]
     """The command that starts its worker."""
     idle_command: tuple[str, ...] | None = None
-    """The command of the same interpreter without work; None if memory can't be measured."""
+    """The command of the same interpreter without work; None if memory isn't measured."""
 
 
 class UnavailableError(Exception):
-    """Raised if an environment can't be created here. The message is the reason."""
+    """Raised if an environment can't be created, or a photo can't be downloaded here.
+
+    The message is the reason.
+    """
 
 
 def scorer() -> tuple[str, ...]:
-    """Return the command that starts the worker which measures quality."""
+    """Return the command that starts the worker which measures quality.
+
+    Raises:
+        UnavailableError: Its environment can't be created.
+
+    """
     return (peers_python(), "-m", "benchmarks.quality")
 
 
@@ -47,12 +55,21 @@ def boto3_python() -> str:
     """Return the interpreter of an environment with boto3.
 
     The environment has the version of botocore that is installed here.
+
+    Raises:
+        UnavailableError: The environment can't be created.
+
     """
     return _python("boto3", (f"boto3=={version('botocore')}", f"botocore=={version('botocore')}"))
 
 
 def peers_python() -> str:
-    """Return the interpreter of the environment with Pillow and pillow-heif."""
+    """Return the interpreter of the environment with Pillow and pillow-heif.
+
+    Raises:
+        UnavailableError: The environment can't be created.
+
+    """
     return _python("peers", _PEERS)
 
 

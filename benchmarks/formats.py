@@ -1,8 +1,8 @@
 """Compare how programs read unusual files: ``python -m benchmarks.formats``.
 
-Some of the files are damaged. Renditions, sharp, Pillow and ImageMagick each read them with their default
-settings, upright and in sRGB. The table goes into ``docs/formats.md``. A program that can't be installed is
-left out.
+Set ``PYTHONPATH=tests``. Some of the files are damaged. Renditions, sharp, Pillow and ImageMagick each read
+them, upright and in sRGB. The table goes into ``docs/formats.md``. A program that can't be installed is left
+out.
 """
 
 from __future__ import annotations

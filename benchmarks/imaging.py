@@ -3,7 +3,7 @@
 The benchmark compares Renditions with the libraries that people use.
 
 The whole run takes about a quarter of an hour and writes the results into ``docs/performance.md`` and
-``docs/performance.svg``. A run with ``--quick`` takes a few minutes and only prints.
+``docs/performance.svg``. A run with ``--quick`` takes a few minutes and leaves these files unchanged.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _QUICK_BOXES = (600, 300)
 def main() -> int:
     """Run the benchmark; return 1 if it could measure nothing, else 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.imaging", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one picture, few rounds, nothing written")
+    parser.add_argument("--quick", action="store_true", help="one picture, few rounds, no document written")
     parser.add_argument("--case", choices=[case.kind for case in CASES], help="only this one; prints only")
     arguments = parser.parse_args()
     cases = [case for case in CASES if arguments.case == case.kind or not arguments.case]

@@ -1,7 +1,6 @@
 """The input pictures: photos from Debian's packages, and pictures made from them.
 
-There are four photos. The benchmark downloads the photos into its cache, because this repository contains no
-pictures.
+There are four photos. This repository doesn't contain them, so the benchmark downloads them into its cache.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ def fetch() -> None:
 
 
 def derive(kind: str, photograph: str) -> Path:
-    """Return the file of this kind, made from the photo."""
+    """Return the file of this kind, made from the photo; call :func:`fetch` first."""
     suffix, make = _KINDS[kind]
     path = CACHE / "inputs" / f"{kind}-{photograph}.{suffix}"
     if not path.exists():

@@ -1,7 +1,8 @@
 """Measure the ways with long-lived workers.
 
-This module calls the workers one at a time, in shuffled order. A disturbance of the machine affects all ways
-in the same manner. So the results are ratios: each compares two ways on the same picture in the same round.
+While something is timed, only one worker works. The calls come in shuffled order, so a disturbance of the
+machine affects all ways in the same manner. Each ratio compares two ways on the same picture in the same
+round.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 The sources have 1,000, 10,000 and 100,000 pictures. They are empty files, because a plan reads no pixels. For
 each source ``planning.plan`` runs in a fresh process: without records, with records, and with records while
-it verifies four outputs of each picture. Time may grow with the number of pictures, but memory must not. The
-results go into ``docs/performance.md``.
+it verifies four outputs of each picture. Time may grow with the number of pictures, but memory must not.
+Without ``--counts`` the results go into ``docs/performance.md``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ _PIPELINE = Pipeline(
 
 
 def main() -> None:
-    """Measure each size, print the table, and write it into the document."""
+    """Measure each size, and print the table.
+
+    Without ``--counts`` write it into the document.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.plan", description=__doc__)
     parser.add_argument("--counts", type=int, nargs="+", default=_COUNTS, help="how many pictures")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)

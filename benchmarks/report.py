@@ -48,9 +48,10 @@ def case_table(result: CaseResult, ways: Sequence[Way]) -> Table:
 
 
 def overview_table(results: Sequence[CaseResult], ways: Sequence[Way]) -> Table:
-    """Return one row for each case: CPU time as a share of sharp's.
+    """Return a row of headings, and one row for each case.
 
-    A mark shows that a way's quality is visibly worse than that of a full decode.
+    The values are CPU time as a share of that of sharp, or of a full decode if sharp wasn't measured. A mark
+    shows that a way's quality is visibly worse than that of a full decode.
     """
     base = BASES[0][0] if any(way.name == BASES[0][0] for way in ways) else FULL
     table = [
@@ -70,7 +71,7 @@ def overview_table(results: Sequence[CaseResult], ways: Sequence[Way]) -> Table:
 def memory_table(
     peaks: Mapping[str, Mapping[str, float]], kinds: Sequence[str], ways: Sequence[Way]
 ) -> Table:
-    """Return one row for each way, in megabytes."""
+    """Return a row of headings, and one row for each way, in megabytes."""
     table = [["peak memory, MB", *(f"{kind.rpartition('-')[2]} MP" for kind in kinds)]]
     for way in ways:
         if way.name in peaks:

@@ -1,6 +1,6 @@
 """Count the requests of runs on AWS: ``python -m benchmarks.requests``.
 
-The benchmark also computes the cost of the requests.
+Set ``PYTHONPATH=tests``. The benchmark also computes the cost of the requests.
 
 moto's server stands for AWS, with S3's own pages of 1,000 keys. The benchmark first creates a bucket of
 pictures, with a record and four outputs for each. It then counts all requests of four runs: a plan, a plan

@@ -1,12 +1,12 @@
 """Measure the cost of slow clients: ``python -m benchmarks.slow_clients``.
 
-The slow clients are hostile, and all others are honest. A server of ``renditions serve`` gets 32 honest
-clients, each with one request after the other. Meanwhile 1,001 sockets of one kind are kept open: if the
-server closes one, the benchmark opens another. ``KINDS`` lists the kinds. A last kind, ``HALF_OPEN``, opens
-sockets whose machine then vanishes from the network (``web.vanishing``), again and again. The attack with
-each kind lasts longer than the server's own limits. The benchmark counts the honest requests that failed, and
-takes the 99th percentile of their time before, during and after the attack. The results go into
-``docs/security.md``.
+Set ``PYTHONPATH=tests``. The slow clients are hostile, and all others are honest. A server of ``renditions
+serve`` gets 32 honest clients, each with one request after the other. Meanwhile 1,001 sockets of one kind are
+kept open: if the server closes one, the benchmark opens another. ``KINDS`` lists the kinds. A last kind,
+``HALF_OPEN``, opens sockets whose machine then vanishes from the network (``web.vanishing``), again and
+again. The attack with each kind lasts longer than the server's own limits. The benchmark counts the honest
+requests that failed, and takes the 99th percentile of their time before, during and after the attack. Without
+``--kind`` the results go into ``docs/security.md``.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def _is_closed(client: socket, then: bytes, *, reads: bool) -> bool:
 
 
 def main() -> None:
-    """Measure, print the table, and write it into the document."""
+    """Measure and print the table; without ``--kind`` write it into the document."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.slow_clients", description=__doc__)
     parser.add_argument("--sockets", type=int, default=1001)
     parser.add_argument("--clients", type=int, default=32)

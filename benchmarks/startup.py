@@ -1,10 +1,10 @@
 """Compare the cold start with that of boto3: ``python -m benchmarks.startup``.
 
-The benchmark builds the bundle for this Python, with bytecode, and unpacks it. It uses fresh processes of one
-environment, which has boto3 like Lambda's runtime. One kind of process imports the bundle's handler, which
-opens the pipeline and creates the clients of S3, DynamoDB and SNS. The other kind imports boto3 and creates
-the same clients. They take turns in shuffled order, and each ratio compares two starts of one round. The
-results go into ``docs/performance.md``.
+The benchmark builds the bundles of three presets for this Python, with bytecode, and unpacks them. It uses
+fresh processes of one environment, which has boto3 like Lambda's runtime. One kind of process imports a
+bundle's handler, which opens the pipeline and creates the clients of S3, DynamoDB and SNS. The other kind
+imports boto3 and creates the same clients. They take turns in shuffled order, and each ratio compares two
+starts of one round. The results go into ``docs/performance.md``.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Start:
 def main() -> int:
     """Measure, print the table, write it into the document.
 
-    Return 1 if a bundle's start costs too much.
+    Return 1 if a bundle's start costs too much, or if nothing can be measured.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.startup", description=__doc__)
     parser.add_argument("--rounds", type=int, default=_ROUNDS)

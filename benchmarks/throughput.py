@@ -3,7 +3,7 @@
 The benchmark needs ``PYTHONPATH=tests``.
 
 Two ways to render the same pictures take turns in one process. The first renders them from memory, with one
-thread for each core. The second puts them into a bucket, and calls the handler with ten messages at a time.
+thread for each core. The second reads them from a bucket, and calls the handler with ten messages at a time.
 Its stores and its catalog are moto's server on this machine, once without and once with a latency of 20 ms
 for each request, which takes no CPU time. The results go into ``docs/performance.md``.
 """
@@ -59,12 +59,15 @@ class Call:
     aws_request_id = "0"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the time until this call is ended."""
+        """Return the time in milliseconds until this call is ended."""
         return 900_000
 
 
 def main() -> int:
-    """Measure, print the table, write it into the document."""
+    """Measure, print the table, write it into the document.
+
+    Return 1 if nothing can be measured.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
     parser.add_argument("--rounds", type=int, default=_ROUNDS)
     rounds = parser.parse_args().rounds

@@ -1,6 +1,6 @@
 """Unusual and damaged files, with the picture that each must give.
 
-These are the files of the tests, and some files that are damaged here.
+These are files of the tests, files that the tests make, and files that are damaged here.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Count what an upgrade makes again: ``python -m benchmarks.upgrade OLD``.
 
-``OLD`` is the older version's ``renditions`` command. This command makes five renditions of each picture in
-the corpus of :mod:`benchmarks.bytes`. Then the present version plans, and makes all renditions in another
-folder. For each engine revision, the table has the pictures and outputs that the revision makes again, and
-how many of these outputs changed.
+Set ``PYTHONPATH=tests``. ``OLD`` is the older version's ``renditions`` command. This command makes five
+renditions of each picture in the corpus of :mod:`benchmarks.bytes`. Then the present version plans, and makes
+all renditions in another folder. For each engine revision, the table has the pictures and outputs that the
+revision makes again, and how many of these outputs changed.
 """
 
 from __future__ import annotations

@@ -40,7 +40,8 @@ class Job:
 def cascade(sizes: Sequence[Size]) -> list[int | None]:
     """Return, for each size, the index of the smallest size at least twice as large.
 
-    None means that the rendition is made from the picture itself.
+    The sizes must be sorted, the largest first. None means that the rendition is made from the picture
+    itself.
     """
     return [
         max(

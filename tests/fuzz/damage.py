@@ -1,7 +1,7 @@
 """Ways to damage a file: some change any bytes, and some know the file's format.
 
-Each function takes the file and a generator of random numbers, and returns another file. The same generator
-gives the same file, so one number is enough to make the file again.
+The functions take a generator of random numbers. A generator with the same seed gives the same file, so one
+number is enough to make the file again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Count the engine's lines that run: ``python -m fuzz.lines --since COMMIT``.
 
-The program counts lines in functions that were added since the commit. It renders each undamaged seed with
-all recipes, and then the damaged files of the first numbers, all in this process. The output says what share
-of the lines ran.
+The program counts the lines in functions, but only lines that were added since the commit. It renders each
+undamaged seed with all recipes, and then the damaged files of the first numbers, all in this process. The
+output says what share of the lines ran.
 """
 
 from __future__ import annotations

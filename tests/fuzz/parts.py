@@ -1,8 +1,8 @@
 """Find where the parts of a file begin and end, as far as it can be parsed.
 
-Each function yields the spans of JPEG's segments (ITU-T T.81, B.1.1), PNG's chunks, RIFF's chunks, ISO boxes
-(ISO/IEC 14496-12, 4.2), GIF's blocks, TIFF's directory entries, DICOM's elements (PS3.5, 7.1), SVG's tags, or
-PDF's objects and numbers.
+The parts are JPEG's segments (ITU-T T.81, B.1.1), PNG's chunks, RIFF's chunks, ISO boxes (ISO/IEC 14496-12,
+4.2), GIF's blocks, TIFF's directory entries, DICOM's elements (PS3.5, 7.1), SVG's tags, PDF's objects and
+numbers, and the parts of gzip.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CHUNK_FRAME = 12
 
 
 def spans(content: bytes) -> list[tuple[int, int]]:
-    """Return the parts of a file of any of these formats.
+    """Return the start and the end of each part of a file of any of these formats.
 
     The list is empty if the file can't be parsed.
     """
@@ -62,7 +62,7 @@ def _jpeg_segments(content: bytes) -> Spans:
 
 
 def png_chunks(content: bytes) -> Spans:
-    """Yield each chunk with its length, name and checksum."""
+    """Yield the span of each chunk with its length, name and checksum."""
     at = _PNG_SIGNATURE
     while at + _CHUNK_FRAME <= len(content):
         end = at + _CHUNK_FRAME + int.from_bytes(content[at : at + 4], "big")
@@ -121,7 +121,7 @@ def _tiff_entries(content: bytes) -> Spans:
 
 
 def _dicom_elements(content: bytes) -> Spans:
-    """Yield each element of explicit type with its tag.
+    """Yield the span of each element of explicit type, with its tag.
 
     This also works inside sequences of undefined length.
     """
@@ -142,7 +142,7 @@ def _pdf_parts(content: bytes) -> Spans:
 
 
 def _gzip_parts(content: bytes) -> Spans:
-    """Yield the header, the data, and the checksum with the size (RFC 1952, 2.3)."""
+    """Yield the spans of header, data, and checksum with size (RFC 1952, 2.3)."""
     yield from ((0, 10), (10, len(content) - 8), (len(content) - 8, len(content)))
 
 

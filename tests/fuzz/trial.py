@@ -148,7 +148,7 @@ class Verdict:
     seconds: float
     message: str = ""
     broken_promise: str = ""
-    """A description of the broken promises; empty if there are none."""
+    """A description of a broken promise; empty if there is none."""
 
 
 def file_of(number: int) -> tuple[str, bytes]:
@@ -248,7 +248,7 @@ def _on_paper(size: tuple[int, int], recipe: Rendition) -> tuple[int, int]:
 def _is_promised(
     original: tuple[int, int], recipe: Rendition, size: tuple[int, int], *, is_drawn: bool
 ) -> bool:
-    """Return whether the recipe gives this size, apart from rounding."""
+    """Return whether the recipe can give this size, apart from rounding."""
     if recipe.crop or recipe.trim is not None:
         return True  # the size of the part isn't known here
     box = recipe.width or original[0], recipe.height or original[1]
@@ -262,7 +262,7 @@ def _is_promised(
 
 
 def _decode(made: Rendered) -> tuple[int, int]:
-    """Read every pixel of every frame with another decoder.
+    """Decode every frame, or the first page of a PDF, with another decoder.
 
     Return the picture's size.
     """

@@ -153,7 +153,7 @@ def _colours() -> Iterator[tuple[str, bytes]]:
 
 
 def _sequence_header() -> bytes:
-    """Return an AV1 sequence header that has every optional part (AV1, 5.5).
+    """Return an AV1 sequence header that has most optional parts (AV1, 5.5).
 
     The picture after it can't be decoded, but the header declares its colours.
     """
@@ -237,9 +237,9 @@ def _dicoms() -> Iterator[tuple[str, bytes]]:
 
 
 def _refused() -> Iterator[tuple[str, bytes]]:
-    """Yield whole pictures that a rule refuses.
+    """Yield undamaged pictures. Most of them are rejected.
 
-    Damage can remove the part that breaks the rule.
+    Damage can remove the part that is the reason for the rejection.
     """
     yield "dicom annotated", dicom(ramp(0, 47, "u1"), BurnedInAnnotation="YES")
     yield "dicom deflated", dicom(ramp(0, 47, "u1"), syntax=DeflatedExplicitVRLittleEndian)

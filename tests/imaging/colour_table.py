@@ -1,6 +1,6 @@
 """Write the table of ``docs/colour.md``: ``make colours``.
 
-Each row is a file that shows six colours, compared with what Chromium draws. HDR is compared with the true
+Each row is a file that shows six colours. They are compared with what Chromium draws, or in HDR with the true
 colours, since Chromium darkens HDR.
 """
 
@@ -59,7 +59,7 @@ _NAMES = {
 _LINEAR_PROFILE = matrix_profile(
     (0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7139), 1.0
 )
-"""The primaries of sRGB, adapted to D50 (ICC.1:2022, annex E)."""
+"""The primaries of sRGB, adapted to D50, with a gamma of 1."""
 _REC_2020_PROFILE = matrix_profile(
     (0.6735, 0.2790, -0.0019), (0.1657, 0.6754, 0.0300), (0.1251, 0.0456, 0.7969), 2.4
 )
@@ -69,7 +69,10 @@ _PNG = Rendition(format="png")
 
 @dataclass(frozen=True)
 class Case:
-    """A file, and its twin: a file with the same colours that Chromium draws."""
+    """A file, and its twin: a file with the same colours that Chromium can draw.
+
+    Most files are their own twin.
+    """
 
     colours: str
     carrier: str
@@ -169,7 +172,7 @@ _BEST: dict[str, dict[str, Any]] = {
 
 
 def _samples() -> Iterator[Case]:
-    """Yield TIFFs whose samples aren't 8 or 16 bits.
+    """Yield TIFFs with samples of other types than bytes.
 
     Chromium draws no TIFF, so a PNG has their colours.
     """
@@ -190,7 +193,7 @@ def _samples() -> Iterator[Case]:
 
 
 def rows() -> tuple[str, list[Row]]:
-    """Return Chromium's version, and the table."""
+    """Return Chromium's version, and the rows of the table."""
     with open_browser() as browser:
         drawn = Drawn(browser)
         found_rows = [

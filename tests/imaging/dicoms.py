@@ -1,6 +1,6 @@
 """DICOM test data, made by pydicom.
 
-Every element about the patient contains a marker.
+The texts about the patient contain a marker.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from renditions.model.recipe import Rendition
 ACCEPT = Accept(formats=("dicom", "png"))
 PNG = Rendition(format="png")
 SECRET = "ZZYZX"  # noqa: S105 - not a real name
-"""The marker in every element about the patient. No output may contain it."""
+"""The marker in the texts about the patient. No output may contain it."""
 
 
 def dicom(
@@ -38,11 +38,11 @@ def dicom(
     encoded: Sequence[bytes] = (),
     **elements: Any,
 ) -> bytes:
-    """Return a DICOM file with these pixel values.
+    """Return a DICOM file with pixels of this shape and type.
 
     The array's axes are rows and columns. There may be an axis of frames before them, and one of three
-    colours after them. ``encoded`` has the frames in another transfer syntax. ``elements`` are added; an
-    element that is None is removed.
+    colours after them. The file has these values, or the frames of ``encoded`` if there are any, which must
+    fit the transfer syntax. ``elements`` are added; an element that is None is removed.
     """
     data = _patient()
     samples = 3 if values.ndim > 2 and values.shape[-1] == 3 else 1
@@ -84,9 +84,9 @@ def items(**elements: Any) -> Items:
 
 
 def _patient() -> Dataset:
-    """Return a data set with patient data in elements of every kind.
+    """Return a data set with patient data.
 
-    Some of them are private, and some are nested.
+    Some of its elements are private, and some are nested.
     """
     data = Dataset()
     data.SOPClassUID = SecondaryCaptureImageStorage
@@ -133,7 +133,7 @@ def refusal(content: bytes, accept: Accept = ACCEPT, limits: Limits | None = Non
 
 
 def sample(name: str) -> bytes:
-    """Return a file of another program, which pydicom contains."""
+    """Return one of the test files that pydicom contains."""
     file = get_testdata_file(name, download=False)
     assert isinstance(file, str)
     return Path(file).read_bytes()

@@ -1,6 +1,6 @@
-"""Programs that encode pictures.
+"""Programs that encode pictures or write their metadata.
 
-Renditions doesn't use their code. ``.ci/run`` installs them.
+``.ci/run`` installs them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="ex
 def by_avifenc(*pictures: bytes, cicp: str = "1/13/6", options: tuple[str, ...] = ()) -> bytes:
     """Return PNGs as an AVIF made by libavif's encoder.
 
-    One PNG becomes a picture, and several become a sequence. ``cicp`` are the numbers of primaries,
-    transfer characteristics and matrix (ITU-T H.273). The values of the pictures stay unchanged.
+    One PNG becomes a picture, and several become a sequence. ``cicp`` are the declared numbers of primaries,
+    transfer characteristics and matrix (ITU-T H.273). avifenc converts no colours to them.
     """
     with tempfile.TemporaryDirectory() as folder:
         names = []
@@ -33,7 +33,7 @@ def by_avifenc(*pictures: bytes, cicp: str = "1/13/6", options: tuple[str, ...] 
 
 
 def by_exiftool(picture: bytes, suffix: str, *options: str, **files: bytes) -> bytes:
-    """Return the picture with metadata that these options of exiftool change.
+    """Return the picture after exiftool has changed its metadata by these options.
 
     Write ``files`` beside the picture, for options that name a file.
     """
@@ -57,6 +57,6 @@ def read_by_exiftool(picture: bytes, *tags: str) -> list[str]:
 
 
 def run(folder: str, *command: str) -> None:
-    """Run a program in a folder; fail with its messages."""
+    """Run a program in a folder; if it fails, fail with its messages."""
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr

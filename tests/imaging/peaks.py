@@ -27,7 +27,7 @@ THUMB = "[renditions.thumb]\nwidth = 200\n"
 STORES = '[source]\nstore = "./inbox"\n[output]\nstore = "./processed"\n[accept]\nmax_bytes = "500 MB"\n'
 SLACK_BYTES = 100_000_000
 MOST_TIMES = 3.5
-"""How many times the peak an estimate may be, with some slack. A larger estimate would waste memory."""
+"""The largest ratio of an estimate to the peak, apart from the slack. More would waste memory."""
 
 CODE = """
 import json, sys

@@ -1,4 +1,4 @@
-"""Pictures for the tests, made by Pillow and numpy. The tested code uses neither."""
+"""Pictures for the tests, made by Pillow and numpy."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def encoded(picture: Image.Image, file_format: str, **options: Any) -> bytes:
 
 
 def heic(picture: Image.Image, **options: Any) -> bytes:
-    """Return the picture as HEIC, in the best quality of its encoder."""
+    """Return the picture as HEIC, with little loss unless the options say otherwise."""
     target = io.BytesIO()
     pillow_heif.from_pillow(picture).save(target, **({"quality": 95, "chroma": 444} | options))
     return target.getvalue()
@@ -133,9 +133,9 @@ def png_chunk(name: bytes, data: bytes) -> bytes:
 
 
 def rgb_png(width: int, height: int, data: bytes, *, bits: int = 8, interlaced: bool = False) -> bytes:
-    """Return a PNG of a kind that Pillow can't write.
+    """Return an RGB PNG.
 
-    ``data`` includes the filter bytes.
+    ``data`` are the pixels before compression, with the filter bytes.
     """
     header = struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, interlaced)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b""))

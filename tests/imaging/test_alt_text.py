@@ -73,7 +73,7 @@ def test_an_empty_alternative_text_is_ignored() -> None:
     assert find(picture(empty + CAPTION)) == "The harbour in May"
 
 
-def test_a_caption_in_iptc_is_read_in_any_encoding() -> None:
+def test_a_caption_in_iptc_is_read_as_utf_8_or_latin_1_if_xmp_has_none() -> None:
     assert (
         find(picture(iptc=dataset(90, b"\x1b%G", 1) + dataset(120, "山田 am Hafen".encode())))
         == "山田 am Hafen"
@@ -82,7 +82,7 @@ def test_a_caption_in_iptc_is_read_in_any_encoding() -> None:
     assert find(picture(CAPTION, dataset(120, b"older"))) == "The harbour in May"
 
 
-def test_an_alternative_text_is_one_line_of_limited_length_without_hidden_characters() -> None:
+def test_an_alternative_text_becomes_one_line_of_at_most_500_characters() -> None:
     xmp = alternatives("dc:description", ("x-default", "two\nlines \u202eand\u200b 👩\u200d🚀"))
     assert find(picture(xmp)) == "two lines and 👩\u200d🚀"
     assert find(picture(alternatives("dc:description", ("x-default", "x" * 900)))) == "x" * 500

@@ -62,7 +62,7 @@ def scene(width: int = 640, height: int = 480, seed: int = 5) -> Image.Image:
 
 
 def translucent(picture: Image.Image) -> Image.Image:
-    """Return the picture with some transparent and some opaque areas."""
+    """Return the picture with different alpha in different places."""
     clouded = picture.convert("RGBA")
     clouded.putalpha(scene(*picture.size, seed=9).convert("L"))
     return clouded
@@ -139,10 +139,6 @@ def test_a_blurhash_equals_that_of_another_implementation(picture: Image.Image) 
 @settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_placeholders_of_any_pixels_can_be_decoded(reference_thumbhash: Any, data: st.DataObject) -> None:
-    """The hashes have the length that their format requires.
-
-    This also holds for one pixel, one row and full transparency.
-    """
     width, height = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
     rgba = data.draw(st.binary(min_size=4 * width * height, max_size=4 * width * height))
     picture = SmallPicture(width, height, rgba)
@@ -153,7 +149,9 @@ def test_placeholders_of_any_pixels_can_be_decoded(reference_thumbhash: Any, dat
 
 
 @pytest.mark.parametrize("source_format", INPUT_FORMATS)
-def test_the_placeholder_of_a_picture_shows_its_colours(reference_thumbhash: Any, source_format: str) -> None:
+def test_the_thumbhash_of_a_picture_shows_its_mean_colour(
+    reference_thumbhash: Any, source_format: str
+) -> None:
     picture = scene(400, 300)
     found = found_in(encoded(picture, source_format))
     _, _, told = reference_thumbhash.thumb_hash_to_rgba(base64.b64decode(found.thumbhash or ""))
@@ -175,7 +173,7 @@ def test_the_analysis_is_the_same_for_every_orientation_of_a_picture(orientation
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_perceptual_hash_equals_that_of_imagehash(seed: int) -> None:
+def test_a_perceptual_hash_differs_from_that_of_imagehash_in_at_most_four_bits(seed: int) -> None:
     picture = scene(500, 400, seed)
     told = found_in(encoded(picture, "png")).perceptual_hash
     assert told == f"{int(told or '', 16):016x}"
@@ -220,7 +218,7 @@ def test_a_blurred_picture_has_a_lower_sharpness() -> None:
     assert told[0] > 5 * told[-1]
 
 
-def test_the_sharpness_does_not_depend_on_the_resolution_or_on_the_renditions() -> None:
+def test_the_sharpness_hardly_depends_on_the_resolution_and_on_the_renditions() -> None:
     picture = scene(1280, 960).filter(ImageFilter.GaussianBlur(3))
     whole = encoded(picture, "tiff")
     half = encoded(picture.resize((640, 480)), "tiff")

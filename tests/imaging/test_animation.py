@@ -92,7 +92,7 @@ def test_a_still_rendition_shows_the_first_frame(source_format: str, recipe: Ren
 
 
 @pytest.mark.parametrize("fit", ["cover", "contain", "fill", "inside", "outside"])
-def test_every_frame_of_an_animation_is_cropped_and_padded_in_the_same_way(fit: Any) -> None:
+def test_every_frame_of_an_animation_gets_the_size_of_the_rendition(fit: Any) -> None:
     recipe = Rendition(format="webp", width=60, height=60, fit=fit, animation="keep", gravity="attention")
     made = rendered(animated("webp", 0), recipe)
     frames, _, _ = frames_of(made.content)

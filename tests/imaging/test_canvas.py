@@ -1,8 +1,6 @@
 """Pictures that web pages make: files of a canvas, from Chromium.
 
-Chromium converts the colours with Skia, and writes the profiles with code that Renditions doesn't use. Its
-JPEGs and WebPs come from libjpeg-turbo and libwebp, whose decoders also read them here. So these files test
-how Renditions follows profiles. They don't test data of an unrelated encoder.
+They test how Renditions follows profiles that Chromium writes.
 """
 
 from __future__ import annotations
@@ -50,7 +48,7 @@ def test_a_file_that_a_browser_saves_from_a_canvas_shows_the_painted_colours(
 
 
 @pytest.mark.parametrize("media_type", TYPES)
-def test_a_canvas_colour_outside_srgb_becomes_the_nearest_srgb_colour_or_is_kept(
+def test_a_canvas_colour_outside_srgb_is_clipped_or_kept_with_its_profile(
     canvas: Drawn, media_type: str
 ) -> None:
     source = canvas.saved(["color(display-p3 0 1 0)"], SIDE, "display-p3", "unorm8", media_type)
@@ -72,7 +70,7 @@ def test_a_file_of_a_translucent_canvas_keeps_its_alpha_and_its_colours(
     assert np.abs(found(made) - COLOURS).max() <= 4
 
 
-def test_an_empty_canvas_becomes_the_background_that_is_declared_for_a_jpeg(canvas: Drawn) -> None:
+def test_a_jpeg_of_a_transparent_canvas_shows_the_declared_background(canvas: Drawn) -> None:
     source = canvas.saved(["transparent", "rgb(0 0 255 / 0.5)"], SIDE, "display-p3", "float16", "image/png")
     made = found(shown(source, Rendition(format="jpeg", background="#ff0000", quality=100)))
     assert np.abs(made - [(255, 0, 0), (127, 0, 128)]).max() <= 4

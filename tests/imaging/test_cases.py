@@ -1,7 +1,8 @@
 """Small files of kinds that programs have drawn wrongly.
 
-The table names the picture that each file must give. The expected values were found with Chromium, Pillow,
-ImageMagick, ffmpeg and exiftool. ``cases/README.md`` says what is unusual about each file.
+The tables have the picture that each file must give, or the reason why it must be rejected. The expected
+values were found with Chromium, Pillow, ImageMagick, ffmpeg and exiftool. ``cases/README.md`` says what is
+unusual about each file.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def test_each_file_gives_a_picture_of_the_expected_size_with_the_expected_colour
 
 
 @pytest.mark.parametrize("name", [name for name in MADE if name != "line.png"])
-def test_a_small_rendition_equals_the_reduced_full_size_rendition(name: str) -> None:
+def test_a_small_rendition_is_similar_to_the_reduced_full_size_rendition(name: str) -> None:
     whole, _ = made_of(name, PNG)
     small, _ = made_of(name, Rendition(format="png", width=max(whole.width // 4, 5)))
     expected = whole.convert("RGBA").resize(small.size, Image.Resampling.LANCZOS)
@@ -156,7 +157,7 @@ def test_a_picture_with_a_broken_profile_keeps_its_pixels_unchanged() -> None:
     assert difference(picture, Image.open(io.BytesIO(read("broken_icc.jpg")))) < 1
 
 
-def test_a_picture_one_pixel_high_can_be_cropped_and_enlarged() -> None:
+def test_a_picture_two_pixels_high_can_be_cropped_and_enlarged() -> None:
     recipe = Rendition(format="png", width=400, height=400, fit="cover", gravity="attention", enlarge=True)
     picture, _ = made_of("line.png", recipe)
     assert picture.size == (400, 400)

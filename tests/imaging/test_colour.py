@@ -1,4 +1,4 @@
-"""Pictures with colour profiles, which become sRGB."""
+"""How colours become sRGB, and which renditions keep their profile."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_cmyk_picture_has_the_same_colours_whether_it_is_stored_as_tiff_or_as_
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
-def test_tiffs_of_every_colour_mode_are_read(mode: str) -> None:
+def test_tiffs_of_several_colour_modes_are_read(mode: str) -> None:
     source = (
         Image.fromarray(np.asarray(photo().convert("L")).astype("uint16") * 257)
         if mode == "I;16"

@@ -1,6 +1,6 @@
 """Pictures that could take much time or memory.
 
-Their renditions are made at little cost, or the pictures are rejected at once.
+Their renditions are made at little cost, or refused at once.
 """
 
 from __future__ import annotations
@@ -46,10 +46,7 @@ def test_only_the_scans_of_the_picture_itself_count_toward_the_limit() -> None:
 
 
 def test_enlarging_and_cropping_a_narrow_strip_keeps_its_detail_and_takes_less_than_three_seconds() -> None:
-    """The strip has 8,000 by 2 pixels.
-
-    If the whole strip were enlarged, it would have 640 million pixels.
-    """
+    """If the whole strip were enlarged, it would have 640 million pixels."""
     strip = Image.new("RGB", (8000, 2), "#808080")
     strip.paste("red", (5700, 0, 6300, 2))
     for side in ((8000, 2), (2, 8000)):
@@ -214,7 +211,7 @@ def test_a_page_without_area_is_rejected_with_a_reason(box: str) -> None:
 
 
 def test_only_the_cropped_part_of_a_page_is_drawn() -> None:
-    """The whole page at this scale would have 80 million pixels."""
+    """The whole page at this scale would have 16 million pixels."""
     corner = Rendition(crop=Region(left=0, top=85, width=15, height=15), width=600, format="png")
     accept = Accept(formats=("pdf",), max_pixels=1_000_000)
     made = shown_from(pdf_of("[0 0 200 200]"), corner, accept)

@@ -1,7 +1,7 @@
 """Colours that CICP or PNG's gamma declare, which become sRGB.
 
-The expected values are computed here, with the matrices and constants that ITU-R BT.2087 and BT.2100 print.
-Known sRGB colours are converted to the declared space, and the rendition must show them again.
+The expected values are computed here. Most tests convert known sRGB colours to the declared space, and the
+rendition must show them again.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def cicp(primaries: int, transfer: int) -> tuple[bytes, bytes]:
 
 
 def avif(values: Any, primaries: int, transfer: int, bits: int) -> bytes:
-    """Return values of 0 to 1 as an AVIF without loss of colour.
+    """Return values of 0 to 1 as an AVIF in the best quality.
 
     Its ``nclx`` box has these numbers.
     """
@@ -135,7 +135,7 @@ def avif(values: Any, primaries: int, transfer: int, bits: int) -> bytes:
 
 
 def with_code(content: bytes, primaries: int, transfer: int) -> bytes:
-    """Return an AVIF or HEIC with these numbers in its ``nclx`` boxes."""
+    """Return an AVIF or HEIC with these numbers in its first ``nclx`` box."""
     before, box, after = content.partition(b"colrnclx")
     assert box
     return before + box + struct.pack(">HH", primaries, transfer) + after[4:]
@@ -256,7 +256,7 @@ PLAIN = squares(COLOURS / 255)
 
 
 @pytest.mark.parametrize("value", [100_000, 55_556, 30_000])
-def test_the_gamma_of_a_png_is_applied_as_in_browsers(value: int) -> None:
+def test_the_gamma_of_a_png_is_applied_to_colours_and_greys(value: int) -> None:
     """Without chromaticities, the primaries are those of sRGB."""
     wanted = 255 * srgb((COLOURS / 255) ** (100_000 / value))
     assert np.abs(found(shown(png(PLAIN, gamma(value)), PNG)) - wanted).max() <= 1
@@ -264,10 +264,10 @@ def test_the_gamma_of_a_png_is_applied_as_in_browsers(value: int) -> None:
     assert np.abs(found(grey)[:, 0] - wanted[:, 0]).max() <= 1
 
 
-def test_the_exact_gamma_of_a_png_is_applied_with_the_primaries_of_srgb() -> None:
+def test_the_usual_gamma_of_a_png_is_applied_if_the_file_declares_chromaticities() -> None:
     """The usual gamma isn't quite the curve of sRGB.
 
-    Chromium shows the difference in dark colours.
+    Without chromaticities it counts as sRGB.
     """
     wanted = 255 * srgb((COLOURS / 255) ** 2.2)
     assert np.abs(found(shown(png(PLAIN, gamma(45_455), SRGB_CHROMATICITIES), PNG)) - wanted).max() <= 1
@@ -332,11 +332,7 @@ def test_a_heic_that_declares_no_colours_is_read_as_srgb() -> None:
     assert np.abs(found(shown(bare, PNG)) - np.rint(255 * coded("p3")[0, ::SIDE])).max() <= 4
 
 
-def test_a_source_with_declared_colours_is_never_copied_as_a_rendition() -> None:
-    """A copy loses the chunks that declare the colours.
-
-    So the copy would show other colours.
-    """
+def test_a_png_with_a_declared_gamma_is_not_copied_as_a_rendition() -> None:
     source = png(PLAIN, gamma(100_000), bits=8)
     made = rendered(source, Rendition(format="png", skip_if_larger=True, metadata="all", progressive=False))
     assert np.abs(found(opened(made.content)) - 255 * srgb(COLOURS / 255)).max() <= 1

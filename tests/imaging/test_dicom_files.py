@@ -47,7 +47,6 @@ EVERYTHING = Analyze(
 def test_patient_data_appears_in_no_rendition_record_or_log(
     recipe: Rendition, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The test looks for the marker that every patient element contains."""
     caplog.set_level(logging.DEBUG)
     content = dicom(ramp(0, 255, "u1"))
     assert content.count(SECRET.encode()) > 15
@@ -114,7 +113,9 @@ def test_a_dicom_whose_pixels_identify_the_patient_is_rejected_unless_allowed() 
         ),
     ],
 )  # fmt: skip
-def test_a_dicom_with_contradictory_elements_is_rejected_with_the_reason(content: bytes, reason: str) -> None:
+def test_a_dicom_with_invalid_or_unsupported_elements_is_rejected_with_the_reason(
+    content: bytes, reason: str
+) -> None:
     assert reason in refusal(content)
 
 
@@ -135,7 +136,7 @@ def test_unsupported_and_damaged_dicoms_are_rejected_with_the_reason(name: str, 
 
 
 @pytest.mark.parametrize("change", [{"PhotometricInterpretation": "YBR_FULL"}, {"PixelRepresentation": 1}])
-def test_a_lossless_jpeg_in_dicom_whose_colours_would_be_wrong_is_refused(change: dict[str, Any]) -> None:
+def test_a_lossless_jpeg_in_dicom_whose_pixels_would_be_wrong_is_refused(change: dict[str, Any]) -> None:
     """libjpeg-turbo converts no colours of a lossless JPEG."""
     data = pydicom.dcmread(io.BytesIO(sample("SC_rgb_jpeg_gdcm.dcm")))
     for name, value in change.items():
@@ -147,7 +148,7 @@ def test_a_lossless_jpeg_in_dicom_whose_colours_would_be_wrong_is_refused(change
     )
 
 
-def test_the_limits_of_a_dicom_are_checked_before_decoding() -> None:
+def test_the_limits_of_pixels_and_pages_apply_to_a_dicom() -> None:
     content = dicom(np.zeros((3, 100, 100), "u1"))
     assert refusal(content, replace(ACCEPT, max_pixels=9_999)) == (
         "expected at most 9,999 pixels, found 10,000: 100 by 100 ([accept] max_pixels)"
@@ -160,7 +161,7 @@ def test_the_limits_of_a_dicom_are_checked_before_decoding() -> None:
 
 
 def test_rle_runs_beyond_the_last_pixel_are_ignored() -> None:
-    """The 50 MB of runs would give 3 GB of pixels.
+    """The 20 MB of runs would give 1.28 GB of pixels.
 
     The file declares only four pixels.
     """
@@ -174,7 +175,7 @@ def test_rle_runs_beyond_the_last_pixel_are_ignored() -> None:
         tracemalloc.stop()
 
 
-def test_reading_a_frame_copies_only_the_pixels_of_this_frame() -> None:
+def test_reading_a_frame_takes_less_memory_than_a_quarter_of_the_file() -> None:
     """The file has 200 frames."""
     content = dicom(np.zeros((200, 100, 1000), "u1"))
     render(content, ACCEPT, {"it": PNG})

@@ -53,7 +53,7 @@ def test_the_chosen_pages_of_a_tiff_become_a_tiff_in_the_chosen_order(
     assert worst < (8 if compression == "jpeg" else 0.01)
 
 
-def test_renditions_choose_their_own_pages_in_any_format() -> None:
+def test_each_rendition_of_a_document_can_have_its_own_pages_and_format() -> None:
     recipes = {
         "cover": Rendition(format="png"),
         "third": Rendition(format="png", pages="3"),
@@ -169,8 +169,7 @@ PDF = Accept(formats=("pdf",))
 def pdf(*pages: str, kids: str = "", count: int | None = None, more: str = "", trailer: str = "") -> bytes:
     """Return a PDF of these pages, with a red corner on each of them.
 
-    A page is given as one or two entries of its dictionary. The corner has 100 by 50 points at the lower
-    left.
+    A page is given as entries of its dictionary. The corner has 100 by 50 points at the lower left.
     """
     numbers = range(4, 4 + len(pages))
     kids = kids or " ".join(f"{number} 0 R" for number in numbers)
@@ -197,7 +196,7 @@ def pdf(*pages: str, kids: str = "", count: int | None = None, more: str = "", t
 
 
 def corner(width: int, height: int) -> Image.Image:
-    """Return a page of 200 by 100 points with the red corner, drawn by Pillow."""
+    """Return the ``LANDSCAPE`` page at this size, drawn by Pillow."""
     picture = Image.new("RGB", (width, height), "white")
     picture.paste("red", (0, height // 2, width // 2, height))
     return picture
@@ -279,7 +278,7 @@ def test_the_chosen_pages_of_a_pdf_become_a_document_with_pages_of_the_right_siz
     assert [page.size for page in frames(result.made["scan"].content)] == [(90, 90)] * 2
 
 
-def test_an_annotation_on_a_page_is_drawn_in_its_own_appearance() -> None:
+def test_an_annotation_on_a_page_is_drawn_in_its_own_colour() -> None:
     appearance = "<< /Type /Annot /Subtype /Square /Rect [150 50 200 100] /IC [0 0 1] /C [0 0 1] /F 4 >>"
     made = opened(rendered(pdf(f"{LANDSCAPE} /Annots [{appearance}]"), Rendition(format="png"), PDF).content)
     assert made.getpixel((175, 25)) == (0, 0, 255)

@@ -31,7 +31,7 @@ def warnings_of(content: bytes, recipe: Rendition = PNG) -> list[tuple[str, str]
 
 
 def ink(content: bytes, recipe: Rendition = PNG) -> tuple[int, int, int, int]:
-    """Return the box around everything drawn on a transparent background."""
+    """Return the box around the pixels that are more opaque than transparent."""
     return (
         shown(content, recipe).getchannel("A").point(lambda value: 255 * (value > 127)).getbbox() or (0,) * 4
     )
@@ -51,7 +51,7 @@ def words(text: str, attributes: str = "") -> bytes:
 def test_text_is_drawn_in_the_font_of_the_package(family: str) -> None:
     """Pillow draws the same letters, through FreeType.
 
-    The heights are the same, and the widths nearly so.
+    The heights agree within a pixel, and the widths nearly so.
     """
     from io import BytesIO  # noqa: PLC0415
 
@@ -94,7 +94,7 @@ sys.stdout.buffer.write(made.made["it"].content)
 """
 
 
-def test_text_looks_the_same_in_another_process_and_after_a_watermark_in_another_font() -> None:
+def test_text_looks_the_same_in_another_process_and_after_a_watermark() -> None:
     source = words("Hello 山")
     env = {"PYTHONPATH": ":".join(sys.path), "HOME": ""}
     other = subprocess.run(
@@ -247,7 +247,7 @@ def test_references_to_places_outside_a_drawing_are_reported_and_never_fetched(
     assert asked == []
 
 
-def test_external_style_sheets_and_external_entities_are_left_out() -> None:
+def test_external_style_sheets_and_undeclared_entities_are_left_out() -> None:
     sheet = svg(CROSS, before='<?xml-stylesheet href="http://host/a.css"?>')
     assert [code for code, _ in warnings_of(sheet)] == ["reference-dropped"]
     undeclared = svg(f"<title>a&nbsp;b</title>{CROSS}", before=DOCTYPE.format(""))
@@ -277,7 +277,10 @@ def test_elements_for_other_languages_are_left_out_on_every_machine() -> None:
 
 
 def test_the_language_of_a_drawing_decides_which_forms_letters_have() -> None:
-    """Romanian letters have another cedilla; a drawing without a language is English."""
+    """In Romanian, the letter has another sign below.
+
+    A drawing without a language is English.
+    """
     text = '<text x="10" y="60" font-size="40" {}>ş</text>'
     plain, english, romanian = (
         shown(svg(text.format(attribute), f'width="90" height="90" {root}'), PNG)
@@ -346,11 +349,8 @@ def test_no_warning_is_given_for_a_css_variable_that_changes_nothing_in_the_draw
     assert shown(svg(inside), PNG).convert("RGB").getpixel((4, 3)) == (0, 255, 0)
 
 
-def test_the_plain_text_beside_html_in_a_switch_is_drawn() -> None:
-    """Diagram tools put plain text and HTML into a ``switch``.
-
-    The plain text is drawn.
-    """
+def test_what_stands_beside_html_in_a_switch_is_drawn() -> None:
+    """Diagram tools put HTML and something in its place into a ``switch``."""
     content = svg(f"<switch><foreignObject><p>words</p></foreignObject><g>{CROSS}</g></switch>")
     assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
     assert [code for code, _ in warnings_of(content)] == ["html-dropped"]
@@ -381,7 +381,7 @@ def test_text_that_only_looks_like_a_script_is_accepted(inside: str) -> None:
         "<animate attributeName='href' values='#a;javascript:f()'/>",
     ],
 )
-def test_drawings_with_scripts_in_any_form_are_rejected(inside: str) -> None:
+def test_drawings_with_scripts_in_unusual_forms_are_rejected(inside: str) -> None:
     assert "the drawing contains a script" in refusal(svg(CROSS + inside))
 
 
@@ -450,7 +450,7 @@ def test_a_drawing_has_the_background_that_its_root_declares(
     assert shown(content, PNG).convert("RGBA").getpixel((0, 0)) == (0, 0, 255, 255)
 
 
-def test_a_drawing_without_a_declared_background_stays_transparent() -> None:
+def test_a_drawing_without_a_declared_background_keeps_its_alpha() -> None:
     assert shown(svg(CROSS), PNG).mode == "RGBA"
 
 

@@ -1,6 +1,6 @@
 """SVG input, which is drawn in the needed size.
 
-A drawing with scripts or with endless content is rejected.
+A drawing is rejected if it has forbidden content, is too complex or is damaged.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ def refusal(content: bytes) -> str:
     ],
 )
 def test_a_drawing_is_drawn_in_the_needed_size(recipe: Rendition, size: tuple[int, int]) -> None:
-    """The drawing is sharp at any size: it is never drawn small and then enlarged."""
+    """A drawing that is drawn small and then enlarged would not be sharp."""
     made = shown(svg(CROSS), recipe)
     assert made.size == size
     if recipe.fit != "fill":
         assert difference(made, cross(*size), "RGBA") == 0
 
 
-def test_every_rendition_of_a_drawing_is_drawn_in_its_own_size() -> None:
+def test_renditions_of_a_drawing_in_several_sizes_show_the_same_drawing() -> None:
     widths = {"icon": 16, "small": 200, "near": 300, "large": 400}
     recipes = {name: Rendition(format="png", width=width) for name, width in widths.items()}
     result = render(svg(CROSS), SVG, recipes | {"own": Rendition(format="auto", key="{key}")})
@@ -201,7 +201,7 @@ BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
         (b"<?xml version='1.0'?><html><svg/></html>", "not a picture in a known format"),
     ],
 )  # fmt: skip
-def test_drawings_with_scripts_or_endless_content_are_rejected(content: bytes, reason: str) -> None:
+def test_forbidden_too_complex_and_damaged_drawings_are_rejected(content: bytes, reason: str) -> None:
     assert reason in refusal(content)
 
 
@@ -221,7 +221,7 @@ def test_drawings_with_scripts_or_endless_content_are_rejected(content: bytes, r
         b"\xef\xbb\xbf" + svg(CROSS),
     ],
 )
-def test_drawings_with_harmless_references_are_drawn(content: bytes) -> None:
+def test_drawings_with_harmless_references_or_another_encoding_are_drawn(content: bytes) -> None:
     assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
 
 

@@ -1,4 +1,4 @@
-"""Rotation, pixel ratio and colour adjustments, compared with Pillow and numpy."""
+"""Rotation, pixel ratio and effects on pixels, compared with Pillow and numpy."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_each_of_several_rotated_renditions_fits_into_its_own_box() -> None:
         format=st.just("png"),
     ),
 )
-def test_a_rendition_with_any_combination_of_effects_has_the_planned_size(
+def test_a_rendition_with_many_effects_has_the_planned_size(
     width: int, height: int, recipe: Rendition
 ) -> None:
     promised = plan(Size(width, height), recipe).output
@@ -175,7 +175,7 @@ def gaussian(values: Any, sigma: float) -> Any:
 
 @pytest.mark.parametrize("sigma", [0.4, 0.5, 1.7, 2.5, 7.9, 8.0, 21.3])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_a_blurred_rendition_equals_a_gaussian_blur_computed_with_numpy(sigma: float, mode: str) -> None:
+def test_a_blurred_rendition_is_close_to_a_gaussian_blur_computed_with_numpy(sigma: float, mode: str) -> None:
     """The blur keeps the brightness. The faster methods of libvips don't."""
     source = quarters(130, 91).convert(mode)
     wanted = gaussian(pixels(source).astype(float), sigma)
@@ -192,7 +192,7 @@ def test_the_radius_of_the_blur_grows_with_the_pixel_ratio() -> None:
 
 @pytest.mark.parametrize("options", [{"blur": 3.0}, {"pixelate": 8}, {"sharpen": 1.0}])
 def test_blur_sharpen_and_pixelate_ignore_the_colours_of_transparent_pixels(options: Any) -> None:
-    """The opaque half of the picture is green, and the transparent half is red.
+    """The opaque part of the picture is green, and the transparent part is red.
 
     The green stays green.
     """

@@ -23,7 +23,7 @@ GPS, EXIF_FORMATS = 0x8825, ("jpeg", "png", "webp", "avif")
 
 
 def told() -> bytes:
-    """Return a JPEG with an orientation and metadata of all kinds."""
+    """Return a JPEG with an orientation, EXIF and XMP."""
     exif = Image.Exif()
     exif[0x8298], exif[0x013B], exif[0x010F], exif[0x0112] = "me (c) 2020", "Ann", "Camera", 6
     exif.get_ifd(GPS)[1] = "N"
@@ -54,7 +54,7 @@ def test_the_metadata_policy_copyright_keeps_the_rights_and_never_the_position(o
 
 
 @pytest.mark.parametrize("output_format", EXIF_FORMATS)
-def test_the_metadata_policy_all_keeps_everything_except_the_orientation(output_format: Any) -> None:
+def test_the_metadata_policy_all_keeps_exif_and_xmp_but_not_the_orientation(output_format: Any) -> None:
     picture = opened(rendered(told(), Rendition(format=output_format, metadata="all")).content)
     exif = picture.getexif()
     assert (exif[0x8298], exif[0x010F], exif.get(0x0112, 1)) == ("me (c) 2020", "Camera", 1)

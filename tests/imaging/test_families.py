@@ -41,7 +41,7 @@ OPTIONS = st.sampled_from(
 
 
 def draw(width: int, height: int) -> bytes:
-    """Return a picture in which no two parts are alike."""
+    """Return a picture of noise, so that different crops of it differ."""
     grain = np.random.default_rng(width * 100 + height).integers(0, 256, (height, width, 3), dtype=np.uint8)
     return encoded(Image.fromarray(grain), "png")
 
@@ -84,7 +84,7 @@ def test_a_family_makes_the_fewest_files_that_serve_all_of_its_renditions(
     assert len(sizes) == len(rendering.made)
 
 
-def test_a_picture_too_small_for_two_widths_has_one_file_in_each_format() -> None:
+def test_two_widths_that_exceed_a_picture_share_one_file_in_each_format() -> None:
     rendering = make(draw(80, 45), widths=(48, 96, 160), formats=("avif", "webp", "jpeg"))
     assert {name: made.width for name, made in rendering.made.items()} == {
         f"photo-{width}-{name}": shown

@@ -116,7 +116,7 @@ def test_missing_characters_are_found_in_a_font_with_characters_above_u_ffff() -
         ("\u0301日", WIDE, ["<\u0301>", "日"]),
     ],
 )
-def test_each_character_is_drawn_in_the_first_font_that_has_it(
+def test_a_text_is_split_into_pieces_by_the_fonts_that_draw_them(
     text: str, font: bytes | None, pieces: list[str]
 ) -> None:
     assert split(text, font) == pieces
@@ -173,8 +173,8 @@ def test_the_opacity_of_a_watermark_applies_to_emoji() -> None:
     assert made.max(axis=(0, 1)).tolist() == [128, 0, 128]
 
 
-def test_letters_have_the_forms_of_one_language_on_every_machine() -> None:
-    """Pango would take the machine's language.
+def test_letters_have_their_english_forms() -> None:
+    """Otherwise Pango would take the machine's language.
 
     In China, it would draw Chinese forms of Japanese letters.
     """

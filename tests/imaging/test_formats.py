@@ -1,7 +1,4 @@
-"""Conversions of every input format to every output format.
-
-The result has the right size and is similar to Pillow's.
-"""
+"""Conversions between formats, compared with Pillow."""
 
 from __future__ import annotations
 
@@ -36,7 +33,9 @@ TOLERANCE = {"jpeg": 2.5, "webp": 2.5, "avif": 2.5, "gif": 9.0, "png": 0.7, "tif
 
 @pytest.mark.parametrize("source_format", INPUT_FORMATS)
 @pytest.mark.parametrize("output_format", TOLERANCE)
-def test_each_input_format_is_converted_to_each_output_format(source_format: Any, output_format: Any) -> None:
+def test_a_picture_is_converted_between_the_formats_that_pillow_writes(
+    source_format: Any, output_format: Any
+) -> None:
     source = encoded(photo(), source_format)
     made = rendered(source, Rendition(format=output_format, width=120, quality=90))
     picture = opened(made.content)
@@ -87,8 +86,8 @@ def test_jpeg_chroma_is_halved_in_both_directions() -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
-def test_pngs_of_every_kind_give_the_same_8_bit_picture(mode: str) -> None:
-    """The kinds are one bit, grey, grey with alpha, palette, alpha and 16 bits."""
+def test_pngs_of_several_kinds_become_pictures_of_8_bits(mode: str) -> None:
+    """The kinds are one bit, grey, palette, alpha and 16 bits."""
     if mode == "I;16":
         source = Image.fromarray(np.asarray(photo().convert("L")).astype("uint16") * 257)
         wanted = photo().convert("L")
@@ -159,8 +158,7 @@ def test_a_pdf_rendition_has_one_page_that_shows_the_picture() -> None:
     assert difference(page, photo().resize((160, 120), Image.Resampling.LANCZOS)) < 3
 
 
-def test_only_the_rendition_whose_side_is_too_long_for_its_format_fails() -> None:
-    """The other renditions are made."""
+def test_only_renditions_with_a_side_too_long_for_their_format_fail() -> None:
     source = encoded(Image.new("L", (17_000, 2)), "png")
     result = render(
         source,

@@ -63,10 +63,6 @@ def test_a_gif_whose_frame_has_too_few_pixels_is_rejected(spoil: Callable[[bytes
 
 @pytest.mark.parametrize("picture", [photo(40, 30), photo(500, 300).convert("1"), Image.new("RGB", (1, 1))])
 def test_valid_gifs_of_many_kinds_are_accepted(picture: Image.Image) -> None:
-    """The GIFs have few and many colours, and full and cleared tables.
-
-    Some of their frames are smaller than the picture.
-    """
     options = {"save_all": True, "append_images": [picture.rotate(90), picture.rotate(3)]}
     content = encoded(picture, "gif", **options)
     check_end(content)

@@ -1,6 +1,6 @@
-"""Renditions with ``profile = "keep"``, which keep the colours that CICP declares.
+"""Renditions with ``profile = "keep"`` of pictures whose colours CICP declares.
 
-Each rendition's file declares these colours too.
+A PNG or an AVIF then declares these colours too.
 """
 
 from __future__ import annotations
@@ -264,7 +264,7 @@ def test_no_colours_are_read_from_a_bitstream_that_ends_in_its_header() -> None:
 
 
 def test_repeated_extents_without_fields_are_read_only_once() -> None:
-    """A file of 100 kB could claim four thousand million extents."""
+    """The file has 60 kB, and claims 655 million extents."""
     entry = struct.pack(">HHH", 1, 0, 65_535)
     count = 10_000
     iloc = b"\0\0\0\0" + b"\0\0" + struct.pack(">H", count) + count * entry

@@ -48,7 +48,7 @@ INSTALL = "mount -t tmpfs x /usr/local/share && cp -r fonts /usr/local/share && 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder with fonts that can be installed, drawings and a photo."""
+    """Return a folder with fonts that can be installed, drawings, a photo and a PDF."""
     if not can_mount():
         pytest.skip("this user can't mount here")
     fonts = tmp_path / "fonts"
@@ -64,7 +64,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def printed(folder: Path, code: str, given: Any = None, before: str = INSTALL) -> list[str]:
-    """Return the lines that a program prints after the commands ``before``."""
+    """Return the lines that a Python program prints.
+
+    The shell commands ``before`` run first.
+    """
     ended = subprocess.run(
         ["unshare", "-rm", "sh", "-euc", before + 'exec "$@"', "sh", sys.executable, "-c", code],
         input=json.dumps(given), capture_output=True, text=True, check=True, cwd=folder,
@@ -176,7 +179,7 @@ def test_a_version_in_a_key_depends_on_the_fonts_if_drawings_are_accepted() -> N
     assert key("bundled", "svg") == key("bundled", "png") == key("system", "png") != key("system", "svg")
 
 
-def test_a_function_on_lambda_has_no_machine_fonts() -> None:
+def test_fonts_of_the_machine_are_reported_as_a_problem_on_lambda() -> None:
     problems = find_lambda_problems(make("system", "svg"), is_built=False)
     assert [str(each) for each in problems] == [
         "accept.fonts: expected 'bundled' on Lambda, where a machine has no fonts, found 'system'"

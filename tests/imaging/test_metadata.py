@@ -109,7 +109,7 @@ def test_names_with_letters_outside_ascii_stay_unchanged_byte_for_byte(
 
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("name", NAMES)
-def test_names_in_any_encoding_stay_unchanged_byte_for_byte(name: str, order: str) -> None:
+def test_names_in_several_encodings_stay_unchanged_byte_for_byte(name: str, order: str) -> None:
     block = exif_block(order, artist=NAMES[name], make="Фото".encode())
     for policy in ("copyright", "all"):
         made = rendered(jpeg_with(segment(0xE1, block)), Rendition(format="png", metadata=policy))
@@ -146,7 +146,7 @@ def test_a_cropped_rendition_loses_previews_and_metadata_that_is_no_longer_true(
     assert opened(made).getexif().get(ORIENTATION, 1) == 1
 
 
-def test_the_metadata_policy_all_removes_only_untrue_properties_of_xmp() -> None:
+def test_the_metadata_policy_all_removes_only_untrue_properties_and_previews_of_xmp() -> None:
     kept = xmp.true_part_of(XMP)
     for statement in (b'tiff:Make="Camera"', b'exif:GPSLatitude="52,30N"', b'odd:note="&lt;true&gt;"'):
         assert statement in kept
@@ -254,7 +254,7 @@ def late(content: bytes, name: bytes) -> bytes:
     return rest[:-12] + chunk + rest[-12:]
 
 
-def test_exif_and_xmp_of_a_png_are_kept_from_any_place_in_the_file() -> None:
+def test_exif_and_xmp_at_the_end_of_a_png_are_kept() -> None:
     text = PngImagePlugin.PngInfo()
     text.add_itxt("XML:com.adobe.xmp", XMP.decode())
     source = encoded(photo(), "png", exif=exif_block(artist=NAMES["UTF-8"]), pnginfo=text)

@@ -48,7 +48,7 @@ def talkative_png(**options: Any) -> bytes:
 def copied(content: bytes, output_format: Any, **options: Any) -> bytes:
     """Return a rendition whose recipe allows a copy of the source.
 
-    By default the quality is the highest, so a new encoding would be larger than the source.
+    By default a quality is the highest, so a new encoding would be larger than the source.
     """
     quality = {} if output_format in ("png", "auto") else {"quality": 100}
     recipe = Rendition(key="{key}", format=output_format, skip_if_larger=True, **{**quality, **options})
@@ -102,13 +102,13 @@ def test_a_copied_file_keeps_its_metadata_under_the_metadata_policy_all() -> Non
         {"metadata": "copyright"}, {"chroma": "444"}, {"width": 400, "height": 400, "fit": "contain"},
     ],
 )  # fmt: skip
-def test_a_source_is_not_copied_if_the_recipe_changes_the_picture(options: dict[str, Any]) -> None:
+def test_a_source_is_not_copied_if_the_copy_would_not_fulfil_the_recipe(options: dict[str, Any]) -> None:
     source = encoded(photo(), "jpeg", quality=10)
     recipe = Rendition(quality=100, **options)
     assert copied(source, "jpeg", **options) == rendered(source, recipe).content
 
 
-def test_a_source_is_not_copied_if_the_recipe_rotates_it_or_declares_another_format() -> None:
+def test_a_source_is_not_copied_if_it_is_stored_sideways_or_has_another_format() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     assert opened(copied(encoded(photo(), "jpeg", exif=exif, quality=10), "jpeg")).size == (240, 320)
@@ -163,7 +163,7 @@ def test_a_copied_jpeg_loses_the_preview_in_its_jfif_segment() -> None:
 
 
 def test_a_png_with_a_broken_profile_is_not_copied() -> None:
-    """The copy would keep the profile, which some decoders reject with the picture."""
+    """The copy would keep the profile, and some decoders reject such a picture."""
     plain = encoded(photo().quantize(4), "png", optimize=True)
     source = plain[:33] + png_chunk(b"iCCP", b"x\0bbroken") + plain[33:]
     made = copied(source, "png", profile="keep")

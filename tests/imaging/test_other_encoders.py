@@ -173,7 +173,7 @@ def test_a_lossless_jpeg_of_nine_bits_is_rejected() -> None:
     ("name", "size", "ground"),
     [("graphviz.svg", (108, 175), (255, 238, 170)), ("gnuplot.svg", (300, 200), None)],
 )
-def test_drawings_from_other_programs_are_drawn_with_their_lines_and_texts(
+def test_drawings_from_other_programs_are_drawn_with_their_texts(
     name: str, size: tuple[int, int], ground: Any
 ) -> None:
     made = shown_with(read(name), PNG)
@@ -282,7 +282,7 @@ def test_a_jpeg_that_lost_pixels_is_rejected(name: str) -> None:
 # Limits
 
 
-def test_a_picture_one_pixel_high_can_be_enlarged_and_cropped() -> None:
+def test_a_picture_two_pixels_high_can_be_enlarged_and_cropped() -> None:
     recipe = Rendition(format="png", width=300, height=300, fit="cover", gravity="attention", enlarge=True)
     assert shown(read("ffmpeg_line.png"), recipe).size == (300, 300)
 

@@ -82,7 +82,9 @@ def test_a_declared_resolution_overrides_that_of_the_source() -> None:
     ("paper", "size"),
     [("a3", (842, 1191)), ("a4", (595, 842)), ("letter", (612, 792)), ("legal", (612, 1008))],
 )
-def test_a_page_of_a_declared_size_shows_the_whole_picture(paper: PageSize, size: tuple[int, int]) -> None:
+def test_a_picture_fills_a_page_of_a_declared_size_in_one_direction(
+    paper: PageSize, size: tuple[int, int]
+) -> None:
     for picture, expected in ((photo(200, 300), size), (photo(300, 200), size[::-1])):
         made = rendered(encoded(picture, "png"), Rendition(format="pdf", page_size=paper)).content
         assert sizes(made) == [expected]

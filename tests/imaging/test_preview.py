@@ -32,7 +32,7 @@ def pixels_of(data_uri: str) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("bands", [3, 4])
 @pytest.mark.parametrize(("width", "height"), [(32, 24), (20, 32), (32, 5), (32, 32)])
-def test_a_thumbhash_is_decoded_to_the_same_pixels_as_by_its_reference_decoder(
+def test_a_thumbhash_is_decoded_to_the_same_pixels_as_by_another_decoder(
     reference_thumbhash: Any, monkeypatch: pytest.MonkeyPatch, width: int, height: int, bands: int, seed: int
 ) -> None:
     text = make_thumbhash(draw(width, height, bands, seed))
@@ -69,7 +69,7 @@ def test_the_picture_of_a_placeholder_has_the_proportions_of_the_original_and_fe
     assert pixels_of(tall.data_uri).shape == (16, 1, 4)
 
 
-def test_the_colour_of_a_placeholder_is_the_average_of_its_picture() -> None:
+def test_the_placeholder_of_a_picture_of_one_colour_has_this_colour() -> None:
     grey = SmallPicture(32, 32, bytes((200, 100, 50, 255)) * 1024)
     for shown in (read_thumbhash(make_thumbhash(grey), 1, 1), read_blurhash(make_blurhash(grey), 1, 1)):
         assert shown is not None

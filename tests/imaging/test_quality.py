@@ -1,7 +1,4 @@
-"""The search for a quality for each picture.
-
-The search measures each trial with a score. Its result reaches the declared target.
-"""
+"""The search for the quality of each picture, and the score that it uses."""
 
 from __future__ import annotations
 

@@ -27,10 +27,7 @@ CORNERS = {"northwest": "red", "northeast": "lime", "southwest": "blue", "southe
 
 @pytest.mark.parametrize(("gravity", "colour"), CORNERS.items())
 def test_the_fit_cover_keeps_the_part_that_gravity_names(gravity: Any, colour: str) -> None:
-    """A crop to half the width or height keeps two corners.
-
-    The corner that gravity names stays in its place.
-    """
+    """The crop keeps two corners. The corner that gravity names stays in its place."""
     for width, height in ((40, 80), (120, 20)):
         recipe = Rendition(width=width, height=height, fit="cover", gravity=gravity, format="png")
         picture = shown(encoded(quarters(), "png"), recipe)
@@ -59,7 +56,7 @@ def test_the_fit_contain_puts_the_picture_where_gravity_says(gravity: Any, corne
     assert difference(shown(encoded(photo(120, 80), "png"), recipe), wanted) == 0
 
 
-def test_each_fit_gives_the_same_picture_as_pillow() -> None:
+def test_most_fits_give_nearly_the_same_picture_as_pillow() -> None:
     source = encoded(photo(), "png")
     whole = photo()
     wanted: dict[Fit, Image.Image] = {
@@ -138,7 +135,7 @@ def test_the_colours_of_transparent_pixels_do_not_change_their_neighbours() -> N
     assert seen[:, 0].min() >= 250
 
 
-def test_padding_in_a_translucent_colour_is_translucent() -> None:
+def test_padding_in_a_transparent_colour_is_transparent() -> None:
     for mode in ("RGB", "L"):
         source = encoded(Image.new("RGB", (40, 20), "#646464").convert(mode), "png")
         recipe = Rendition(width=40, height=40, fit="contain", background="transparent", format="png")
@@ -164,13 +161,10 @@ CASCADES = {
 
 @pytest.mark.parametrize("widths", CASCADES.values(), ids=CASCADES)
 @pytest.mark.parametrize("source_format", ["jpeg", "png", "webp"])
-def test_a_rendition_made_from_another_rendition_equals_the_resized_whole_picture(
+def test_renditions_of_several_widths_are_similar_to_the_resized_whole_picture(
     source_format: str, widths: tuple[int, ...]
 ) -> None:
-    """Renditions are made from shrunk decoding and from other renditions.
-
-    Each rendition equals the whole picture resized with Lanczos.
-    """
+    """Some are made from a shrunk picture, and some from a larger level."""
     source = encoded(photo(1301, 903), source_format)
     whole = opened(source).convert("RGB")
     recipes = {str(width): Rendition(width=width, format="png") for width in widths}

@@ -1,7 +1,4 @@
-"""Crop, focus, trim, corners and padding.
-
-Sizes are as promised, and pixels equal those of Pillow and numpy.
-"""
+"""Crop, focus, trim, corners and padding, compared with Pillow and numpy."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ INNER = Region(left=30, top=20, width=40, height=50)
 
 
 def noisy(width: int = 320, height: int = 240) -> Image.Image:
-    """Return a picture in which a shift by one pixel changes every pixel."""
+    """Return a photo with noise in squares of 4 pixels, in which a shift is visible."""
     grain = np.random.default_rng(1).integers(-40, 41, (height // 4 + 1, width // 4 + 1, 3))
     fine = grain.repeat(4, 0).repeat(4, 1)[:height, :width]
     return Image.fromarray(np.clip(pixels(photo(width, height)) + fine, 0, 255).astype("uint8"))
@@ -166,7 +163,7 @@ def test_every_frame_of_an_animation_is_cropped_and_trimmed_in_the_same_way() ->
     ("colour", "mode"), [("white", "RGB"), ("#123456", "RGB"), ("#10203000", "RGBA"), (40, "L")]
 )
 @pytest.mark.parametrize("file_format", ["png", "tiff"])
-def test_trim_removes_borders_that_have_the_colour_of_the_corners(
+def test_trim_removes_borders_that_have_the_colour_of_the_upper_left_corner(
     colour: Any, mode: str, file_format: str
 ) -> None:
     content = encoded(framed(colour, mode), file_format)

@@ -92,7 +92,7 @@ def test_a_jpeg_with_a_harmless_format_error_gives_the_same_picture(kind: str, s
 @pytest.mark.parametrize("code", [2, 3, 255])
 @pytest.mark.parametrize(("kind", "usual"), [("baseline", 1), ("progressive", 1), ("cmyk", 2)])
 def test_an_unknown_colour_code_in_an_adobe_marker_is_read_as_ycc(kind: str, usual: int, code: int) -> None:
-    """Browsers read such files in the same way."""
+    """With four components it is read as YCCK."""
 
     def marked(jpeg: bytes, code: int) -> bytes:
         for name in (b"JFIF", b"Adobe"):
@@ -145,7 +145,7 @@ def test_a_progressive_jpeg_with_stray_bytes_and_damage_is_rejected(kind: str) -
 
 @pytest.mark.parametrize("kind", ["progressive", "progressive by libvips"])
 def test_a_progressive_jpeg_that_ends_between_two_scans_is_rejected(kind: str) -> None:
-    """Each scan in the file is whole. The missing scans would sharpen the picture."""
+    """Each scan in the file is whole. The missing scans would refine the picture."""
     source = JPEGS[kind]
     starts = scans(source)
     assert len(starts) > 2
@@ -200,9 +200,9 @@ MOVING = Rendition(format="webp", animation="keep")
 
 @pytest.mark.parametrize("kind", GIFS)
 def test_a_gif_that_ends_after_its_last_pixel_gives_the_same_picture_as_the_complete_file(kind: str) -> None:
-    """The end of the last block is missing.
+    """The trailer and the end of the frame's blocks are missing.
 
-    The end code after the last pixel may be missing too.
+    The last byte of the data may be missing too.
     """
     source = GIFS[kind]
     for missing in (2, 3):
@@ -231,7 +231,7 @@ def test_a_gif_that_ends_between_two_blocks_is_rejected_unless_all_its_pixels_ar
 
 
 @pytest.mark.parametrize("extension", [b"!\xfe\x20a comment", b"!\xff\x0bXMP DataXMP<x", b"!", b"!\xfe"])
-def test_a_gif_that_ends_inside_a_comment_gives_the_same_picture(extension: bytes) -> None:
+def test_a_gif_that_ends_inside_a_comment_or_metadata_gives_the_same_picture(extension: bytes) -> None:
     source = gif()
     assert shown(source[:-1] + extension, PNG).tobytes() == shown(source, PNG).tobytes()
 
@@ -244,7 +244,7 @@ def test_a_gif_that_ends_inside_the_header_of_another_frame_is_rejected(end: byt
 
 
 def test_a_gif_without_a_trailer_and_without_its_last_pixels_is_rejected() -> None:
-    """All blocks of the GIF are whole, but the last one has too little data."""
+    """The blocks in the file are whole, but later blocks are missing."""
     source = gif()
     block = source.index(b"\xff", source.index(b",")) if b"\xff" in source[source.index(b",") :] else 0
     cut = source[: block + 256] + b"\0"

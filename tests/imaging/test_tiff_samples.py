@@ -1,4 +1,4 @@
-"""TIFF samples of every type, which give the same picture.
+"""TIFF samples of many types, which give the same picture.
 
 The expected values are computed here.
 """
@@ -46,7 +46,7 @@ def worst(picture: Image.Image, values: Any) -> float:
 
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize(("kind", "black", "white"), SCALES)
-def test_samples_of_every_type_give_the_same_tones_in_grey_and_colour(
+def test_samples_of_many_types_give_the_same_tones_in_grey_and_colour(
     kind: str, black: int, white: int, order: str
 ) -> None:
     for values, mode in ((GREY, "L"), (COLOUR, "RGB")):
@@ -68,7 +68,7 @@ def test_32_bit_and_floating_point_pictures_of_pillow_are_read() -> None:
         assert worst(shown(encoded(grey.convert(mode), "tiff"), PNG), np.asarray(grey) / 255) <= 1
 
 
-def test_samples_in_any_range_are_shown_from_the_lowest_value_to_the_highest() -> None:
+def test_samples_in_an_unusual_range_are_shown_from_the_lowest_value_to_the_highest() -> None:
     for kind in ("i2", "f4"):
         assert worst(shown(tiff(scaled(GREY, kind, -1000, 3000)), PNG), GREY) <= 1
 

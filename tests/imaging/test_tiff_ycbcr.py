@@ -67,7 +67,7 @@ def test_impossible_coefficients_and_references_are_ignored() -> None:
 
 
 @pytest.mark.parametrize("quality", [75, 95])
-def test_a_tiff_in_ycbcr_that_is_compressed_as_jpeg_becomes_rgb(quality: int) -> None:
+def test_a_tiff_that_is_compressed_as_jpeg_becomes_rgb(quality: int) -> None:
     pixels = photo()
     image = VipsImage.new_from_memory(pixels.tobytes(), pixels.width, pixels.height, 3, "uchar")
     image = image.copy(interpretation="srgb")

@@ -1,7 +1,4 @@
-"""Watermarks: their places and opacities, compared with numpy.
-
-A rendition with a watermark has the same bytes on any machine.
-"""
+"""Watermarks: their places, opacities and fonts, compared with numpy and Pillow."""
 
 from __future__ import annotations
 
@@ -148,7 +145,7 @@ def test_a_watermark_never_changes_the_size_of_the_picture(
     assert changed(source, made)
 
 
-def test_a_text_watermark_fits_into_a_picture_of_20_pixels_and_less() -> None:
+def test_a_text_watermark_is_drawn_on_a_picture_of_20_pixels_and_less() -> None:
     for size in ((20, 20), (20, 3), (3, 20), (1, 1)):
         assert changed(photo(*size), marked(photo(*size), text="© Ann Example", size=100.0))
 
@@ -184,7 +181,7 @@ def test_every_frame_of_an_animation_gets_the_same_watermark() -> None:
 
 
 @pytest.mark.parametrize("file_format", ["jpeg", "webp", "avif", "gif", "tiff"])
-def test_a_watermark_image_may_have_any_input_format(file_format: str) -> None:
+def test_a_watermark_image_may_have_another_format_than_png(file_format: str) -> None:
     made = marked(photo(60, 60), image=attach(photo(60, 60).rotate(180), file_format), size=100.0)
     wanted = Image.blend(photo(60, 60), photo(60, 60).rotate(180), 0.6)
     assert difference(made, wanted) < (12 if file_format == "gif" else 3)
@@ -236,8 +233,8 @@ sys.stdout.buffer.write(made.made["it"].content)
 """
 
 
-def test_a_text_watermark_is_the_same_without_any_font_of_the_machine(tmp_path: Path) -> None:
-    """HOME and fontconfig's variables make no difference. stderr stays empty."""
+def test_a_text_watermark_does_not_depend_on_the_font_settings_of_the_machine(tmp_path: Path) -> None:
+    """HOME and fontconfig's variables make no difference, and stderr stays empty."""
     source = encoded(photo(400, 200), "png")
     config = tmp_path / "config" / "fontconfig"
     config.mkdir(parents=True)
@@ -264,7 +261,7 @@ def test_a_text_watermark_is_the_same_without_any_font_of_the_machine(tmp_path: 
 def test_two_fonts_with_the_same_family_name_give_different_watermarks() -> None:
     """Regular and italic are both called Open Sans.
 
-    The same file gives the same bytes again.
+    The same file gives the same pixels again.
     """
     italic = Attachment("i.ttf", (ROOT / "files" / "OpenSans-Italic[wdth,wght].ttf").read_bytes())
     source = Image.new("RGB", (300, 60), "white")
