@@ -81,7 +81,7 @@ class Stepped:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method: Callable[..., Any] = getattr(self._port, name)
-        if name in ("folding", "obstacle", "is_spelled"):  # they reach no service, so they aren't steps
+        if name in ("folding", "obstacle", "is_spelled"):  # these aren't counted
             return method
 
         def step(*args: Any, **named: Any) -> Any:

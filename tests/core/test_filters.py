@@ -42,7 +42,7 @@ def test_a_target_with_a_prefix_gets_only_notices_about_pictures_under_this_pref
     assert len(got[EVENT_BUS].sent) == 5
 
 
-def test_two_entries_for_one_target_cause_only_one_notice_about_each_event() -> None:
+def test_several_entries_for_one_target_cause_only_one_notice_about_each_event() -> None:
     world = World()
     entries = [Notify(on=EVENTS, to=LOG, prefix=prefix) for prefix in ("a", "a/b", "c/")]
     processor, got = run(world, *entries)

@@ -56,7 +56,7 @@ def test_a_second_sync_without_changes_does_nothing(world: World) -> None:
     world.check_promise()
 
 
-def test_plan_lists_each_kind_of_difference_and_sync_resolves_all_of_them(world: World) -> None:
+def test_plan_lists_new_replaced_and_removed_pictures_and_sync_processes_all_of_them(world: World) -> None:
     for name in ("keep.jpg", "replace.jpg", "remove.jpg"):
         world.upload(name, name.encode())
     run_sync(world)

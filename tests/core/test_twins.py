@@ -95,7 +95,7 @@ def test_renaming_a_whole_folder_does_not_count_as_removals() -> None:
 
 
 @pytest.mark.parametrize("change", ["rename", "removal"])
-def test_a_sync_with_renames_or_removals_verifies_each_output_once(change: str) -> None:
+def test_a_sync_with_renames_or_removals_verifies_each_unchanged_output_once(change: str) -> None:
     world = World(make_pipeline(thumb=COVER))
     world.bind()
     for number in range(3):
