@@ -61,6 +61,16 @@ def test_strays_with_the_option_delete_deletes_only_strays_of_this_catalog(folde
     assert (folder / "processed" / "thumb_two.jpg").exists()
 
 
+def test_strays_with_the_option_delete_reports_names_that_match_no_stray(folder: Path) -> None:
+    (folder / "processed" / "thumb_one.jpg").rename(folder / "processed" / "moved.jpg")
+    ended = run(folder, "strays", "--delete", "moved.jpg", "mvoed.jpg", "none/", "--yes")
+    assert ended.code == 1
+    assert "No stray matches 'mvoed.jpg'" in ended.err
+    assert "No stray matches 'none/'" in ended.err
+    assert "1 deleted, 0 left" in ended.err
+    assert run(folder, "strays", "--delete", "/", "--yes").code == 0, "no name, nothing left to delete"
+
+
 def test_the_strays_command_lists_and_deletes_outputs_in_a_former_store(folder: Path) -> None:
     file = folder / "renditions.toml"
     file.write_text(file.read_text().replace("./processed", "./public"))

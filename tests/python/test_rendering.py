@@ -92,6 +92,12 @@ def test_a_file_above_the_byte_limit_raises_not_accepted(site: Path) -> None:
         renditions.render(site / "inbox" / "a.jpg", site / "renditions.toml")
 
 
+def test_a_device_without_an_end_is_read_only_up_to_the_byte_limit(site: Path) -> None:
+    write_pipeline(site, "[renditions.thumb]\nwidth = 100", "[accept]\nmax_bytes = 100")
+    with pytest.raises(errors.NotAccepted, match="expected at most 100 bytes, found more"):
+        renditions.render("/dev/zero", site / "renditions.toml")
+
+
 def test_a_rendition_that_cannot_be_made_is_reported_beside_the_other_renditions(site: Path) -> None:
     recipes = {"thumb": {"width": 50}, "tiny": {"width": 300, "max_bytes": 100}}
     rendered = renditions.render(site / "inbox" / "a.jpg", recipes)

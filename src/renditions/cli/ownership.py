@@ -115,7 +115,13 @@ def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) ->
     """Ask for confirmation, and delete the strays that this catalog wrote."""
     standing = place.parts.bind(FOLLOWS)
     place.neighbours = place.parts.read_neighbours(place.store)
-    counts = Counter(stray.whose for stray in place.list(selection))
+    counts: Counter[str] = Counter()
+    unmatched = {*selection.names, *filter(None, selection.prefixes)}
+    for stray in place.list(selection):
+        counts[stray.whose] += 1
+        unmatched -= {stray.found.key, *filter(stray.found.key.startswith, selection.prefixes)}
+    for each in sorted(unmatched):
+        messages.print(f"No stray matches {escape(repr(each))}. `renditions strays` lists them.")
     if counts["ours"]:
         ask(f"Delete the strays of this catalog ({counts['ours']:,}) from {escape(place.url)}?", yes=yes)
     leases = _make_leases(place.parts, place.store, standing)
@@ -135,7 +141,7 @@ def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) ->
             sign, why = ("-", "") if item["deleted"] else ("=", f"  [dim]{escape(item['why'])}[/]")
             display.make_data_console().print(f"{sign} {escape(item['key'])}{why}", soft_wrap=True)
         messages.print(f"{counts.total() - left:,} deleted, {left:,} left")
-    if left:
+    if left or unmatched:
         raise typer.Exit(1)
 
 

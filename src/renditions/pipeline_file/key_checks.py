@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 from renditions.errors import Problem
 from renditions.model.fields import parse_template
@@ -31,27 +32,34 @@ def check_keys_apart(
     told = set()
     for picture in _example_names(source):
         owners: dict[str, str] = {}
+        inside: dict[str, list[str]] = {}
         for name, template in templates.items():
             key = template.format(**template_values(picture, "etag", "hash"), version=name)
-            for other, other_key in ((owners[taken], taken) for taken in owners):
-                is_same = key == other_key
-                is_below = is_folder and f"{key}/".startswith(f"{other_key}/")
-                is_above = is_folder and f"{other_key}/".startswith(f"{key}/")
+            folders = list(accumulate(key.split("/")[:-1], "{}/{}".format)) if is_folder else []
+            for other_key in (key, *folders, *inside.get(key, ())):
+                other = owners.get(other_key, name)
                 pair = tables[name], tables[other]
-                if (is_same or is_below or is_above) and pair not in told:
+                if other != name and pair not in told:
                     told.add(pair)
-                    if pair[0] == pair[1]:
-                        expected = "a key of its own for each width and format, such as one with {rendition}"
-                        yield Problem(f"{pair[0]}.key", expected, f"{key!r} for {name} and {other}")
-                        continue
-                    its = f"the key of {pair[1]}"
-                    apart = (
-                        f"a key that isn't a folder of {its}" if is_above else f"a key that isn't below {its}"
-                    )
-                    expected = f"a key other than {its}" if is_same else apart
-                    found = f"{key!r} beside {other_key!r} for {picture}"
-                    yield Problem(f"{pair[0]}.key", expected, found)
+                    yield _clash(pair, (name, key), (other, other_key), picture)
             owners.setdefault(key, name)
+            for folder in folders:
+                inside.setdefault(folder, []).append(key)
+
+
+def _clash(pair: tuple[str, str], one: tuple[str, str], other: tuple[str, str], picture: str) -> Problem:
+    """Return the problem of two renditions, each given with its key."""
+    (name, key), (other_name, other_key) = one, other
+    if pair[0] == pair[1]:
+        expected = "a key of its own for each width and format, such as one with {rendition}"
+        return Problem(f"{pair[0]}.key", expected, f"{key!r} for {name} and {other_name}")
+    its = f"the key of {pair[1]}"
+    if key == other_key:
+        expected = f"a key other than {its}"
+    else:
+        is_above = other_key.startswith(f"{key}/")
+        expected = f"a key that isn't a folder of {its}" if is_above else f"a key that isn't below {its}"
+    return Problem(f"{pair[0]}.key", expected, f"{key!r} beside {other_key!r} for {picture}")
 
 
 def _example_names(source: Source) -> list[str]:

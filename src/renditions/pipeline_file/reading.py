@@ -11,6 +11,7 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -129,7 +130,7 @@ def check_recipes(data: Mapping[str, Any], directory: Path) -> Mapping[str, Rend
 
     """
     reader, data = _Reader(directory), _to_toml(data)
-    hint = get_type_hints(Pipeline, include_extras=True)["renditions"]
+    hint = _read_hints(Pipeline)["renditions"]
     tables = reader.read(hint, data, "renditions") or {}
     reader.problems += find_family_problems(tables, data)
     renditions = expand_families(tables)
@@ -159,6 +160,12 @@ def change_recipe(name: str, recipe: Rendition, changes: Mapping[str, Any], dire
     return changed
 
 
+@cache
+def _read_hints(cls: Any) -> dict[str, Any]:
+    # Evaluating annotations takes long, and a file may have thousands of tables.
+    return get_type_hints(cls, include_extras=True)
+
+
 class _Reader:
     """A reader of values by their annotated types, which collects problems."""
 
@@ -181,7 +188,7 @@ class _Reader:
         if not isinstance(data, dict):
             self._wrong(place, "a table", data)
             return {}
-        hints = get_type_hints(cls, include_extras=True)
+        hints = _read_hints(cls)
         known = {spec.name: spec for spec in fields(cls)}
         values = {}
         for name, value in data.items():

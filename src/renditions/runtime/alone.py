@@ -14,7 +14,7 @@ from typing import Any
 
 from renditions.core.ports import Renderer
 from renditions.core.refusals import refuse_size
-from renditions.errors import UsageError
+from renditions.errors import NotAccepted, UsageError
 from renditions.model.families import among, find_members
 from renditions.model.original import Original
 from renditions.model.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
@@ -137,17 +137,21 @@ def read_picture(path: str | os.PathLike[str], accept: Accept) -> bytes:
 
     Raises:
         UsageError: The file can't be read.
-        NotAccepted: The file is larger than ``max_bytes``. It isn't read.
+        NotAccepted: The file is larger than ``max_bytes``.
 
     """
     try:
-        size = Path(path).stat().st_size
-        if size > accept.max_bytes:
-            raise refuse_size(size, accept.max_bytes)
-        return Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > accept.max_bytes:
+                raise refuse_size(size, accept.max_bytes)
+            content = file.read(accept.max_bytes + 1)  # a pipe or a device reports no size
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"can't read {os.fspath(path)!r}: {why}. Check the path") from error
+    if len(content) > accept.max_bytes:
+        raise NotAccepted(f"expected at most {accept.max_bytes:,} bytes, found more ([accept] max_bytes)")
+    return content
 
 
 def _needs_source(renditions: Mapping[str, Rendition]) -> bool:
