@@ -94,7 +94,7 @@ def render(
         Rejected: The picture breaks a rule, is damaged, or isn't a picture.
         Failed: Something other than the picture failed, such as a worker process.
         PipelineError: The pipeline or the recipes have problems.
-        UsageError: The picture can't be read, a rendition is unknown, or all are ``on_demand``.
+        UsageError: The picture or a watermark can't be read, a rendition is unknown, or all are on demand.
 
     """
     names, recipes = _list(renditions), _find_recipes(pipeline)
@@ -129,7 +129,7 @@ def open_pipeline(
             only follows the version of the file that is in force, as servers and scheduled tasks must.
 
     Raises:
-        PipelineError: The pipeline has problems.
+        PipelineError: The pipeline has problems, or its file can't be read.
         UsageError: ``workers`` isn't a whole number from 1.
 
     """
@@ -142,9 +142,10 @@ def open_pipeline(
 class OpenPipeline:
     """An open pipeline. Threads may share it, but a forked process must open its own.
 
-    Nothing is opened before the first method needs it, and nothing is written before the first call of
-    :meth:`sync`, :meth:`process` or :meth:`watch`. Every method raises ``Failed`` if a store or the catalog
-    fails.
+    Nothing is opened before the first method needs it. Only :meth:`sync`, :meth:`process` and :meth:`watch`
+    change stores and records, but opening a catalog file of an older version migrates it.
+    Methods raise ``Failed`` if a store or the catalog fails, and ``UsageError`` if a part can't be opened. If
+    only one picture fails, :meth:`sync`, :meth:`process` and :meth:`watch` give its outcome instead.
     """
 
     def __init__(self, pipeline: LoadedPipeline, workers: int, *, unattended: bool) -> None:
@@ -182,11 +183,12 @@ class OpenPipeline:
     ) -> Iterator[Difference]:
         """Yield what :meth:`sync` would do with each picture, without doing it.
 
-        Pictures that need nothing have the action ``keep``. The errors come with the first picture.
+        Pictures that need nothing have the action ``keep``. The iteration raises the errors, not the call.
 
         Raises:
             UsageError: A name, the prefix or a rendition matches nothing.
             BindingRefused: The catalog belongs to another pipeline file.
+            Superseded: The program is unattended, and the catalog uses another version of the pipeline file.
             CatalogLost: Most outputs exist but have no record in the catalog.
 
         """
@@ -208,10 +210,10 @@ class OpenPipeline:
         """Bring renditions up to date, and return a summary with the numbers of pictures.
 
         Args:
-            names: Only these pictures, by their keys in the source; None for all.
-            prefix: Only the pictures below this folder of the source; None for all.
+            names: The pictures to sync, by their keys in the source.
+            prefix: A folder of the source: its pictures are synced too. Without both, all are synced.
             renditions: Only these renditions or families; None for all.
-            on_progress: Gets the outcome of each picture, in this thread.
+            on_progress: Gets the outcomes, in this thread. A picture that needs nothing has none.
             stop: If it is set, the run begins no further picture.
 
         Raises:
@@ -231,8 +233,7 @@ class OpenPipeline:
         """Bring one picture's renditions up to date, and return the outcome.
 
         If the picture is gone from the source, ``[source] on_delete`` says whether this removes its
-        renditions and its record. A picture that can't be processed has an outcome with the reason. The
-        outcome's ``again_after`` is how long to wait before the next call; None if no further call is needed.
+        renditions and its record. A picture that can't be processed has an outcome with the reason.
 
         Raises:
             BindingRefused: The catalog belongs to another pipeline file.
@@ -276,13 +277,14 @@ class OpenPipeline:
         sizes: str | None = None,
         sign: Callable[[str], str] | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Yield what a web page needs to show each picture, in the order of the names.
+        """Yield what a web page needs to show each picture that has renditions.
 
-        These are the entries of ``renditions manifest``.
+        These are the entries of ``renditions manifest``. Named pictures come first, then those below the
+        prefix, both in the order of their names.
 
         Args:
-            names: Only these pictures; None for all.
-            prefix: Only the pictures below this folder of the source; None for all.
+            names: The pictures, by their keys in the source.
+            prefix: A folder of the source: its pictures are listed too. Without both, all are listed.
             sizes: How wide pages show the pictures, as HTML's ``sizes``.
             sign: Signs the URLs of renditions with ``on_demand``; None leaves them unsigned.
 
@@ -298,7 +300,7 @@ class OpenPipeline:
                 yield from list_entries(parts, selection, _log_unreadable, sizes, sign)
 
     def watch(self, on_progress: OnProgress | None = None, *, stop: threading.Event | None = None) -> None:
-        """Sync, and then process each picture that arrives in the source folder.
+        """Sync, and then process each picture that changes in the source folder.
 
         This goes on until ``stop`` is set. To apply a changed pipeline file, open the pipeline again.
 
@@ -367,7 +369,7 @@ def _close(stack: ExitStack, process: int) -> None:
 def _choose(names: Iterable[str] | None, prefix: str | None) -> list[str] | None:
     """Return the names and the prefix in one list, like a command's arguments.
 
-    An empty list means all pictures. Return None if the caller gives an empty list of names.
+    An empty list means all pictures. Return None for an empty list of names without a prefix.
     """
     given = _list(names)
     if given == [] and prefix is None:

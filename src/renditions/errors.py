@@ -82,7 +82,7 @@ class Problem:
     found: str
     """The value in the file, or a description of it."""
     line: int | None = field(default=None, compare=False)
-    """The line of the field, or of the table that lacks it; None if the problem isn't in a file."""
+    """The line of the field, or of the table that lacks it; None if the file has no such line."""
 
     def __str__(self) -> str:
         """Return ``line 3: place: expected …, found …``."""
@@ -93,7 +93,7 @@ class Problem:
 class PipelineError(RenditionsError):
     """The pipeline file can't be used.
 
-    ``problems`` lists every fault, in the order of the file. If the file can't be read, the error's text says
+    ``problems`` lists the faults, in the order of the file. If the file can't be read, the error's text says
     why, and ``problems`` is empty.
     """
 
@@ -176,7 +176,7 @@ class ForeignOutput(Rejected):
 
 
 class Failed(RenditionsError):
-    """A store, the catalog, a queue or a worker failed, and not the picture."""
+    """Something other than the picture failed, such as a store or a worker."""
 
     code = "failed"
     http_status = 503

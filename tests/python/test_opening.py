@@ -141,7 +141,7 @@ def test_watch_processes_new_files_until_it_is_stopped(site: Path) -> None:
     assert record.status == "done"
 
 
-def test_a_sync_whose_stop_event_is_set_begins_no_picture(site: Path) -> None:
+def test_a_sync_whose_stop_event_is_set_is_interrupted(site: Path) -> None:
     stop = threading.Event()
     stop.set()
     with renditions.open(site / "renditions.toml") as pipeline:
@@ -167,7 +167,7 @@ def test_a_single_text_names_one_rendition_and_an_empty_list_chooses_none(site: 
 
 
 @pytest.mark.parametrize("workers", [0, -1, True, "2", 1.5])
-def test_a_number_of_workers_below_one_raises_a_usage_error(site: Path, workers: Any) -> None:
+def test_an_invalid_number_of_workers_raises_a_usage_error(site: Path, workers: Any) -> None:
     with pytest.raises(errors.UsageError, match="workers"):
         renditions.open(site / "renditions.toml", workers=workers)
 

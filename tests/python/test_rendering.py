@@ -25,7 +25,7 @@ def test_render_gives_the_same_bytes_as_sync(site: Path) -> None:
     assert list(rendered.outputs) == ["thumb", "photo-160", "photo-640"]
 
 
-def test_the_function_render_changes_nothing_on_disk(site: Path) -> None:
+def test_the_function_render_creates_no_files_beside_the_picture(site: Path) -> None:
     before = sorted(site.rglob("*"))
     renditions.render(site / "inbox" / "a.jpg", site / "renditions.toml")
     assert sorted(site.rglob("*")) == before

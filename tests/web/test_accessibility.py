@@ -65,7 +65,7 @@ def test_the_gallery_is_a_list_of_links_in_their_visible_order(page: Page) -> No
     assert boxes == sorted(boxes)
 
 
-def test_the_accessibility_tree_names_every_part_of_the_page(page: Page) -> None:
+def test_the_accessibility_tree_names_the_parts_of_the_page_and_of_a_picture(page: Page) -> None:
     expect(page.locator("body")).to_match_aria_snapshot(
         """
         - link "Skip to the content"
@@ -222,7 +222,7 @@ def test_arrow_keys_move_between_tiles_and_a_question_mark_opens_the_list_of_key
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1440])
-def test_the_accessibility_checker_finds_nothing_in_any_view(
+def test_the_accessibility_checker_finds_nothing_in_the_views_of_the_page(
     browser: Browser, address: str, scheme: Any, width: int, tmp_path: Path
 ) -> None:
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)

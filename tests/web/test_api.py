@@ -463,9 +463,7 @@ def test_a_superseded_server_answers_reads_and_refuses_changes(world: World) -> 
     assert world.known == 1
 
 
-def test_the_api_returns_plans_and_outcomes_in_the_json_of_the_command_line(
-    world: World, client: TestClient
-) -> None:
+def test_the_api_returns_the_plan_and_the_outcome_of_a_picture(world: World, client: TestClient) -> None:
     world.upload("photo.jpg", b"one")
     planned = client.get("/plan").json()
     assert planned["differences"] == [each.to_item() for each in world.differences()]
@@ -525,7 +523,7 @@ def test_an_upload_into_an_excluded_folder_is_refused_with_the_pattern(client: T
         ({"authorization": "Bearer é"}, 200), ({"origin": "http://["}, 403),
     ],
 )  # fmt: skip
-def test_a_request_with_an_extreme_header_gets_the_documented_status(
+def test_a_request_with_an_extreme_header_causes_no_server_error(
     client: TestClient, headers: dict[str, str], status: int
 ) -> None:
     upload(client)
@@ -569,9 +567,7 @@ def test_a_request_for_a_missing_resource_gets_status_404(client: TestClient, pa
         (HTTPException(405), 405, "method-not-allowed"), (HTTPException(418), 418, "error"),
     ],
 )  # fmt: skip
-def test_the_answer_to_each_error_has_its_status_and_its_code(
-    error: Exception, status: int, code: str
-) -> None:
+def test_the_answer_to_an_error_has_its_status_and_its_code(error: Exception, status: int, code: str) -> None:
     answer = answer_error(Request({"type": "http"}), error)
     told = json.loads(bytes(answer.body))
     assert (answer.status_code, told["status"], told["code"]) == (status, status, code)
@@ -602,7 +598,7 @@ def test_the_failure_of_a_store_is_explained_without_paths_of_the_server(
     assert "/srv/inbox/a.jpg" in caplog.text
 
 
-def test_every_answer_has_the_security_headers(client: TestClient) -> None:
+def test_pages_json_files_and_errors_have_security_headers(client: TestClient) -> None:
     upload(client)
     for path in ("/", "/pictures", "/originals/a/photo.jpg", f"/{FILES}app.js", "/nothing"):
         headers = client.get(path).headers
@@ -645,7 +641,7 @@ def test_posts_from_the_page_of_another_site_are_refused(client: TestClient, hea
     assert client.post("/retry", json={}, headers={"origin": "http://testserver"}).status_code == 200
 
 
-def test_every_request_needs_the_token_if_a_token_is_set(world: World) -> None:
+def test_the_page_and_the_api_need_the_token_if_a_token_is_set(world: World) -> None:
     app = make_app(open_service(world), secret=b"secret", reach=REACH, token="right")  # noqa: S106 - the tests' own
     with TestClient(app, follow_redirects=False) as client:
         assert client.get("/health").status_code == 200
@@ -707,7 +703,7 @@ def test_the_refusal_of_too_many_uploads_at_once_has_the_header_retry_after() ->
         pass
 
 
-def test_the_openapi_document_lists_the_status_of_each_answer_and_has_valid_examples(
+def test_the_openapi_document_lists_the_statuses_of_answers_and_has_valid_examples(
     client: TestClient,
 ) -> None:
     description = client.get("/openapi.json").json()

@@ -101,7 +101,7 @@ def test_a_restoration_can_be_repeated_but_not_after_another_deletion(site: Site
     assert site.restore(binned | {"deletion": "none"}) == 404
 
 
-def test_a_restoration_never_replaces_a_newer_picture_of_the_same_name(site: Site) -> None:
+def test_a_restoration_does_not_replace_a_newer_picture_of_the_same_name(site: Site) -> None:
     first = site.delete()
     site.add(b"two")
     answer = site.client.post(f"/bin/{first['deletion']}/{NAME}")
@@ -113,7 +113,7 @@ def test_a_restoration_never_replaces_a_newer_picture_of_the_same_name(site: Sit
     assert site.client.get(f"/originals/{NAME}").content == b"one"
 
 
-def test_a_picture_is_deleted_for_good_when_its_time_in_the_bin_is_over(site: Site) -> None:
+def test_an_expired_picture_cannot_be_restored_and_the_next_deletion_removes_it(site: Site) -> None:
     there = site.world.source.head(NAME)
     assert there
     assert site.bin

@@ -30,7 +30,7 @@ for (const [kind, names] of [
   [window, ['SharedWorker', 'structuredClone', 'navigation', 'scheduler', 'CloseWatcher']],
 ]) for (const name of names) delete kind[name];
 """
-"""A script that removes the functions that browsers got after `<dialog>` (2022), which the page needs."""
+"""A script that removes functions that a browser of 2022 may lack."""
 
 
 @pytest.fixture(scope="module")

@@ -119,7 +119,7 @@ def test_scripts_of_declared_origins_can_not_read_pictures_that_are_neither_publ
         assert (answer.status_code, answer.headers.get("access-control-allow-origin")) == (403, None)
 
 
-def test_origins_that_may_use_the_api_may_read_pictures_without_a_further_declaration() -> None:
+def test_origins_that_may_use_the_api_may_read_pictures_with_their_token() -> None:
     """The option ``--allow-origin`` applies to all paths, also to pictures."""
     with opened(("*",), Reach(allowed_origins=(SHOP,)), token="right", is_public=True) as client:  # noqa: S106 - the tests' own
         for url in PICTURES:

@@ -66,7 +66,7 @@ def test_a_request_to_process_a_picture_again_makes_lost_or_replaced_outputs_aga
 
 
 @pytest.mark.parametrize("damage", [lose, spoil])
-def test_a_request_for_a_lost_rendition_makes_it_again(
+def test_a_request_for_a_lost_or_replaced_rendition_makes_it_again(
     world: World, client: TestClient, damage: object
 ) -> None:
     upload(client)
@@ -118,10 +118,7 @@ def test_a_read_only_source_refuses_uploads_and_deletions(world: World) -> None:
 
 
 def hold_some(world: World, client: TestClient, count: int) -> None:
-    """Make pictures, delete them from the source, and hold back their removal.
-
-    The catalog has the held work.
-    """
+    """Make pictures, delete them from the source, and hold back their removal."""
     bind(world.catalog, Claimant("renditions.toml", "in", "out", "g1"))
     for number in range(count):
         world.upload(f"{number}.jpg", b"%d" % number)

@@ -1,7 +1,4 @@
-"""Announcements of the API, which reach listeners in order.
-
-This holds even after a lost connection.
-"""
+"""Announcements of the API, and how listeners get those that they missed."""
 
 from __future__ import annotations
 
@@ -63,7 +60,7 @@ def test_an_idle_listener_gets_events_that_say_the_connection_works(monkeypatch:
     assert asyncio.run(listen())[1:] == ["event: here\ndata: {}\n\n"] * 2
 
 
-def test_closing_the_announcements_ends_every_listener() -> None:
+def test_closing_the_announcements_ends_a_listener() -> None:
     async def listen() -> list[str]:
         announcements = Announcements(before=0)
         events = announcements.listen(None)
@@ -75,9 +72,9 @@ def test_closing_the_announcements_ends_every_listener() -> None:
 
 
 def test_a_listener_from_an_earlier_run_of_the_server_gets_a_reset() -> None:
-    """Each run numbers its announcements from 1.
+    """Each run numbers its announcements from its start time on.
 
-    So the listener's last number can't show what the listener has missed.
+    So the last number of an earlier run is lower than all numbers of this one.
     """
 
     async def listen() -> list[str]:

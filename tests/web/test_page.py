@@ -26,7 +26,7 @@ from world import World
 RENDITIONS = "[renditions.thumb]\nwidth = 200\n[renditions.large]\nwidth = 300\nformat = 'webp'\n"
 MANY = 10_000
 MOST_FRAME_SECONDS = 0.1
-"""How long scripts may run in a frame during scrolling, in nine of ten frames."""
+"""How long scripts may run in one step of scrolling, in nine of ten steps."""
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +142,9 @@ def test_the_page_computes_the_colour_of_a_picture_from_its_placeholder(
 
 
 def measure_scroll_frames(page: Page) -> list[float]:
-    """Scroll the page for 60 frames.
+    """Scroll the page in 60 steps.
 
-    Return for how many seconds scripts ran in each frame.
+    Return for how many seconds scripts ran in each step.
     """
     browser = page.context.new_cdp_session(page)
     browser.send("Performance.enable")
@@ -169,7 +169,7 @@ def find_percentile(values: list[float], share: float) -> float:
     return sorted(values)[int(share * len(values))]
 
 
-def test_the_gallery_of_ten_thousand_pictures_contains_only_the_visible_rows(
+def test_the_gallery_of_ten_thousand_pictures_has_few_tiles_and_scrolls_smoothly(
     browser: Browser,
 ) -> None:
     world = World()

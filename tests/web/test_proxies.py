@@ -217,7 +217,7 @@ def test_a_page_of_an_allowed_origin_uses_the_api_behind_nginx_and_embeds_a_sign
 
 
 @pytest.mark.parametrize("certificate_only", [True, False])
-def test_an_invalid_certificate_or_key_is_refused_with_the_reason(
+def test_a_missing_or_invalid_key_of_a_certificate_is_refused_with_the_reason(
     folder: Path, certificate_only: bool
 ) -> None:
     certificate, key = make_certificate(folder)
@@ -230,7 +230,7 @@ def test_an_invalid_certificate_or_key_is_refused_with_the_reason(
     assert expected in " ".join(ended.stderr.split())
 
 
-def test_a_server_that_listens_on_every_address_accepts_any_ip_address_and_no_other_domain_as_host(
+def test_a_server_that_listens_on_every_address_accepts_an_ip_address_as_host_but_no_other_domain(
     folder: Path,
 ) -> None:
     certificate, key = make_certificate(folder)

@@ -115,7 +115,7 @@ def test_a_root_path_that_begins_like_a_path_of_the_api_is_refused(root_path: st
         (Reach(allowed_origins=(SHOP,)), False),
     ],
 )
-def test_a_server_that_other_machines_reach_directly_or_through_a_proxy_needs_a_token(
+def test_a_server_is_for_others_if_other_machines_reach_it_directly_or_through_a_proxy(
     reach: Reach, is_for_others: bool
 ) -> None:
     assert reach.is_for_others is is_for_others
@@ -169,7 +169,7 @@ def test_forwarded_addresses_from_a_client_that_is_not_a_trusted_proxy_are_ignor
 
 
 @pytest.mark.parametrize("passed", ["", "/a/gallery"], ids=["removed by the proxy", "passed on"])
-def test_every_link_to_the_server_begins_with_the_root_path(passed: str) -> None:
+def test_links_and_redirects_to_the_server_begin_with_the_root_path(passed: str) -> None:
     reach = Reach(root_path="/a/gallery")
     with opened(reach, token=TOKEN) as client:
         page = client.get(f"{passed}/", headers={"accept": "text/html"})

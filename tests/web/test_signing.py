@@ -108,7 +108,7 @@ def test_a_signed_url_that_was_changed_or_has_expired_is_refused(
     assert [found.key for found in world.output.list()] == before
 
 
-def test_a_signature_is_refused_for_any_other_request(client: TestClient) -> None:
+def test_a_signature_is_refused_for_other_paths_and_other_methods(client: TestClient) -> None:
     query = KEYS.sign(PATHS[0], expires_at_seconds=NOW).partition("?")[2]
     for path in ("/pictures", "/plan", "/events", f"/pictures/{quote(NAME)}"):
         assert client.get(f"{path}?{query}").status_code == 401
@@ -166,7 +166,7 @@ def test_a_public_server_sends_the_cache_header_of_the_pipeline_file(world: Worl
         assert client.get(item["links"]["renditions"]["thumb"]).headers["cache-control"] == declared
 
 
-def test_a_public_server_protects_everything_except_its_renditions(world: World) -> None:
+def test_a_public_server_still_protects_its_page_its_api_and_its_originals(world: World) -> None:
     with open_client(world, is_public=True) as client:
         for path in ("/", "/pictures", "/plan", "/stats", "/events", f"/pictures/{quote(NAME)}", PATHS[2]):
             answer = client.get(path)

@@ -93,7 +93,9 @@ def test_pages_of_the_server_and_programs_can_make_renditions(
 @pytest.mark.parametrize(
     "path", ["/plan", "/stats", "/originals/a/photo.jpg", "/renditions/thumb/a/photo.jpg"]
 )
-def test_pages_of_other_sites_cannot_embed_or_load_anything(client: TestClient, path: str) -> None:
+def test_pages_of_other_sites_cannot_embed_or_load_pictures_and_answers(
+    client: TestClient, path: str
+) -> None:
     for headers in (IMAGE, IMAGE | {"sec-fetch-mode": "cors"}, LINK | {"sec-fetch-dest": "iframe"}):
         assert client.get(path, headers=headers).status_code == 403
 

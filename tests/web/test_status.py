@@ -1,7 +1,4 @@
-"""The status of a catalog, in the API and on the command line.
-
-Both have the same content.
-"""
+"""The status of a catalog in the API, which contains that of the command line."""
 
 from __future__ import annotations
 
@@ -61,7 +58,7 @@ def clock() -> list[float]:
     return [0.0]
 
 
-def test_the_api_returns_the_same_status_as_the_command_line(world: World) -> None:
+def test_the_status_of_the_api_contains_the_status_of_the_command_line(world: World) -> None:
     world.upload("good.jpg", b"one")
     world.upload("bad.jpg", b"bad")
     for name in ("good.jpg", "bad.jpg"):

@@ -1,4 +1,4 @@
-"""All ways to upload on the page, and failures during uploads.
+"""Ways to upload on the page, and failures during uploads.
 
 The page runs in a real browser.
 """

@@ -78,7 +78,7 @@ class Vanishing:
         _ip("link", "set", self._link, "down", inside=self._namespace)
 
     def come_back(self) -> None:
-        """Bring the link up again, for new clients; the earlier ones have ended meanwhile."""
+        """End the earlier clients, and bring the link up again for new ones."""
         self.end()
         _ip("link", "set", self._link, "up", inside=self._namespace)
 

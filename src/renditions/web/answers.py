@@ -1,4 +1,4 @@
-"""Answers with JSON and with files, which clients may cache and read in parts."""
+"""Answers with JSON, and with files that clients can read in parts."""
 
 from __future__ import annotations
 
@@ -65,10 +65,7 @@ def _pieces(
     stop: int,
     headers: Mapping[str, str],
 ) -> Response:
-    """Return an answer that reads the file piece by piece.
-
-    It reads each piece only when the client has taken the previous one.
-    """
+    """Return an answer that reads the file piece by piece."""
     shown = {**headers, "Content-Length": str(stop - start)}
     if request.method == "HEAD":
         return Response(None, status, shown, file.content_type)

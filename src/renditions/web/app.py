@@ -50,16 +50,16 @@ from renditions.web.signing import SigningKeys
 from renditions.web.uploads import LocalUploads, Uploads
 
 FORM_OVERHEAD_BYTES = 20_000
-"""How many bytes an upload may have in addition to its file."""
+"""How many bytes the body of an upload may have beyond the largest accepted file."""
 
 MOST_UPLOADS = 100
-"""How many files the server receives at once. It keeps them on disk until it writes them to the store."""
+"""How many uploads the server receives at once."""
 
 MOST_IN_MEMORY = 4
-"""How many uploaded files are in memory at once."""
+"""How many uploaded files the server reads whole into memory at once, to store them."""
 
 MOST_PROCESSED = 8
-"""How many pictures the server processes at once for clients that wait for the answer."""
+"""How many requests for renditions below ``/i/`` the server handles at once."""
 
 SCRIPTABLE_TYPES = (
     *(each.media_type for each in SOURCE_FORMATS.values() if each.is_scriptable),
@@ -117,7 +117,7 @@ def make_app(
 def make_api(service: Service, uploads: Uploads, origins: Iterable[str], pages: Pages = PAGES) -> ASGIApp:
     """Return the application for a gateway that authorizes requests itself.
 
-    It has no logins and no live events.
+    It has no live events, no previews, and no route that receives files.
 
     Args:
         service: The parts and functions that answer the requests.

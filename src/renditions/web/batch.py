@@ -29,7 +29,7 @@ def run_batch(service: Service, action: str, names: Sequence[Any], rendition: st
     If the action refuses a picture, the result has the problem, and the action still runs on the others.
 
     Raises:
-        ApiError: The request has mistakes. The error lists all of them, and no action has run.
+        ApiError: The action is unknown, or the names aren't 1 to 100 texts. No action has run.
     """
     problems = []
     if action not in ACTIONS:

@@ -21,10 +21,10 @@ from renditions.web.problems import ApiError
 from renditions.web.service import Service
 
 MOST_BINNED = 50
-"""How many deleted pictures a list of the bin has. In a bucket, each picture costs a request."""
+"""How many deleted pictures a list of the bin has at most. In a bucket, each picture costs a request."""
 
 MOST_EMPTIED = 10
-"""How many expired originals one deletion removes from the bin for good."""
+"""How many expired originals one deletion removes from the bin at most."""
 
 
 class BinApi:
@@ -41,7 +41,7 @@ class BinApi:
         return JSONResponse(self._describe(binned))
 
     def list_bin(self, request: Request) -> Response:
-        """List the deleted pictures that can be restored, the newest first."""
+        """List the newest deleted pictures that can be restored, and count all of them."""
         bin_ = self._service.parts.bin
         due = [each for each in bin_.deletions() if not self._is_over(each)] if bin_ else []
         found = [bin_.read(each) for each in due[: -MOST_BINNED - 1 : -1]] if bin_ else []
@@ -49,11 +49,13 @@ class BinApi:
         return answer_json(request, {"pictures": pictures, "count": len(due)})
 
     def restore(self, request: Request) -> Response:
-        """Restore a deleted picture. If it is restored already, answer 200 too.
+        """Restore a deleted picture.
+
+        Answer 200 also if only the source has a picture of this name, such as after an earlier restoration.
 
         Raises:
-            ApiError: The bin doesn't have the picture, another picture has the name now, or the source is
-                read-only.
+            ApiError: Neither the bin nor the source has the picture, something else has the name now, the
+                source is read-only, or the id isn't that of a deletion.
             Superseded: The catalog uses another version of the pipeline file.
 
         """
@@ -92,12 +94,11 @@ class BinApi:
 def delete_picture(service: Service, name: str) -> Binned | None:
     """Move a picture to the bin, and delete its renditions and its record.
 
-    Return the entry in the bin. Return None if the picture is gone for good, because the source has no bin,
-    or because there was only a record of it.
+    Return the entry in the bin. Return None if the picture is gone for good, because deleted originals aren't
+    kept, or because there was only a record of it.
 
     Raises:
-        ApiError: There is no such picture, the source is read-only, or an upload replaced the picture
-            meanwhile.
+        ApiError: There is no such picture, the source is read-only, or the picture was replaced meanwhile.
         Superseded: The catalog uses another version of the pipeline file.
 
     """
@@ -113,8 +114,8 @@ def delete_picture(service: Service, name: str) -> Binned | None:
             binned = _delete_original(service, name, IfMatch(there.etag))
         except Conflict:
             detail = (
-                f"{name!r} was not deleted, because another upload replaced it meanwhile. To delete the new "
-                "picture, send the request again"
+                f"{name!r} was not deleted, because it was replaced meanwhile. To delete the new picture, "
+                "send the request again"
             )
             raise ApiError(HTTPStatus.CONFLICT, detail) from None
     service.process(name, Ask(removal="asked"))
@@ -126,7 +127,7 @@ def delete_picture(service: Service, name: str) -> Binned | None:
 def _delete_original(service: Service, name: str, condition: IfMatch) -> Binned | None:
     """Move the original to the bin, and return its entry there.
 
-    If there is no bin, delete the original and return None.
+    If deleted originals aren't kept, delete it and return None.
     """
     bin_: Bin | None = service.parts.bin
     if bin_ and keeps_deleted(service.parts):

@@ -63,13 +63,13 @@ ADVICE: Mapping[str, str] = {
     "not-drawn": "Convert text to paths and CSS variables to their values, and upload the drawing again.",
     "glyph-missing": "Choose a font that has the characters, embed a PDF's fonts, or convert text to paths.",
 }
-"""What a person can do, by the code of an error or a warning that pictures can have."""
+"""What a person can do, by the code of an error or a warning."""
 
 
 def describe_code(code: str) -> str:
     """Return what the code of an error or a warning means.
 
-    Return an empty text for a code of a newer version.
+    Return an empty text for an unknown code.
     """
     return _MEANINGS.get(code, "").replace("`", "")
 
@@ -77,7 +77,7 @@ def describe_code(code: str) -> str:
 def explain(code: str) -> str:
     """Return what an error or a warning means and what to do.
 
-    An error's own text may have paths of the server and words for its operator; this text has none.
+    An error's own text may have paths of the server; this text has none.
     """
     return f"{describe_code(code)} {ADVICE.get(code, '')}".strip()
 
@@ -120,9 +120,10 @@ class Cause:
 
 
 def find_codes(record: Record) -> Iterable[tuple[str, str]]:
-    """Yield the codes of the record's problems, each with its text.
+    """Return the codes of the record's problems, each with its text.
 
-    A record of version 0.1 has no code for its error, so it gets the general code for its status.
+    These are the codes of its warnings if it is done. Otherwise it is the code of its error, or its status if
+    the record has no code.
     """
     if record.status == "done":
         return {each.code: each.text for each in record.warnings}.items()

@@ -1,7 +1,7 @@
 """Limits on the server's connections, so that slow clients can't block others.
 
 uvicorn closes only a connection that is idle between two requests. :class:`BoundedProtocol` adds the limits
-of :class:`Limits`. The rates are those of Apache's mod_reqtimeout (its directive RequestReadTimeout).
+of :class:`Limits`. The lowest rate is the default of Apache's mod_reqtimeout (RequestReadTimeout).
 """
 
 from __future__ import annotations
@@ -94,8 +94,7 @@ class Connections:
         connections: the one that has waited longest for its client, or else the oldest. If that address is a
         proxy's, or has hardly more connections than the client's own address, only a waiting connection can
         end. If the client's own address has all of its places taken, only a waiting connection of that
-        address can end. So clients that send and read nothing make room for others, and clients of one
-        address can't take the places of another.
+        address can end.
         """
         limits, address = self.limits, connection.address
         leaving: Connection | None = None
@@ -233,7 +232,8 @@ class Handshake(asyncio.Protocol):
 class BoundedProtocol(H11Protocol):
     """HTTP/1.1 on one connection, which ends if the client is slower than allowed.
 
-    The client is in one of these phases. The server's own work has no limit here.
+    The client is in one of these phases. The server compares it with the limits every ``check_seconds``. The
+    server's own work has no limit here.
 
     - It sends the head of a request: that may take ``head_seconds`` altogether.
     - It sends a body that the application awaits: at least at the lowest rate.
@@ -294,7 +294,7 @@ class BoundedProtocol(H11Protocol):
         self._note_waiting()
 
     def pause_writing(self) -> None:
-        """Wait until the client has read most of what the server keeps for it."""
+        """Note that the client must read before the server sends more."""
         super().pause_writing()
         self._note_waiting()
 

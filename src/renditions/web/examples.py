@@ -84,7 +84,7 @@ EXAMPLES: Mapping[str, Any] = {
 
 
 def describe_examples(pipeline: Pipeline) -> dict[str, Any]:
-    """Return an example for each schema of a body or an answer of the API."""
+    """Return examples of bodies and answers, by the name of their schema."""
     name = _example_name(pipeline)
     rendition = next(iter(pipeline.renditions))
     made = {rendition: {"key": f"{rendition}/{name}"}}

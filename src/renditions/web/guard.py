@@ -33,7 +33,7 @@ MOST_CHANGES, CHANGES_SECONDS = 5_000, 10.0
 """One network address may send this many requests that change data, in this many seconds."""
 
 MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS = 20, 60.0
-"""One network address may send this many wrong tokens, in this many seconds."""
+"""One network address may send this many wrong tokens and logins, in this many seconds."""
 
 MOST_STRANGERS = 100
 """How many requests without the token the server answers at once.

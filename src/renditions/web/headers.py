@@ -1,7 +1,4 @@
-"""The headers that every answer has.
-
-The headers say what a browser may do with the answer, and which caches may keep it.
-"""
+"""Headers that limit what browsers do with answers, and which caches keep them."""
 
 from __future__ import annotations
 
@@ -95,7 +92,10 @@ def let_embed(headers: MutableHeaders) -> None:
 
 
 def publish(headers: MutableHeaders) -> None:
-    """Allow other sites to embed the picture, and all caches to keep it."""
+    """Allow other sites to embed the picture, and all caches to keep it.
+
+    A ``Cache-Control`` with ``private`` or ``no-store`` stays unchanged.
+    """
     headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     lifetime = headers.get("Cache-Control", "no-cache")
     if lifetime == "no-cache":

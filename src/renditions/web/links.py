@@ -17,7 +17,7 @@ LINK_SECONDS = 3600
 cache the picture."""
 
 MOST_KEPT = 5_000
-"""How many signed URLs the process keeps in memory. Each has about 2 kB."""
+"""How many signed URLs of originals, and how many of outputs, the process keeps in memory."""
 
 
 class Links(Protocol):

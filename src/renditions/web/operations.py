@@ -24,7 +24,7 @@ FILE_TYPES = ("application/octet-stream", "*/*")
 answer has the file's own type."""
 
 LOG_OUT_PATH = "/logout"
-"""The path of a server with its own tokens. An API behind a gateway lacks it."""
+"""The path of the log-out. An API behind a gateway lacks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Operation:
     query: tuple[Parameter, ...] = ()
     body: Body | None = None
     problems: tuple[int, ...] = ()
-    """The statuses of its errors, besides those that every operation can have."""
+    """The statuses of its errors that the description lists, besides those in ``ALWAYS``."""
     is_signable: bool = False
     """Whether a signed URL may be used instead of a token."""
 
@@ -78,7 +78,7 @@ _FILE = {
     206: Answer("The requested part of the file", "File", FILE_TYPES),
     **_UNCHANGED,
 }
-_VERSION = Parameter("v", TEXT, "The file's ETag. Clients may then cache the answer for ever.")
+_VERSION = Parameter("v", TEXT, "The ETag, as in the API's URLs. Clients can then cache the answer for long.")
 SIGNATURE = tuple(
     Parameter(name, TEXT, f"Only in a signed URL: {what}.")
     for name, what in (
@@ -345,7 +345,7 @@ ALWAYS = (
     HTTPStatus.MISDIRECTED_REQUEST,
     HTTPStatus.TOO_MANY_REQUESTS,
 )
-"""The statuses of errors that every operation can have."""
+"""The statuses of errors that the description lists for every operation."""
 
 
 def known_parameters(operation: Operation, paths: Container[str]) -> tuple[Parameter, ...]:

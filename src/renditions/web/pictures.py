@@ -64,10 +64,10 @@ class Download:
 
 
 MOST_RETRIED = 200
-"""How many pictures one request reopens."""
+"""How many pictures one request reopens at most."""
 
 MOST_CHECKED = 1_000
-"""How many records one request reads to find their problems."""
+"""How many records one request groups by their problems at most."""
 
 
 def picture_item(pipeline: Pipeline, links: Links, record: Record) -> dict[str, Any]:
@@ -128,6 +128,7 @@ def process_picture(service: Service, name: str, *, again: bool) -> dict[str, An
     """Process a picture now, and return its outcome.
 
     With ``again``, also process a rejected or failed picture, and make missing and replaced outputs again.
+    If the picture is gone from the source, delete its outputs and its record.
 
     Raises:
         Superseded: The catalog uses another version of the pipeline file.
@@ -155,7 +156,7 @@ def parse_focus(x: float, y: float) -> Focus:
 
 
 def set_focus(service: Service, name: str, focus: Focus | None) -> Record:
-    """Set a picture's focus, request its processing, and return the record.
+    """Set or remove a picture's focus, request its processing, and return the record.
 
     Raises:
         ApiError: There is no record of the picture, or the record keeps changing.
@@ -282,7 +283,7 @@ def retry_picture(service: Service, name: str) -> None:
     """Let a picture be processed again soon, even if it was rejected or given up.
 
     Raises:
-        ApiError: There is no record of the picture, or the picture is being processed.
+        ApiError: There is no record of the picture, or another process changed the record meanwhile.
         Superseded: The catalog uses another version of the pipeline file.
 
     """

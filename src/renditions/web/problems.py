@@ -63,7 +63,7 @@ def problem_item(status: int, detail: str, code: str | None = None) -> dict[str,
     """Return the members of a problem document.
 
     The document has no ``type``, so its title must be the standard phrase of the status. If no ``code`` is
-    given, the error is in the request, and the code follows from the status.
+    given, the code follows from the status.
     """
     known = HTTPStatus(status)
     code = code or REQUEST_CODES.get(known, RenditionsError.code)

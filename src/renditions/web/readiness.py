@@ -30,8 +30,7 @@ KEPT_SECONDS = 1.0
 """How long one result is valid, so that many requests for it cost only one check."""
 
 _PROBE = "renditions-ready"
-"""The key that checks look up in the stores, and the name that they write to the catalog. It has no suffix,
-so it is no picture's name."""
+"""The key that checks look up in the stores, and the name that they write to the catalog."""
 
 log = logging.getLogger("renditions.web")
 
@@ -44,7 +43,7 @@ class Trouble:
     """The part of the server that doesn't work: ``source``, ``output``, ``catalog`` or ``workers``."""
     code: str
     detail: str
-    """What is wrong and what to do, without the server's paths."""
+    """What is wrong. For a store or the catalog also what to do, without the server's paths."""
 
     @classmethod
     def of(cls, part: str, error: RenditionsError) -> Trouble:
@@ -142,7 +141,10 @@ class Readiness:
         self.parts.output.head(_PROBE)
 
     def _use_catalog(self) -> None:
-        """Read from the catalog, and write and delete an entry without meaning."""
+        """Read from the catalog.
+
+        If this server writes, also write and delete an entry without meaning.
+        """
         self.parts.catalog.read_binding()
         if self.writes:
             self.parts.catalog.keep_wishes(KeptWishes(_PROBE, "", NO_WISHES, datetime.now(UTC)))
@@ -151,8 +153,9 @@ class Readiness:
 
 @contextmanager
 def watched(readiness: Readiness, every_seconds: float, on_recovery: Callable[[], None]) -> Iterator[None]:
-    """Check again and again in a thread during the block, and log what changes.
+    """Check again and again in a thread during the block.
 
+    Log new troubles, and when the server lacks nothing any more.
     Call ``on_recovery`` when the server lacks nothing any more.
     """
     stop = threading.Event()

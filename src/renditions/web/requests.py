@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from renditions.web.problems import ApiError
 
 MOST_BODY_BYTES = 100_000
-"""The largest JSON body that the server reads."""
+"""The largest JSON body or login form that the server reads."""
 
 DEFAULT_LISTED = 50
 MOST_LISTED = 200

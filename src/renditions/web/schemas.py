@@ -93,7 +93,7 @@ def _object(
 def _describe_names(match: Sequence[str]) -> str:
     """Return a regular expression for the names that uploads may have.
 
-    It allows all names if a pattern in ``match`` is more than a suffix.
+    It allows every suffix if a pattern in ``match`` is more than a suffix.
     """
     suffixes = [re.fullmatch(r"\*\.([a-z0-9]+)", each.lower()) for each in match]
     if None in suffixes:
@@ -160,7 +160,7 @@ _PICTURES = {
     "Bin": _object(
         {
             "pictures": _array(ref("Binned")),
-            "count": _COUNT | {"description": "How many pictures are in the bin"},
+            "count": _COUNT | {"description": "How many deleted pictures can be restored"},
         },
         ("pictures", "count"),
     ),
@@ -241,8 +241,8 @@ _STATE = {
     "Ready": _object({"status": {"enum": ["ready"]}}, ("status",)),
     "Events": TEXT
     | {
-        "description": "Server-sent events (WHATWG HTML, 9.2): `hello` first, `picture` for each change "
-        "with an Outcome as data, `reset` if the client must read everything again, and `here` from time to "
+        "description": "Server-sent events (WHATWG HTML, 9.2): `reset` if the client must read everything "
+        "again, `hello` when the stream begins, `picture` with an Outcome as data, and `here` from time to "
         "time if nothing else is sent"
     },
     "Status": _object(

@@ -140,7 +140,7 @@ class Access:
     """The context with the server's certificate. None if the server speaks plain HTTP."""
     token: str | None
     keys: SigningKeys | None
-    """The keys of signed URLs. None to derive one from the secret beside the catalog."""
+    """The keys of signed URLs. None to derive one from the server's secret."""
     is_public: bool
     """Whether every client may read renditions without a token, and every site may embed them."""
     has_previews: bool = True
@@ -156,7 +156,7 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
 
     Raises:
         UsageError: Other machines can reach the server, and there is no token. Or the server's path looks
-            like one of the application's own paths.
+            like one of the application's own paths. Or the source isn't a folder.
         Superseded: The catalog uses another version of the pipeline file by now.
         CatalogLost: Most outputs exist but have no record in the catalog.
         Failed: The folder or the catalog isn't available any more, or workers can't be confined as required.

@@ -19,7 +19,7 @@ from renditions.web.readiness import Readiness
 
 SUPERSEDED = (
     "This catalog uses another version of the pipeline file, so this process writes nothing. "
-    "To apply this version, change the file or run renditions sync"
+    "To apply the version here, run renditions sync (or deploy)"
 )
 
 
@@ -49,7 +49,7 @@ class Service:
     read_kept_totals: Callable[[], Counted | None] = lambda: None
     """Returns totals that were counted earlier, for a catalog that takes long to count; None to count now."""
     find_worker_problem: Callable[[], str | None] = lambda: None
-    """Returns why the newest worker process didn't start; None if it did."""
+    """Returns why the newest worker process didn't start; None if it did, or if none was needed yet."""
     is_superseded: bool = False
     """Whether the catalog uses another version of the pipeline file. If so, the API is read-only."""
 
@@ -61,7 +61,7 @@ class Service:
         )
 
     def count(self) -> Counted:
-        """Return the totals of each status."""
+        """Return the totals of each status, and when they were counted if earlier."""
         return self.read_kept_totals() or Counted(self.parts.catalog.count())
 
     def insist_writable(self) -> None:

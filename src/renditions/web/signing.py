@@ -75,7 +75,7 @@ class SigningKeys:
         if len(keys) < len(found) or len({key.id for key in keys}) < len(keys):
             raise UsageError(
                 f"can't read the keys in {SIGNING_KEYS}: expected ID:SECRET,ID:SECRET, with different ids of "
-                f"letters and digits, and secrets of at least {FEWEST_CHARACTERS} characters. To make a "
+                f"letters, digits, - or _, and secrets of at least {FEWEST_CHARACTERS} characters. To make a "
                 "secret, run python -c 'import secrets; print(secrets.token_urlsafe(32))'."
             )
         return cls(keys)

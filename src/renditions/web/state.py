@@ -21,7 +21,7 @@ from renditions.web.problems import ApiError
 from renditions.web.service import SUPERSEDED, Service
 
 MOST_PLANNED = 1_000
-"""How many differences a plan lists. Its counts include all differences."""
+"""How many differences a plan lists at most. Its counts include all differences."""
 
 
 def describe_status(service: Service) -> dict[str, Any]:
@@ -82,7 +82,10 @@ def allow_removals(service: Service, count: int) -> dict[str, Any]:
 
 
 def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
-    """Return the number of pictures by action, and the first ones that need an action."""
+    """Return the number of pictures by action, and the first differences to show.
+
+    These are the pictures that need an action or have a warning.
+    """
     counts: Counter[str] = Counter()
     listed: list[Mapping[str, Any]] = []
     for difference in differences:

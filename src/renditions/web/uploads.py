@@ -71,8 +71,11 @@ class Uploads(Protocol):
     def make_form(self, name: str, content_type: str, size_bytes: int, *, replace: bool) -> UploadForm:
         """Return a form for one file.
 
+        With ``replace``, the upload may replace a picture of this name. Otherwise the form has a free name.
+
         Raises:
-            ApiError: The pipeline doesn't accept such a file. The error has all reasons.
+            ApiError: The pipeline doesn't accept such a file, and the error has all reasons. Or no name is
+                free.
 
         """
         ...
