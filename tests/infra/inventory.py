@@ -1,4 +1,4 @@
-"""List everything that an account has, so that tests can compare two moments."""
+"""List the resources of an account, so that tests can compare two moments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OF_BUCKET = (
 
 
 def list_everything() -> dict[str, str]:
-    """Return the configuration of everything in the account, by kind and name."""
+    """Return the configuration of the account's resources, by kind and name."""
     return {name: json.dumps(thing, default=str, sort_keys=True) for name, thing in _list()}
 
 

@@ -116,7 +116,7 @@ def test_the_bucket_notification_is_created_after_its_permissions() -> None:
     assert set(waits_for) == {"${aws_sqs_queue_policy.this}", "${aws_lambda_permission.uploads}"}
 
 
-def test_the_queue_allows_two_deliveries_more_than_attempts_and_hides_messages_as_long_as_a_lease() -> None:
+def test_the_queue_allows_two_deliveries_more_than_attempts_and_its_lease_seconds_cover_a_lease() -> None:
     text = (MODULE / "trigger.tf").read_text()
     deliveries = int(re.findall(r"deliveries += (\d+)", text)[0])
     assert deliveries == MAX_ATTEMPTS + 2
@@ -129,7 +129,7 @@ def test_the_module_filters_no_upload_by_its_suffix() -> None:
     assert "filter_suffix" not in "".join(file.read_text() for file in MODULE.glob("*.tf"))
 
 
-def test_the_function_changes_only_if_the_content_of_its_zip_changes() -> None:
+def test_the_source_code_hash_of_the_function_is_the_checksum_of_its_zip() -> None:
     function = resources()["aws_lambda_function", "this"]
     assert function["source_code_hash"] == "${filebase64sha256(var.bundle)}"
     assert function["handler"] == '"lambda_function.lambda_handler"'
@@ -154,7 +154,8 @@ WITHOUT_RESOURCES = {
 def test_no_policy_allows_a_wildcard() -> None:
     """No action is ``*``, and no whole resource is ``*``.
 
-    Only statements with ``Deny``, and the policy of a key, which is about the key itself, may have ``*``.
+    The exceptions are statements with ``Deny``, the policy of a key, which is about the key itself, and
+    ``WITHOUT_RESOURCES``.
     """
     text = "".join(file.read_text() for file in MODULE.glob("*.tf") if file.name != "encryption.tf")
     for purpose in WITHOUT_RESOURCES:
@@ -191,7 +192,7 @@ GRANTED = {
 """The permissions of AWS's own services and the denied actions, with their conditions."""
 
 
-def test_aws_services_have_only_the_permissions_they_need() -> None:
+def test_aws_services_have_only_the_listed_permissions() -> None:
     """Another test compares the functions' own policies with their calls."""
     named = {
         resource: {":".join(action) for action in re.findall(r"\b([a-z0-9]+):([A-Z]\w+|\*(?=\"))", str(body))}

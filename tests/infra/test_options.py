@@ -204,8 +204,8 @@ def test_deployments_with_the_shortest_and_the_longest_names_can_be_planned(plan
 
 
 @needs_terraform
-def test_no_two_deployments_have_a_resource_of_the_same_name(plan: Plan) -> None:
-    """Fixed names contain the deployment's name. Terraform makes other names unique."""
+def test_fixed_names_of_resources_contain_the_name_of_the_deployment(plan: Plan) -> None:
+    """So two deployments have no name in common. Terraform makes other names unique."""
     names = ("name", "function_name", "alarm_name", "dashboard_name", "bucket")
     for name in CALLS:
         for address, values in plan.resources(name).items():
@@ -218,7 +218,7 @@ def test_no_two_deployments_have_a_resource_of_the_same_name(plan: Plan) -> None
 
 
 @needs_terraform
-def test_every_resource_that_accepts_an_encryption_key_gets_its_declared_key(plan: Plan) -> None:
+def test_buckets_queues_topics_table_and_logs_get_their_declared_encryption_keys(plan: Plan) -> None:
     planned = plan.resources("encrypted")
     found = {address: key for address, values in planned.items() for key in find_keys(values)}
     encryption = "aws_s3_bucket_server_side_encryption_configuration.this"
@@ -468,7 +468,7 @@ def test_the_module_accepts_exactly_the_events_of_notices() -> None:
 
 @needs_terraform
 def test_lambda_gets_its_bundles_from_a_bucket(plan: Plan) -> None:
-    """Lambda accepts bundles of more than 50 MiB only from a bucket."""
+    """Lambda accepts large bundles only from a bucket."""
     for function in ("aws_lambda_function.this", "aws_lambda_function.api[0]"):
         planned = plan.resources("plain")[function]
         assert planned["filename"] is None

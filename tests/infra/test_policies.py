@@ -1,6 +1,6 @@
 """Terraform's own tests of the module, and its policies.
 
-The policies are compared with every AWS call of every example.
+The policies are compared with the AWS calls of the examples and of the API.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def _use_bin(
 
 
 def run_api(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> list[AwsCall]:
-    """Make every call of the API; return the calls to AWS that it made."""
+    """Make calls of the API; return the calls to AWS that it made."""
     draw(folder / "photo.jpg", 700, 400)
     with recorded() as calls, event_loop():
         answer = open_gateway(write_bundle(folder, "thumbnail", *more), environ)
@@ -241,7 +241,7 @@ def run_api(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Not
 EVENTS = Notify(on=("done", "rejected", "failed"), to="events:default")
 MAILS = Notify(on=("done",), to="ses:ann@example.org", sender="pictures@example.org")
 TOPIC = Notify(on=("done",), to="sns:arn:aws:sns:eu-west-1:123456789012:renditions")
-"""A declared notice. The API's example declares none."""
+"""A notice to the topic. The API's example declares none."""
 CASES = [
     ("by_default_a_queue_stands_between", "policy", run_function, ()),
     ("through_eventbridge", "policy", run_function, ()),
@@ -383,7 +383,8 @@ def test_each_s3_action_of_the_policy_is_needed_on_a_server_that_enforces_the_po
 ) -> None:
     """The whole policy is enough to process and delete pictures, and for a tick.
 
-    If a needed S3 action is missing, the function fails or leaves other outputs.
+    If one of its S3 actions is missing, the function fails or leaves other outputs. The exceptions are in
+    ``NOT_HELD``.
     """
     outputs = runs["by_default_a_queue_stands_between"]
     policy: Policy = outputs["policy"]

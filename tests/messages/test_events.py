@@ -1,7 +1,6 @@
-"""Recorded events, and the changes that they decode to.
+"""Recorded events, and the contents that they decode to.
 
-Any key can be decoded from each envelope. The files in ``events`` follow the examples on the AWS pages that
-``origins.json`` names.
+The files in ``events`` follow the examples on the AWS pages that ``origins.json`` names.
 """
 
 from __future__ import annotations
@@ -107,7 +106,7 @@ def test_each_event_file_is_in_the_table_and_in_the_list_of_origins() -> None:
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_a_recorded_event_decodes_to_exactly_its_changes(name: str) -> None:
+def test_a_recorded_event_decodes_to_its_expected_contents(name: str) -> None:
     assert decode(load(name)) == TABLE[name]
 
 
@@ -179,7 +178,7 @@ JSON = st.recursive(
 
 @settings(deadline=None, max_examples=50)
 @given(JSON)
-def test_decoding_any_value_never_raises_an_error(value: Any) -> None:
+def test_decoding_an_arbitrary_value_raises_no_error(value: Any) -> None:
     for put_in in ENVELOPES:
         assert decode(put_in(value)).messages
 
@@ -203,7 +202,7 @@ def test_a_key_that_is_not_utf8_is_reported() -> None:
     assert decode(put) == event(Unknown("the key 'a%FF.jpg', which isn't URL-encoded UTF-8"))
 
 
-def test_the_description_of_an_unknown_message_is_short() -> None:
+def test_the_description_of_an_unknown_message_is_cut_to_200_characters() -> None:
     (message,) = decode({"long": "x" * 1000}).messages
     (unknown,) = message.contents
     assert isinstance(unknown, Unknown)

@@ -31,7 +31,7 @@ KEYS = st.text(st.characters(codec="utf-8"), min_size=1)
 
 
 def read(bodies: Sequence[str]) -> list[Content]:
-    """Return the contents that the function reads from messages with these bodies."""
+    """Return the contents of messages with these bodies."""
     messages = decode(
         {"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": body} for body in bodies]}
     ).messages
@@ -75,7 +75,7 @@ def test_any_key_is_read_back_unchanged_from_messages_of_this_package(key: str) 
 
 
 @pytest.mark.parametrize("counts", ["{}", '{"known": -1}', '{"known": "1"}', '{"known": true}', "[]", "1"])
-def test_invalid_counts_in_a_message_are_read_as_no_counts(counts: str) -> None:
+def test_empty_or_invalid_counts_in_a_message_are_read_as_no_counts(counts: str) -> None:
     detail = f'{{"after": "a", "counts": {counts}, "allowed": {counts}}}'
     body = f'{{"source": "renditions", "detail-type": "Reconcile", "detail": {detail}}}'
     (request,) = read([body])

@@ -98,10 +98,7 @@ def test_a_tick_sends_nothing_when_nothing_differs() -> None:
 
 @pytest.mark.parametrize("each", EACH)
 def test_a_tick_continues_in_another_call_when_time_runs_out(each: int) -> None:
-    """The tick sends each picture exactly once.
-
-    This holds for any number of names in one call.
-    """
+    """Over all calls, the tick sends each picture exactly once."""
     assert names(run(make_world(), each)[0]) == NAMES
 
 
@@ -135,10 +132,7 @@ def test_a_tick_sends_a_few_removals_after_all_pictures_are_counted(each: int) -
 
 @pytest.mark.parametrize("each", EACH)
 def test_a_tick_sends_no_removal_when_too_many_pictures_are_gone(each: int) -> None:
-    """The tick does all other work.
-
-    It stores the held removals with their time and reason.
-    """
+    """The tick stores the held removals. It drops them when the pictures are back."""
     world = make_world()
     world.settle()
     for name in NAMES:
@@ -207,10 +201,7 @@ def test_a_continuation_without_counts_sends_no_removals() -> None:
 
 
 def test_a_tick_holds_back_all_outputs_if_the_pipeline_file_names_another_output_store() -> None:
-    """The pipeline file declares another output store.
-
-    No person has applied the changed file yet.
-    """
+    """No person has applied the changed file yet."""
     world = make_world()
     world.settle()
     world.pipeline = replace(world.pipeline, output=replace(world.pipeline.output, store="elsewhere"))

@@ -1,10 +1,11 @@
 """Adopt the outputs that a catalog wrote before its records were lost.
 
-Renditions overwrites the object under a claimed key, and deletes the object with its picture. So before it
-claims the key of an existing object, it must prove that an earlier catalog of these pictures wrote the
-object. The proof is this catalog's mark, or the mark of an earlier catalog with the same URL and source. An
-object without a mark (an old version wrote it, or the file system has no extended attributes) must equal a
-fresh rendering, and no other catalog may use the output store.
+Renditions overwrites the object under a claimed key, and deletes the object with its picture. So it claims
+the key of an existing object only if it can prove that this catalog, or an earlier catalog of these pictures,
+wrote the object, or if ``[output] overwrite`` is set. The proof is this catalog's mark, or the mark of an
+earlier catalog with the same URL and source. An object without a mark (an old version wrote it, or the file
+system has no extended attributes) must equal a fresh rendering, and no other catalog may use the output
+store.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ SAMPLE = 1_000
 """How many pictures, or wanted keys, the search for a lost catalog checks before it stops."""
 
 SAMPLE_OF_TICK = 100
-"""``SAMPLE`` for a schedule's tick, which has little time. Each key without a record costs a request."""
+"""``SAMPLE`` for a schedule's tick, which has little time: the search costs requests."""
 
 FEW = 100
 """A catalog with fewer records than this may be a lost one, to which events added records since."""
@@ -39,8 +40,8 @@ def check_not_lost(
 ) -> None:
     """Raise CatalogLost if the catalog is empty but most wanted keys hold files.
 
-    This function checks only the first keys, see ``SAMPLE``. Files that this catalog wrote don't count. For a
-    catalog with records, the check costs one read. An unreadable record also counts as a record.
+    This function checks only the first keys, see ``SAMPLE``. Files that this catalog wrote don't count. An
+    unreadable record also counts as a record.
     """
     if _count_records(catalog, 1) or next(iter(output.list()), None) is None:
         return
@@ -54,8 +55,8 @@ def yield_unless_lost(
 ) -> Iterator[Difference]:
     """Yield the differences; raise CatalogLost first if the catalog was lost.
 
-    A tick can't require an empty catalog: an upload's event adds a record before the next tick comes. So
-    pictures with a record count as made by this catalog, and a catalog with ``FEW`` records or more isn't
+    A tick can't require an empty catalog: an upload's event may add a record before the next tick comes.
+    So pictures with a record count as made by this catalog, and a catalog with ``FEW`` records or more isn't
     lost.
     """
     seen, foreign, checked = _find_foreign(differences, output, catalog_id, SAMPLE_OF_TICK)
@@ -98,7 +99,7 @@ def _find_foreign(
 
 @dataclass(frozen=True, slots=True)
 class Adopter:
-    """The search for outputs that this catalog wrote before it lost its records."""
+    """The search for outputs that this catalog or a predecessor wrote."""
 
     pipeline: Pipeline
     reader: Reader
@@ -108,10 +109,10 @@ class Adopter:
     neighbours: Neighbours
 
     def prove(self, difference: Difference, found: StoredObject) -> dict[str, str]:
-        """Return the ETags, by key, of the objects that may be claimed and replaced.
+        """Return the ETags, by key, of objects without a claim that may be replaced.
 
-        This method reads the ETag before the mark, and the later write is conditional on the ETag. So the
-        write never overwrites an object that another program puts there in between.
+        This method reads the ETag before the mark, because the later write is conditional on the ETag. So an
+        object that another program puts there in between isn't proven.
 
         Raises:
             Failed: A store or the catalog failed, or a rendering failed for a reason outside the picture.

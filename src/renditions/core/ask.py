@@ -8,13 +8,13 @@ from typing import Literal
 Removal = Literal["no", "allowed", "asked"]
 """Whether the outputs and the record of a missing picture may be removed.
 
-    no         only a listing implies that the picture is gone: the guard holds the removal back
-    allowed    an event names the deletion, or the guard found few enough missing pictures
-    asked      a person names the picture: it is removed even with ``on_delete = "keep"``
+    no         only a listing implies that the picture is gone: its removal waits for the guard
+    allowed    an event or a person names the picture, or the guard allows its removal
+    asked      as ``allowed``, and even with ``on_delete = "keep"``
 """
 
 Verify = Literal["no", "quick", "content"]
-"""How to compare outputs with the store: not at all, by their ETags, or by hashing each output."""
+"""How to compare outputs with the store, see :func:`renditions.core.verify.verify`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,20 @@ class Ask:
     is_retry: bool = False
     """Whether to restore a missing or changed output although it was restored before."""
     is_forced: bool = False
-    """Whether to make every output again."""
+    """Whether to make outputs again even if they are valid."""
     renditions: frozenset[str] | None = None
     """The renditions to make; None for all."""
     ignores_source: bool = False
     """Whether to treat the picture as gone even if the source still has it.
 
-    This is how ``forget`` handles pictures of a read-only source.
+    ``forget`` needs this for a read-only source.
     """
     adopts: bool = False
     """Whether to take over outputs that an earlier catalog of these pictures provably wrote."""
     rests: bool = True
     """Whether the notice of a rejection waits until the rejected file has stopped changing.
 
-    False if only the caller's own log gets such notices.
+    False if no target except the caller's own log gets such notices.
     """
     keeps_undeclared: bool = False
     """Whether to keep the outputs of undeclared renditions until a person allows their removal."""

@@ -1,8 +1,8 @@
 """The bin of a source: deleted originals that people can restore for a while.
 
-The page and the API move deleted originals into the bin. Each deletion has an id, so the bin can hold several
-originals that had the same key. An id begins with the time of the deletion, so sorting the ids sorts the
-deletions by time.
+With ``[source] keep_deleted``, the page and the API move deleted originals into the bin. Each deletion has an
+id, so the bin can hold several originals that had the same key. An id begins with the time of the deletion,
+so sorting the ids sorts the deletions by time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DELETION_PATTERN = r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{8}"
 _TIME = "%Y%m%dT%H%M%S.%fZ"
 
 EMPTY_MARGIN = timedelta(hours=1)
-"""How long the bin keeps a deleted original after people can no longer restore it.
+"""How long the bin keeps a deleted original, at least, after people can no longer restore it.
 
 So no process deletes the original while another process restores it, even if their clocks differ by some
 minutes.

@@ -60,7 +60,7 @@ class Claimant:
     pipeline_file: str
     """The file's name, without its folder; empty if unknown."""
     source: str
-    """The source store as the file spells it, or as the environment variable that overrides the file."""
+    """The source store, spelled as in the file, or as in the environment variable that overrides it."""
     output: str
     """The output store, spelled like ``source``."""
     generation: str

@@ -1,7 +1,8 @@
 """The protocol of the catalog.
 
-A catalog holds records, claims of output keys, kept wishes and unsent notices. Every implementation passes
-the contract suite in ``tests/contract``. See :mod:`renditions.core.ports` about conditional writes.
+A catalog holds records, claims of output keys, kept wishes, unsent notices and its binding. The contract
+suite in ``tests/contract`` checks its implementations. See :mod:`renditions.core.ports` about conditional
+writes.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Catalog(Protocol):
     """
 
     def get(self, name: str) -> Record | None:
-        """Return the newest record with this name, or None; a read sees earlier writes.
+        """Return the record with this name, or None; a read sees earlier writes.
 
         Raises ``RecordUnreadable`` if there is a record, but it can't be read.
         """

@@ -39,7 +39,7 @@ class Comparison:
     look_up: Look | None = None
     """Finds outputs in an earlier listing. Without it, the comparison asks the store for each one."""
     reader: Reader | None = None
-    """Reads source objects whose ETag changed. Without it, each such object counts as another picture."""
+    """Reads source objects to compare their content. Without it, another ETag means another picture."""
 
     reads_new: bool = False
     """Whether to read a picture if its keys depend on its content. A plan leaves such keys open."""

@@ -1,7 +1,7 @@
 """Read a source object, and identify its content by a hash.
 
-The ETag is only a quick check. It also changes if a picture is copied, restored, touched, or uploaded again
-in parts. The SHA-256 of the content decides whether the picture changed.
+The ETag is only a quick check. It may also change if a picture is copied, restored, touched, or uploaded
+again in parts. The SHA-256 of the content decides whether the picture changed.
 """
 
 from __future__ import annotations
@@ -61,8 +61,7 @@ class Reader:
     def identify(self, found: StoredObject) -> str:
         """Return the SHA-256 of ``found`` in hexadecimal.
 
-        The result is empty if the object can't be read now. The caller then continues as if the content were
-        new: it reads the object again, and reports why that reading fails.
+        The result is empty if the object can't be read now. The caller then treats the content as new.
         """
         try:
             content = self.read(found)

@@ -62,7 +62,7 @@ class Difference:
     make: tuple[str, ...] = ()
     """The renditions to make, in the pipeline's order."""
     keys: Mapping[str, str] | None = None
-    """Every rendition's output key; None if the picture is gone or wasn't checked."""
+    """The output key of each wanted rendition; None if the keys weren't compared."""
     delete: tuple[str, ...] = ()
     """The output keys to delete."""
     retire: tuple[Retired, ...] = ()
@@ -76,9 +76,9 @@ class Difference:
     refreshed: Mapping[str, Output] = field(default_factory=dict)
     """The outputs, by rendition, that have the recorded content but another ETag."""
     drift: Mapping[str, str] = field(default_factory=dict)
-    """Why outputs must be made again although picture and recipe are unchanged, by rendition."""
+    """Why outputs in the store differ from the record, by rendition. Only outputs to make again."""
     is_restore: bool = False
-    """Whether the action only restores outputs: the store lost them, or another store is declared."""
+    """Whether the action restores outputs: the store lost or changed them, or another one is declared."""
     left: frozenset[str] = frozenset()
     """The differing renditions that stay unchanged, because the caller asked only for others."""
     is_partial: bool = False
@@ -114,7 +114,7 @@ class Difference:
         """Return the JSON form, the same on the command line and in the API.
 
         ``make`` has an object for each rendition, by its name, like the ``renditions`` of a record. If the
-        action is ``rename``, most of these renditions are copied, not rendered.
+        action is ``rename``, outputs of the former name may be copied instead of rendered.
         """
         keys = {rendition: spell_key(key) for rendition, key in (self.keys or {}).items()}
         item = {
@@ -168,7 +168,7 @@ def compare(
     Args:
         pipeline: The declared state.
         seen: The facts about the picture.
-        now: The time, for leases.
+        now: The current time.
         is_gone: Returns whether a lease's owner has certainly ended; None if a lease ends only by its time.
         ask: The caller's request.
     """
@@ -356,7 +356,7 @@ def _why_decided(seen: Seen, record: Record) -> str | None:
         case "rejected" if seen.is_blocked:
             return "it is rejected"
         case "failed" if record.attempts >= MAX_ATTEMPTS:
-            return "it failed too often"
+            return "it failed, and Renditions gave it up"
         case _:
             return None
 

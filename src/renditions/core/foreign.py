@@ -1,6 +1,6 @@
 """Find out which output keys can't be written.
 
-A file, link or folder that isn't ours holds such a key, or blocks its path.
+Such a key, or its path, holds a file, link or folder that isn't ours, or an output of another picture.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Ownership:
         Args:
             name: The picture.
             keys: The picture's output keys, by rendition.
-            claimed: The keys that the picture may replace, because its record claims them.
+            claimed: The keys that the picture may replace, such as those that its record claims.
             overwrite: Whether the pipeline file lets Renditions replace files that aren't ours.
 
         """
@@ -72,10 +72,10 @@ class Ownership:
         return KeyTaken(blocking, owner) if owner not in (None, name) else ForeignOutput(key, str(obstacle))
 
     def _is_foreign(self, name: str, key: str, claimed: frozenset[str]) -> bool:
-        """Return whether an object lacks our mark, and no other picture claims its key.
+        """Return whether nothing shows that the object under the key is ours.
 
-        The picture's own claim proves nothing: after a change of the output store, that claim may still
-        refer to the former store.
+        That the catalog names this picture as the key's owner shows nothing: after a change of the output
+        store, the claim may still refer to the former store.
         """
         if self.is_own(key) or self.catalog.owner_of(key) not in (None, name):
             return False

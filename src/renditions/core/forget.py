@@ -1,7 +1,7 @@
 """The removal of one picture with its outputs, its record and older versions.
 
-People have a right to be forgotten. So the report names everything that was removed, and everything that is
-left. If the removal is interrupted, run it again.
+People have a right to be forgotten. So the report names what was removed, and what is left. If the removal is
+interrupted, run it again.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def forget(name: str, reach: Reach) -> Report:
 
 
 def _find_keys(name: str, record: Record | None, reach: Reach) -> set[str]:
-    """Return the picture's output keys, and every former key that its record names."""
+    """Return the picture's output keys, also former ones, without those of others."""
     etag = record.etag if record else ""
     if not etag and (found := find_picture(reach.source, name)):
         etag = found.etag
@@ -216,8 +216,8 @@ def _forget_kept(name: str, reach: Reach, report: Report) -> None:
 def _sweep(at: tuple[str, Store], keys: list[str], reach: Reach, report: Report) -> None:
     """Delete the objects that no record claims and that carry this catalog's mark.
 
-    Report each key. The picture may be uploaded again meanwhile, so each deletion holds a claim on its key:
-    see :func:`delete_stray`.
+    Report each key. The picture may be uploaded again meanwhile, so a deletion in the current output store
+    holds a claim on its key: see :func:`delete_stray`.
     """
     place, store = at
     leases, neighbours = replace(reach.leases, output=store), reach.read_neighbours(store)

@@ -2,8 +2,9 @@
 
 If an event or a person names a deleted picture, its removal is intended. If pictures are only missing from a
 listing, the cause may also be an unmounted disk, or a typo in a prefix. So the guard counts a whole run
-before anything is removed, and holds removals back if they exceed a declared share. In unattended runs it
-treats missing outputs in the same way.
+before it allows the removal of these pictures. It holds the removals back if they exceed a declared share, if
+all pictures of a folder are gone, or if the source's marker is missing. In unattended runs it also decides
+about lost outputs.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Census:
     known: int = 0
     """How many pictures have a record."""
     found: int = 0
-    """How many pictures the source has. Each has a record or gets one."""
+    """How many pictures the source has."""
     known_found: int = 0
     """How many pictures are in the source and have a record."""
     missing: int = 0
@@ -59,9 +60,9 @@ class Census:
     outputs: int = 0
     """How many outputs the records name."""
     outputs_lost: int = 0
-    """How many outputs are missing from the output store, or differ from their record."""
+    """How many outputs must be made again, because the output store lost or changed them."""
     restores: int = 0
-    """How many unchanged pictures need outputs made again."""
+    """How many pictures need outputs restored, see ``Difference.is_restore``."""
     emptied: str | None = None
     """The first folder that still exists, but lost all of its known pictures (``MANY`` or more)."""
     _trail: list[Folder] = field(default_factory=list)
@@ -92,10 +93,7 @@ class Census:
             folder.found += found or difference.is_left_out  # a left-out picture isn't suspicious
 
     def end(self) -> None:
-        """End the count: close the folders that are still open.
-
-        This adds each folder's numbers to its parent, and notes the folders that lost all of their pictures.
-        """
+        """End the count: close the folders that are still open."""
         while self._trail:
             self._leave()
 
@@ -167,9 +165,9 @@ class Guard:
         """Write the source's marker if a full run found at least half the known pictures.
 
         The run must have found at least one picture. Version 0.1 wrote no marker, and a clone or a restored
-        backup of the source may lack it. A source that lost its marker gets it again only if no picture is
-        missing. Otherwise another disk with new pictures would get the marker as soon as these are half of
-        the known pictures.
+        backup of the source may lack it. A source that lost its marker gets it again only if no picture waits
+        for its removal. Otherwise another disk with new pictures would get the marker as soon as these are
+        half of the known pictures.
         """
         is_whole = self.catalog_size is None
         is_found = census.found and 2 * census.known_found >= census.known
@@ -228,8 +226,7 @@ class Guard:
     def describe_loss(self, census: Census) -> str | None:
         """Return a sentence that says that the output store lost all outputs.
 
-        Return None if the store still has an unchanged output, or if the run counted fewer than ``MANY``
-        outputs.
+        Return None unless the run counted ``MANY`` outputs or more, and all of them must be made again.
         """
         if census.outputs_lost == census.outputs and census.outputs >= MANY:
             return f"all {census.outputs:,} known outputs are missing from the output store, or were changed"

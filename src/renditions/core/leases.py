@@ -45,8 +45,8 @@ ANSWER_LASTS = timedelta(seconds=5)
 class Leases:
     """The leases of one owner, and its writes under them.
 
-    The methods that write raise Conflict if another process wrote the record meanwhile. For example, another
-    worker may have taken the lease over.
+    The methods that write raise Conflict if they find that another process wrote the record meanwhile. For
+    example, another worker may have taken the lease over.
     """
 
     catalog: Catalog
@@ -79,9 +79,9 @@ class Leases:
             A  no record claims k                                    delete k if e2 → deletes B's output
             B                      claim k, put k → e2, finish
 
-        The record forgets an object that is no longer ours, or that another picture claims here. If the other
-        picture claims the key only for another store, it gives the key up as soon as it is processed. Until
-        then the record keeps the object without a claim.
+        The record forgets an object that is no longer ours, that another picture claims here, or whose key a
+        missing picture claims. If the other picture claims the key only for another store, it gives the key
+        up as soon as it is processed. Until then the record keeps the object without a claim.
         """
         if all(old.place != place for old in record.retired):
             return record

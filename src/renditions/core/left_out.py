@@ -20,9 +20,9 @@ class LeftOut:
     """How many objects of the source aren't pictures."""
 
     unmatched: int = 0
-    """How many objects match no pattern."""
+    """How many objects match no pattern of ``match``."""
     excluded: int = 0
-    """How many objects match a pattern of ``exclude``, or have a name that starts with a dot."""
+    """How many objects and links match a pattern of ``exclude``, or have a name that starts with a dot."""
     links: int = 0
     """How many links and special files the source has that no pattern excludes."""
 

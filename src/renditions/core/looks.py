@@ -1,7 +1,7 @@
 """The looks of a picture: the renditions that a browser may choose among.
 
 A browser takes any file of a ``srcset``, and chooses by width alone. So the files must look alike: they have
-the same recipe, except for width, format and encoding, and the same proportions.
+the same recipe, except for size, format and encoding, and the same proportions.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Look:
     files: Mapping[str, tuple[File, ...]]
     """The files of each format, from narrow to wide, one for each width.
 
-    The format with the smallest files comes first.
+    The formats come in the order of their ``browser_rank``.
     """
 
     @property

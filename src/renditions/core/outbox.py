@@ -45,7 +45,7 @@ READ_AT_ONCE = 100
 """How many notices are compared with their records at once."""
 
 MOST_COLLECTED = 50_000
-"""How many notices one digest contains, so that memory stays bounded. The next digest has the others."""
+"""How many notices one digest contains at most, so that memory stays bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Outbox:
     declared: Sequence[Notify] = ()
     """The ``[[notify]]`` entries, which say which notices wait for a digest."""
     circuits: Circuits = field(default_factory=Circuits)
-    """The targets that failed a moment ago. All outboxes of a process share them."""
+    """The targets that failed a moment ago."""
 
     def send(self, unsent: UnsentNotice, notice: Notice) -> bool:
         """Send a notice, and return whether it was sent.

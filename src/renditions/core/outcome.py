@@ -38,7 +38,7 @@ class Outcome:
     notice_after: timedelta | None = None
     """How long the notice of the picture's rejection still waits. The next call after that time sends it."""
     is_notified: bool = False
-    """Whether this call tried to send notices of the result. False if nothing changed for the picture."""
+    """Whether this call settled the picture and tried to send its owed notices."""
     blocked_by: str | None = None
     """The missing picture whose key this picture needs, and for whose removal this picture waits."""
 
@@ -61,7 +61,7 @@ class Outcome:
 
 
 def is_given_up(record: Record) -> bool:
-    """Return whether a picture failed too often, so that only a retry helps."""
+    """Return whether Renditions gave up a failed picture."""
     return record.status == "failed" and record.attempts >= MAX_ATTEMPTS and bool(record.goal)
 
 

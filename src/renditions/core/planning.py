@@ -32,12 +32,12 @@ def plan(
     left_out: LeftOut | None = None,
     is_marker_missing: Callable[[], bool] = lambda: False,
 ) -> Iterator[Difference]:
-    """Yield the difference of each picture and record, ordered by name.
+    """Yield the difference of each selected picture and record.
 
-    The plan begins after the name ``after``. A picture that needs no work has the action ``keep``. A missing
-    picture has ``hold`` until its removal is allowed. A part of the source that can't be read has
-    ``unreadable``. The plan changes nothing. When the plan ends, ``left_out`` gets the numbers of objects
-    that aren't pictures.
+    The differences below one prefix come in the order of their names, and begin after the name ``after``. The
+    selected single names come last. A picture that needs no work has the action ``keep``; see
+    :data:`~renditions.core.difference.Action` for the others. The plan changes nothing. When the plan ends,
+    ``left_out`` gets the numbers of objects that aren't pictures.
 
     Raises:
         StoreFailed: A whole store can't be read.

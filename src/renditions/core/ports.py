@@ -1,8 +1,8 @@
 """The protocols of the parts that the core uses: a store and a renderer.
 
 ``process`` and ``reconcile`` do all their I/O through these protocols and :mod:`renditions.core.catalog`,
-except that they send notices by ``notify``. Each protocol has one contract suite in ``tests/contract`` that
-every implementation passes. A write is conditional wherever two workers could write at the same time. The
+except that they send notices by ``notify``. A contract suite in ``tests/contract`` checks the implementations
+of a store. A write is conditional wherever two workers could write at the same time. The
 second worker then gets :class:`~renditions.errors.Conflict` and reads again.
 """
 
@@ -238,7 +238,7 @@ class Store(Protocol):
 
 
 class Renderer(Protocol):
-    """A function that turns one picture's bytes into all of its renditions."""
+    """A function that turns one picture's bytes into renditions."""
 
     def __call__(
         self, content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze

@@ -105,7 +105,8 @@ class SyncPreview:
 def warn_of_foreign(difference: Difference, pipeline: Pipeline, ownership: Ownership) -> Difference:
     """Return the difference with a warning about the output keys that aren't free.
 
-    In a bucket each key would cost a request, so there this function returns the difference unchanged.
+    The result's ``make`` leaves out the renditions with these keys. In a bucket each key would cost a
+    request, so there this function returns the difference unchanged.
     """
     if ownership.output.is_cheaper_to_list or not difference.make:
         return difference

@@ -11,9 +11,9 @@ did. Each step leaves a state from which the next call continues, in any process
     check     again: if the picture changed meanwhile, begin again
     settle    delete old outputs, send the notices, give the lease back
 
-Two rules always hold. A record claims every object in the output store from before it is written until after
-it is deleted, so no object is orphaned. And a record's ``outputs`` never names an object that is about to be
-overwritten, so it is always true.
+Two rules always hold. A record claims every output in the output store from before it is written until after
+it is deleted, so no output is orphaned. And a record's ``outputs`` never names an object that is about to be
+overwritten, so it stays true until another program changes the store.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from renditions.model.record import Decided, OwedNotice, Record
 from renditions.model.retired import Retired
 
 LEASE_MARGIN = timedelta(minutes=5)
-"""How much longer than the limit for rendering a lease lasts, for calls to the stores and the queue."""
+"""How much longer than the limit for rendering a lease lasts, for the other steps."""
 
 MAX_ROUNDS = 8
 """How many rounds one call makes at most. A change of the picture or its record costs another round."""
@@ -126,7 +126,7 @@ class Processor:
         Raises:
             Superseded: The catalog uses another version of the pipeline file. A process of that version
                 continues what this one began.
-            Failed: A store or the catalog failed, and the failure couldn't be recorded.
+            Failed: A store or the catalog failed, and no record says so.
         """
         held: Record | None = None
         worked = False
@@ -314,10 +314,9 @@ class Processor:
     ) -> Outcome:
         """Do a decided picture's work that needs no rendering, and update its record.
 
-        This method deletes old outputs, rewrites changed headers and sends owed notices. A target gets each
-        notice at least once: if a process dies after sending a notice and before writing the record, the next
-        call sends the notice again. A notice that can't be sent goes to the outbox, so the worker can finish
-        the picture.
+        This method deletes old outputs, rewrites changed headers and sends owed notices. If a process dies
+        after sending a notice and before writing the record, the next call sends the notice again. A notice
+        that can't be sent goes to the outbox, so the worker can finish the picture.
         """
         now = self.clock()
         place = self.pipeline.output.store

@@ -79,7 +79,7 @@ class Run:
     """The parts of one sync: its plan, its processor and its guard."""
 
     differences: Callable[[Ask], Iterator[Difference]]
-    """Makes a fresh plan; called for each pass."""
+    """Makes a fresh plan. A pass may need several."""
     process: Process
     guard: Guard
     ask: Ask
@@ -99,8 +99,9 @@ class Run:
 def sync(run: Run) -> Summary:
     """Process every picture that needs work, several at a time, in bounded memory.
 
-    Each pass first does everything except removals and, in unattended runs, restorations. Then the guard
-    knows how many of them there are, and decides about them.
+    Each pass first does everything except the removal of missing pictures and, in unattended runs,
+    restorations. Then the guard knows how many of them there are, and decides about them. A removal that a
+    person allowed doesn't wait for the guard.
 
     Raises:
         Superseded: The catalog uses another version of the pipeline file.

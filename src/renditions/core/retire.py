@@ -30,7 +30,7 @@ def kept_until(pipeline: Pipeline, now: datetime) -> datetime | None:
 def retire(
     pipeline: Pipeline, old: Record, wanted: Mapping[str, str], now: datetime, ask: Ask
 ) -> tuple[Retired, ...]:
-    """Return the former outputs of a record that stay in the output store for a while."""
+    """Return the former outputs of a record that stay for a while."""
     keys = frozenset(wanted.values())
     here = ("", pipeline.output.store)
     kept = [each for each in old.retired if each.place not in here or each.key not in keys]

@@ -1,10 +1,8 @@
 """List strays, and delete those of this catalog.
 
-Strays are objects in an output store that no record claims.
-
-Renditions itself leaves no strays. They come from lost records, a changed output store, or other programs.
-This module deletes only objects with this catalog's mark: never another catalog's output, nor a file without
-a mark, such as a page of a website.
+Strays are objects in an output store that no record claims. They come from lost records, a changed output
+store, or other programs. This module deletes only objects with the mark of this catalog or of its
+predecessors. Other objects, such as the pages of a website, stay.
 """
 
 from __future__ import annotations
@@ -106,7 +104,7 @@ def _list(store: Store, selection: Selection) -> Iterator[StoredObject]:
 
 
 def see_stray(found: StoredObject, store: Store, neighbours: Neighbours) -> Stray:
-    """Return an unclaimed object as a stray, with the catalog that its mark names."""
+    """Return an unclaimed object as a stray; its mark says whose it is."""
     return Stray(found, _find_owner(store.writer_of(found.key), neighbours))
 
 

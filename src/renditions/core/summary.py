@@ -24,7 +24,7 @@ class Summary:
     waiting: int = 0
     """How many pictures still waited at the end."""
     unreadable: int = 0
-    """How many parts of the source, and records, couldn't be read."""
+    """How many parts of the source, records, and pictures' outputs couldn't be read."""
     warnings: int = 0
     """How many pictures have a problem that a person must solve."""
     held: list[Held] = field(default_factory=list)

@@ -64,7 +64,7 @@ class Twins:
     def take_over(self, found: StoredObject, twins: list[Record]) -> str | None:
         """Give a new picture the record of a picture that is gone.
 
-        Return the name of the picture that is gone; None if there is no such twin.
+        Return the name of the picture that is gone; None if no twin's record can be taken over.
 
         Two workers may want the same record. The first rename raises its revision:
 

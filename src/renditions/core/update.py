@@ -49,7 +49,7 @@ class Begun:
     foreign: Mapping[str, Rejected] = field(default_factory=dict)
     """Why keys aren't free, by rendition. The update neither claims nor writes these keys."""
     proven: Mapping[str, str] = field(default_factory=dict)
-    """The ETags, by key, of objects to take over. The store refuses the write if an object changed."""
+    """The ETags, by key, of objects to take over."""
     may_copy: bool = True
     """Whether a missing output may be a copy of another output. False if the caller wants a rendering."""
 
@@ -71,9 +71,9 @@ class Updater:
     ) -> Begun:
         """Take the lease and claim the keys.
 
-        Reject the picture if another picture has claimed one of its keys. The result's record is
-        ``processing`` or ``rejected``. A rejected record keeps its lease only if old outputs must be deleted
-        or notices sent.
+        Reject the picture if another picture has claimed one of its keys, or if two of its renditions have
+        the same key. The result's record is ``processing`` or ``rejected``. A rejected record keeps its lease
+        only if old outputs must be deleted or notices sent.
 
         Raises:
             KeyTaken: The picture that claims a key is gone from the source, so the key will become free.

@@ -65,7 +65,7 @@ def verify(record: Record, output: Store, how: Verify, look: Look | None = None)
     Args:
         record: The record of a picture that isn't in progress.
         output: The output store.
-        how: ``quick`` reads an output only where its ETag differs, ``content`` reads each, ``no`` none.
+        how: ``quick`` trusts an equal ETag, ``content`` reads the output even then, ``no`` compares none.
         look: Looks up outputs; by default one by one in the store.
 
     Raises:

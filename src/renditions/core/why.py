@@ -88,7 +88,7 @@ def why_update(
             record.status == "failed" and record.goal,
             _why_again(record),
         ),
-        (record.status in ("failed", "rejected") and not record.goal, "a retry was requested"),
+        (record.status in ("failed", "rejected") and not record.goal, "it is tried again"),
         (record.blocked_by or only_refused, "its key may be free now"),
         (record.rules != pipeline.rules, "[accept], [analyze] or [limits] changed"),
         (stale, ", ".join(f"{rendition} {why}" for rendition, why in stale.items())),

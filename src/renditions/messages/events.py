@@ -1,4 +1,4 @@
-"""Decode every kind of message that reports changes of S3 objects.
+"""Decode messages that report changes of S3 objects.
 
 Decoding makes no requests. Services wrap each other's messages. S3 -> SNS -> SQS -> Lambda, for example,
 gives an event that contains an SQS record, which contains an SNS envelope, which contains S3's notification.
@@ -115,7 +115,7 @@ class Message:
     """
 
     id: str
-    """``messageId`` or ``taskId``; empty if the message is the whole event."""
+    """``messageId`` or ``taskId``; empty if the message is the whole event, or has no such id."""
     contents: tuple[Content, ...]
 
 

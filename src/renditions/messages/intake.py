@@ -17,7 +17,8 @@ from renditions.model.places import S3Place
 MESSAGE_REFUSED = "message-refused"
 """The code of the outcome of a message that isn't understood, or isn't about this pipeline."""
 FIRST_PAUSE_SECONDS = 30
-"""How long a message stays hidden after its first failure. Each further failure doubles the time."""
+"""How long a message stays hidden after its first failure. Each further failure doubles the time,
+up to ``LONGEST_PAUSE_SECONDS``."""
 LONGEST_PAUSE_SECONDS = 900
 _MOST_DOUBLINGS = 10
 """How often a pause doubles before it stays the same."""

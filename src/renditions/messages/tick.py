@@ -1,8 +1,8 @@
 """A schedule's tick over a queue: a reconcile in several calls.
 
-Each call sends the message that starts the next call. A picture that is missing from a listing may still
-exist, so the guard decides about removals. The guard decides about a whole run. One call sees only a part of
-the run, so each call's message passes the counts on:
+A call that leaves work sends the message that starts the next call. A picture that is missing from a listing
+may still exist, so the guard decides about removals. The guard decides about a whole run. One call sees only
+a part of the run, so each call's message passes the counts on:
 
     count    Send a message for each picture that differs. Postpone those that the guard decides about:
              removals, and outputs to make again although their picture stayed the same.
@@ -81,7 +81,6 @@ class Tick:
         Raises:
             Failed: A store, the catalog or the queue failed.
 
-
         """
         try:
             return self._finish(request, has_time) if request.allowed else self._count(request, has_time)
@@ -157,7 +156,7 @@ def _find_postponed(difference: Difference) -> str | None:
 
 
 class _Batch:
-    """A batch of messages to the queue, ten in each request."""
+    """A batch of messages to the queue, up to ten in each request."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

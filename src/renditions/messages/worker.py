@@ -3,8 +3,8 @@
 While the worker processes a message, it hides the message from other workers. It hides the message for a
 short time, and again before this time ends, until the pictures are done. So the queue soon redelivers the
 messages of a killed worker. The worker deletes each message whose work is done. The queue redelivers a
-message that failed or isn't understood, after a longer pause each time, until it moves the message to its
-dead-letter queue.
+message that failed or isn't understood, after pauses that grow up to a limit, until it moves the message to
+its dead-letter queue.
 """
 
 from __future__ import annotations
@@ -149,8 +149,8 @@ class Worker:
 
         Raises:
             QueueRefused: The queue can't be used until a person changes something.
-            Superseded: The catalog uses another version of the pipeline file. The worker gives the messages
-                in progress back to the queue.
+            Superseded: The catalog uses another version of the pipeline file. The worker gives the message
+                back to the queue.
 
         """
         try:

@@ -1,7 +1,6 @@
 """Render one picture alone, without a store, a catalog or a lease.
 
-``renditions.render`` and ``renditions try`` both call :func:`render_alone`, so they make the same bytes as a
-sync that makes the same renditions.
+``renditions.render`` and ``renditions try`` both call :func:`render_alone`.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class Recipes:
         If a recipe names a watermark picture in the source, this method reads that picture.
 
         Raises:
-            UsageError: The source has no such watermark picture.
+            UsageError: The source has no such picture, or it can't be a watermark.
             StoreFailed: The source can't be read.
 
         """
@@ -64,7 +63,9 @@ class Recipes:
         """
         renditions = check_recipes(tables, directory)
         if _needs_source(renditions):
-            raise UsageError("recipes alone have no source, so image can't be source:KEY. Name a file")
+            raise UsageError(
+                "without a pipeline file there is no source, so image can't be source:KEY. Name a file"
+            )
         return cls(renditions)
 
     def choose(self, names: Iterable[str] | None) -> Recipes:

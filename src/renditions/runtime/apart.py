@@ -19,8 +19,8 @@ def check_apart(pipeline: Pipeline, directory: Path, catalog_id: str = "") -> No
     """Raise UsageError if outputs could land in the source folder.
 
     Outputs in the source folder would become pictures. The checks of the pipeline file compare only paths.
-    This function also reads the mounts. The catalog writes a file into both folders; with the catalog's id,
-    this function also searches for these files.
+    This function also reads the mounts. With the catalog's id, it also searches both folders for the files
+    that Renditions writes about the catalog.
     """
     source = parse_store(pipeline.source.store, directory)
     output = parse_store(pipeline.output.store, directory)

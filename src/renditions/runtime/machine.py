@@ -61,10 +61,10 @@ have been renamed."""
 def open_workers(
     parts: Parts, workers: int, standing: Standing, on_open: Callable[[RenderPool], None] = lambda _: None
 ) -> Iterator[Process]:
-    """Start worker processes, and yield a function that processes a picture by name.
+    """Open a pool of worker processes; yield a function that processes a picture.
 
-    If one picture fails, the function returns an outcome with the error. It raises only ``Superseded``,
-    because that error concerns every picture. ``on_open`` receives the pool.
+    The function gets the picture's name. If one picture fails, it returns an outcome with the error. It
+    raises only ``Superseded``, because that error concerns every picture. ``on_open`` receives the pool.
 
     Raises:
         Unconfined: The system can't confine workers as the pipeline file demands.
@@ -130,7 +130,7 @@ def sync(
     """Process every picture that differs; see :func:`renditions.core.reconcile.sync`.
 
     Raises:
-        CatalogLost: Most outputs exist but have no record in the catalog.
+        CatalogLost: The catalog is empty, but most wanted output keys hold files.
 
     """
     check_catalog_not_lost(parts, order)
@@ -154,7 +154,7 @@ def sync(
 
 
 def check_catalog_not_lost(parts: Parts, order: Order) -> None:
-    """Raise CatalogLost if most outputs exist but have no record in the catalog.
+    """Raise CatalogLost if the catalog is empty but most wanted keys hold files.
 
     This function does nothing if the run adopts outputs, or with ``[output] overwrite``.
     """
@@ -191,7 +191,7 @@ def watch(
         UsageError: The source isn't a folder, or outputs would land in it.
         Superseded: The catalog uses another version of the pipeline file.
         StoreFailed: The source folder is missing, or can't be watched.
-        CatalogLost: Most outputs exist but have no record in the catalog.
+        CatalogLost: The catalog is empty, but most wanted output keys hold files.
         CatalogFailed: The catalog was deleted or replaced, or refuses every call.
 
     """

@@ -47,13 +47,15 @@ def list_entries(
     sizes: str | None = None,
     sign: Sign | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the entries of the selected pictures that have renditions.
+    """Yield the entries of the selected pictures that have renditions to show.
 
     Named pictures come first, then those of each prefix; both are in the order of their names. See
     :func:`describe` for ``sizes`` and ``sign``.
 
     Raises:
         UsageError: A named picture has no record.
+        RecordUnreadable: The record of a named picture can't be read.
+        StoreFailed: The source can't be read.
 
     """
     texts = _list_texts(parts.source, selection)
@@ -223,7 +225,8 @@ def _read_preview(analysis: Analysis, original: Original | None) -> Preview | No
 def find_alt_text(source: Store, name: str) -> str | None:
     """Return the text in the file beside a picture; None if there is no such file.
 
-    Also return None, and log a warning, if the file is too large, isn't UTF-8, or is in an archive.
+    Also return None, and log a warning, if the file is too large, isn't UTF-8, or can't be read, for example
+    because it is in an archive.
 
     Raises:
         StoreFailed: The source can't be read.
@@ -266,7 +269,7 @@ def make_html(entry: dict[str, Any], look: str) -> str:
 
 
 def make_snippet(pipeline: Pipeline, record: Record) -> str | None:
-    """Return a ``<picture>`` element for the look with the widest file.
+    """Return a ``<picture>`` element for the look with the widest ``<img>``.
 
     Return None if the picture has no look.
     """

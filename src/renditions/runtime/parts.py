@@ -112,7 +112,8 @@ class Parts:
     def attached(self) -> Pipeline:
         """The pipeline with its watermark pictures, read from the source on first use.
 
-        Reading it raises UsageError if the source lacks such a picture, and StoreFailed if the source fails.
+        Reading it raises UsageError if the source has no such picture or it can't be a watermark, and
+        StoreFailed if the source fails.
         """
         return attach(self.pipeline, self.source)
 
@@ -175,8 +176,8 @@ class Parts:
         pages.
 
         Raises:
-            CatalogLost: The catalog has few records, but most outputs exist. Only the tick's first call
-                checks this.
+            CatalogLost: The catalog has few records, but most wanted output keys hold files. This method
+                checks that only with an empty ``after``.
 
         """
         binding = self.catalog.read_binding()
@@ -199,10 +200,10 @@ class Parts:
         """Bind the catalog to this pipeline; see :func:`renditions.core.binding.bind`.
 
         Raises:
-            BindingRefused: The catalog belongs to another pipeline file.
+            BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The catalog uses another version of the pipeline file.
             UsageError: Outputs could land in the source, see :func:`check_apart`. This method checks that
-                before it writes anything. It checks again when the catalog's file is in the output store.
+                before it writes anything, and then again with the catalog's id.
 
         """
         claimant = self._claimant(start)
@@ -221,7 +222,7 @@ class Parts:
         return Ownership(self.catalog, self.output, binding.catalog_id if binding else "")
 
     def read_neighbours(self, store: Store) -> Neighbours:
-        """Return the catalogs that use this store, which is one of this catalog's outputs."""
+        """Return the catalogs that use this output store of the catalog."""
         binding = self.catalog.read_binding()
         us = describe_catalog(self.pipeline, self.directory, self.file)
         return Neighbours.read(store, binding.catalog_id if binding else "", us)

@@ -97,7 +97,7 @@ class PipelineFile:
         Raises:
             PipelineError: The file has problems, or can't be read.
             UsageError: A part of the pipeline can't be opened, or outputs could land in the source.
-            BindingRefused: The catalog belongs to another pipeline file.
+            BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The catalog uses another version of the file, and ``start`` doesn't apply this
                 version.
 
@@ -111,14 +111,15 @@ class PipelineFile:
 def run_reloading(
     file: PipelineFile, loaded: LoadedPipeline, stop: threading.Event, run: Callable[[Session], None]
 ) -> None:
-    """Call ``run`` with the parts of each version of the file, until ``stop`` is set.
+    """Call ``run`` with the parts of each version of the file.
 
-    The first version is ``loaded``. If the catalog uses another version of the file, this function reads the
+    This function returns when ``stop`` is set, or when ``run`` returns although no new version applies. The
+    first version is ``loaded``. If the catalog uses another version of the file, this function reads the
     file again. If the file still has another version, ``run`` gets a session without standing.
 
     Raises:
         UsageError: A part of the pipeline can't be opened, or outputs could land in the source.
-        BindingRefused: The catalog belongs to another pipeline file.
+        BindingRefused: The catalog belongs to another pipeline file, source or deployment.
         Superseded: The catalog uses another version of the file than ``loaded``.
 
     """

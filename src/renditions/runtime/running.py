@@ -34,7 +34,7 @@ class Running:
 
         Raises:
             Superseded: The catalog uses another version of the pipeline file.
-            CatalogLost: Most outputs exist but have no record in the catalog.
+            CatalogLost: The catalog is empty, but most wanted output keys hold files.
 
         """
         order = fit(order, self.parts.pipeline, self.standing)

@@ -35,7 +35,7 @@ def make_order(
     """Return the order that a caller's names describe.
 
     Raises:
-        UsageError: A name or a prefix matches no picture, or a named rendition doesn't exist.
+        UsageError: No picture has a given name, a prefix matches nothing, or a rendition doesn't exist.
 
     """
     selection = select_pictures(parts, names, status)
@@ -59,7 +59,7 @@ def select_pictures(parts: Parts, names: Iterable[str] | None, status: Status | 
     """Return a selection of pictures in the source or in the catalog.
 
     Raises:
-        UsageError: A name or a prefix matches no picture.
+        UsageError: No picture has a given name, or a prefix matches nothing.
 
     """
     selection = Selection.of(names or (), status)
@@ -79,7 +79,10 @@ def select_pictures(parts: Parts, names: Iterable[str] | None, status: Status | 
 
 
 def is_known(parts: Parts, name: str) -> bool:
-    """Return whether the source has the object, or the catalog has a record of it."""
+    """Return whether the source has the object, or the catalog has a record of it.
+
+    Return True too if the object can't be looked up in the source.
+    """
     return has_record(parts, name) or _is_there(parts.source, name)
 
 
@@ -98,7 +101,7 @@ def select_files(parts: Parts, names: list[str] | None) -> Selection:
     """Return a selection of files in the source, whether they are pictures or not.
 
     Raises:
-        UsageError: A name or a prefix matches no file.
+        UsageError: No file has a given name, or a prefix matches nothing.
 
     """
     selection = Selection.of(names or ())
@@ -174,7 +177,8 @@ def has_record(parts: Parts, name: str) -> bool:
 def check_prefixes(parts: Parts, selection: Selection) -> None:
     """Raise UsageError if a prefix matches nothing.
 
-    A prefix matches if it is a folder of the source, or if a file or a record begins with it.
+    A prefix matches if it is a folder of the source, or if a file or a record begins with it. It also matches
+    if a part of the source below it can't be read.
     """
     for prefix in filter(None, selection.prefixes):
         unreadable: list[Unreadable] = []

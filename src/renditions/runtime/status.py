@@ -70,7 +70,7 @@ class Waiting:
 
 
 def is_unrecorded(outcome: Outcome) -> bool:
-    """Return whether a picture failed and will be tried again, but has no record."""
+    """Return whether a picture failed and will be tried again, and no record says so."""
     return outcome.result == "failed" and outcome.again_after is not None and outcome.record is None
 
 
@@ -107,7 +107,7 @@ class CatalogStatus:
     pictures: Mapping[Status, int]
     """How many pictures have each status."""
     reasons: Reasons
-    """Why pictures wait, failed or were rejected."""
+    """Why pictures wait, failed or were rejected, and what can't be read."""
     unsent: tuple[UnsentGroup, ...]
     binding: Binding | None
     polling: str | None
@@ -177,7 +177,7 @@ def _find_reasons(parts: Parts, waiting: Iterable[Outcome]) -> Reasons:
 
 
 def find_unfinished(parts: Parts) -> Iterator[Outcome]:
-    """Yield an outcome for each file of a source folder that is still being written.
+    """Yield an outcome for each picture of a source folder that is being written.
 
     Also yield one for each part of the folder that can't be read. A bucket has only complete objects, so this
     function doesn't list it.

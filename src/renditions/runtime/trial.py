@@ -1,6 +1,6 @@
 """Try recipes on one picture.
 
-A trial makes the files that a sync would write, measures them, and shows how they look.
+A trial renders the picture without a store, measures the files, and shows how they look.
 """
 
 from __future__ import annotations
@@ -125,8 +125,9 @@ class Tried:
     picture: str
     """The name of the picture's file."""
     rendition: str
+    """The rendition's name; empty if the picture itself can't be rendered."""
     setting: str = ""
-    """What differs from the pipeline file, such as ``quality=50``; empty if nothing does."""
+    """The compared value, such as ``quality=50``; empty without a comparison."""
     made: Rendered | None = None
     reason: str = ""
     """Why there is no file."""
