@@ -24,7 +24,7 @@ def code_of(entry: SourceFormat | OutputFormat) -> list[str]:
     if isinstance(entry, SourceFormat):
         names = (
             entry.confirm, entry.header, entry.decoder, entry.check_end, entry.check_data,
-            entry.find_animation, entry.tidy,
+            entry.find_animation, entry.arrange, entry.tidy, entry.check_cost,
         )  # fmt: skip
     else:
         names = (entry.encoder, entry.binder, entry.copier)

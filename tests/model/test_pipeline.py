@@ -86,7 +86,7 @@ def test_a_source_matches_pictures_in_any_folder_and_no_hidden_files(key: str, m
     assert Source(store="in").matches(key) is matches
 
 
-def test_template_fields_stand_for_parts_of_the_name_of_the_picture() -> None:
+def test_template_fields_stand_for_values_of_the_picture_and_of_the_rendition() -> None:
     template = "{key}|{dir}|{name}|{stem}|{ext}|{rendition}|{format}|{width}|{etag}"
     pipeline = make(thumb=Rendition(key=template, format="tiff", width=200))
     assert pipeline.output_keys("a/b/photo.final.jpg", "e1") == {
@@ -105,13 +105,13 @@ def test_doubled_braces_in_a_template_stand_for_single_braces() -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(st.text(min_size=1, max_size=12), st.text(min_size=1, max_size=12))
-def test_the_default_keys_of_two_pictures_always_differ(one: str, two: str) -> None:
+def test_two_pictures_have_the_same_default_key_only_if_they_have_the_same_name(one: str, two: str) -> None:
     pipeline = make(a=Rendition())
     assert (pipeline.output_keys(one, "e") == pipeline.output_keys(two, "e")) == (one == two)
 
 
-def test_every_field_except_the_key_changes_the_fingerprint() -> None:
-    """If you add a field, add it to this table and to the fingerprint."""
+def test_every_field_changes_the_fingerprint_except_those_that_do_not_affect_the_content() -> None:
+    """If you add a field, add it to this table."""
     assert OTHER.keys() == {spec.name for spec in fields(Rendition)} - set(NOT_OF_THE_BYTES)
     prints = [replace(Rendition(), **{name: value}).fingerprint() for name, value in OTHER.items()]
     assert len({*prints, Rendition().fingerprint()}) == len(OTHER) + 1
@@ -130,10 +130,7 @@ def test_every_field_except_the_key_changes_the_fingerprint() -> None:
 def test_the_focus_moves_with_a_picture_that_is_cropped_rotated_and_mirrored(
     point: Focus, rotate: Any, flip: Any, crop: Region | None
 ) -> None:
-    """The expected result comes from numpy.
-
-    It crops, rotates and mirrors a picture of 100 by 100 points with one marked point.
-    """
+    """The expected result comes from a picture with one marked point."""
     recipe = Rendition(gravity="focus", rotate=rotate, flip=flip, crop=crop).focused_on(point)
     marked = np.zeros((100, 100))
     x, y = (min(int(value), 99) for value in (point.x, point.y))
@@ -159,7 +156,7 @@ def test_a_new_focus_affects_only_renditions_that_are_cropped_around_the_focus()
     assert pipeline.goal_of("a.jpg", "1") != pipeline.goal_of("a.jpg", "1", focused)
 
 
-def test_a_rendition_on_demand_is_wanted_only_for_requested_pictures() -> None:
+def test_a_rendition_on_demand_is_wanted_only_for_pictures_for_which_it_was_requested() -> None:
     pipeline = make(thumb=Rendition(), zoom=Rendition(width=9, on_demand=True))
     asked = Wishes(demanded=("zoom", "no longer declared"))
     assert pipeline.output_keys("a.jpg", "1").keys() == pipeline.fingerprints().keys() == {"thumb"}
@@ -212,7 +209,7 @@ def test_a_store_is_parsed_as_a_folder_beside_the_file_or_as_a_bucket() -> None:
     assert parse_store("s3://bucket/a/b/", directory) == S3Place("bucket", "a/b/")
 
 
-def test_a_notice_target_is_shown_without_its_password() -> None:
+def test_the_name_of_a_notice_target_in_records_does_not_contain_its_password() -> None:
     notify = Notify(on=("done",), to="mailto://me:secret@mail.example")
     assert "secret" not in notify.target
     assert notify.target != replace(notify, to="log:").target

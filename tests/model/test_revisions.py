@@ -1,4 +1,4 @@
-"""Raised revisions, and the outputs that they make stale."""
+"""The revisions of the engine, and the outputs that they make stale."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_recipe_uses_exactly_the_operations_that_its_fields_need(recipe: Rendi
     assert [each.name for each in OPERATIONS if each.is_used(recipe)] == used.split()
 
 
-def test_a_raised_revision_changes_the_fingerprints_that_depend_on_it(
+def test_a_new_revision_changes_the_fingerprints_that_depend_on_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = make(thumb=Rendition(format="png"), web=Rendition(format="webp"))

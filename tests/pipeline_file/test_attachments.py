@@ -126,7 +126,7 @@ def test_the_loader_warns_about_characters_that_no_font_has(tmp_path: Path) -> N
         assert warnings == ((text,) if missing else ())
 
 
-def test_a_watermark_in_the_source_is_read_when_the_command_starts(tmp_path: Path) -> None:
+def test_attaching_reads_a_watermark_from_the_source_or_raises_an_error(tmp_path: Path) -> None:
     draw(tmp_path / "logo.png", 20, 20)
     store = MemoryStore()
     pipeline = read('{image = "source:.logo.png"}', tmp_path)

@@ -142,7 +142,7 @@ def test_a_bundle_contains_the_libraries_of_its_notifiers(desktop: Pipeline) -> 
 
 
 @pytest.mark.parametrize("backend", [*STORES, *CATALOGS, *NOTIFIERS, QUEUE], ids=lambda backend: backend.form)
-def test_every_entry_of_the_backends_names_a_function_that_exists(backend: Backend) -> None:
+def test_the_opener_of_every_backend_exists(backend: Backend) -> None:
     assert callable(resolve(backend.opener))
 
 

@@ -32,11 +32,11 @@ def test_check_accepts_valid_filters_and_templates_of_notices(tmp_path: Path, fi
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ('to = "log:"\ntext = "{nam}"', "notify[0].text: expected a text with no fields except {event}"),
-        ('to = "log:"\ntext = "{name.__class__}"', "notify[0].text: expected a text with no fields except"),
-        ('to = "log:"\ntext = "{name!r:>9}"', "notify[0].text: expected a text with no fields except"),
-        ('to = "log:"\ntext = "{0}"', "notify[0].text: expected a text with no fields except"),
-        ('to = "log:"\ntext = "{"', "notify[0].text: expected a text with no fields except"),
+        ('to = "log:"\ntext = "{nam}"', "notify[0].text: expected a text of at most 5,000"),
+        ('to = "log:"\ntext = "{name.__class__}"', "notify[0].text: expected a text of at most 5,000"),
+        ('to = "log:"\ntext = "{name!r:>9}"', "notify[0].text: expected a text of at most 5,000"),
+        ('to = "log:"\ntext = "{0}"', "notify[0].text: expected a text of at most 5,000"),
+        ('to = "log:"\ntext = "{"', "notify[0].text: expected a text of at most 5,000"),
         (f'{SNS}subject = "a\\nb"', "notify[0].subject: expected a line"),
         ('to = "log:"\nsubject = "a"', 'notify[0].subject: expected no subject with "log:"'),
         ('to = "events:default"\ntext = "a"', "notify[0].text: expected no text with"),

@@ -198,14 +198,14 @@ def test_an_output_that_the_environment_puts_into_the_source_is_refused() -> Non
         ('"a\\nb.c" = 1', "renditions.a.'a\\nb.c': expected one of key, on_demand"),
     ],
 )
-def test_a_problem_quotes_a_long_value_in_short_form(fields: str, message: str) -> None:
+def test_a_problem_shows_the_invalid_value_in_short_form(fields: str, message: str) -> None:
     (problem,) = find_problems(ONE + fields)
     assert message in str(problem)
     assert len(str(problem)) < 800
 
 
 @pytest.mark.parametrize("text", ["x = " + "[" * 5000, "x = " + "9" * 5000, "a." * 5000 + "b = 1", '"', "\0"])
-def test_an_extremely_long_or_nested_file_is_refused_with_a_problem(text: str) -> None:
+def test_a_malformed_or_extremely_long_file_is_refused_with_a_problem(text: str) -> None:
     assert find_problems(text)
 
 
@@ -215,7 +215,7 @@ def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     assert load(path).pipeline.source.store == "in"
 
 
-def test_the_schema_describes_every_table_and_field() -> None:
+def test_the_schema_describes_the_tables_and_their_fields() -> None:
     schema = json_schema()["properties"]
     rendition = schema["renditions"]["additionalProperties"]
     tables = [schema[name] for name in ("source", "output", "accept", "analyze", "limits", "catalog")]

@@ -45,10 +45,7 @@ def changed_files(draw: Any) -> bytes:
 
 
 def check_told(error: PipelineError, file: str) -> None:
-    """Check that every problem is one complete line.
-
-    The line has the file, the expected value and the found value.
-    """
+    """Check that the error's text names the file before each problem."""
     assert error.problems
     assert error.file == file
     for problem in error.problems:

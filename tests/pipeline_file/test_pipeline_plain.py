@@ -63,7 +63,7 @@ def test_each_preset_is_read_back_unchanged_from_a_bundle(name: str) -> None:
     assert from_plain(json.loads(json.dumps(to_plain(pipeline)))) == pipeline
 
 
-def test_a_bundle_keeps_only_fields_that_differ_from_the_defaults() -> None:
+def test_a_bundle_leaves_out_fields_that_have_their_default() -> None:
     pipeline = Pipeline(
         source=Source(store="in"), output=OutputPlace(store="out"), renditions={"a": Rendition(width=200)}
     )

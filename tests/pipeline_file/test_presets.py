@@ -90,7 +90,7 @@ def test_the_preset_web_makes_each_width_in_each_format_from_one_table() -> None
     assert made == {(width, format_) for width in (480, 960, 1600) for format_ in ("avif", "webp", "jpeg")}
 
 
-def test_the_preset_shop_checks_pictures_converts_them_and_watermarks_large_renditions() -> None:
+def test_the_preset_shop_checks_pictures_and_watermarks_all_renditions_except_the_smallest() -> None:
     pipeline = read("shop")
     assert pipeline.accept.min_width
     assert {rendition.format for rendition in pipeline.renditions.values()} == {"jpeg", "webp"}
@@ -100,5 +100,5 @@ def test_the_preset_shop_checks_pictures_converts_them_and_watermarks_large_rend
 
 
 def test_an_unknown_preset_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(UsageError, match=r"found 'galery' \(did you mean 'gallery'\?\)"):
+    with pytest.raises(UsageError, match=r"there is no preset 'galery' \(did you mean 'gallery'\?\)"):
         read_preset("galery")

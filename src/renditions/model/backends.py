@@ -30,7 +30,7 @@ class Backend:
     extra: str | None = None
     """The extra of this package that this kind of URL needs."""
     modules: tuple[str, ...] = ()
-    """The top-level modules that the extra installs."""
+    """The top-level modules of the extra that this kind of URL needs."""
     runs_on_lambda: bool = True
     libraries: tuple[str, ...] = ()
     """The libraries that a function's bundle needs for such URLs, by their names on PyPI.
@@ -44,7 +44,7 @@ class Backend:
     has_sender: bool = False
     """For a notifier: whether its messages need the ``sender`` of the ``[[notify]]`` entry."""
     wording: tuple[str, ...] = ()
-    """For a notifier: the templates that the ``[[notify]]`` entry may have: ``subject``, ``text`` or both."""
+    """For a notifier: which of ``subject`` and ``text`` the ``[[notify]]`` entry may have."""
     shown: str = r".*"
     """For a notifier: a regular expression for the part of a URL that messages and logs may show.
 
@@ -58,7 +58,7 @@ class Backend:
     bin_opener: str | None = None
     """For a store: the function that opens the bin of a source, as ``"module:function"``."""
     own_attributes: frozenset[str] = frozenset()
-    """For a catalog: the attributes that it stores in addition to a record's attributes."""
+    """For a catalog: the attributes that its items have in addition to a record's attributes."""
     most_renditions: int | None = None
     """For a catalog: how many renditions a picture can have. None: there is no limit."""
 

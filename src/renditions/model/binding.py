@@ -1,7 +1,7 @@
 """A catalog's binding: its pipeline file, source, output and current generation.
 
-A catalog keeps one binding beside its records. A process doesn't begin to write if the binding names another
-pipeline file or source. It stops writing if the binding names another generation.
+A catalog keeps one binding beside its records. A process with another pipeline file, source or generation
+must not write to the catalog, unless a person or a deployment lets it change the binding.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from renditions.model.items import format_time, parse_time
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Work that a run held back, and the reason."""
+    """Work that is held back, and the reason."""
 
     what: str
     """The kind of work, one of these:
@@ -80,7 +80,7 @@ class Binding:
     former_outputs: tuple[str, ...] = ()
     """Output stores that this catalog used before, which may still hold its objects."""
     held: tuple[Held, ...] = ()
-    """Work that the last full run held back."""
+    """The work that is held back now."""
     former_patterns: str | None = None
     """The ``pattern_fingerprint`` of the file that still uses the default patterns of version 0.1.
 

@@ -17,7 +17,8 @@ class CatalogPlace:
 
     store: Annotated[CatalogUrl, _FORMS] = "sqlite:renditions.db"
     key: Annotated[
-        CatalogKey, "The attribute that holds the picture's name in each record: the partition key."
+        CatalogKey,
+        "The attribute that holds the picture's name in each record; in DynamoDB, the partition key.",
     ] = "image_name"
     keep_wishes: Annotated[
         SecondsOrNone,

@@ -39,12 +39,12 @@ class DigestGroup:
 
     event: str
     code: str
-    """The code of the cause; empty if the event has none, or if the group has several causes."""
+    """The code of the cause; empty if there is none, or if the group has several causes."""
     reason: str
     """The reason of the first picture; empty if the event has none, or if the group has several causes."""
     count: int
     names: list[str]
-    """The first pictures of the group."""
+    """The names of some pictures of the group, at most ``MOST_NAMES``."""
 
     def describe(self) -> str:
         """Return a line for people: the count, the event, the reason and some names."""

@@ -2,8 +2,8 @@
 
 A table can declare a rendition for each pair of its widths and formats.
 
-Each member is a :class:`Rendition` with one width and one format. A member keeps the table's ``widths`` and
-``formats``. So the name and the recipe of a member show its family and its siblings.
+Each member is a :class:`Rendition` that keeps the table's ``widths`` and ``formats``. So the name and the
+recipe of a member show its family and its siblings.
 """
 
 from __future__ import annotations
@@ -66,7 +66,10 @@ def _spell_unknown(families: Mapping[str, str], name: str, known: Iterable[str])
 
 
 def widths_of(name: str, recipe: Rendition) -> Mapping[str, Rendition]:
-    """Return the family's members in a rendition's format, the narrowest first."""
+    """Return the family's members in a rendition's format, the narrowest first.
+
+    The result is empty if the family declares no ``widths``.
+    """
     family = family_of(name, recipe)
     members = [replace(recipe, width=width) for width in sorted(recipe.widths)]
     return {family + _suffix(member): member for member in members}

@@ -48,7 +48,7 @@ class Pattern:
     """An annotation: a regular expression for a text, and its description for people."""
 
     regex: str
-    """The expression ends in ``(?!\\n)$``, because Python's ``$`` also matches before a final line break."""
+    """To refuse a final line break, it ends in ``(?!\\n)$``: Python's ``$`` also matches before one."""
     expected: str
 
 
@@ -72,7 +72,10 @@ class Template:
     @property
     def expected(self) -> str:
         """The description of a valid template for people."""
-        return "a key without empty parts, '.' or '..' ({dir} is empty or already ends with a slash)"
+        return (
+            "a key without empty parts, '.', '..' or control characters ({dir} is empty or already ends with "
+            "a slash)"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +122,10 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """An annotation: a shell pattern for keys.
-
-    Forms that can't match any key aren't allowed.
-    """
+    """An annotation: a shell pattern for keys, without likely mistakes."""
 
     never: tuple[tuple[str, str], ...]
-    """Regular expressions for the starts of patterns that can't match any key.
-
-    Each expression comes with a description of a valid pattern.
-    """
+    """Regular expressions for the starts of forbidden patterns, each with a description of a valid one."""
 
     @property
     def regex(self) -> str:
@@ -236,12 +233,12 @@ PictureFile = Annotated[
     ),
 ]
 FontFile = Annotated[Attachment, MostBytes(50_000_000), Pattern(r"^[^\x00-\x1f\x7f]+(?!\n)$", "a font file")]
-"""A font file. Its limit leaves room for Chinese, Japanese and Korean fonts, which have 10 to 30 MB."""
+"""A font file. Its limit leaves room for Chinese, Japanese and Korean fonts, which are large."""
 _INVISIBLE = (
     r"\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u205f-\u206f"
     r"\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
 )
-"""Blanks, and the characters that Unicode draws as nothing (Default_Ignorable_Code_Point), as a class."""
+"""Blanks and other characters that show nothing, for a character set in a regular expression."""
 Line = Annotated[
     str,
     Pattern(
@@ -266,9 +263,9 @@ _NEVER = (
     ),
     (r".*\*\.\w+\s*[,;|\s]\s*\*\.", 'one pattern in each text, such as ["*.jpg", "*.png"]'),
 )
-"""Forms that match no key: Windows paths, URLs, blanks at an end, choices in braces, and several patterns.
+"""Forms that people write by mistake. They are invalid in ``match`` and in ``exclude``.
 
-They are invalid in ``match`` and in ``exclude``.
+They are Windows paths, URLs, blanks at an end, choices in braces or parentheses, and several patterns.
 """
 
 MatchPattern = Annotated[
@@ -323,14 +320,14 @@ NoticeSubject = Annotated[
     str,
     Pattern(
         rf"^(?=.*[^ ])([^{{}}\x00-\x1f\x7f]|{_WORDING}){{1,500}}(?!\n)$",
-        f"a line that isn't blank and has no fields except {_SPELLED}",
+        f"a line of at most 500 characters that isn't blank and has no fields except {_SPELLED}",
     ),
 ]
 NoticeText = Annotated[
     str,
     Pattern(
         rf"^([^{{}}\x00-\x08\x0b-\x1f\x7f]|{_WORDING}){{1,5000}}$",
-        f"a text with no fields except {_SPELLED} ({{{{ and }}}} are braces)",
+        f"a text of at most 5,000 characters with no fields except {_SPELLED} ({{{{ and }}}} are braces)",
     ),
 ]
 TEMPLATE_FIELDS = (
@@ -379,7 +376,10 @@ def parse_template(template: str) -> Iterator[tuple[str, str | None]]:
 
 
 def declared_in(thing: Any) -> dict[str, Any]:
-    """Return the dataclass's values that differ from their defaults, by field name."""
+    """Return the dataclass's values that differ from their defaults, by field name.
+
+    A field with a ``default_factory`` is always included.
+    """
     return {
         spec.name: getattr(thing, spec.name)
         for spec in fields(thing)

@@ -12,7 +12,7 @@ class Folding:
     """A function that returns the same text for all keys that name the same file.
 
     It may also return the same text for two keys that a file system keeps apart (``ß`` and ``ss`` on exFAT).
-    Renditions then rejects a picture without need, but never overwrites another picture's output.
+    Renditions may then reject a picture without need.
     """
 
     ignores_case: bool = False

@@ -17,7 +17,7 @@ ShrinkOnLoad = Literal["none", "halves", "any", "drawn"]
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A library that only some formats need. An extra installs it."""
+    """A library that only some formats need."""
 
     distribution: str
     """Its name on PyPI."""
@@ -76,7 +76,7 @@ class SourceFormat:
     has_animation: bool = False
     """Whether the decoder can decode every frame of an animation."""
     is_private: bool = False
-    """Whether its files identify a person. No rendition may then hold such a file unchanged."""
+    """Whether its files may identify a person. No rendition may then hold such a file unchanged."""
     is_scriptable: bool = False
     """Whether its files may contain code that a browser runs.
 
@@ -94,9 +94,10 @@ class SourceFormat:
     This counts only if no format matches at the start of the file.
     """
     held_bytes_per_pixel: int = 0
-    """How many bytes its decoder holds for each pixel of the whole picture; 0 if it can decode parts.
+    """How many bytes its decoder holds for each pixel of the whole picture.
 
-    For AVIF and HEIC it is the growth of a process's memory, measured with pictures of 3 and 24 megapixels.
+    A picture's ``Header`` can have another number. For AVIF and HEIC, this one is the growth of a process's
+    memory, measured with pictures of 3 and 24 megapixels.
     """
     auto: str
     """The output format for pictures of this format if the recipe's format is ``auto``."""
@@ -136,9 +137,10 @@ class OutputFormat:
 
     None: the encoder takes all pages as one tall image."""
     copier: str | None = None
-    """f(content): returns the source file without metadata, to replace a larger rendition.
+    """f(content, *, keeps_metadata, keeps_profile): returns a copy of the source file without other metadata.
 
-    None: the format never replaces a rendition by a copy.
+    The copy can replace a larger rendition. The function returns None if it can't make one. None: the format
+    has no ``skip_if_larger``.
     """
     held_bytes_per_pixel: int = 0
     """How many bytes its encoder holds for each pixel of a rendition; 0 if it takes them row by row.
@@ -165,7 +167,7 @@ class OutputFormat:
     """The range of ``effort``; None if the encoder has no such option."""
     has_lossless_choice: bool = False
     choices: tuple[str, ...] = ()
-    """The fields of a recipe that apply to this format but not to all."""
+    """The fields of a recipe that apply to this format, out of those in ``checks.ENCODER_CHOICES``."""
     browser_rank: int | None = None
     """Its rank among the formats that browsers show: 1 has the smallest files.
 

@@ -1,9 +1,9 @@
 """The input and output formats, with their facts and their functions' names.
 
-A format has one entry here and one module in ``renditions.imaging.formats``; ``format_entries`` describes the
-fields of an entry. Code that must distinguish formats reads these tables. An entry names the format's
-functions as ``"module:function"``, relative to that package. Only processes that decode pictures import them,
-so this module needs no imaging library.
+A format has an entry here for input, for output, or for both, and its code in ``renditions.imaging.formats``;
+``format_entries`` describes the fields of an entry. Code that must distinguish formats reads these tables. An
+entry names the format's functions as ``"module:function"``, relative to that package. So this module needs no
+imaging library.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The table of events that notices report.
 
-The field ``on`` of a pipeline file, its schema and its documentation, and every notifier read this table. A
-new event is one entry here, and the code that makes its notices.
+The field ``on`` of a pipeline file, its schema, its documentation and the notices read this table. A new
+event is one entry here, and the code that makes its notices.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class NoticeEvent:
     """One kind of event."""
 
     title: str
-    """The detail type of this event's notices on a bus."""
+    """The kind of event, for people and as the detail type on a bus."""
     meaning: str
     """When Renditions sends notices of this event: a sentence for people."""
     is_trouble: bool = False
@@ -30,7 +30,7 @@ class NoticeEvent:
 
 
 NOTICE_EVENTS: Mapping[str, NoticeEvent] = {
-    "done": NoticeEvent("Picture done", "All declared renditions of a picture exist."),
+    "done": NoticeEvent("Picture done", "The renditions of a picture exist."),
     "rejected": NoticeEvent("Picture rejected", "A rendition can't be made from a picture.", is_trouble=True),
     "failed": NoticeEvent(
         "Picture failed",
@@ -40,7 +40,7 @@ NOTICE_EVENTS: Mapping[str, NoticeEvent] = {
     "removed": NoticeEvent("Picture removed", "A picture is gone: its outputs and its record were deleted."),
     "removals_held": NoticeEvent(
         "Removals held",
-        "An unattended run didn't remove missing pictures, and waits for permission.",
+        "An unattended run didn't remove missing pictures or undeclared outputs, and waits for permission.",
         is_trouble=True,
         is_for_all=True,
     ),

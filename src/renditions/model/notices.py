@@ -15,7 +15,7 @@ from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
 
 MOST_SENDINGS = 10
-"""How often Renditions tries to send a notice. After that, it only lists the notice."""
+"""How often Renditions tries to send a notice. After that, it lists the notice until a person resends it."""
 
 FIRST_PAUSE = timedelta(minutes=5)
 """The pause after the first failure. Each further failure doubles it, up to ``LONGEST_PAUSE``."""
@@ -37,7 +37,7 @@ class Removal:
     """The keys of the outputs that the picture had."""
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form, with the picture's name as in a record."""
+        """Return the JSON form, with the picture's name as ``image_name``."""
         item = {"image_name": self.name, "timestamp": format_time(self.timestamp)}
         return without_empty(item | {"deleted": list(self.deleted)})
 
@@ -53,7 +53,7 @@ class Notice:
     source: str = ""
     """The URL or path of the source object, even if the object is gone.
 
-    If the notice isn't about one picture, this is the source store. Receivers distinguish pipelines by it.
+    It has no meaning if the notice isn't about one picture.
     """
 
     @property
@@ -105,7 +105,7 @@ class Notice:
                 return f"{name} is {self.event}."
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form: the event and its subject, without internal attributes."""
+        """Return the JSON form, without internal attributes of the subject."""
         item = self.subject.to_item()
         named = {"source": self.source} if self.source and self.name else {}
         return {"event": self.event} | named | {name: item[name] for name in item if name not in _INTERNAL}
@@ -115,7 +115,8 @@ class Notice:
 class UnsentNotice:
     """A notice that its target hasn't received yet.
 
-    The catalog keeps the notice until Renditions has sent it, or until the notice is no longer true.
+    The catalog keeps the notice until Renditions has sent it. Renditions drops it earlier if it is no longer
+    true, or if its target is no longer declared.
     """
 
     event: str
@@ -128,9 +129,9 @@ class UnsentNotice:
     again_at: datetime | None
     """When Renditions tries to send the notice again; None if it has given the notice up."""
     attempts: int = 0
-    """How often Renditions has tried to send the notice."""
+    """How many attempts have failed since the first one, or since a person resent the notice."""
     reason: str = ""
-    """Why the last attempt failed."""
+    """Why the last attempt failed, or why Renditions postponed it."""
     deleted: tuple[str, ...] = ()
     """See :attr:`Removal.deleted`."""
     is_collected: bool = False
@@ -192,9 +193,10 @@ class UnsentNotice:
         )
 
     def to_shown(self, pipeline: Pipeline) -> dict[str, Any]:
-        """Return the JSON form with the target as the pipeline file spells it.
+        """Return the JSON form with the target for people.
 
-        The command line and the API show this form. The form of :meth:`to_item` has a hash as its target.
+        The target is its URL without the parts that may be secret. The command line and the API show this
+        form. The form of :meth:`to_item` has a hash as its target.
         """
         target = pipeline.spell_target(self.target)
         item = self.to_item() | {"target": target, "given_up": self.again_at is None}

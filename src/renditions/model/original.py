@@ -103,7 +103,7 @@ class Original:
     format: str | None = None
     """``jpeg``, ``png``, …, identified by the content; None if the format is unknown."""
     width: int | None = None
-    """In pixels, as displayed after EXIF orientation; None if Renditions didn't read the pixels."""
+    """In pixels, as displayed after EXIF orientation; None if Renditions didn't read the header."""
     height: int | None = None
     frames: int | None = None
     analysis: Analysis | None = None

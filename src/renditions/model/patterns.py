@@ -67,7 +67,7 @@ class Patterns:
 FORMER_DEFAULTS = Patterns(
     ("*.jpg", "*.jpeg", "*.png", "*.webp", "*.avif", "*.gif", "*.tif", "*.tiff", "*.heic", "*.heif"), ()
 )
-"""The defaults of version 0.1. Its catalogs keep them, so that an upgrade changes no picture."""
+"""The defaults of version 0.1. Its catalogs keep them until the patterns in the file change."""
 
 
 def find_exclusion(exclude: tuple[str, ...], path: str) -> str | None:

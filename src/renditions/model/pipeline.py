@@ -1,7 +1,7 @@
 """The pipeline file as frozen dataclasses, and the values computed from it.
 
-These classes, ``Source``, ``OutputPlace``, ``CatalogPlace`` and ``Rendition`` are the only description of the
-file. The annotation of each field gives its range and a sentence for people.
+These classes, and the classes of their fields such as ``Source`` and ``Rendition``, are the only description
+of the file. The annotations of the fields give their ranges, and sentences for people.
 """
 
 from __future__ import annotations
@@ -103,7 +103,10 @@ class Accept:
 
     @property
     def needs_header(self) -> bool:
-        """Whether a rule needs more than the file's format, bytes and pixel count."""
+        """Whether a rule needs the picture's header even if nothing is decoded.
+
+        ``max_pixels`` doesn't, because it limits only what is decoded.
+        """
         about_the_file = {"formats", "max_bytes", "max_pixels", "damaged", "fonts"}
         return not declared_in(self).keys() <= about_the_file
 
@@ -195,9 +198,9 @@ class Pipeline:
     def generation(self) -> str:
         """A fingerprint of the whole file, without its places.
 
-        The places are the stores, their URLs, the catalog and the notice targets. Two files with the same
-        generation make the same outputs from every picture. The fingerprint depends on the contents of
-        ``source:KEY`` attachments, so read those contents first.
+        The source store, the fields of ``[output]`` in ``NOT_OF_THE_OUTPUTS``, ``[catalog]`` and
+        ``[[notify]]`` don't count. The fingerprint depends on the contents of ``source:KEY`` attachments, so
+        read those contents first.
         """
         source, output = declared_in(self.source), declared_in(self.output)
         declared = {
@@ -288,7 +291,8 @@ class Pipeline:
     ) -> tuple[Revision, ...] | None:
         """Return the engine's revisions that affect an output and came after it.
 
-        ``fingerprint`` is the output's fingerprint. Return None if another recipe made the output.
+        ``fingerprint`` is the output's fingerprint. Revisions after ``[output] engine`` are left out. Return
+        None if another recipe made the output.
         """
         if fingerprint == self.fingerprints(wishes, source_format)[rendition]:
             return ()
@@ -334,10 +338,7 @@ class Pipeline:
         source_format: str | None = None,
         sha256: str = "",
     ) -> str:
-        """Return a fingerprint of all that must be made from this version of the picture.
-
-        A record that was decided for this goal needs no work. Any other record does.
-        """
+        """Return a fingerprint of all that must be made from this version of the picture."""
         fingerprints = self.fingerprints(wishes, source_format, self.output.engine)
         keys = self.output_keys(name, etag, wishes, sha256)
         wanted = [(rendition, key, fingerprints[rendition]) for rendition, key in keys.items()]

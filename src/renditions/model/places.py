@@ -34,6 +34,10 @@ def parse_store(url: str, directory: Path) -> FolderPlace | S3Place:
     """Return the place that a store's URL names.
 
     Folders are relative to ``directory``.
+
+    Raises:
+        RuntimeError: The path begins with ``~`` and the name of an unknown user.
+
     """
     if match := re.fullmatch(r"s3://([^/]+)/?(.*)", url):
         prefix = match[2]
@@ -45,6 +49,10 @@ def parse_catalog(url: str, directory: Path) -> Path | None:
     """Return the path of a catalog's file, relative to ``directory``.
 
     Return None if the catalog isn't a file.
+
+    Raises:
+        RuntimeError: The path begins with ``~`` and the name of an unknown user.
+
     """
     kind, _, path = url.partition(":")
     return directory / Path(path).expanduser() if kind == "sqlite" else None

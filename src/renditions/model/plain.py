@@ -1,6 +1,7 @@
 """Convert the model's values to plain data for JSON, and back without a check.
 
-Fields at their default are left out. JSON has no form for bytes, so callers choose one.
+Fields at their default are left out, except those with a ``default_factory``. JSON has no form for bytes, so
+callers choose one.
 """
 
 from __future__ import annotations

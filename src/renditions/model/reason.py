@@ -30,7 +30,7 @@ class Reason:
 
 
 REJECTIONS = {kind.code: kind for kind in (Rejected, NotAccepted, Undecodable, Unrenderable)}
-"""The errors that a renderer can report, by their codes. All others concern stores or other pictures."""
+"""The rejections that a renderer can report, by their codes."""
 
 
 def to_rejection(reason: Reason) -> Rejected:

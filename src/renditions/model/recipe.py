@@ -75,11 +75,13 @@ class Watermark:
     ] = None
     face: Annotated[
         Annotated[int, Range(0, 255)] | None,
-        "The number of the font in a collection, from 0. By default the first font that has all characters.",
+        "The number of the font in a collection, from 0. By default the first of those that lack the fewest "
+        "characters.",
     ] = None
     colour: Annotated[Colour, "The text's colour."] = "white"
     size: Annotated[
-        Annotated[float, Range(1, 100)], "The mark's width, in percent of the picture's width."
+        Annotated[float, Range(1, 100)],
+        "The mark's width, in percent of the picture's width. A mark is never higher than the picture.",
     ] = 25.0
     gravity: Annotated[Compass, "Where the mark is."] = "southeast"
     offset: Annotated[
@@ -99,10 +101,7 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """A part of a picture, in percent of its width and height.
-
-    The region lies within the picture.
-    """
+    """A part within a picture, in percent of its width and height."""
 
     left: Annotated[Percent, "The left edge, in percent of the picture's width."] = 0.0
     top: Annotated[Percent, "The top edge, in percent of the picture's height."] = 0.0
@@ -144,7 +143,7 @@ def _bounded(share: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendition:
-    """One declared result, made from each picture.
+    """One declared result, made from pictures.
 
     The order of operations is fixed, and doesn't depend on the order of the fields in the file: orient,
     crop, trim, rotate, flip, resize, cut (cover), adjust (grayscale, sepia, brightness, contrast,
@@ -249,8 +248,8 @@ class Rendition:
     watermark: Annotated[Watermark | None, "A picture or a text drawn over the rendition."] = None
     quality: Annotated[
         Annotated[int | Literal["auto"], RangeOr(1, 100, "auto")] | None,
-        "1 to 100; the default is 82 for JPEG and PDF, 80 for WebP, 60 for AVIF. auto: the lowest that "
-        "reaches the target, for each picture.",
+        "1 to 100; the default is 82 for JPEG and PDF, 80 for WebP, 60 for AVIF. auto: about the "
+        "lowest that reaches the target, for each picture.",
     ] = None
     target: Annotated[
         Annotated[float, Range(1, 99)],
@@ -328,7 +327,7 @@ class Rendition:
         return int(pixels * Fraction(str(self.pixel_ratio)) + Fraction(1, 2))
 
     def fingerprint(self, raised: Sequence[int] = ()) -> str:
-        """Return a hash over all that affects the output's bytes: recipe and engine.
+        """Return a hash over the fields and the revisions that affect the output.
 
         Fields at their default don't count. So a new field with a default changes no existing fingerprint.
 

@@ -1,7 +1,6 @@
 """The catalog's record of one picture.
 
-A record's JSON form (:meth:`Record.to_item`) is the same everywhere: in the output of ``renditions show
---json``, in SQLite and in a DynamoDB item.
+``renditions show --json`` prints a record's JSON form (:meth:`Record.to_item`). Catalogs store it.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ class Output:
     width: int | None = None
     height: int | None = None
     seconds: float | None = field(default=None, compare=False)
-    """How long resizing and encoding took; for a picture's first rendition, also decoding."""
+    """How long it took to make the file from the decoded picture."""
     sha256: str = ""
     """The SHA-256 of its content, in hexadecimal; empty in records of version 0.1."""
     is_restored: bool = False
@@ -170,9 +169,12 @@ class Record:
     pending_keys: tuple[str, ...] = ()
     """Output keys that may hold an object which isn't in ``outputs`` yet, or is no longer in it."""
     attempts: int = 0
-    """How often processing has failed since the goal last changed, see ``RenditionsError.is_try``."""
+    """How many attempts have failed since the goal last changed, see ``RenditionsError.is_try``.
+
+    After an error that no retry mends, this is the highest number of attempts.
+    """
     setbacks: int = 0
-    """How often processing has failed for a reason that doesn't count as an attempt.
+    """How often processing has failed since then for a reason that doesn't count as an attempt.
 
     Examples are a full disk and a lost connection. The pause before the next attempt grows with this number.
     """
@@ -185,7 +187,7 @@ class Record:
     place: str = ""
     """The output store that holds the outputs, as the pipeline file spells it; empty in version 0.1."""
     headers: str = ""
-    """The headers of the outputs when the worker wrote them: see ``OutputPlace.headers``."""
+    """The headers with which the outputs were written: see ``OutputPlace.headers``; or ``MIXED``."""
     generation: int = 0
     """The number of the pipeline's generation that decided the status.
 
@@ -235,7 +237,7 @@ class Record:
     def claimed_keys(self) -> frozenset[str]:
         """Return the output keys that no other record may have.
 
-        They are the keys of outputs, of pending objects and of retired objects.
+        They are the keys of outputs, of pending objects, and of retired objects in the current store.
         """
         retired = (old.key for old in self.retired if not old.place)
         return frozenset((*(output.key for output in self.outputs), *self.pending_keys, *retired))

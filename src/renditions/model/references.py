@@ -1,6 +1,6 @@
 """References to environment variables in a pipeline file: ``${NAME}``.
 
-A file contains only the reference. The value is read when it is used, and nothing prints or stores it.
+A file contains only the reference. The value is read from the environment when it is used.
 """
 
 from __future__ import annotations

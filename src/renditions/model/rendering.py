@@ -21,7 +21,7 @@ class Rendered:
     """The width of one frame or page in pixels; None if the renderer didn't read the pixels."""
     height: int | None = None
     seconds: float | None = field(default=None, compare=False)
-    """How long resizing and encoding took; for a picture's first rendition, also decoding."""
+    """How long it took to make the file from the decoded picture."""
     measured: Measured | None = None
     """The measurements of a trial; None if the rendition wasn't made in a trial."""
 
@@ -46,7 +46,7 @@ class Rendering:
     original: Original
     made: Mapping[str, Rendered] = field(default_factory=dict)
     errors: Mapping[str, Reason] = field(default_factory=dict)
-    """For each rendition that isn't in ``made``: the reason why it can't be made from this valid picture."""
+    """The reason for each rendition that can't be made from this valid picture."""
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     """For each member of a family, the member whose file it uses.
 

@@ -90,7 +90,7 @@ def newest_engine() -> int:
 def revisions_of(recipe: Rendition, source_format: str | None) -> tuple[Revision, ...]:
     """Return the revisions that affect this recipe's outputs from this source format.
 
-    ``source_format`` is None until Renditions has read the picture. Until then, no output can be stale.
+    ``source_format`` is None until Renditions has read the picture.
     """
     own = SOURCE_FORMATS.get(source_format or "")
     output = own.auto if recipe.format == AUTO and own else recipe.format

@@ -20,9 +20,9 @@ REASON = "its record could not be read"
 def salvage(name: str, item: Mapping[str, Any], keys: Iterable[str], now: datetime) -> Record:
     """Return a record in place of a damaged one.
 
-    The new record claims the same output keys, and has the wishes and former output stores that can be read.
-    It has no outputs, so the picture is processed again, and the objects under keys that it no longer needs
-    are deleted.
+    The new record claims the same output keys. It also has the wishes, and the retired objects in former
+    stores, that can be read. It has no outputs, so the picture is processed again, and the objects under keys
+    that it no longer needs are deleted.
 
     Args:
         name: The picture.

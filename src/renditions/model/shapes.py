@@ -187,7 +187,7 @@ _OUTPUT = {
     "size_bytes": count("The size, in bytes."),
     "width": count("The width, in pixels."),
     "height": count("The height, in pixels."),
-    "seconds": number("How long resizing and encoding took; for one rendition of a picture, also decoding."),
+    "seconds": number("How long it took to make the file from the decoded picture."),
     "sha256": text("The SHA-256, in hexadecimal."),
     "is_restored": flag("Whether the output was made again because it was missing or replaced."),
 }
@@ -195,7 +195,10 @@ _OUTPUT_NEEDED = ("key", "etag", "source_etag", "fingerprint", "format", "size_b
 _INTERNAL = {
     "goal": text("Internal: a fingerprint over everything that must be made."),
     "rules": text("Internal: the fingerprint of the rules that the picture passed."),
-    "attempts": count("How often processing has failed since the picture or the pipeline file last changed."),
+    "attempts": count(
+        "How many attempts have failed since the picture or the pipeline file last changed. 3 after an error "
+        "that no retry mends."
+    ),
     "setbacks": count(
         "How often processing failed because of a full disk or a lost connection. These don't count as "
         "attempts."
@@ -267,13 +270,19 @@ def describe_manifest() -> Schema:
                 _describe_look(),
                 "Files that look alike and may stand in one srcset, by family or rendition.",
             ),
-            "renditions": mapping(output, "Every rendition, including those that browsers don't show."),
+            "renditions": mapping(
+                output, "The renditions that have a URL, including those that browsers don't show."
+            ),
         },
         ("name", "renditions"),
     )
     properties = {
         "version": count("The version of this form, 1. New fields don't raise it."),
-        "pictures": listing(picture, "The pictures with renditions, in the order of their names."),
+        "pictures": listing(
+            picture,
+            "The pictures with renditions, in the order of their names. Named pictures come first, then "
+            "those of each prefix.",
+        ),
     }
     return table(properties, ("version", "pictures"))
 
@@ -290,7 +299,7 @@ def _describe_look() -> Schema:
     image = table(
         {
             "src": text("The URL of the widest file in this format."),
-            "srcset": text("The URLs with their widths. Missing if there is only one file."),
+            "srcset": text("The URLs with their widths. Missing if this format has only one file."),
             "sizes": text(sizes),
             "type": _MEDIA_TYPE,
             "width": count("The width of the widest file, in pixels."),

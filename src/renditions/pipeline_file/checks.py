@@ -66,7 +66,7 @@ FILE_CHOICES = tuple(
     for field in fields(Rendition)
     if field.name not in ("key", "format", "quality", "target", "effort", "lossless", *ENCODER_CHOICES)
 )
-"""The fields that have no effect if the format contains the picture's file unchanged."""
+"""The fields that must have their default if the format contains the picture's file unchanged."""
 
 
 def find_rendition_problems(name: str, rendition: Rendition) -> Iterator[Problem]:
@@ -88,9 +88,9 @@ def _table_of(name: str, rendition: Rendition) -> str:
 
 
 def find_accept_problems(accept: Accept) -> Iterator[Problem]:
-    """Yield problems of rules: duplicates, contradictions, and missing libraries.
+    """Yield problems of the rules for accepting pictures.
 
-    No picture can pass contradictory rules. A field that has no effect is a problem, too.
+    They are duplicates, contradictions, fields without effect, and missing libraries.
     """
     if twice := [name for name in SOURCE_FORMATS if accept.formats.count(name) > 1]:
         yield Problem("accept.formats", "each format once", f"{twice[0]!r} twice")
@@ -159,7 +159,7 @@ def can_land_in(part: str, pipeline: Pipeline) -> bool:
 
 
 def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:
-    """Yield the mistakes that concern several tables.
+    """Yield the mistakes in origins, paths, stores and keys.
 
     Relative paths start at ``directory``.
     """

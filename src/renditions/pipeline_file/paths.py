@@ -1,4 +1,4 @@
-"""Find the paths in a pipeline file that the file system can't have."""
+"""Find the paths of stores and catalogs that the file system can't have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_SHOWN = 60
 
 
 def find_unusable_paths(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:
-    """Yield a problem for each path that the file system can't have.
+    """Yield a problem for each store or catalog whose path the file system can't have.
 
     A missing or forbidden path is no problem here: the function that opens it reports the error.
     """

@@ -25,7 +25,7 @@ _TOKEN = re.compile(r"\*+|\?|\[!?\]?[^]]*\]")
 """Matches the parts of a shell pattern that stand for other text."""
 
 _FILLERS = ("photo", "7", "é", "~ (1)", "2024/summer holidays of a very long name/img_0001")
-"""Texts to put in place of ``*``. Only a pattern that matches everything matches all of them."""
+"""Texts to put in place of ``*``. They differ so much that a pattern rarely matches all of them."""
 
 
 def find_source_problems(source: Source) -> Iterator[Problem]:
@@ -75,7 +75,7 @@ def _find_excluded(source: Source) -> Iterator[Problem]:
 
 
 def make_examples(pattern: str) -> list[str]:
-    """Return different picture names that a pattern of ``match`` takes, if any exist."""
+    """Return some picture names that a pattern of ``match`` takes, if it finds any."""
     names = []
     for filler in _FILLERS:
 

@@ -331,7 +331,9 @@ def read_preset(name: str) -> str:
     """
     names = preset_names()
     if name not in names:
-        raise UsageError(f"expected one of {', '.join(names)}, found {name!r}{_suggest(name, names)}")
+        raise UsageError(
+            f"there is no preset {name!r}{_suggest(name, names)}. Choose one of {', '.join(names)}"
+        )
     return (resources.files("renditions.pipeline_file") / "presets" / f"{name}.toml").read_text("utf-8")
 
 
@@ -356,7 +358,7 @@ def _suggest_choice(words: tuple[Any, ...], value: Any) -> str:
 
 
 def _show(value: Any) -> str:
-    """Return a value as the file spells it, shortened."""
+    """Return a value for people, shortened."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict | list) and value:

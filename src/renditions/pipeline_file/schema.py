@@ -75,7 +75,7 @@ def json_schema() -> dict[str, Any]:
 def _rendition_rules() -> Iterator[dict[str, Any]]:
     """Yield the rules between a rendition's fields.
 
-    ``checks`` has the same rules with messages.
+    ``checks`` and ``families`` have the same rules with messages.
     """
     for one, several in (("width", "widths"), ("format", "formats")):
         yield _when({several: {}}, {"properties": {one: False}})
@@ -120,7 +120,7 @@ def _rendition_rules() -> Iterator[dict[str, Any]]:
 def _watermark_rules() -> Iterator[dict[str, Any]]:
     """Yield the rules between a watermark's fields.
 
-    ``checks`` has the same rules with messages.
+    ``watermark_checks`` has the same rules with messages.
     """
     yield {"oneOf": [{"required": ["image"]}, {"required": ["text"]}]}
     yield {"dependentRequired": {"font": ["text"], "face": ["font"]}}

@@ -1,7 +1,7 @@
 """The text of a pipeline file: read it, and parse it as TOML.
 
-Each error says what is wrong with the file, and where. If the file can't be read, the error also
-says what to do.
+Each error says what is wrong with the file, and where, if that is known. If the file can't be read, the error
+also says what to do.
 """
 
 from __future__ import annotations
