@@ -75,7 +75,7 @@ class Reach:
     """Takes leases for the deletion of objects that no record claims."""
     pause: Callable[[float], object] = time.sleep
     bin: Bin | None = None
-    """The bin of the source; None if the source is read-only."""
+    """The bin of the source; None if it has none, or if the source is read-only."""
     is_marker_missing: Callable[[], bool] = lambda: False
     """Returns whether the source lacks the marker that the catalog expects."""
     drop_previews: Callable[[str], bool] = lambda _: False

@@ -303,7 +303,7 @@ def find_secret(pipeline: Pipeline, directory: Path) -> bytes | None:
     Create the file if it is missing. Return None if the catalog isn't a file.
 
     Raises:
-        Failed: The file can't be read or written.
+        Failed: The file can't be read or written, or another process has locked it for too long.
 
     """
     file = parse_catalog(pipeline.catalog.store, directory)

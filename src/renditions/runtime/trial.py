@@ -194,6 +194,11 @@ def draw_details(
     If all files have the same dimensions, the pixels before encoding come first. Return None if a file can't
     be shown, such as a PDF. The worker decodes and draws everything: this process only writes the SVG around
     the details.
+
+    Raises:
+        Rejected: A detail or the drawing can't be rendered.
+        Failed: Something other than the pictures failed.
+
     """
     if not all(_is_shown(panel.made) for panel in panels):
         return None
