@@ -240,9 +240,9 @@ import renditions.imaging, renditions.imaging.probe
 from renditions.imaging.render import render
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
-source = b"\\xff\\xd8\\xff and more"
-result = render(source, Accept(), {"text": Rendition(format="base64")})
-assert base64.b64decode(result.made["text"].content) == source
+for source in (b"\\xff\\xd8\\xff and more", b"MM\\0*\\0\\0\\0\\x08 and more"):
+    result = render(source, Accept(), {"text": Rendition(format="base64")})
+    assert base64.b64decode(result.made["text"].content) == source
 assert not {"pyvips", "img2pdf", "PIL"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -124,15 +124,10 @@ def _load_strictly(content: bytes, options: dict[str, Any]) -> Any:
     return load("tiff", content, **options, fail_on="error") if warnings else image
 
 
-def is_rendered(content: bytes) -> bool:
-    """Return whether the file holds pictures, and no data of a camera's sensor."""
-    return not tiff_tags.is_camera_raw(content)
-
-
 def check_data(content: bytes, header: Header, _: int) -> None:
     """Raise ``Undecodable`` if deflated data of the page doesn't match its checksums.
 
-    This function skips parts that it can't parse: the decoder will find their damage.
+    This function skips fields that it can't read: the decoder will find their damage.
     """
     fields = tiff_tags.read_page(content, header.page, (tiff_tags.COMPRESSION, *_OFFSETS, *_COUNTS))
     compression = fields.get(tiff_tags.COMPRESSION)
