@@ -132,6 +132,12 @@ def test_a_copy_replaces_only_a_larger_rendition_and_only_if_declared() -> None:
     assert copied(source, "auto", quality=100) == copied(source, "jpeg")
 
 
+def test_a_copy_replaces_a_rendition_that_is_made_on_demand() -> None:
+    source = encoded(photo(), "jpeg", quality=10)
+    assert copied(source, "jpeg", on_demand=True) == copied(source, "jpeg")
+    assert len(copied(source, "jpeg", on_demand=True)) <= len(source)
+
+
 SOURCES = (
     (talkative_jpeg(), jpeg.copy_without_metadata),
     (talkative_png(), png.copy_without_metadata),

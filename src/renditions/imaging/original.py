@@ -1,7 +1,7 @@
 """Replace a rendition by a copy of the source's file, if the copy is smaller.
 
-The copy must fulfil the recipe. The copy has the same pixel data as the file, byte for byte. Of the other
-parts of the file, it has only those that the recipe keeps.
+The copy must fulfil the recipe. The copy has the same pixel data as the file, byte for byte. Of the file's
+metadata, it has only what the recipe keeps.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from renditions.model.recipe import Rendition
 from renditions.model.rendering import Measured, Rendered
 
 _HELD_BY_A_COPY = (
-    "key", "format", "formats", "width", "widths", "height", "fit", "gravity", "background", "enlarge",
-    "pixel_ratio", "quality", "target", "effort", "animation", "metadata", "profile", "max_bytes",
+    "key", "on_demand", "format", "formats", "width", "widths", "height", "fit", "gravity", "background",
+    "enlarge", "pixel_ratio", "quality", "target", "effort", "animation", "metadata", "profile", "max_bytes",
     "skip_if_larger",
 )  # fmt: skip
-"""The fields that a copy of the same dimensions fulfils. Every other field changes the result."""
+"""The fields that a copy of the same dimensions fulfils. If any other field is declared, there is no copy."""
 
 
 def smaller(made: Rendered, content: bytes, header: Header, task: Task) -> Rendered:
