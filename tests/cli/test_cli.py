@@ -143,7 +143,7 @@ def test_a_changed_analyze_table_adds_an_analysis_for_show_and_makes_no_renditio
     assert all(f"{colour['colour']} {colour['share']:.0%}" in shown for colour in found["colours"])
     refused = run(tmp_path, "show", "tall.png").out
     assert (
-        "expected an aspect ratio of at least 0.5, found 0.1875: 60 by 320 ([accept] min_aspect_ratio)"
+        "the aspect ratio is 0.1875 (60 by 320), but [accept] min_aspect_ratio requires at least 0.5"
         in refused
     )
 

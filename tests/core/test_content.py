@@ -154,6 +154,9 @@ def test_a_file_that_grows_over_the_byte_limit_before_it_is_read_is_rejected() -
     world, outcome = process(Steps(at=steps.names.index("MemoryStore.stream")))
     assert (outcome.result, outcome.reason) == (
         "rejected",
-        "expected at most 10 bytes, found 12 ([accept] max_bytes)",
+        (
+            "the file has 12 bytes, more than the 10 that [accept] max_bytes allows. "
+            "Upload a smaller file, or raise the limit"
+        ),
     )
     assert not list(world.output.list())

@@ -288,7 +288,10 @@ def test_a_file_over_the_byte_limit_is_rejected_without_being_read(world: World)
     outcome = world.processor(steps=steps).process(NAME)
     assert (outcome.result, outcome.reason) == (
         "rejected",
-        "expected at most 10 bytes, found 12 ([accept] max_bytes)",
+        (
+            "the file has 12 bytes, more than the 10 that [accept] max_bytes allows. "
+            "Upload a smaller file, or raise the limit"
+        ),
     )
     assert not {"MemoryStore.get", "MemoryStore.stream"} & set(steps.names)
 

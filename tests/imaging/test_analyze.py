@@ -234,7 +234,10 @@ def test_the_sharpness_hardly_depends_on_the_resolution_and_on_the_renditions() 
 def test_a_rule_on_sharpness_rejects_a_picture_without_edges() -> None:
     source = encoded(Image.new("RGB", (90, 90), "teal"), "png")
     result = render(source, Accept(min_sharpness=50), THUMB)
-    assert str(result.rejected) == "expected a sharpness of at least 50, found 0 ([accept] min_sharpness)"
+    assert str(result.rejected) == (
+        "the sharpness is 0, but [accept] min_sharpness requires at least 50. "
+        "Upload a sharper picture, or lower the limit"
+    )
     assert (dict(result.made), result.original.width, result.original.analysis) == ({}, 90, None)
     kept = render(encoded(scene(), "png"), Accept(min_sharpness=5), THUMB)
     assert kept.rejected is None

@@ -291,7 +291,9 @@ def test_dicom_frames_are_chosen_like_pages() -> None:
     assert len(read) == 3
     read.close()
     assert render(content, ACCEPT, {"it": replace(PNG, pages="5")}).errors == {
-        "it": Reason('pages = "5" selects no page of this document (it has 4)', "unrenderable")
+        "it": Reason(
+            'pages = "5" selects no page of this document (it has 4). Declare other pages', "unrenderable"
+        )
     }
 
 

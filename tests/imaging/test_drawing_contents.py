@@ -217,7 +217,7 @@ def test_drawings_of_unusual_form_that_break_a_rule_are_rejected(content: bytes,
 
 def test_a_compressed_drawing_that_becomes_too_large_is_rejected() -> None:
     bomb = compressed(b"<svg>" + b" " * 60_000_000 + b"</svg>")
-    assert "at most 50,000,000 bytes in a compressed drawing" in refusal(bomb)
+    assert "the unpacked drawing has more than 50,000,000 bytes" in refusal(bomb)
 
 
 OUTSIDE = [

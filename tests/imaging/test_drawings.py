@@ -116,11 +116,13 @@ def test_the_pixel_limit_applies_to_the_drawn_size() -> None:
     accept = Accept(formats=("svg",), max_pixels=120_000)
     assert render(svg(CROSS), accept, {"it": Rendition(width=400)}).rejected is None
     assert why_not(svg(CROSS), Rendition(width=404), accept) == (
-        "expected at most 120,000 pixels, found 122,412: 404 by 303 ([accept] max_pixels)"
+        "rendering needs 122,412 pixels (404 by 303), more than the 120,000 that [accept] max_pixels allows. "
+        "Declare fewer pages or smaller renditions, or raise the limit"
     )
     huge = svg(CROSS, 'width="60000" height="60000"')
     assert why_not(huge, PNG, SVG) == (
-        "expected at most 100,000,000 pixels, found 3,600,000,000: 60000 by 60000 ([accept] max_pixels)"
+        "rendering needs 3,600,000,000 pixels (60000 by 60000), more than the 100,000,000 that [accept] "
+        "max_pixels allows. Declare fewer pages or smaller renditions, or raise the limit"
     )
     assert render(huge, SVG, {"it": Rendition(width=100)}).made
 
@@ -148,15 +150,15 @@ BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
     [
         (
             svg("<text>&a9;</text>", before=f'<!DOCTYPE svg [<!ENTITY a0 "lol">{LAUGHS}]>'),
-            "expected entities of at most 1,000,000 characters, found more",
+            "the drawing's entities add more than 1,000,000 characters",
         ),
         (
             svg('<g class="&a9;"/>', before=f'<!DOCTYPE svg [<!ENTITY a0 "lol">{LAUGHS}]>'),
-            "expected entities of at most 1,000,000 characters, found more",
+            "the drawing's entities add more than 1,000,000 characters",
         ),
         (
             svg("&x;" * 40_000, before='<!DOCTYPE svg [<!ENTITY x "<g/><g/><g/>">]>'),
-            "expected at most 100,000 elements in a drawing, found more",
+            "the drawing has more than 100,000 elements",
         ),
         (
             svg("<text>&x;</text>", before='<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>'),
@@ -169,13 +171,13 @@ BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
         (svg("<script>alert(1)</script>"), "the drawing contains a script"),
         (svg("", 'width="8" height="6" onload="alert(1)"'), "contains a script in onload"),
         (svg('<a href="JavaScript:alert(1)"/>'), "contains a script in href"),
-        (svg('<image href="data:image/svg+xml,%3Csvg/%3E"/>'), "gif or webp, found svg"),
-        (svg('<image href="data:image/png;base64,AAAA"/>'), "webp, found an unknown format"),
-        (svg(f'<image href="data:,{BOMB}"/>'), "found an unknown format"),
-        (svg(f'<image href="data:;base64,{BOMB}"/>'), "embedded pictures, found 400,000,000"),
+        (svg('<image href="data:image/svg+xml,%3Csvg/%3E"/>'), "is in svg. Embed it in png, jpeg, gif"),
+        (svg('<image href="data:image/png;base64,AAAA"/>'), "an embedded picture is in an unknown format"),
+        (svg(f'<image href="data:,{BOMB}"/>'), "is in an unknown format"),
+        (svg(f'<image href="data:;base64,{BOMB}"/>'), "embedded pictures have 400,000,000 pixels"),
         (svg("<g>" * 300 + "</g>" * 300), "elements are nested more than 200 deep"),
-        (svg("<g/>" * 100_001), "expected at most 100,000 elements in a drawing, found more"),
-        (svg(f'<g id="g0"/>{NESTED}<use href="#g8"/>'), "counts as what it draws), found 222,221"),
+        (svg("<g/>" * 100_001), "the drawing has more than 100,000 elements"),
+        (svg(f'<g id="g0"/>{NESTED}<use href="#g8"/>'), "draws 222,221 elements (each reference "),
         (svg('<g id="a"><use href="#b"/></g><g id="b"><use href="#a"/></g>'), "references form a circle at "),
         (
             svg("".join(f'<g id="g{n}"><use href="#g{n + 1}"/></g>' for n in range(500))),
@@ -185,13 +187,13 @@ BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
             svg("".join(f'<g id="g{n}"><use href="#g{n + 1}"/></g>' for n in range(210))),
             "references are nested more than 200 deep",
         ),
-        (svg(f'<g id="g0"/>{FILTERS}<g filter="url(#f8)"/>'), "100,000 drawn elements"),
+        (svg(f'<g id="g0"/>{FILTERS}<g filter="url(#f8)"/>'), "more than the 100,000 that are allowed"),
         (
             svg(f"<style>.x{{fill:red;mask:url(#m)}}</style><mask id='m'>{'<g/>' * 400}</mask>{MASKED}"),
-            "100,000 drawn elements (each reference counts as what it draws), found 121,003",
+            "draws 121,003 elements (each reference counts as what it draws), more than the 100,000 ",
         ),
-        (svg("", 'width="1e9" height="1e9"'), "width attribute: expected numbers from -1,000,000"),
-        (svg("", 'viewBox="0 0 5 9999999"'), "viewBox attribute: expected numbers from -1,000,000"),
+        (svg("", 'width="1e9" height="1e9"'), "width attribute has the number 1e9, but"),
+        (svg("", 'viewBox="0 0 5 9999999"'), "viewBox attribute has the number 9999999, but"),
         (svg("", 'width="0" height="0"'), "the drawing has no valid size"),
         (svg(CROSS)[:-1], "the XML isn't well-formed"),
         (svg(CROSS)[:150], "the XML isn't well-formed"),

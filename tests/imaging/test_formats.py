@@ -167,7 +167,10 @@ def test_only_renditions_with_a_side_too_long_for_their_format_fail() -> None:
     )
     assert result.rejected is None
     assert list(result.made) == ["jpeg"]
-    assert str(result.errors["webp"]) == "expected sides of at most 16,383 pixels for webp, found 17000 by 2"
+    assert str(result.errors["webp"]) == (
+        "the rendition would have 17000 by 2 pixels, but webp allows sides of at most 16,383 pixels. "
+        "Declare a smaller size or another format"
+    )
     assert "14,400" in str(result.errors["pdf"])
 
 

@@ -148,7 +148,8 @@ def test_a_heic_that_claims_ten_thousand_megapixels_is_rejected_by_its_header() 
     lie = with_size(heic(photo()), 100_000, 100_000)
     result = render(lie, Accept(), {"it": PNG})
     assert str(result.rejected) == (
-        "expected at most 100,000,000 pixels, found 10,000,000,000: 100000 by 100000 ([accept] max_pixels)"
+        "the picture has 10,000,000,000 pixels (100000 by 100000), more than the 100,000,000 that [accept] "
+        "max_pixels allows. Upload a smaller picture, or raise the limit"
     )
 
 

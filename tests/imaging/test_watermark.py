@@ -216,7 +216,7 @@ def test_the_reason_for_refusing_a_watermark_with_too_many_pixels_asks_for_a_sma
     large = Attachment("logo.png", encoded(Image.new("1", (5001, 5000)), "png"))
     result = render(encoded(photo(), "png"), Accept(), {"it": Rendition(watermark=Watermark(image=large))})
     assert str(result.errors["it"]) == (
-        "the watermark 'logo.png': expected at most 25,000,000 pixels, found 25,005,000. "
+        "the watermark 'logo.png': it has 25,005,000 pixels, more than the 25,000,000 that are allowed. "
         "Name a smaller picture"
     )
 

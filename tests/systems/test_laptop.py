@@ -123,7 +123,7 @@ def test_the_platform_example_gives_the_results_on_its_page(home: Path, tmp_path
     listed = json.loads(ended.out[ended.out.index("\n[") :])
     assert [record["image_name"] for record in listed] == ["photo.png"]
     assert {"tiny.png", "blurred.jpg"} <= set(re.findall(r"[\w.]+", ended.out))
-    assert "expected a width of at least 640" in ended.err.replace("\n", " ")
+    assert "min_width requires at least 640" in ended.err.replace("\n", " ")
     assert "sharpness" in ended.err
 
 

@@ -219,7 +219,7 @@ def test_the_platform_example_gives_the_results_on_its_page(
         ExpressionAttributeValues=json.loads(options["expression-attribute-values"]),
     )
     assert [item["image_name"]["S"] for item in found["Items"]] == ["tiny.png"]
-    assert "expected a width of at least 640" in found["Items"][0]["reason"]["S"]
+    assert "min_width requires at least 640" in found["Items"][0]["reason"]["S"]
     assert options["table-name"] == called["table"]["name"]
 
 

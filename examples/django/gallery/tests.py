@@ -36,7 +36,7 @@ class GalleryTest(TestCase):
     def test_the_form_gives_the_reason_for_a_rejected_upload(self):
         """The form has the reason, and nothing is saved."""
         answer = self.client.post("/", {"title": "Small", "image": upload(50, 50)})
-        self.assertContains(answer, "expected a width of at least 100")
+        self.assertContains(answer, "min_width requires at least 100")
         answer = self.client.post("/", {"title": "Text", "image": SimpleUploadedFile("a.jpg", b"text")})
         self.assertContains(answer, "not a picture")
         assert not Photo.objects.exists()

@@ -37,4 +37,7 @@ def refuse_own_keys(keys: Mapping[str, str], folding: Folding) -> Rejected:
 
 def refuse_size(size_bytes: int, limit_bytes: int) -> NotAccepted:
     """Return the refusal of a picture that is larger than ``[accept] max_bytes``."""
-    return NotAccepted(f"expected at most {limit_bytes:,} bytes, found {size_bytes:,} ([accept] max_bytes)")
+    return NotAccepted(
+        f"the file has {size_bytes:,} bytes, more than the {limit_bytes:,} that [accept] max_bytes allows. "
+        "Upload a smaller file, or raise the limit"
+    )

@@ -2,8 +2,8 @@
 
 A level is the whole of one region of the picture at one size. Resizing from a level that is at least twice as
 large has no visible loss, and costs far less than starting from the whole picture each time. Renditions of
-another region (``crop``, ``trim``) have their own decode and levels, since a small region needs a larger
-scale. Each rendition is cut to its box and padded on its own.
+another region (``crop``, ``trim``) have their own levels, and except in an animation their own decode, since
+a small region needs a larger scale. Each rendition is cut to its box and padded on its own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered
 
 _STEP = Fraction(2)
-"""The smallest ratio of a level's size to a rendition's size if the rendition is resized from the level."""
+"""The smallest ratio of a level's size to a rendition's size if the rendition is resized from the level.
+
+If no level is large enough, the rendition is resized from the decoded one."""
 
 
 def make(
@@ -183,7 +185,7 @@ def _find_level(levels: list[Frames], task: Task) -> Frames:
 def _encode(pages: Sequence[Frames], task: Task, started: float) -> Rendered:
     """Return the finished rendition.
 
-    ``started`` is the value of ``time.perf_counter`` when this rendition was begun.
+    ``started`` is the value of ``time.perf_counter`` before the rendition's last page was resized.
     """
     content, quality = _build_as_declared(pages, task)
     limit = task.recipe.max_bytes
@@ -197,7 +199,7 @@ def _encode(pages: Sequence[Frames], task: Task, started: float) -> Rendered:
 def _build_as_declared(pages: Sequence[Frames], task: Task) -> tuple[bytes, int | None]:
     """Return the file with the declared or default quality, and this quality.
 
-    The quality is None for a format without qualities. With ``quality = "auto"``, the pages of a document can
+    The quality is None for a format without a quality. With ``quality = "auto"``, the pages of a document can
     have different qualities; this function then returns the highest.
     """
     facts, declared = OUTPUT_FORMATS[task.format], task.recipe.quality
@@ -250,8 +252,8 @@ def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) 
             found, high = min(found, len(content)), quality - 1
     if best is None:
         raise Unrenderable(
-            f"expected at most {limit:,} bytes (max_bytes), found {found:,} at the lowest quality. Raise "
-            "max_bytes, or declare a smaller size"
+            f"the file has {found:,} bytes at the lowest quality, more than the {limit:,} that max_bytes "
+            "allows. Raise max_bytes, or declare a smaller size"
         )
     return best
 

@@ -20,7 +20,7 @@ from renditions.model.recipe import Rendition
 
 
 def encode(frames: Frames, output_format: str, recipe: Rendition, quality: int | None) -> bytes:
-    """Return the encoded file. For JPEG, the frames must have no alpha.
+    """Return the encoded file. For JPEG and PDF, the frames must have no alpha.
 
     Formats without a quality ignore ``quality``.
 
@@ -73,7 +73,10 @@ def stack(pages: Sequence[Frames]) -> Frames:
     sizes = dict.fromkeys(page.size for page in pages)
     if len(sizes) > 1:
         found = " and ".join(f"{size.width} by {size.height}" for size in list(sizes)[:2])
-        raise Unrenderable(f'all pages must have the same size, found {found}. Set fit = "contain"')
+        raise Unrenderable(
+            f"all pages must have the same size, but pages of {found} were found. Set width, height and "
+            'fit = "contain"'
+        )
     images = [page.images[0].colourspace("srgb") for page in pages]
     if any(image.hasalpha() for image in images):
         images = [image if image.hasalpha() else image.addalpha() for image in images]
@@ -84,7 +87,7 @@ def _join(frames: Frames) -> Any:
     """Return the frames as libvips needs them.
 
     A still picture of one frame stays unchanged. Otherwise the result is one tall image, which records the
-    height of a frame and the timing.
+    height of a frame and, for an animation, the timing.
     """
     if len(frames.images) == 1 and frames.timing is None:
         return frames.images[0]

@@ -23,7 +23,10 @@ def choose_pages(recipe: Rendition, header: Header) -> tuple[int, ...]:
     count = header.frames if SOURCE_FORMATS[header.format].has_pages else 1
     chosen = tuple(dict.fromkeys(_parse(recipe.pages, count)))
     if not chosen:
-        raise Unrenderable(f'pages = "{recipe.pages}" selects no page of this document (it has {count:,})')
+        raise Unrenderable(
+            f'pages = "{recipe.pages}" selects no page of this document (it has {count:,}). Declare other '
+            "pages"
+        )
     return chosen
 
 

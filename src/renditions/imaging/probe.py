@@ -1,7 +1,8 @@
 """Identify a picture's format and check the rules for accepting it.
 
-This module runs before any pixel is decoded. It is pure Python: ``decode.read_header`` provides the numbers
-of a :class:`Header`. The signatures come from the formats' own specifications.
+The checks come before the picture's pixels are decoded. This module itself imports no imaging library:
+``decode.read_header`` provides the numbers of a :class:`Header`. The signatures come from the formats' own
+specifications.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ class Header:
 
 
 def sniff(content: bytes) -> str | None:
-    """Return the format's name from the file's first bytes; None if it is unknown.
+    """Return the name of the file's format; None if it is unknown.
 
     The format may be one that Renditions doesn't support.
     """
@@ -156,7 +157,8 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
         raise Undecodable("the file is empty")
     if len(content) > accept.max_bytes:
         raise NotAccepted(
-            f"expected at most {accept.max_bytes:,} bytes, found {len(content):,} ([accept] max_bytes)"
+            f"the file has {len(content):,} bytes, more than the {accept.max_bytes:,} that [accept] "
+            "max_bytes allows. Upload a smaller file, or raise the limit"
         )
     accepted = ", ".join(accept.formats)
     if format_found is None:
@@ -179,15 +181,17 @@ def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mappin
             "[accept] burned_in_annotation = true"
         )
     width, height = header.displayed.width, header.displayed.height
-    for side, length in (("width", width), ("height", height)):
+    for side, length, extent in (("width", width, "wide"), ("height", height, "high")):
         least, most = getattr(accept, f"min_{side}"), getattr(accept, f"max_{side}")
         if least is not None and length < least:
             raise NotAccepted(
-                f"expected a {side} of at least {least} pixels, found {length} ([accept] min_{side})"
+                f"the picture is {length} pixels {extent}, but [accept] min_{side} requires at least "
+                f"{least}. Upload a larger picture, or lower the limit"
             )
         if most is not None and length > most:
             raise NotAccepted(
-                f"expected a {side} of at most {most} pixels, found {length} ([accept] max_{side})"
+                f"the picture is {length} pixels {extent}, but [accept] max_{side} allows at most {most}. "
+                "Upload a smaller picture, or raise the limit"
             )
     _check_shape(header.displayed, accept)
     if header.drawing:
@@ -195,29 +199,29 @@ def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mappin
     kept = any(keeps_animation(recipe, header) for recipe in recipes.values())
     frames = header.frames if kept else 1
     if frames > limits.frames:
-        most = count_of(limits.frames, "frame")
-        raise NotAccepted(f"expected at most {most}, found {frames:,} ([limits] frames)")
+        raise NotAccepted(
+            f"the animation has {count_of(frames, 'frame')}, more than the {limits.frames:,} that [limits] "
+            "frames allows. Upload a shorter animation, or raise the limit"
+        )
     pixels = width * height * frames
     if pixels > accept.max_pixels:
         found = f"{width} by {height}" + (f" in {frames} frames" if kept else "")
         raise NotAccepted(
-            f"expected at most {accept.max_pixels:,} pixels, found {pixels:,}: {found} ([accept] max_pixels)"
+            f"the picture has {pixels:,} pixels ({found}), more than the {accept.max_pixels:,} that [accept] "
+            "max_pixels allows. Upload a smaller picture, or raise the limit"
         )
 
 
 def _check_shape(size: Size, accept: Accept) -> None:
     """Raise ``NotAccepted`` if the picture is at least a pixel too narrow or too wide."""
     width, height = size.width, size.height
-    found = f"found {width / height:.4g}: {width} by {height}"
+    found = f"the aspect ratio is {width / height:.4g} ({width} by {height})"
+    advice = "Crop the picture, or change the limit"
     low, high = accept.min_aspect_ratio, accept.max_aspect_ratio
     if low is not None and width < math.floor(height * low):
-        raise NotAccepted(
-            f"expected an aspect ratio of at least {low:.4g}, {found} ([accept] min_aspect_ratio)"
-        )
+        raise NotAccepted(f"{found}, but [accept] min_aspect_ratio requires at least {low:.4g}. {advice}")
     if high is not None and height < math.floor(width / high):
-        raise NotAccepted(
-            f"expected an aspect ratio of at most {high:.4g}, {found} ([accept] max_aspect_ratio)"
-        )
+        raise NotAccepted(f"{found}, but [accept] max_aspect_ratio allows at most {high:.4g}. {advice}")
 
 
 def check_animation(content: bytes, header: Header, accept: Accept) -> None:

@@ -1,6 +1,6 @@
 """Plan the work for one picture.
 
-The plan has a task for each page of each rendition, and the sizes to decode to.
+This module makes a task for each page of each rendition, and chooses the sizes to decode to.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Task:
 
     @property
     def part(self) -> tuple[Header, Rectangle]:
-        """The page and the region. Tasks of the same part share one decode and its levels."""
+        """The page and the region. Still tasks with the same part and ``kept`` share one decode."""
         return self.page, self.region
 
     @property
@@ -98,7 +98,8 @@ def plan_tasks(
 
     Raises:
         Undecodable: The picture itself, or a document's first page, must be trimmed and is damaged.
-        Failed: Memory ran out.
+        Failed: Memory ran out, an optional library isn't installed, or this process has drawn text with
+            other fonts than the declared ones.
 
     """
     plans = Plans()
@@ -140,8 +141,10 @@ def _with_pages(
     """
     numbers = sorted({*pages, *chosen})
     if len(numbers) > most_pages:
-        most = count_of(most_pages, "page")
-        raise NotAccepted(f"expected at most {most}, found {len(numbers):,} ([limits] pages)")
+        raise NotAccepted(
+            f"the renditions need {count_of(len(numbers), 'page')}, more than the {most_pages:,} that "
+            "[limits] pages allows. Declare fewer pages, or raise the limit"
+        )
     together = {number: pages.get(number) or _read_page(content, header, number) for number in numbers}
     if not header.drawing:
         _check_pixels([page.displayed for page in together.values()], max_pixels)
@@ -173,8 +176,8 @@ def on_page(number: int, header: Header) -> Iterator[None]:
 def _find_stand_ins(name: str, recipe: Rendition, parts: list[tuple[Header, Rectangle]]) -> dict[str, str]:
     """Return the narrowest member with the same pixels for each member of a family.
 
-    The result has the names of the members. It is empty for a rendition without ``widths``. Members of a
-    family differ only in width, so members with the same plan have the same pixels.
+    The result has the names of the members. It is empty for a rendition without ``widths``. These members
+    differ only in width, so members with the same plan have the same pixels.
     """
     narrowest: dict[tuple[Plan, ...], str] = {}
     return {
@@ -187,8 +190,11 @@ def _check_pixels(decoded: list[Size], max_pixels: int) -> None:
     pixels = sum(size.width * size.height for size in decoded)
     if pixels > max_pixels:
         where = f" in {len(decoded):,} pages" if len(decoded) > 1 else ""
-        found = f"{pixels:,}: {decoded[0].width} by {decoded[0].height}{where}"
-        raise NotAccepted(f"expected at most {max_pixels:,} pixels, found {found} ([accept] max_pixels)")
+        found = f"{pixels:,} pixels ({decoded[0].width} by {decoded[0].height}{where})"
+        raise NotAccepted(
+            f"rendering needs {found}, more than the {max_pixels:,} that [accept] max_pixels allows. Declare "
+            "fewer pages or smaller renditions, or raise the limit"
+        )
 
 
 def plan_task(name: str, recipe: Rendition, page: Header, region: Rectangle, pages: tuple[int, ...]) -> Task:
@@ -201,8 +207,8 @@ def plan_task(name: str, recipe: Rendition, page: Header, region: Rectangle, pag
     limit, output = OUTPUT_FORMATS[task.format].max_side, task.plan.output
     if max(output.width, output.height) > limit:
         raise Unrenderable(
-            f"expected sides of at most {limit:,} pixels for {task.format}, "
-            f"found {output.width} by {output.height}"
+            f"the rendition would have {output.width} by {output.height} pixels, but {task.format} allows "
+            f"sides of at most {limit:,} pixels. Declare a smaller size or another format"
         )
     return task
 
@@ -325,7 +331,7 @@ def _plan_bases(tasks: list[Task], look: Task | None) -> Bases:
 
 
 def _base_size(part: tuple[Header, Rectangle], tasks: list[Task]) -> Size:
-    """Return the size to decode to, which is large enough for all tasks.
+    """Return the size to decode to, which is large enough for all tasks that don't enlarge.
 
     This is the size of the largest rendition, so that the largest rendition needs no resize. But if another
     rendition is nearly as large, its resize from that size would be visible. Then this function chooses a

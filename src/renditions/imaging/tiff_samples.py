@@ -155,7 +155,8 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
     has_predictor = found.get(tiff_tags.PREDICTOR, 1) != 1
     if not 0 < samples <= _MOST_DOUBLES or is_apart or has_predictor or colours not in (0, 1, 2):
         raise Undecodable(
-            "64-bit samples are supported only in grey or RGB, stored by pixel and without a predictor"
+            "64-bit samples are supported only in grey or RGB, stored by pixel and without a predictor. Save "
+            "the picture in another way"
         )
     weighted = found.get(tiff_tags.EXTRA_SAMPLES) == _WEIGHTED_ALPHA
     order = "<" if content.startswith(b"II") else ">"
@@ -262,8 +263,8 @@ def _clean(image: Any) -> Any:
 def _find_range(kind: str, found: _Range) -> _Range:
     """Return black's and white's values: the first usual range that fits.
 
-    A range fits if it holds all values found. For floating point, the range from 0 to 1 also fits larger
-    values up to 16. If no usual range fits, or if signed values use little of the range, this function
+    A range fits if it holds all values found. For floating point, the range from 0 to 1 also fits values
+    from -16 to 16. If no usual range fits, or if signed values use little of the range, this function
     returns the range found, as viewers for measurements do.
     """
     if kind in _FLOATS and max(-found.black, found.white) <= _MAX_OVERSHOOT:

@@ -135,14 +135,17 @@ def _read(picture: Attachment) -> Any:
 
 def _check_size(found: int, unit: str, most: int) -> None:
     if found > most:
-        raise NotAccepted(f"expected at most {most:,} {unit}, found {found:,}. Name a smaller picture")
+        raise NotAccepted(
+            f"it has {found:,} {unit}, more than the {most:,} that are allowed. Name a smaller picture"
+        )
 
 
 def _lay_out(text: str, font: Attachment | None, face: int | None) -> Letters:
     try:
         return choose_fonts(text, font, face)
     except Undecodable as error:
-        raise Unrenderable(f"the watermark's font {font.name if font else ''!r}: {error}") from error
+        name = font.name if font else ""
+        raise Unrenderable(f"the watermark's font {name!r}: {error}. Name another font") from error
 
 
 @lru_cache(maxsize=8)

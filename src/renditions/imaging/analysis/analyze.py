@@ -1,7 +1,7 @@
 """Analyze a picture.
 
-The analysis uses the smallest level of :mod:`renditions.imaging.cascade` that is large enough, so it costs
-almost nothing. It covers only the first frame, upright and in sRGB. Grey means luma (Rec. 601) on white.
+The analysis shares the decode of the renditions that show the whole picture in sRGB, so it costs little. It
+covers only the first frame, upright and in sRGB. Grey means luma (Rec. 601) on white.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from renditions.model.recipe import Rendition
 
 _SHARPNESS_SIDE = 512
 _SMALL_SIDE = 128
-"""The longer side in pixels for all results except the sharpness."""
+"""The longer side, in pixels, of the analyzed picture if its sharpness isn't needed."""
 _HEADROOM = 2
 """The smallest ratio of the level's size to the analyzed picture's size. In a picture from a smaller level,
 the coarse filter of the decoder would be visible."""
 _PICKED_SIDE = 48
 _PLACEHOLDER_SIDE = 32
-"""The longer side, in pixels, of the picture for a placeholder. Placeholders need only six frequencies."""
+"""The longer side, in pixels, of the picture for a placeholder."""
 _HASHED_SIDE = 32
 _HASHED_FREQUENCIES = 8
 _WHITE = parse_colour("white")
@@ -118,8 +118,8 @@ class Study:
         sharpness = _measure_sharpness(small)
         if self.min_sharpness is not None and sharpness < self.min_sharpness:
             raise NotAccepted(
-                f"expected a sharpness of at least {self.min_sharpness:g}, found {sharpness:g} "
-                "([accept] min_sharpness)"
+                f"the sharpness is {sharpness:g}, but [accept] min_sharpness requires at least "
+                f"{self.min_sharpness:g}. Upload a sharper picture, or lower the limit"
             )
         return sharpness if self.analyze.sharpness else None
 
@@ -204,7 +204,8 @@ def _find_colours(image: Any, most: int) -> tuple[DominantColour, ...]:
 def _is_transparent(content: bytes, header: Header, base: Frames) -> bool:
     """Return whether any pixel of the picture is transparent.
 
-    If the resized picture has no transparent pixel, this function also checks the picture at its full size.
+    If the resized picture has no transparent pixel, this function also checks the picture at its full size,
+    unless it is a drawing.
     """
     image = base.images[0]
     if not image.hasalpha():

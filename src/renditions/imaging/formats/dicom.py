@@ -1,10 +1,9 @@
 """DICOM input: the header.
 
-This module reads only the elements that describe the pixels (PS3.3, PS3.5 and PS3.10), see ``_ELEMENTS``.
+This module uses only elements that describe the pixels (PS3.3, PS3.5 and PS3.10), see ``_ELEMENTS``.
 It skips the elements of the patient, the institution and the manufacturer, so that none of these can reach a
-rendition, a record, a notice or a log. This is stricter than the Basic Application Level Confidentiality
-Profile (PS3.15, annex E), with one exception: this module doesn't search the pixels for text, but relies on
-the file's header to declare it. This module also drops pydicom's own messages, since they quote the file.
+rendition, a record, a notice or a log. This module doesn't search the pixels for text, but relies on the
+file's header to declare it. It also drops pydicom's own messages, since they quote the file.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ class Dicom:
     kind: str
     """The type (VR) of the element that holds the pixels."""
     data: Any
-    """pydicom's ``Dataset`` with only the elements in ``_ELEMENTS``."""
+    """pydicom's ``Dataset`` with the elements in ``_ELEMENTS``."""
     syntax: str
     """The encoding of the pixels: the UID of the transfer syntax."""
     colours: str
@@ -124,7 +123,7 @@ def read_header(content: bytes, page: int) -> Header:
     The size is that of a frame with square pixels.
 
     Raises:
-        Undecodable: The file is damaged, has no pixels, or its transfer syntax isn't supported.
+        Undecodable: The file is damaged, has no pixels, or stores them in a way that isn't supported.
         Failed: pydicom isn't installed.
 
     """
@@ -158,8 +157,8 @@ def _read_syntax(pydicom: Any, source: io.BytesIO) -> str:
     if syntax not in (*RAW, RLE, *JPEG, *JPEG_2000):
         name = pydicom.uid.UID_dictionary.get(syntax, ("an unknown one" if syntax else "none",))[0]
         raise Undecodable(
-            f"the transfer syntax isn't supported: expected raw, RLE, JPEG or JPEG 2000, found {name}. Save "
-            "the picture in another transfer syntax"
+            f"the transfer syntax isn't supported ({name}). Save the picture as raw pixels, RLE, JPEG or "
+            "JPEG 2000"
         )
     return syntax
 
@@ -168,7 +167,8 @@ def read(content: bytes) -> Dicom:
     """Return the file's data set; call this function only within :func:`guarded`.
 
     Raises:
-        Undecodable: The file has no pixels, or the description of its pixels is invalid or not supported.
+        Undecodable: The file has no pixels, or their transfer syntax or description is invalid or not
+            supported.
         Failed: pydicom isn't installed.
 
     """
@@ -186,8 +186,8 @@ def read(content: bytes) -> Dicom:
     def is_at_pixels(tag: int, kind: str | None, length: int) -> bool:
         if tag in short and length > _MAX_SHORT_BYTES:
             raise Undecodable(
-                f"expected at most {_MAX_SHORT_BYTES:,} bytes in {short[tag]}, found {length:,}. Save "
-                "the picture again without the surplus"
+                f"the element {short[tag]} has {length:,} bytes, more than the {_MAX_SHORT_BYTES:,} that are "
+                "allowed. Save the picture again without the surplus"
             )
         if tag == _PIXEL_DATA:
             pixels.append((source.tell(), kind or "OW", length))
@@ -228,8 +228,8 @@ def _check_colours(dicom: Dicom) -> None:
         raise Undecodable(f"the file lacks the element {lacked}")
     if dicom.colours not in (*COLOURS, *GREYS, PALETTE):
         raise Undecodable(
-            "the photometric interpretation isn't supported: expected greys, a palette, RGB or YBR, "
-            f"found {dicom.colours!r}"
+            f"the photometric interpretation isn't supported ({dicom.colours!r}). Save the picture in greys, "
+            "RGB or YBR, or with a palette"
         )
     has_sign = _whole(dicom.data, "PixelRepresentation", 0) == 1
     if dicom.syntax in LOSSLESS_JPEG and (has_sign or dicom.colours.startswith("YBR")):
@@ -239,7 +239,7 @@ def _check_colours(dicom: Dicom) -> None:
         )
     if dicom.samples != samples:
         raise Undecodable(
-            f"expected SamplesPerPixel to be {samples} for {dicom.colours}, found {dicom.samples}"
+            f"SamplesPerPixel must be {samples} for {dicom.colours}, but the file declares {dicom.samples}"
         )
 
 
@@ -250,12 +250,13 @@ def _check(dicom: Dicom, available: int) -> None:
         raise Undecodable(f"the picture has no pixels: its size is {dicom.columns} by {dicom.rows}")
     if dicom.bits not in (1, 8, 16) or not 1 <= dicom.bits_stored <= dicom.bits:
         raise Undecodable(
-            f"expected values of 1, 8 or 16 bits, found {dicom.bits} bits, {dicom.bits_stored} of them used"
+            f"values must have 1, 8 or 16 bits, but the file declares {dicom.bits} bits, "
+            f"{dicom.bits_stored} of them used"
         )
     if (high := _whole(dicom.data, "HighBit", dicom.bits_stored - 1)) != dicom.bits_stored - 1:
         raise Undecodable(f"the highest bit must be {dicom.bits_stored - 1}, but the file declares {high}")
     if dicom.frames < 1:
-        raise Undecodable(f"expected NumberOfFrames to be at least 1, found {dicom.frames}")
+        raise Undecodable(f"NumberOfFrames must be at least 1, but the file declares {dicom.frames}")
     bits_per_frame = dicom.columns * dicom.rows * dicom.samples * dicom.bits
     if dicom.colours == "YBR_FULL_422":
         bits_per_frame = bits_per_frame // 3 * 2

@@ -4,7 +4,7 @@ The sources are PS3.3, C.7.6.3 and C.11, and PS3.5, 8.2.
 
 The modality LUT turns stored values into measured values. A window then selects the visible range, from dark
 to light or from light to dark. In a file without a window, a VOI LUT selects this range. This module puts
-both steps into one table for all stored values, so one pass over the pixels is enough.
+both steps into one table for all stored values.
 """
 
 from __future__ import annotations
@@ -126,9 +126,7 @@ def _read_jpeg(dicom: Dicom, frame: int) -> Any:
     found = (image.width, image.height, image.bands)
     expected = (dicom.columns, dicom.rows, dicom.samples)
     if found != expected:
-        raise Undecodable(
-            f"expected a frame to be a JPEG of {_describe(*expected)}, found {_describe(*found)}"
-        )
+        raise Undecodable(f"a frame must be a JPEG of {_describe(*expected)}, but it has {_describe(*found)}")
     pixels = image.write_to_memory()
     raise_if_warned(Undecodable, _DAMAGED, "VipsJpeg")
     return Image.new_from_memory(pixels, *found, "uchar")
@@ -137,15 +135,15 @@ def _read_jpeg(dicom: Dicom, frame: int) -> Any:
 def _unpack_runs(dicom: Dicom, frame: int) -> Any:
     """Return the values of an RLE frame (PS3.5, annex G).
 
-    Memory use is limited to the frame's size. Each segment has one byte of every value: for each sample, the
-    upper byte's segment comes first.
+    The unpacked values take no more than the frame's size. Each segment has one byte of every value: for each
+    sample, the upper byte's segment comes first.
     """
     numpy = import_extra("numpy", "dicom")
     content = _encoded(dicom, frame)
     count, *offsets = struct.unpack_from("<16L", content)
     if count != dicom.samples * dicom.bits // 8:
         expected = dicom.samples * dicom.bits // 8
-        raise Undecodable(f"frame {frame + 1} is damaged: expected {expected} RLE segments, found {count}")
+        raise Undecodable(f"frame {frame + 1} is damaged: it has {count} RLE segments, but needs {expected}")
     size = dicom.columns * dicom.rows
     bounds = pairwise([*offsets[:count], len(content)])
     segments = [numpy.frombuffer(_unpack(content[start:end], size), "u1") for start, end in bounds]
@@ -188,7 +186,7 @@ def _check_codestream(content: bytes, dicom: Dicom) -> None:
         raise Undecodable("the file declares JPEG 2000, but a frame has another format")
     if found != expected:
         raise Undecodable(
-            f"expected a frame to be a JPEG 2000 of {_describe(*expected)}, found {_describe(*found)}"
+            f"a frame must be a JPEG 2000 of {_describe(*expected)}, but it has {_describe(*found)}"
         )
 
 
@@ -203,7 +201,7 @@ def _stored_values(dicom: Dicom) -> Any:
 
 
 def _grey_table(dicom: Dicom, frame: int, stored: Any) -> Any:
-    """Return the grey, 0 to 1, of each stored value."""
+    """Return the grey of each stored value: 0 is black, 1 is white."""
     values = _stored_values(dicom)
     measured = _measure(dicom, frame, values)
     part = dicom.find(frame, "FrameVOILUTSequence", "WindowCenter")
@@ -231,7 +229,7 @@ def _measure(dicom: Dicom, frame: int, values: Any) -> Any:
 
 
 def _apply_window(measured: Any, part: Any) -> Any:
-    """Return each value's position in the first window, from 0 to 1.
+    """Return each value's position in the first window.
 
     0 is the window's lower end, 1 its upper end. The formulas come from PS3.3, C.11.2.1.2.
     """

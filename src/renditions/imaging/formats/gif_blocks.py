@@ -128,7 +128,9 @@ def check_data(content: bytes, _: Header, frames: int) -> None:
         for number, frame in enumerate(islice(frames_in(whole), frames), 1):
             found = _count_in(whole, frame)
             if found < frame.pixels:
-                raise Undecodable(f"expected {frame.pixels:,} pixels in frame {number}, found {found:,}")
+                raise Undecodable(
+                    f"frame {number} of the GIF has data for only {found:,} of its {frame.pixels:,} pixels"
+                )
     except IndexError as error:
         raise Undecodable("the GIF ends inside a block") from error
 

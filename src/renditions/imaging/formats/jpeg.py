@@ -4,8 +4,7 @@ Some cameras write files that don't quite follow the standard. Strict decoding s
 warnings, because most of them mean damaged pixels. Some only mean a small fault of the container: a few stray
 bytes after a scan or between two segments, spectral parameters that a sequential scan doesn't use, an unknown
 version of JFIF, an unknown code in Adobe's marker, or a missing end mark although every scan is there.
-:func:`tidied` repairs these faults, and the file is then decoded strictly again. Strict decoding never
-tolerates damage in the data of the pixels.
+:func:`tidied` repairs these faults, and the file is then decoded strictly again.
 """
 
 from __future__ import annotations
@@ -109,8 +108,8 @@ def check_cost(content: bytes) -> None:
     is_suspect = next(islice(_SCAN.finditer(content), _MOST_SCANS, None), None)
     if is_suspect and (found := _count_scans(content)) > _MOST_SCANS:
         raise NotAccepted(
-            f"expected at most {_MOST_SCANS} scans in a JPEG, found {found:,}. Save the picture again with "
-            "fewer scans"
+            f"the JPEG has {found:,} scans, more than the {_MOST_SCANS} that are allowed. Save the picture "
+            "again with fewer scans"
         )
 
 
@@ -276,7 +275,8 @@ def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile
     """Return the JPEG up to its end mark, without metadata unless a flag keeps it.
 
     The copy lacks the previews, gain maps and videos after the end mark, and the metadata about them.
-    Return None if the JPEG is CMYK or damaged, or if it has a profile and ``keeps_profile`` is false.
+    Return None if the JPEG has four components, such as CMYK, or a profile and ``keeps_profile`` is false, or
+    if its segments can't be followed to the end mark.
     """
     parts, at = [content[:2]], 2
     while len(segment := content[at : at + 10]) >= 2 and segment[0] == 0xFF:

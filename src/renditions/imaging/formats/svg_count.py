@@ -27,7 +27,7 @@ class _Part:
 
     outer: _Part | None
     selectors: tuple[str, ...] = ()
-    """The parts of selectors that match the element: its name, its classes and its id."""
+    """The parts of selectors that match the element: ``*``, its name, its classes and its id."""
     elements: int = 1
     references: Counter[str] = field(default_factory=Counter)
     """How often the element refers to each id, or follows each rule of a style sheet."""
@@ -122,8 +122,8 @@ class References:
         found = max(total, self._steps)
         if found > MAX_ELEMENTS:
             raise NotAccepted(
-                f"expected at most {MAX_ELEMENTS:,} drawn elements (each reference counts as what it draws), "
-                f"found {found:,}. {SIMPLIFY}"
+                f"the drawing draws {found:,} elements (each reference counts as what it draws), more than "
+                f"the {MAX_ELEMENTS:,} that are allowed. {SIMPLIFY}"
             )
         return _Drawn(total, depth, is_fixed)
 

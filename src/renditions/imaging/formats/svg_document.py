@@ -36,7 +36,7 @@ from renditions.model.warning import WarningCode
 
 _MAX_EXPANDED = 1_000_000
 """How many characters entities may add to a drawing."""
-_TOO_EXPANDED = f"expected entities of at most {_MAX_EXPANDED:,} characters, found more. {SIMPLIFY}"
+_TOO_EXPANDED = f"the drawing's entities add more than {_MAX_EXPANDED:,} characters. {SIMPLIFY}"
 _AMPLIFIED = 43
 """The error code of expat's own limit on entities: XML_ERROR_AMPLIFICATION_LIMIT_BREACH."""
 _SVG = ("http://www.w3.org/2000/svg", "")
@@ -66,7 +66,7 @@ class Drawing:
     backgrounds: tuple[str, ...]
     """The possible colours of the background, the first choice first. librsvg draws no background."""
     warnings: tuple[tuple[WarningCode, str], ...]
-    """The warnings about content that this module left out."""
+    """The warnings about content that this module or librsvg leaves out or replaces."""
 
 
 @lru_cache(maxsize=1)
@@ -217,9 +217,7 @@ class _Reader:
         if len(self._open) >= MAX_DEPTH:
             raise NotAccepted(f"the drawing's elements are nested more than {MAX_DEPTH} deep. {SIMPLIFY}")
         if self._elements > MAX_ELEMENTS:
-            raise NotAccepted(
-                f"expected at most {MAX_ELEMENTS:,} elements in a drawing, found more. {SIMPLIFY}"
-            )
+            raise NotAccepted(f"the drawing has more than {MAX_ELEMENTS:,} elements. {SIMPLIFY}")
         for value in attributes.values():
             self._count_characters(value)
 

@@ -46,16 +46,16 @@ class Embedded:
         source_format = sniff(data)
         if source_format not in _ACCEPTED:
             raise NotAccepted(
-                f"expected embedded pictures in {', '.join(_ACCEPTED[:-1])} or {_ACCEPTED[-1]}, "
-                f"found {source_format or 'an unknown format'}"
+                f"an embedded picture is in {source_format or 'an unknown format'}. Embed it in "
+                f"{', '.join(_ACCEPTED[:-1])} or {_ACCEPTED[-1]}"
             )
         with translated(Undecodable, "an embedded picture is damaged"):
             image = load(source_format, data)
             self._pixels += image.width * image.height
             if self._pixels > MAX_PIXELS:
                 raise NotAccepted(
-                    f"expected at most {MAX_PIXELS:,} pixels in a drawing's embedded pictures, found "
-                    f"{self._pixels:,}. Embed smaller pictures"
+                    f"the drawing's embedded pictures have {self._pixels:,} pixels, more than the "
+                    f"{MAX_PIXELS:,} that are allowed. Embed smaller pictures"
                 )
             if source_format not in _CONVERTED:
                 return url

@@ -1,4 +1,4 @@
-"""Recognise SVG files and unpack compressed ones (``.svgz``: SVG 2, 9.4).
+"""Recognise SVG files and unpack compressed ones (``.svgz``).
 
 This module needs no imaging library.
 """
@@ -58,7 +58,7 @@ def unpack(content: bytes) -> bytes:
     """Return the drawing's XML, unpacked if it is compressed.
 
     Raises:
-        NotAccepted: The XML is too large.
+        NotAccepted: The unpacked XML is too large.
         Undecodable: The compressed data is damaged.
 
     """
@@ -70,9 +70,7 @@ def unpack(content: bytes) -> bytes:
     except zlib.error as error:
         raise Undecodable(f"the compressed drawing is damaged ({error})") from error
     if stream.unconsumed_tail:
-        raise NotAccepted(
-            f"expected at most {MAX_BYTES:,} bytes in a compressed drawing, found more. {SIMPLIFY}"
-        )
+        raise NotAccepted(f"the unpacked drawing has more than {MAX_BYTES:,} bytes. {SIMPLIFY}")
     if not stream.eof:
         raise Undecodable("the compressed drawing ends too early")
     return unpacked

@@ -34,8 +34,9 @@ def with_size(attributes: dict[str, str]) -> dict[str, str]:
         for number in _NUMBER.findall(attributes.get(attribute, "")):
             if abs(float(number)) > _MAX_LENGTH:
                 raise NotAccepted(
-                    f"the drawing's {attribute} attribute: expected numbers from -{_MAX_LENGTH:,} to "
-                    f"{_MAX_LENGTH:,}, found {number[:30]}. Export the drawing with smaller numbers"
+                    f"the drawing's {attribute} attribute has the number {number[:30]}, but only numbers "
+                    f"from -{_MAX_LENGTH:,} to {_MAX_LENGTH:,} are allowed. Export the drawing with smaller "
+                    "numbers"
                 )
     styled = {name.lower(): value for name, value in _STYLED.findall(attributes.get("style", ""))}
     declared = {name: styled.get(name, attributes.get(name, "")).strip() for name in _DEFAULTS}

@@ -1,8 +1,8 @@
 """Read a drawing's style sheets: drop outside references, find references within.
 
 The grammar is CSS Syntax 3, as far as references need it. If this module misses an outside reference, librsvg
-can't load it either, because it has no base URL. No regular expression can fail after its first word, so the
-time is proportional to the length of the text.
+can't load it either, because it has no base URL. The regular expressions are written so that the time is
+proportional to the length of the text.
 """
 
 from __future__ import annotations
