@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that receives webhooks."""
+"""A real HTTP server on loopback that receives notices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real SMTP server on loopback that keeps the e-mails that it gets."""
+"""A real SMTP server on loopback that keeps the e-mails that it accepts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from web.browser import find_port
 
 @dataclass
 class Mailbox:
-    """The e-mails that arrived, and the server's answer."""
+    """The e-mails that the server accepted, and its answer to each e-mail."""
 
     port: int = 0
     answer: str = "250 OK"

@@ -71,6 +71,7 @@ def test_a_refused_notice_causes_a_retryable_error_and_no_error_or_log_has_the_u
         with pytest.raises(NotifyFailed, match="refused the notice") as raised:
             make_notifier(f"{url}?{CANARY}={CANARY}").send(REJECTED)
     ((headers, _),) = receiver.got
+    assert raised.value.retryable
     assert headers["authorization"] == f"Basic {base64.b64encode(f'{CANARY}:{CANARY}'.encode()).decode()}"
     assert CANARY not in f"{raised.value!r} {caplog.text}"
     assert "apprise -vvv" in str(raised.value)
@@ -80,10 +81,12 @@ def test_a_refused_notice_causes_a_retryable_error_and_no_error_or_log_has_the_u
 def test_an_unreachable_mail_server_and_a_refusing_mail_server_cause_a_retryable_error() -> None:
     with receiving_mail() as mailbox:
         mailbox.answer = "451 try again later"
-        with pytest.raises(NotifyFailed):
+        with pytest.raises(NotifyFailed) as refused:
             make_notifier(mailbox.url).send(DONE)
-    with pytest.raises(NotifyFailed, match="can't be reached"):
+    with pytest.raises(NotifyFailed, match="can't be reached") as unreached:
         make_notifier(mailbox.url).send(DONE)
+    assert refused.value.retryable
+    assert unreached.value.retryable
 
 
 @pytest.mark.parametrize("url", [f"nonsense://{CANARY}", CANARY, f"json://127.0.0.1 nonsense://{CANARY}"])
@@ -136,7 +139,7 @@ def test_a_command_without_apprise_names_the_missing_extra_once(tmp_path: Path, 
     assert ended.stderr.count("pip install 'renditions[notify]'") == 1
 
 
-def test_a_thousand_rejected_pictures_cause_one_email_with_the_causes(
+def test_a_digest_of_a_thousand_rejected_pictures_is_one_email_with_five_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_pipeline(

@@ -52,7 +52,7 @@ def test_a_receiver_can_verify_a_notice_and_read_it() -> None:
 
 
 def test_a_notice_names_the_bucket_and_the_whole_key() -> None:
-    """A notice about held work names no picture."""
+    """A notice about held work has no ``source``."""
     with receiving() as receiver:
         notifier = Placed(make_notifier(receiver.url), "s3://photos-in/uploads/")
         notifier.send(DONE)
@@ -63,7 +63,7 @@ def test_a_notice_names_the_bucket_and_the_whole_key() -> None:
 
 
 def test_the_signature_is_that_of_standard_webhooks() -> None:
-    """The example is from the documentation of Svix, which wrote the scheme down."""
+    """The example is from the documentation of Svix."""
     secret = base64.b64decode("plJ3nmyCDGBKInavdOK15jsl")
     body = b'{"event_type":"ping","data":{"success":true}}'
     signature = sign("msg_loFOjxBNrRLzqYUf", "1731705121", body, secret)

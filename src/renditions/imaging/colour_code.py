@@ -32,11 +32,11 @@ _PRIMARIES: dict[int, Chromaticities] = {
     12: (*_D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
     22: (*_D65, 0.630, 0.340, 0.295, 0.605, 0.155, 0.077),
 }
-"""The primaries of each number in H.273, table 2. Those of early television (5, 6) differ from BT.709's."""
+"""The primaries of the numbers in H.273, table 2, apart from BT.709's number 1."""
 _POWERS = {4: 2.2, 5: 2.8, 8: 1.0}
 _CURVES: dict[int, Curve] = {7: "smpte240", 13: "srgb", 16: "pq", 17: "cinema", 18: "hlg"}
 _TELEVISION = (1, 6, 11, 14, 15)
-"""The numbers of television's curves in H.273, table 3."""
+"""The numbers in H.273, table 3, of the curves that :func:`of_cicp` treats as television's."""
 _BT_709, _SRGB = 1, 13
 _SAME = 0.002
 """Chromaticities that differ by less count as the same, because files contain rounded ones."""
@@ -64,7 +64,10 @@ class ColourCode:
 
     @property
     def can_be_kept(self) -> bool:
-        """Return whether other formats can declare the same colours."""
+        """Return whether other formats can declare the same colours.
+
+        The result is false for a code that means sRGB.
+        """
         return self.cicp is not None and not self.is_srgb
 
     @property

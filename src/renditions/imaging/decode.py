@@ -1,6 +1,6 @@
 """Decode files to upright pictures in sRGB, grey or kept colours.
 
-This module decodes a picture only as large as its renditions need. Some decoders can shrink a picture
+This module decodes a still picture to the size that its renditions need. Some decoders can shrink a picture
 themselves: JPEG's by 2, 4 or 8, WebP's to any size. libvips streams a large whole picture from the decoder
 into the first resize, and holds only the result in memory. After that, when there are fewer pixels, this
 module turns the picture upright and converts its colours. Decoding is strict: it rejects damaged files,
@@ -44,8 +44,8 @@ _SCALED_HEADROOM = Fraction(5, 4)
 _MAX_MISSED = Fraction(1, 4)
 """The most that both edges of a shrunk part together may miss the true edges, in pixels of the result."""
 _GAP = 4
-"""Above this scale, libvips averages pixels before Lanczos. With 2, libvips' default, the averaging is
-visible and makes the resize no faster."""
+"""If libvips averages pixels before Lanczos, it leaves Lanczos a reduction by at least this factor. With 2,
+libvips' default, the averaging is visible and makes the resize no faster."""
 _MAX_HELD_BYTES = 48_000_000
 """A shrunk picture of at most this many bytes is decoded whole before its resize, which is faster."""
 _INSPECTED_SIDE = 2000
@@ -79,18 +79,20 @@ class Frames:
     timing: Timing | None = None
     """The timing of the frames; None for a still picture."""
     smaller: Any | None = None
-    """The first image before the resize, if the resize enlarged or stretched it; otherwise None."""
+    """The first image before a resize that enlarged it, or with ``fit = "fill"``; otherwise None."""
     dpi: float | None = None
     """The resolution in dots per inch that gives a picture its declared size on paper; None if undeclared."""
 
 
 def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
-    """Return the header of the picture or document page, without decoding pixels.
+    """Return the header of the picture or document page.
+
+    Pages are numbered from 0.
 
     Raises:
-        Undecodable: The header is damaged.
-        NotAccepted: The way to store the pixels isn't supported, or a drawing has forbidden or too many
-            elements.
+        Undecodable: The file is damaged, or can't be read for another reason, such as its encryption.
+        NotAccepted: The way to store the pixels isn't supported, or a drawing is too complex or has forbidden
+            content.
         Failed: Memory ran out, an optional library isn't installed, or this process has drawn text with
             other fonts than the declared ones.
 
@@ -103,13 +105,14 @@ def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, 
     """Return this region of the first frame or of the page, at this size.
 
     Region and size refer to the upright picture. In a picture of pixels, the size must not exceed the
-    region's own size, and the decoder also reads what is outside the region, so that damage anywhere is an
-    error.
+    region's own size, and the decoder also reads what is outside the region, so that damage there is found,
+    too.
 
     Raises:
         Undecodable: The picture is damaged.
         NotAccepted: The way to store the pixels isn't supported.
-        Failed: Memory ran out, or this process has drawn text with other fonts than the declared ones.
+        Failed: Memory ran out, an optional library isn't installed, or this process has drawn text with
+            other fonts than the declared ones.
 
     """
     stored = size.transposed() if header.is_sideways else size
@@ -140,7 +143,7 @@ def _check_data(content: bytes, header: Header, frames: int) -> None:
 def _check_warnings(header: Header, options: Options) -> None:
     """Raise ``Undecodable`` if the decoder's warnings mean lost pixels.
 
-    This function does nothing if damage is tolerated.
+    This function does nothing if the options make the decoder continue after damage.
     """
     decoder = SOURCE_FORMATS[header.format].decoder_that_warns
     if decoder and "fail_on" not in options:
@@ -173,7 +176,8 @@ def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found])
     Raises:
         Undecodable: The picture is damaged.
         NotAccepted: The way to store the pixels isn't supported.
-        Failed: Memory ran out, or this process has drawn text with other fonts than the declared ones.
+        Failed: Memory ran out, an optional library isn't installed, or this process has drawn text with
+            other fonts than the declared ones.
 
     """
 
@@ -198,8 +202,8 @@ def _decode(
 ) -> _Found:
     """Call ``decode`` with the file; if that fails, with the tidied file.
 
-    These calls have no options. If both fail and damage is tolerated, call ``decode`` with options that make
-    it continue after damage, and warn.
+    These calls have no options. If they or the format's own check find damage that is tolerated, call
+    ``decode`` with options that make it continue after damage, and warn. Damage in a drawing isn't tolerated.
     """
     try:
         _check_data(content, header, frames)

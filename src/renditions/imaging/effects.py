@@ -19,7 +19,7 @@ _LUMINANCE = [[0.2126, 0.7152, 0.0722]]
 _MIN_AMPLITUDE = 0.01
 """The height at which the blur's bell curve ends. With 0.2, libvips' default, the curve would be a box."""
 _MAX_SIGMA = 3
-"""The widest blur that is computed at the picture's own size, as a standard deviation in pixels."""
+"""The least standard deviation, in pixels, of a blur of a picture that was shrunk for it."""
 _MAX_SHARPENED = 10
 """The most that sharpening changes a value from 0 to 255. More would look like a halo."""
 _SEPIA = [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]]

@@ -24,9 +24,10 @@ _FILLER = "x"
 
 
 def read_names(block: bytes) -> dict[str, bytes]:
-    """Return the photographer and the copyright of an EXIF block.
+    """Return the photographer and the copyright of an EXIF block or a TIFF file.
 
-    The keys of the result are libvips' names for the two tags. Empty texts are left out.
+    The keys of the result are libvips' names for the two tags. Blanks at the end of a text, and
+    empty texts, are left out.
     """
     block = block.removeprefix(b"Exif\0\0")
     places = _find(block, 0)

@@ -1,7 +1,4 @@
-"""Choose the font of each character of a text.
-
-A character gets the declared font, or a bundled font if the declared one lacks it.
-"""
+"""Choose the declared or the bundled font for each character of a text."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ class Letters:
     """The declared font's face; None without a declared font."""
     pieces: tuple[Piece, ...]
     missing: str
-    """The characters that no font has. A stand-in replaces each of them in ``pieces``."""
+    """The characters that no font can draw, each with its marks. Stand-ins replace them in ``pieces``."""
 
     @property
     def of_face(self) -> str:
@@ -60,7 +57,7 @@ def choose_fonts(text: str, font: Attachment | None, number: int | None = None) 
         number: The number of the declared font's face; see :func:`.typeface.choose_face`.
 
     Raises:
-        Undecodable: The declared font is damaged, or has no face with this number.
+        Undecodable: The declared font isn't a font, is damaged, or has no face with this number.
 
     """
     bundled = _Coverage(choose_face(default_font(), ""), text)

@@ -1,4 +1,4 @@
-"""Select the datasets of an IPTC-IIM block (4.2).
+"""Select the datasets of a block in version 4.2 of IPTC-IIM.
 
 The block may be inside Photoshop's image resources.
 """

@@ -56,7 +56,7 @@ def _add_own_fonts() -> None:
 def draw_letters(letters: Letters, ink: str, font_pixels: int) -> Any:
     """Return the text as an image in memory.
 
-    The image is the text's alpha alone, or has colours if the font has some.
+    The image is the text's alpha alone, or has colours if a font with colours draws a part of the text.
 
     Args:
         letters: The text.
@@ -65,7 +65,7 @@ def draw_letters(letters: Letters, ink: str, font_pixels: int) -> Any:
         font_pixels: The font size.
 
     Raises:
-        Unrenderable: The font is damaged.
+        Unrenderable: The text can't be drawn, for example because the font is damaged.
         Failed: Memory ran out, or this process has drawn text with other fonts than the declared ones.
 
     """

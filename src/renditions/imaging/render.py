@@ -47,9 +47,10 @@ def render(
     """Check the picture against the rules, analyze it and render each recipe.
 
     All of this happens in this process. For a picture that breaks a rule or can't be decoded,
-    ``Rendering.rejected`` has the reason. If only some renditions can't be made from a valid picture,
+    ``Rendering.rejected`` has the reason. If renditions can't be made from a valid picture,
     ``Rendering.errors`` has their reasons. ``Rendering.warnings`` says what was left out or assumed.
-    ``memory`` limits the pictures of this process together; without it, ``limits.memory`` limits each.
+    ``memory`` is the memory that the pictures of this process may take; without it, ``limits.memory`` limits
+    each picture.
 
     Raises:
         Failed: Memory ran out, an optional library that the picture or a recipe needs isn't installed, or

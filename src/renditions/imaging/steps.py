@@ -136,6 +136,5 @@ _STEPS: Mapping[str, Callable[[Images, Task], Images]] = {
 }
 """The functions of the operations on resized pixels, by name.
 
-:func:`walk` itself does the operation ``cut``. The picture is already upright, cropped, trimmed and resized:
-decoding does this, where it costs least.
+:func:`walk` itself does the operation ``cut``. The picture is already upright, cropped, trimmed and resized.
 """

@@ -53,7 +53,10 @@ class Task:
 
     @property
     def part(self) -> tuple[Header, Rectangle]:
-        """The page and the region. Still tasks with the same part and ``kept`` share one decode."""
+        """The page and the region.
+
+        Still tasks with the same part and the same ``kept`` share one decode.
+        """
         return self.page, self.region
 
     @property
@@ -331,11 +334,11 @@ def _plan_bases(tasks: list[Task], look: Task | None) -> Bases:
 
 
 def _base_size(part: tuple[Header, Rectangle], tasks: list[Task]) -> Size:
-    """Return the size to decode to, which is large enough for all tasks that don't enlarge.
+    """Return the size to decode to.
 
-    This is the size of the largest rendition, so that the largest rendition needs no resize. But if another
-    rendition is nearly as large, its resize from that size would be visible. Then this function chooses a
-    larger size for both.
+    It is large enough for all tasks that don't enlarge. This is the size of the largest rendition, so that
+    the largest rendition needs no resize. But if another rendition is nearly as large, its resize from that
+    size would be visible. Then this function chooses a larger size for both.
     """
     page, whole = part[0], part[1].size
     if page.drawing:

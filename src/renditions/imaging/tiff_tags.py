@@ -28,7 +28,7 @@ _SENSOR_COLOURS = (32_803, 34_892)
 _MOST_SEARCHED = 8
 """How many directories, and how many parts of each, are searched for camera RAW."""
 _MAX_DIRECTORIES = 65_536
-"""How many directories this module follows. libtiff reads no more."""
+"""How many directories this module follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,10 @@ class Directories:
         """How many bytes of values an entry itself can hold."""
 
     def number(self, kind: str, at: int) -> int:
-        """Return the number of this kind at this offset; 0 beyond the end of the file."""
+        """Return the number at this offset; 0 beyond the end of the file.
+
+        ``kind`` is its format character in :mod:`struct`.
+        """
         if at + struct.calcsize("=" + kind) > len(self.content):
             return 0
         return int(struct.unpack_from(self.order + kind, self.content, at)[0])

@@ -84,7 +84,7 @@ class Face:
     def find_missing(self, text: str) -> str:
         """Return the text's characters that the face has no glyph for.
 
-        The result is sorted by code point.
+        The result is sorted by code point. It leaves out characters that need no glyph, such as blanks.
 
         Raises:
             Undecodable: The face is damaged, or has no Unicode ``cmap``.
@@ -116,7 +116,10 @@ class Face:
             raise Undecodable(f"the font is damaged ({error})") from error
 
     def _read_cmap(self) -> bytes:
-        """Return the largest Unicode subtable of ``cmap``, beginning with its format."""
+        """Return a Unicode subtable of ``cmap``, beginning with its format.
+
+        The format is 12 if there is such a subtable, or else 4.
+        """
         at, length = self.tables.get(b"cmap", (0, 0))
         cmap = self.file[at : at + length] or bytes(4)
         (count,) = struct.unpack_from(">H", cmap, 2)

@@ -19,8 +19,8 @@ def warn(code: WarningCode, text: str) -> None:
     """Report what the engine leaves out or assumes about the picture.
 
     A repeated warning, one after ``MOST_WARNINGS`` others, and one outside :func:`collected` are dropped.
-    ``text`` doesn't name the picture. It says what is wrong and what the engine did about it: "the colour
-    profile can't be used, so the colours count as sRGB".
+    ``text`` says what is wrong, without the picture's name: "the colour profile can't be used, so the colours
+    count as sRGB".
     """
     warnings, warning = _collected.get(), PictureWarning(code, text[:MOST_TEXT])
     if warnings is not None and warning not in warnings and len(warnings) < MOST_WARNINGS:

@@ -1,4 +1,4 @@
-"""Select the statements of an XMP packet, and keep their bytes unchanged.
+"""Select the statements of an XMP packet.
 
 The source is ISO 16684-1. A packet is RDF. The statements are the children and the attributes of the topmost
 ``rdf:Description``s.

@@ -1,8 +1,8 @@
 """Notices through apprise: e-mail by SMTP, chats and many other services.
 
 apprise has a URL for each service, which usually contains a password or a token. So a pipeline file names
-only the environment variable with the URL, and apprise's own log messages are never shown: they contain
-parts of the URL.
+only the environment variable with the URL, and apprise's own log messages are never shown: they can
+contain parts of the URL.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class AppriseNotifier:
     """A notifier for the target ``apprise:${VARIABLE}``.
 
     It is a :class:`~renditions.core.notify.Notifier`. The variable has a URL of apprise, or several with
-    spaces between them. A notice is delivered only if each of these services accepts it.
+    spaces between them. A notice counts as delivered only if each of these services accepts it.
     """
 
     def __init__(self, notify: Notify, environ: Mapping[str, str] = os.environ) -> None:
@@ -68,13 +68,16 @@ class AppriseNotifier:
 
 
 def _open_services(urls: str) -> apprise.Apprise | None:
-    """Return the services of these URLs; None if apprise doesn't know one of them."""
+    """Return the services of these URLs.
+
+    Return None if there are no URLs, or if apprise doesn't know one of them.
+    """
     services = apprise.Apprise(asset=apprise.AppriseAsset(app_id="Renditions", async_mode=False))
     return services if services.add(urls.split()) and len(services) else None
 
 
 def find_problems(place: str, notify: Notify, environ: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield a problem if the variable isn't set, or if apprise doesn't know its URL."""
+    """Yield a problem if the variable isn't set or has a URL unknown to apprise."""
     try:
         urls = fill_in(notify.to, environ).removeprefix("apprise:")
     except VariableUnset as error:

@@ -56,7 +56,7 @@ class EventBridgeNotifier:
             can_pass = code in PASSING or code in ("InternalFailure", "InternalException")
             why = f"{result.get('ErrorMessage', '')} ({code})".strip()
             message = f"events:{self._bus}: EventBridge refused the event: {why}"
-            raise (NotifyFailed if can_pass else NotifyRefused)(message)
+            raise NotifyFailed(message) if can_pass else NotifyRefused(f"{message}. Check the bus's policies")
 
 
 def open_notifier(notify: Notify, shared: Shared) -> EventBridgeNotifier:

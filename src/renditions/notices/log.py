@@ -22,7 +22,7 @@ class LogNotifier:
     def send(self, notice: Notice) -> None:
         """Log the declared text, or else a sentence about the event.
 
-        For a picture without a reason, the sentence has the keys of the picture's outputs.
+        For a record without a reason, the sentence has the keys of the record's outputs.
         """
         text = notice.describe()
         if self._notify.text:

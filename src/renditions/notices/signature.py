@@ -8,9 +8,9 @@
         return Response(str(error), status=401)
 
 The scheme is that of Standard Webhooks (https://www.standardwebhooks.com), which has libraries for many
-languages. ``webhook-signature`` is ``v1,`` and the Base64 form of the HMAC-SHA256 of
-``ID.TIMESTAMP.BODY``: the headers ``webhook-id`` and ``webhook-timestamp`` (seconds since 1970), and the
-body's bytes. This module needs only the standard library.
+languages. The header ``webhook-signature`` has one or more signatures with spaces between them. Each is
+``v1,`` and the Base64 form of the HMAC-SHA256 of ``ID.TIMESTAMP.BODY``: the headers ``webhook-id`` and
+``webhook-timestamp`` (seconds since 1970), and the body's bytes. This module needs only the standard library.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def parse_secrets(text: str) -> list[bytes]:
     """Return the secrets in a text. Spaces separate them.
 
     Raises:
-        ValueError: A secret doesn't have the right form. The error doesn't contain it.
+        ValueError: There is no secret, or a secret doesn't have the right form. The error doesn't contain it.
 
     """
     secrets = [_parse_secret(each) for each in text.split()]
@@ -71,8 +71,14 @@ def make_headers(message_id: str, body: bytes, secrets: str, now: float) -> dict
 
     So a receiver needs to know only one of the secrets, for example while they are replaced.
 
+    Args:
+        message_id: The message's id.
+        body: The message's body.
+        secrets: The secret, or several secrets with spaces between them.
+        now: The time in seconds since 1970.
+
     Raises:
-        ValueError: A secret doesn't have the right form.
+        ValueError: There is no secret, or a secret doesn't have the right form.
 
     """
     timestamp = str(int(now))
@@ -87,8 +93,8 @@ def make_headers(message_id: str, body: bytes, secrets: str, now: float) -> dict
 def verify(headers: Mapping[str, str], body: bytes, secrets: str, now: float | None = None) -> None:
     """Check that a message is recent, and that its sender knows one of the secrets.
 
-    A message is recent for ``REPLAY_SECONDS``. Within this time it can arrive twice, with the same
-    ``webhook-id``.
+    A message is recent for ``REPLAY_SECONDS``. Within this time, a copy of the message is valid, too. A
+    receiver can recognise a copy by its ``webhook-id``.
 
     Args:
         headers: The request's headers.
@@ -99,7 +105,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: str, now: float | N
     Raises:
         BadSignature: A header is missing or wrong, no signature is valid, or the timestamp is more than
             ``REPLAY_SECONDS`` from now.
-        ValueError: A secret doesn't have the right form.
+        ValueError: There is no secret, or a secret doesn't have the right form.
 
     """
     given = {name.lower(): value for name, value in headers.items()}
@@ -110,7 +116,8 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: str, now: float | N
     except (KeyError, ValueError):
         raise BadSignature(
             "the message lacks one of the headers webhook-id, webhook-timestamp and webhook-signature, or "
-            "its webhook-timestamp isn't a whole number"
+            "its webhook-timestamp isn't a whole number. Check that the sender signs its messages, and that "
+            "no proxy changes headers"
         ) from None
     if abs((time.time() if now is None else now) - seconds) > REPLAY_SECONDS:
         raise BadSignature(

@@ -55,7 +55,7 @@ class SnsNotifier:
 def _make_subject(notice: Notice, notify: Notify) -> str:
     """Return the e-mail's subject: one line of printable ASCII.
 
-    It starts with a letter, digit or mark. A long name loses its beginning.
+    A long default subject about a picture loses its beginning, and any other long subject its end.
     """
     text = make_subject(notice, notify)
     subject = "".join(sign if " " <= sign <= "~" else "?" for sign in text).strip()

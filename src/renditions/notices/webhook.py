@@ -1,7 +1,7 @@
 """Notices through a signed HTTP request.
 
-The body is the JSON of :meth:`Notice.to_item <renditions.model.notices.Notice.to_item>`. The headers are in
-:mod:`renditions.notices.signature`.
+The body is the JSON of :meth:`Notice.to_item <renditions.model.notices.Notice.to_item>`. The form of the
+signature is in :mod:`renditions.notices.signature`.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class WebhookNotifier:
         return urllib.request.Request(url, body, headers, method="POST")  # noqa: S310 - checked by its pattern
 
     def _refusal(self, answer: urllib.error.HTTPError) -> NotifyFailed:
-        """Return the error for an answer that isn't from 200 to 299."""
+        """Return the error for an answer whose status isn't from 200 to 299."""
         status = f"the receiver answered with status {answer.code}"
         if 300 <= answer.code < 400:
             return NotifyRefused(
@@ -95,7 +95,8 @@ class WebhookNotifier:
 
     def _failed(self, why: str) -> NotifyFailed:
         return NotifyFailed(
-            f"{self._notify.spelled}: can't reach the receiver ({why}). Check the URL and the network"
+            f"{self._notify.spelled}: can't reach the receiver, or its answer isn't HTTP ({why}). Check the "
+            "URL and the network"
         )
 
 
@@ -117,7 +118,10 @@ def _id_of(notice: Notice) -> str:
 
 
 def find_problems(place: str, notify: Notify, environ: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield a problem for each variable that isn't set, and for an invalid secret."""
+    """Yield the problems of the URL and of the secret.
+
+    There is a problem if one of its variables isn't set, or if the secret is invalid.
+    """
     try:
         fill_in(notify.to, environ)
     except VariableUnset as error:

@@ -21,7 +21,7 @@ MAX_CHARACTERS = 100
 _MAX_ENTRIES = 256
 """How many entries of a directory this module reads. Cameras write about 60."""
 _MAX_BYTES = 512
-"""How many bytes of a value this module reads. No tag that it uses has more."""
+"""How many bytes of a value this module reads."""
 _ORDERS: Mapping[bytes, Literal["little", "big"]] = {b"II": "little", b"MM": "big"}
 _ASCII, _SHORT, _LONG, _RATIONAL = 2, 3, 4, 5
 _SIZES = {1: 1, _ASCII: 1, _SHORT: 2, _LONG: 4, _RATIONAL: 8}
@@ -52,7 +52,10 @@ class _Value:
         return " ".join(shown.split())[:MAX_CHARACTERS].strip() or None
 
     def numbers(self) -> list[float]:
-        """Return the numbers; an empty list if one of them is invalid, such as 0/0."""
+        """Return the numbers.
+
+        The result is empty if the value has another type, or if a denominator is 0.
+        """
         if self.kind not in (_SHORT, _LONG, _RATIONAL):
             return []
         size = _SIZES[self.kind] // (2 if self.kind == _RATIONAL else 1)
@@ -68,7 +71,7 @@ _Directory = Mapping[int, _Value]
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """The three directories of an EXIF block."""
+    """The directories of an EXIF block that this module reads."""
 
     main: _Directory
     exif: _Directory

@@ -19,7 +19,7 @@ from functools import cache
 from renditions.imaging.analysis.placeholder import BASE83, to_light, to_srgb
 
 _SIDE = 16
-"""The longer side in pixels: twice the number of the highest frequency, 7, and a little more."""
+"""The longer side in pixels: a little more than twice the number of a ThumbHash's frequencies, 7."""
 _Field = list[list[float]]
 """The values of one channel, row by row."""
 

@@ -37,10 +37,10 @@ class _Bits:
 def read_colours(data: bytes) -> Cicp | None:
     """Return the colours of a bitstream's first sequence header.
 
-    Return None if it declares none.
+    Return None if it declares none, or if there is no such header.
 
     Raises:
-        IndexError: The header ends early.
+        IndexError: The data ends early or is damaged.
 
     """
     at = 0

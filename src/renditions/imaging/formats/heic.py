@@ -1,9 +1,8 @@
 """HEIC input: the pictures of phones, decoded by libheif.
 
 The format is ISO/IEC 23008-12, with HEVC inside. The container declares rotation and mirroring, and libheif
-applies them. EXIF's orientation only repeats them, so it is ignored. libheif rejects files that are cut off
-or larger than their header says. HEVC itself has no checksums, so other damage inside the picture can't be
-detected.
+applies them. EXIF's orientation only repeats them, so it is ignored. libheif rejects files that are cut off.
+HEVC itself has no checksums, so other damage inside the picture can stay undetected.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Extent:
 def boxes(content: bytes, at: int, end: int) -> Iterator[tuple[bytes, Span]]:
     """Yield the name and span of each box between two offsets (14496-12, 4.2).
 
-    Stop at a box that doesn't end before ``end``.
+    Stop at a box that ends after ``end``, or that is smaller than its own header.
     """
     while at + _HEADER_BYTES <= end:
         size, start = int.from_bytes(content[at : at + 4], "big"), at + _HEADER_BYTES

@@ -1,6 +1,6 @@
 """PDF input, drawn by PDFium on white paper (ISO 32000), and PDF output.
 
-The pages of the output are JPEGs, or pictures of two tones in Group 4 coding.
+The pages of the output are JPEGs, or black-and-white pictures in Group 4 coding.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
 
 
 def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
-    """Return a page of two tones as a TIFF, and any other page as a JPEG.
+    """Return a page of only black and white as a TIFF, and any other page as a JPEG.
 
     The TIFF has CCITT's Group 4 coding, without loss.
     """

@@ -58,7 +58,7 @@ def _texts(raw: Any, page: Any) -> Iterator[Any]:
 
 
 def _is_lost(raw: Any, text: Any) -> bool:
-    """Return whether PDFium draws nothing of the text, as it does with spaces."""
+    """Return whether PDFium draws nothing of the text. This is also true for spaces."""
     if raw.FPDFFont_GetIsEmbedded(raw.FPDFTextObj_GetFont(text)) != 0:
         return False
     left, bottom, right, top = (ctypes.c_float() for _ in range(4))

@@ -152,8 +152,7 @@ def _count_frames(content: bytes) -> int:
 def arranged(content: bytes) -> bytes:
     """Return the file with EXIF and XMP before the pixels.
 
-    The decoder reads no metadata after the pixels. ``eXIf`` may stand anywhere after the header (third
-    edition, 11.3.3.3).
+    The decoder reads no metadata after the pixels, but ``eXIf`` and ``iTXt`` may stand there.
     """
     parts: list[bytes] = []
     late: list[bytes] = []

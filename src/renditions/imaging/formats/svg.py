@@ -57,10 +57,10 @@ def read_header(content: bytes, _: int) -> Header:
 
 
 def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
-    """Return a part of the drawing as a lazy libvips image in sRGB with alpha.
+    """Return a part of the drawing as a lazy libvips image in sRGB.
 
-    Each side of the whole drawing and of the part may differ from the given one by up to a pixel. See
-    :func:`.read_drawing` for the errors.
+    The image has alpha unless the drawing's background is opaque. Each side of the whole drawing and of the
+    part may differ from the given one by up to a pixel. See :func:`read_header` for the errors.
     """
     drawing, fine = read_drawing(content), header.drawing or header.stored
     scale = _fine_scale(header.stored)
@@ -74,7 +74,7 @@ def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
 
 
 def _with_background(image: Any, drawing: Drawing) -> Any:
-    """Return the image on the background that its root declares (SVG 2, 6.7)."""
+    """Return the image on the background that the drawing's root declares."""
     colour = next(filter(None, map(_read_colour, drawing.backgrounds)), None)
     if colour is None or not colour[-1]:
         return image
