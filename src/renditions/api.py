@@ -187,7 +187,7 @@ class OpenPipeline:
 
         Raises:
             UsageError: A name, the prefix or a rendition matches nothing.
-            BindingRefused: The catalog belongs to another pipeline file.
+            BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The program is unattended, and the catalog uses another version of the pipeline file.
             CatalogLost: Most outputs exist but have no record in the catalog.
 
@@ -218,7 +218,7 @@ class OpenPipeline:
 
         Raises:
             UsageError: A name, the prefix or a rendition matches nothing.
-            BindingRefused: The catalog belongs to another pipeline file.
+            BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The catalog uses another version of the pipeline file.
             CatalogLost: Most outputs exist but have no record in the catalog.
 
@@ -236,7 +236,7 @@ class OpenPipeline:
         renditions and its record. A picture that can't be processed has an outcome with the reason.
 
         Raises:
-            BindingRefused: The catalog belongs to another pipeline file.
+            BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The catalog uses another version of the pipeline file.
 
         """
@@ -306,7 +306,7 @@ class OpenPipeline:
 
         Raises:
             UsageError: The source isn't a folder.
-            BindingRefused: The catalog belongs to another pipeline file.
+            BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The catalog uses another version of the pipeline file.
             CatalogLost: Most outputs exist but have no record in the catalog.
 

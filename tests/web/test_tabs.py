@@ -23,7 +23,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
-def test_seven_tabs_can_load_the_page_show_changes_and_upload_at_once(
+def test_seven_tabs_load_the_page_and_show_a_picture_that_one_of_them_uploads(
     context: BrowserContext, tmp_path: Path
 ) -> None:
     write_pipeline(tmp_path, THUMB)
@@ -43,7 +43,7 @@ def test_seven_tabs_can_load_the_page_show_changes_and_upload_at_once(
             expect(page.locator(".tile")).to_have_count(0, timeout=30_000)
 
 
-def test_tabs_without_shared_workers_have_a_stream_of_their_own(
+def test_a_tab_without_shared_workers_has_a_stream_of_its_own(
     context: BrowserContext, tmp_path: Path
 ) -> None:
     write_pipeline(tmp_path, THUMB)

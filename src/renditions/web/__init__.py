@@ -1,1 +1,1 @@
-"""The API and the page: one ASGI application for a laptop and for AWS."""
+"""The API and the page, as ASGI applications for a server and for AWS."""

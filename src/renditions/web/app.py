@@ -305,7 +305,7 @@ class _Api:
 
 
 class _LocalApi(_Api):
-    """The endpoints of a server that clients reach directly."""
+    """The endpoints of ``renditions serve``."""
 
     def __init__(self, service: Service, uploads: LocalUploads, token: str | None, root_path: str) -> None:
         super().__init__(service, uploads, root_path)

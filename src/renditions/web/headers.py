@@ -1,4 +1,4 @@
-"""Headers that limit what browsers do with answers, and which caches keep them."""
+"""Headers about embedding, loading and caching, which layers add to answers."""
 
 from __future__ import annotations
 

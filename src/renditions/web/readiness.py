@@ -155,8 +155,7 @@ class Readiness:
 def watched(readiness: Readiness, every_seconds: float, on_recovery: Callable[[], None]) -> Iterator[None]:
     """Check again and again in a thread during the block.
 
-    Log new troubles, and when the server lacks nothing any more.
-    Call ``on_recovery`` when the server lacks nothing any more.
+    Log new troubles. When the server lacks nothing any more, log that and call ``on_recovery``.
     """
     stop = threading.Event()
 
