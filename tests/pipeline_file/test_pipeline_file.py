@@ -92,6 +92,7 @@ GOOD_FILES = {
     "braces": pipeline_text('key = "{dir}{{x}}{name}"'),
     "auto": pipeline_text('key = "{dir}{name}"\nformat = "auto"\nanimation = "keep"'),
     "base64": pipeline_text('format = "base64"'),
+    "base64 on demand": pipeline_text('format = "base64"\non_demand = true'),
     "sizes": pipeline_text(more='[accept]\nmax_bytes = "1.5 GB"\nmax_pixels = 25000000'),
     "binary sizes": pipeline_text(more='[accept]\nmax_bytes = "10 MiB"'),
     "sns": pipeline_text(

@@ -190,6 +190,9 @@ _OUTPUT = {
     "seconds": number("How long it took to make the file from the decoded picture."),
     "sha256": text("The SHA-256, in hexadecimal."),
     "is_restored": flag("Whether the output was made again because it was missing or replaced."),
+    "focus": table(
+        _FOCUS, ("x", "y"), "The picture's focus when the output was made, if the output uses it."
+    ),
 }
 _OUTPUT_NEEDED = ("key", "etag", "source_etag", "fingerprint", "format", "size_bytes")
 _INTERNAL = {

@@ -64,7 +64,8 @@ RESERVED_ATTRIBUTES = ATTRIBUTES.union(*(backend.own_attributes for backend in C
 FILE_CHOICES = tuple(
     field.name
     for field in fields(Rendition)
-    if field.name not in ("key", "format", "quality", "target", "effort", "lossless", *ENCODER_CHOICES)
+    if field.name
+    not in ("key", "on_demand", "format", "quality", "target", "effort", "lossless", *ENCODER_CHOICES)
 )
 """The fields that must have their default if the format contains the picture's file unchanged."""
 
