@@ -4,9 +4,8 @@ Set ``PYTHONPATH=tests``. The slow clients are hostile, and all others are hones
 serve`` gets 32 honest clients, each with one request after the other. Meanwhile 1,001 sockets of one kind are
 kept open: if the server closes one, the benchmark opens another. ``KINDS`` lists the kinds. A last kind,
 ``HALF_OPEN``, opens sockets whose machine then vanishes from the network (``web.vanishing``), again and
-again. The attack with each kind lasts longer than the server's own limits. The benchmark counts the honest
-requests that failed, and takes the 99th percentile of their time before, during and after the attack. Without
-``--kind`` the results go into ``docs/security.md``.
+again. The benchmark counts the honest requests that failed, and takes the 99th percentile of their time
+before, during and after the attack. Without ``--kind`` the results go into ``docs/security.md``.
 """
 
 from __future__ import annotations
