@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from renditions.aws.table import CLAIM, NOTICE, WISHES
+from renditions.aws.table import NUL
 from renditions.errors import CatalogRefused, Conflict, KeyTaken
 
 MAX_NAME_BYTES = 1024
@@ -86,8 +86,8 @@ def check_name(name: str) -> None:
         size_bytes = len(name.encode())
     except UnicodeEncodeError as error:
         raise CatalogRefused(f"expected a name of Unicode text, found {name!r}") from error
-    if not 1 <= size_bytes <= MAX_NAME_BYTES or name.startswith((CLAIM, NOTICE, WISHES)):
+    if not 1 <= size_bytes <= MAX_NAME_BYTES or name.startswith(NUL):  # keys of other items begin with it
         raise CatalogRefused(
-            f"expected a name of 1 to {MAX_NAME_BYTES:,} bytes that doesn't begin with {CLAIM!r}, "
+            f"expected a name of 1 to {MAX_NAME_BYTES:,} bytes that doesn't begin with a NUL character, "
             f"found {name!r}"
         )

@@ -1,9 +1,10 @@
 """A catalog in a DynamoDB table.
 
 The module ``table`` describes the items of the table. A write is one request with a condition on the record's
-revision. If the claimed keys change, the write is one transaction over the record and those claims. The
-catalog first reads the record, to know its present claims. These claims can't be outdated, because claims
-change only together with the record, and the condition on the revision fails if the record changed.
+revision. If the claimed keys change, the write is a transaction over the record and those claims, or several
+if one can't free all keys. The catalog first reads the record, to know its present claims. These claims can't
+be outdated, because claims change only together with the record, and the condition on the revision fails if
+the record changed.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class DynamoCatalog:
 
     Any number of threads, processes and machines can use the table at the same time. ``get`` reads
     consistently. ``list`` and ``query`` find the names in an index, which may lag behind by a moment, and
-    then read the records consistently.
+    then read the records consistently. ``get``, ``write``, ``delete`` and ``rename`` raise ``CatalogRefused``
+    for a name that the table can't hold.
 
     Args:
         client: A DynamoDB client.
@@ -251,8 +253,8 @@ class DynamoCatalog:
     ) -> Iterator[Record]:
         """See :meth:`Catalog.query <renditions.core.catalog.Catalog.query>`.
 
-        No index is in the order of both times and names. So this method reads the rows by time, about 4,000
-        in each request, and then only the records whose names begin with the prefix.
+        No index is in the order of both times and names. So with a prefix, this method reads the rows by
+        time, about 4,000 in each request, and then only the records whose names begin with the prefix.
         """
         last = (format_time(before[0]), before[1]) if before else None
         parts = [
@@ -338,6 +340,7 @@ class DynamoCatalog:
                 goal="",
                 outputs=tuple(output for output in stored.outputs if output.key not in now),
                 pending_keys=tuple(key for key in stored.pending_keys if key not in now),
+                retired=tuple(old for old in stored.retired if old.place or old.key not in now),
             )
             put = self._put(stored.raised(), stored.revision)
             self._transact(stored.name, [{"Put": put}, *map(self._unclaim, sorted(now))])

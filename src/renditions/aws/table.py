@@ -11,7 +11,7 @@ no attribute of an index, so no query finds it.
 
 The table has three indexes. All are sparse, and follow the table with a delay, usually under a second:
 
-- :data:`BY_NAME` holds every record's name in order. It has one partition, which DynamoDB writes only when a
+- :data:`BY_NAME` holds every record's name in order, in one partition. DynamoDB writes there only when a
   record is created or deleted, up to 1,000 times a second.
 - :data:`BY_STATUS` holds the records of each status by time, with the attributes that lists show. It has
   four partitions. DynamoDB writes the partition ``processing`` twice for each picture. So above 500 pictures
@@ -47,20 +47,23 @@ BY_CONTENT = "by-content"
 KIND = "picture"
 """The value of the attribute ``kind`` of every record."""
 
-CLAIM = "\0claim "
-"""The start of every claim's key. No picture's name can start with it."""
+NUL = "\0"
+"""The start of the key of every item that isn't a record. No picture's name can start with it."""
 
-BINDING = "\0binding"
-"""The key of the binding's item. No picture's name can start with it."""
+CLAIM = f"{NUL}claim "
+"""The start of every claim's key."""
 
-TOTALS = "\0totals"
+BINDING = f"{NUL}binding"
+"""The key of the binding's item."""
+
+TOTALS = f"{NUL}totals"
 """The key of the item with the totals that a schedule's tick counted last."""
 
-WISHES = "\0wishes "
-"""The start of the key of a removed picture's kept wishes; no name begins with it."""
+WISHES = f"{NUL}wishes "
+"""The start of the key of a removed picture's kept wishes."""
 
-NOTICE = "\0notice "
-"""The start of the key of an unsent notice; no name begins with it."""
+NOTICE = f"{NUL}notice "
+"""The start of the key of an unsent notice."""
 
 NOTICE_KIND = "notice"
 """The value of the attribute ``kind`` of every unsent notice, by which the index lists them."""

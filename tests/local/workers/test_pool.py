@@ -155,7 +155,7 @@ def test_a_worker_that_died_while_idle_is_replaced_without_an_error(pool: Render
     assert worker_of(run(pool, b"x")) != worker
 
 
-def test_the_time_limit_of_one_picture_never_stops_the_next_one() -> None:
+def test_the_time_limit_of_one_picture_does_not_stop_the_next_one() -> None:
     """Each picture takes about as long as the limit.
 
     The time limit of one picture must not kill the worker of the next picture.
@@ -181,7 +181,8 @@ def test_a_picture_that_takes_too_much_memory_is_rejected_and_its_worker_is_repl
     ) as pool:
         refused = run(pool, b"enlarge 5000000000")
         assert str(refused.rejected) == (
-            "the picture needs more than 200,000,000 bytes of memory ([limits] memory)"
+            "the picture needs more than 200,000,000 bytes of memory ([limits] memory). Raise this limit and "
+            "retry the picture, or upload a smaller one"
         )
         assert (refused.made, refused.original) == ({}, Original(18))
         assert run(pool, b"hold 50000000").made
@@ -219,7 +220,7 @@ def test_a_failure_in_a_worker_is_raised_unchanged(pool: RenderPool) -> None:
 
 
 def test_an_unexpected_error_class_from_a_worker_becomes_a_failure(pool: RenderPool) -> None:
-    """A renderer never raises such an error, which could stop the whole program."""
+    """A renderer returns a rejection and must not raise it."""
     with pytest.raises(Failed, match=r"^rendering failed unexpectedly: Undecodable: no picture at all$"):
         run(pool, b"refuse")
 
@@ -262,7 +263,9 @@ def test_a_picture_fails_if_its_worker_can_not_be_started(monkeypatch: pytest.Mo
             patched.setattr(sys, "executable", "/no/such/python")
             with pytest.raises(Failed, match=r"can't start a worker process \(.*No such file"):
                 run(pool, b"x")
+            assert "can't start a worker process" in (pool.problem or "")
         assert run(pool, b"x").made
+        assert pool.problem is None
 
 
 def test_large_pictures_and_large_results_are_sent_unchanged(pool: RenderPool) -> None:

@@ -1,12 +1,12 @@
 """Worker processes that render pictures.
 
-A harmful picture can end a worker, but never the service. Each worker has its own socket for jobs and
+A harmful picture can end a worker, but not the service. Each worker has its own socket for jobs and
 results, and shares nothing with the others. So killing a worker can't corrupt or lock anything that another
 one needs. The process that holds the catalog never loads an imaging library.
 
 Workers are new interpreters, not processes of ``multiprocessing``. Processes of ``multiprocessing`` would
-import the program's main module again. Their start would take two to three times as long, and the main module
-would need a guard.
+import the program's main module again, so their start would take longer, and the main module would need a
+guard.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class RenderPool:
 
     Args:
         workers: How many worker processes there are at most.
-        seconds_per_picture: How long one call may take, counted from the moment when a worker is ready.
+        seconds_per_picture: How long a worker may take for one picture, once it is ready.
         render: The function to call, as ``module:name``.
         limits: How much of a picture the function may decode, and how much memory a worker may hold. If the
             system doesn't report memory (macOS), only the estimate before decoding is checked.
@@ -203,7 +203,11 @@ class RenderPool:
         with self._lock:
             if self._closed:
                 raise Failed("can't render the picture: the worker processes are being stopped")
-            worker = WorkerProcess(self._render, self._layers)
+            try:
+                worker = WorkerProcess(self._render, self._layers)
+            except Failed as error:
+                self._problem = str(error)
+                raise
             self._living.add(worker)
         return worker
 
@@ -255,7 +259,7 @@ _AFTER_A_LIMIT = "Raise this limit and retry the picture, or upload a smaller on
 
 
 def _too_much_memory(limit_bytes: int) -> str:
-    return f"the picture needs more than {limit_bytes:,} bytes of memory ([limits] memory)"
+    return f"the picture needs more than {limit_bytes:,} bytes of memory ([limits] memory). {_AFTER_A_LIMIT}"
 
 
 def _refuse(content: bytes, why: str) -> Rendering:
