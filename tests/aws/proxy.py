@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 Fault = Literal["slow down", "error", "gateway", "reset", "lost", "cut", "late"]
 """What happens to a request.
 
-    slow down refused with 503, as S3 does under load
-    error refused with 500, without a body
+    slow down  refused with 503, as S3 does under load
+    error      refused with 500, without a body
     gateway    refused with 502, and a page for people
     reset      the connection is reset before the server gets the request
     lost       the server executes the request; the connection is reset before the answer

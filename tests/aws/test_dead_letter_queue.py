@@ -108,7 +108,7 @@ def test_the_list_has_the_pictures_and_the_reason_of_each_message(
     assert count_messages(account.dead) == 4
 
 
-def test_redrive_sends_back_known_messages_and_leaves_unknown_messages_in_the_queue(
+def test_redrive_sends_back_known_messages_and_leaves_the_unknown_message(
     account: Account, dead: Queue, tmp_path: Path
 ) -> None:
     """From Lambda's record of a failed call, the queue gets only the call's event."""

@@ -88,7 +88,7 @@ def account(tmp_path: Path) -> Account:
 
 @contextmanager
 def running(code: Path, account: Account, runtime: Path, log: Path, **more: str) -> Iterator[Lambda]:
-    """Yield the bundle's handler, started on the account as in ``test_deployed``."""
+    """Yield the bundle's handler, started on the account."""
     environ = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     environ |= {"PYTHONPATH": str(runtime), "QUEUE_URL": account.pictures, **account.environ(), **more}
     with start_function(code, "lambda_function.lambda_handler", log, environ, "-S") as function:

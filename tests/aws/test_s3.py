@@ -53,7 +53,7 @@ def xml_error(status: int, code: str, extra: str = "") -> Answer:
 
 
 @pytest.mark.parametrize("key", ODD_KEYS.values(), ids=ODD_KEYS)
-def test_a_bucket_accepts_keys_that_are_impossible_in_a_folder(store: S3Store, key: str) -> None:
+def test_a_bucket_accepts_unusual_keys(store: S3Store, key: str) -> None:
     stored = store.put(key, b"odd", IfAbsent(), "image/jpeg")
     assert stored.key == key
     assert store.head(key) == stored
@@ -81,7 +81,7 @@ def test_a_key_that_s3_can_not_hold_is_refused(store: S3Store, key: str) -> None
         store.put(key, b"", IfAbsent(), "image/jpeg")
 
 
-def test_objects_outside_the_prefix_are_neither_listed_nor_found(bucket: str) -> None:
+def test_objects_outside_the_prefix_are_not_listed_and_the_prefix_counts_in_the_length(bucket: str) -> None:
     whole, below = S3Store(CLIENTS.s3, S3Place(bucket, "")), S3Store(CLIENTS.s3, S3Place(bucket, "in/"))
     put(whole, "in/")  # AWS's console creates such an object for a folder
     put(whole, "in/a.jpg")

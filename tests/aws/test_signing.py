@@ -34,7 +34,7 @@ def open_signer(monkeypatch: pytest.MonkeyPatch, bucket: str = "my-bucket", **en
         ("cn-north-1", "https://my-bucket.s3.cn-north-1.amazonaws.com.cn"),
     ],
 )
-def test_signed_urls_on_aws_use_the_region_of_the_bucket(
+def test_signed_urls_on_aws_use_the_host_of_the_configured_region(
     monkeypatch: pytest.MonkeyPatch, region: str, origin: str
 ) -> None:
     """The global host of a new bucket answers with a redirect.

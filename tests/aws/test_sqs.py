@@ -37,7 +37,7 @@ def url(tmp_path: Path) -> str:
     return str(CLIENTS.sqs.create_queue(QueueName=name_of(tmp_path), Attributes=attributes)["QueueUrl"])
 
 
-def test_a_message_is_received_only_once_and_is_gone_after_its_deletion(url: str) -> None:
+def test_a_received_message_is_hidden_and_is_gone_after_its_deletion(url: str) -> None:
     queue = open_queue(url, Shared())
     assert queue.receive(wait_seconds=0) == []
     for body in ("one", "two"):

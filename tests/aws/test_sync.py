@@ -70,7 +70,7 @@ def test_a_pipeline_file_gives_the_same_bytes_in_a_folder_and_on_aws(folder: Pat
     assert "nothing to do" in run(folder, "plan").out.lower()
 
 
-def test_patterns_choose_the_same_pictures_in_a_bucket_as_in_a_folder(folder: Path, account: Account) -> None:
+def test_patterns_choose_the_pictures_of_a_bucket(folder: Path, account: Account) -> None:
     picture = (folder / "inbox/photo.jpg").read_bytes()
     for name in ("a.jfif", "a//b.jpg", "@eaDir/x.jpg", "a/.hidden/y.jpg", "notes.txt", "folder/"):
         account.upload(name, picture)

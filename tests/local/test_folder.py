@@ -154,7 +154,7 @@ def test_a_file_counts_as_complete_after_it_has_stopped_changing(root: Path) -> 
     assert [found.complete for found in FolderStore(root, rest_seconds=3600).list()] == [False]
 
 
-def test_every_file_is_complete_if_no_settle_time_is_set(root: Path) -> None:
+def test_a_written_file_is_complete_if_no_settle_time_is_set(root: Path) -> None:
     assert put(FolderStore(root), "a").complete
 
 
@@ -182,7 +182,7 @@ def test_get_returns_matching_content_and_etag_while_the_file_is_replaced(root: 
         assert etags[pair[0].etag] == pair[1]
 
 
-def test_get_never_returns_a_part_of_a_file_that_is_still_growing(root: Path) -> None:
+def test_get_of_a_growing_file_fails_or_returns_content_of_the_reported_size(root: Path) -> None:
     store = FolderStore(root)
     stop = threading.Event()
 
@@ -325,7 +325,7 @@ while True:
 """
 
 
-def test_every_object_is_complete_after_a_writer_was_killed_at_any_moment(root: Path) -> None:
+def test_every_object_is_complete_after_a_writer_was_killed(root: Path) -> None:
     store = FolderStore(root)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     for number in range(6):

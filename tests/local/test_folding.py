@@ -1,6 +1,6 @@
-"""Output folders that ignore case or Unicode normalization.
+"""Stores that ignore case or Unicode normalization.
 
-The tests use folders in memory and a real exFAT disk.
+The tests use stores in memory and a real exFAT disk.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def test_a_picture_is_rejected_if_two_of_its_renditions_would_have_the_same_file
     assert (record.status, record.reason) == ("rejected", reason)
 
 
-def test_claims_are_rebuilt_when_a_catalog_moves_to_a_folder_that_ignores_case(tmp_path: Path) -> None:
+def test_claims_are_rebuilt_when_the_output_store_begins_to_ignore_case(tmp_path: Path) -> None:
     path = tmp_path / "renditions.db"
     with SqliteCatalog(path) as catalog:
         first = catalog.write(make_record("A.jpg", outputs=("A.jpg", "A2.jpg")))
@@ -135,7 +135,7 @@ def test_claims_are_rebuilt_when_a_catalog_moves_to_a_folder_that_ignores_case(t
         catalog.write(make_record("c.jpg", outputs=("a.jpg",)))
 
 
-def test_probing_how_a_folder_compares_names_leaves_no_files(tmp_path: Path) -> None:
+def test_probing_how_a_folder_compares_names_leaves_only_the_lock_file(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "out", create=True)
     assert store.folding() == store.folding()
     assert not list(store.list())
@@ -166,7 +166,7 @@ def call(*command: str | Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def test_two_pictures_never_share_an_output_on_an_exfat_disk(tmp_path: Path) -> None:
+def test_two_pictures_do_not_share_an_output_on_an_exfat_disk(tmp_path: Path) -> None:
     with mounted_exfat(tmp_path) as disk:
         assert FolderStore(disk).folding().ignores_case
         write_pipeline(tmp_path, '[renditions.thumb]\nwidth = 40\nkey = "{key}"')
@@ -189,7 +189,7 @@ def test_two_pictures_never_share_an_output_on_an_exfat_disk(tmp_path: Path) -> 
 def test_a_picture_whose_name_changes_only_in_case_is_renamed_on_a_disk_that_ignores_case(
     folding: Folding,
 ) -> None:
-    """The disk found the picture under its former name, too."""
+    """Such a disk finds the picture under its former name, too."""
     world = World(
         source=MemoryStore(IGNORES_CASE), output=MemoryStore(folding), catalog=MemoryCatalog(folding)
     )
@@ -203,7 +203,7 @@ def test_a_picture_whose_name_changes_only_in_case_is_renamed_on_a_disk_that_ign
     world.check_promise()
 
 
-def test_a_folder_tells_in_which_spelling_it_lists_a_file_on_an_exfat_disk(tmp_path: Path) -> None:
+def test_is_spelled_is_true_only_for_the_spelling_that_an_exfat_disk_lists(tmp_path: Path) -> None:
     with mounted_exfat(tmp_path) as disk:
         (disk / "A").mkdir()
         (disk / "A" / "photo.jpg").write_bytes(b"one")
@@ -260,7 +260,7 @@ def test_a_new_file_and_a_new_spelling_are_seen_in_a_folder_that_was_listed(tmp_
         assert not listings.have(root, [b"photo.jpg"])
 
 
-def test_two_files_whose_names_differ_only_in_case_are_two_pictures(tmp_path: Path) -> None:
+def test_is_spelled_is_true_for_both_of_two_files_whose_names_differ_only_in_case(tmp_path: Path) -> None:
     for name in ("photo.jpg", "PHOTO.JPG"):
         (tmp_path / name).write_bytes(b"one")
         assert FolderStore(tmp_path).is_spelled(name)

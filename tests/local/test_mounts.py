@@ -52,7 +52,7 @@ MOUNTINFO = r"""
         ("/mnt/nasty", None),
     ],
 )
-def test_the_type_of_the_mount_decides_whether_a_folder_is_polled(
+def test_a_silent_mount_above_or_below_a_folder_is_found_by_its_type(
     folder: str, expected: Mount | None
 ) -> None:
     """A mount below the folder counts too.

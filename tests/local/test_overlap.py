@@ -107,7 +107,7 @@ def test_an_output_folder_that_is_mounted_below_the_source_is_refused(
         assert list_files(tmp_path / "inbox") == {"photo.jpg"}
 
 
-def test_a_source_is_refused_if_it_contains_the_catalog_that_its_output_registered(
+def test_a_source_is_refused_if_the_registration_of_its_output_is_found_in_it(
     tmp_path: Path,
 ) -> None:
     prepare(tmp_path, source="view", output="data/site/processed")
@@ -118,7 +118,7 @@ def test_a_source_is_refused_if_it_contains_the_catalog_that_its_output_register
         assert list_files(tmp_path / "data") == {"photo.jpg"}
 
 
-def test_a_source_is_refused_if_its_marker_is_found_in_the_output(tmp_path: Path) -> None:
+def test_a_source_is_refused_if_its_marker_is_found_where_outputs_go(tmp_path: Path) -> None:
     prepare(tmp_path)
     assert run(tmp_path, "sync").code == 0
     with mounted(NAMED_BINDFS, tmp_path / "inbox", tmp_path / "processed/originals"):

@@ -57,7 +57,7 @@ def test_an_owner_is_not_gone_while_its_context_is_open(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_each_owner_has_its_own_id(tmp_path: Path) -> None:
+def test_two_owners_of_one_process_have_different_ids(tmp_path: Path) -> None:
     with Owner(tmp_path) as first:
         with Owner(tmp_path) as second:
             assert first.id != second.id
@@ -89,7 +89,7 @@ def test_only_lock_files_of_dead_owners_are_removed(tmp_path: Path) -> None:
             assert not owner.is_gone(living_id)
 
 
-def test_an_owner_of_another_machine_never_counts_as_gone(tmp_path: Path) -> None:
+def test_an_owner_id_of_another_folder_or_of_another_form_does_not_count_as_gone(tmp_path: Path) -> None:
     here = Owner(tmp_path / "here")
     place, own = here.id.split(":")
     elsewhere = Owner(tmp_path / "elsewhere")

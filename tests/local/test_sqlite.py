@@ -80,7 +80,7 @@ def test_the_catalog_file_has_the_application_id_of_renditions(catalog: SqliteCa
     assert execute(path, "PRAGMA journal_mode") == [("wal",)]
 
 
-def test_each_write_to_the_catalog_waits_until_the_disk_has_the_data(catalog: SqliteCatalog) -> None:
+def test_the_connection_that_writes_uses_the_setting_synchronous_full(catalog: SqliteCatalog) -> None:
     with catalog._connections.writing() as db:
         assert db.execute("PRAGMA synchronous").fetchone() == (2,)
 
@@ -137,7 +137,7 @@ def test_a_catalog_of_the_first_version_gets_totals_when_it_is_migrated(path: Pa
         assert catalog.count() == counted
 
 
-def test_a_query_of_a_prefix_gives_the_same_answer_for_few_and_for_many_records(
+def test_a_query_of_a_prefix_gives_the_same_answer_whether_the_prefix_counts_as_rare_or_not(
     catalog: SqliteCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(40):
@@ -314,7 +314,7 @@ def test_reading_does_not_wait_for_an_unfinished_write_of_another_connection(
         other.execute("ROLLBACK")
 
 
-def test_a_write_raises_an_error_if_another_writer_never_ends(
+def test_a_write_raises_an_error_if_another_writer_holds_the_lock_for_too_long(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locks, "WAIT_SECONDS", 0.05)
@@ -377,7 +377,7 @@ def test_a_paused_listing_holds_no_lock(catalog: SqliteCatalog, path: Path) -> N
 @pytest.mark.parametrize(
     "select", [queries.OF_ANY_STATUS, queries.OF_STATUS, queries.OF_FEW_NAMES, queries.COUNT]
 )
-def test_each_query_uses_an_index_and_scans_no_table(catalog: SqliteCatalog, select: str) -> None:
+def test_a_query_by_time_or_prefix_does_not_scan_the_records(catalog: SqliteCatalog, select: str) -> None:
     values = {"status": "done", "begin": "a", "end": "b", "time": "~", "name": "", "most": 1}
     plan = [row[3] for row in catalog._read(f"EXPLAIN QUERY PLAN {select}", values)]
     assert any(step.startswith("SEARCH records") for step in plan), plan
@@ -419,7 +419,7 @@ with SqliteCatalog(Path(sys.argv[1])) as catalog:
 """
 
 
-def test_records_and_claims_agree_after_a_writer_was_killed_at_any_moment(path: Path) -> None:
+def test_records_and_claims_agree_after_a_writer_was_killed(path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     for _ in range(4):
         with SqliteCatalog(path) as catalog:

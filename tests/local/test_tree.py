@@ -45,7 +45,7 @@ REFUSED = {
 
 @each_use
 @pytest.mark.parametrize("key", REFUSED.values(), ids=REFUSED)
-def test_a_key_that_is_not_a_path_below_the_folder_is_refused(
+def test_a_key_that_no_object_in_a_folder_can_have_is_refused(
     root: Path, key: str, use: Callable[..., object]
 ) -> None:
     with pytest.raises(KeyRefused, match="expected"):

@@ -1,6 +1,6 @@
 """A watch whose pictures disappear, one by one or when a disk is unmounted.
 
-The watch removes a few of these pictures, and holds back the removal of the others.
+The watch removes at most a few of these pictures, and holds back the removal of the others.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def wait_for_sync(root: Path, world: World) -> None:
         wait_until(lambda name=name: world.catalog.get(name))  # type: ignore[misc]
 
 
-def test_a_watch_removes_a_few_pictures_of_a_deleted_folder_and_holds_the_other_removals(
+def test_a_watch_removes_no_more_pictures_of_a_deleted_folder_than_the_limit_allows(
     tmp_path: Path,
 ) -> None:
     fill(tmp_path / "inbox")

@@ -82,7 +82,7 @@ def test_a_renamed_file_is_reported_under_both_names(watched: Watched) -> None:
 @pytest.mark.parametrize(
     "key", ["no suffix", ".hidden", "a.swp", "a.py~", "old/node_modules", "old/.git", "ü ' \" # ?.jpg"]
 )
-def test_the_watcher_reports_files_of_any_name(watched: Watched, key: str) -> None:
+def test_the_watcher_reports_files_with_unusual_names(watched: Watched, key: str) -> None:
     (watched.root / key).touch()
     assert watched.collect(key) == {key}
     (watched.root / key).unlink()

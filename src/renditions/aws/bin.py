@@ -59,7 +59,7 @@ class S3Bin:
     def is_available(self) -> bool:
         """Return whether the bucket keeps versions. The answer may be a minute old.
 
-        Return False, and log a warning, if these credentials may not read that setting.
+        Return False, and log a warning, if S3 refuses the request.
         """
         is_versioned, until = self._versioning
         if time.monotonic() >= until:
@@ -139,10 +139,10 @@ class S3Bin:
     def restore(self, deletion: str, key: str) -> StoredObject | None:
         """See :meth:`~renditions.core.bin.Bin.restore`.
 
-        If the deletion's marker is still the newest version, this method removes the marker. Otherwise the
-        key was used again after the deletion. This method then writes the original again, on the condition
-        that the key has no object. An upload between the request for the versions and the removal of the
-        marker stays the newest version.
+        If the key has an object, this method only checks that it is the original. If the deletion's marker is
+        still the newest version, this method removes the marker. Otherwise it writes the original again, on
+        the condition that the key has no object. An upload between the request for the versions and the
+        removal of the marker stays the newest version.
         """
         entry = self._read(deletion)
         if entry is None or entry.key != key:
@@ -213,9 +213,10 @@ class S3Bin:
         return StoredObject(entry.key, etag_of(answer), len(content))
 
     def _find_newest(self, key: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """Return the two newest versions of the key, or their delete markers.
+        """Return the newest version of the key and the one below it, or None for each.
 
-        S3 lists the versions of a key from the newest one on, and a key before all longer ones.
+        Delete markers count as versions. S3 lists the versions of a key from the newest one on, and a key
+        before all longer ones.
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
         """
         target = self._target(key)

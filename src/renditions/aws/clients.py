@@ -1,8 +1,8 @@
 """AWS clients, and the translation of their errors.
 
-botocore reads credentials, region, profile and endpoints as in every AWS program: from the environment
-(``AWS_REGION``, ``AWS_PROFILE``, ``AWS_ENDPOINT_URL``, …) and from the shared files. This module doesn't use
-boto3, because boto3 makes the same calls as botocore and takes longer to import.
+botocore reads credentials, profile, region and endpoints as in every AWS program: from the environment
+(``AWS_PROFILE``, ``AWS_ENDPOINT_URL``, …) and from the shared files. This module adds ``AWS_REGION``. It
+doesn't use boto3, because boto3 makes the same calls as botocore and takes longer to import.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 30
 """How long a call waits while the server sends nothing."""
 ATTEMPTS = 4
-"""How often botocore sends one call that is throttled or lost. The pauses between are random and grow."""
+"""How often botocore sends one call at most. The pauses between the attempts are random and grow."""
 CONNECTIONS = 64
 """How many threads can call one client at once without opening new connections."""
 
@@ -61,7 +61,7 @@ PASSING = frozenset(
         "TransactionInProgressException",
     }
 )
-"""Error codes after which the same call can succeed later; most of them come with status 400. The call was
+"""Error codes after which the same call can succeed later, whatever the status. For example, the call was
 throttled, incomplete, or signed while the clock was wrong."""
 _WRONG_CLOCK = ("Signature expired", "Signature not yet current")
 """The beginnings of error messages that blame the clock.
@@ -74,8 +74,8 @@ that was frozen between signing and sending gets such messages, too.
 class Clients:
     """One client for each service, created on first use.
 
-    Many threads can use a client, but only one thread may read the properties that create it. They raise
-    ``UsageError`` if the region or the profile isn't configured.
+    Many threads can use a client, but only one thread at a time may create clients by reading the properties.
+    They raise ``UsageError`` if the region is needed and not configured, or if the profile doesn't exist.
     """
 
     def __init__(self) -> None:
@@ -91,8 +91,9 @@ class Clients:
     def signing_s3(self) -> Any:
         """The client of S3 that signs URLs.
 
-        On AWS it signs URLs that name the region. By default botocore signs global URLs. For a new bucket,
-        these redirect to the region, and browsers don't follow a redirect when they upload.
+        On AWS it signs URLs that name the region, except for us-east-1. By default botocore signs global
+        URLs. For a new bucket, these redirect to the region, and browsers don't follow a redirect when they
+        upload.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
         """
         host = urlsplit(self.s3.meta.endpoint_url).hostname or ""
@@ -262,7 +263,7 @@ def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Ite
     """Raise the AWS errors of the ``with`` block as errors of this package.
 
     Args:
-        where: The bucket, table, topic, bus or queue of the call. The message begins with it.
+        where: What is called, such as a bucket or a queue. The message begins with it.
         passing: The error to raise if the same call can succeed later: the call was throttled, the service
             wasn't reached, or the service failed.
         lasting: The error to raise if a person has to change something: a permission, a missing bucket, ….

@@ -1,7 +1,7 @@
 """Invalidate CloudFront's copies of outputs that changed.
 
-CloudFront keeps an object until its ``Cache-Control`` ends. A key with a version in it never gets other
-bytes. Any other key needs an invalidation when its object is replaced or deleted.
+CloudFront keeps an object until its ``Cache-Control`` ends. So a key needs an invalidation when its object is
+replaced or deleted. Deleted objects whose keys have a version are left out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A store in an S3 bucket, below a prefix.
 
 The bucket may be versioned: then conditions apply to the newest version, and deleting leaves a marker. It
-may be encrypted in any way, if the caller may use the encryption key. It must list its objects in the order
+may be encrypted, if the caller may use the encryption key. It must list its objects in the order
 of their keys. All buckets do so, except directory buckets.
 """
 
@@ -135,7 +135,7 @@ class S3Store:
             except ClientError as error:
                 if error_code(error) in (*MISSING, *CONDITION_FAILED):
                     raise Conflict(
-                        f"can't read {self._place.spell()}{key}: it changed meanwhile. Try again"
+                        f"can't read {self._place.spell()}{key}: it was changed or deleted. Try again"
                     ) from error
                 if error_code(error) == "InvalidRange":
                     return
@@ -292,11 +292,11 @@ class S3Store:
         return {catalog_id: text for catalog_id, text in texts.items() if text is not None}
 
     def mark(self, catalog_id: str) -> bool:  # noqa: ARG002
-        """Return False: a bucket needs no mark, because no other bucket has its name."""
+        """Return False: a bucket needs no marker, because no other bucket has its name."""
         return False
 
     def is_marked(self, catalog_id: str) -> bool:  # noqa: ARG002
-        """Return True: a bucket with this name is always the right one."""
+        """Return True: a bucket needs no marker."""
         return True
 
     def _read_own(self, key: str) -> str | None:

@@ -30,7 +30,8 @@ def transact(
 
     Raises:
         Conflict, KeyTaken: A condition doesn't hold. Nothing was written.
-        CatalogFailed: DynamoDB refused the request, or every attempt conflicted with another transaction.
+        CatalogFailed: The request failed, or every attempt was throttled or conflicted with another
+            transaction.
 
     """
     with reader.reported():

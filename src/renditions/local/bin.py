@@ -1,8 +1,7 @@
 """The bin of a source in a folder.
 
-A deleted file is kept at ``.renditions/bin/DELETION/KEY`` below the folder. A deletion is a rename, so it
-costs no copy, and the file keeps its name, its time and its ETag. Listings and watchers of the folder skip
-``.renditions``.
+A deleted file is kept at ``.renditions/bin/DELETION/KEY`` below the folder, usually without a copy. Listings
+and watchers of the folder skip ``.renditions``.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class FolderBin:
         self._root = root
 
     def is_available(self) -> bool:
-        """Return True: any folder can keep deleted files."""
+        """Return True: a folder needs no versions for it."""
         return True
 
     def put(self, key: str, condition: IfMatch, deletion: str) -> Binned | None:
@@ -155,7 +154,7 @@ def _find(root: int, parts: Sequence[bytes]) -> os.stat_result | None:
 def _find_file(folder: int) -> tuple[bytes, ...]:
     """Return the path of the only file below a folder.
 
-    If a process died before it moved the file there, the folder has no file. The last part is then empty.
+    If a process died during a change, the folder may have no file. The last part is then empty.
     """
     parts: tuple[bytes, ...] = ()
     while True:
@@ -169,10 +168,10 @@ def _find_file(folder: int) -> tuple[bytes, ...]:
 
 
 def _check_free(root: int, parts: Sequence[bytes], key: str, kept: os.stat_result) -> bool:
-    """Return whether the file is at its key already; raise Conflict if it can't be.
+    """Return whether the file is at its key already.
 
-    It can't be there if another file has the key, or if a folder, a link or a special file is in the way. The
-    file is already at its key if a process died between the two steps of a move.
+    That is so if a process died between the two steps of a move. Raise Conflict if another file has the key,
+    or if something else is in the way.
     """
     with absence():
         there = read_status(root, parts)
@@ -192,8 +191,8 @@ def _move(source: int, target: int, name: bytes) -> None:
     """Move a file to another folder; raise Conflict if that folder has the name.
 
     A rename would replace a file that another program creates there at this moment. A hard link fails
-    instead, so this function adds the new name and then removes the old one. It copies the file to another
-    file system. On a file system without hard links it renames, without this protection.
+    instead, so this function adds the new name and then removes the old one. Two moves lack this protection:
+    a move to another file system copies, and a move on a file system without hard links renames.
     """
     try:
         os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)

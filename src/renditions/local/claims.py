@@ -42,9 +42,10 @@ def move_claims(db: sqlite3.Connection, name: str, keys: frozenset[str], folding
 def rebuild_claims(db: sqlite3.Connection, folding: Folding) -> Iterator[Record]:
     """Write all claims again with this folding; yield each record that loses a key.
 
-    If two records claim the same folded key, the first record by name keeps it. A yielded record no longer
-    has the key, and the caller must write this record. The next sync then processes its picture. The caller
-    must open a transaction, and take all records from the iterator before the transaction ends.
+    If two records claim the same folded key, the first record by name keeps it. A damaged record isn't
+    yielded. A yielded record no longer has the key, and the caller must write this record. The next sync then
+    processes its picture. The caller must open a transaction, and take all records from the iterator before
+    the transaction ends.
     """
     db.execute("CREATE TEMP TABLE folded (key TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID")
     last = ""

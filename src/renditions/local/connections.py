@@ -30,14 +30,14 @@ class Connections:
     """The connections to one file, for all threads of a process.
 
     Don't use them after a fork. The constructor opens all connections, so all of them have the same file
-    open, even if the path leads to another file later. In that case, every call raises ``CatalogRefused``:
-    other processes wouldn't see what this process wrote.
+    open, even if the path leads to another file later. In that case, every read and write raises
+    ``CatalogRefused``: other processes wouldn't see what this process wrote.
 
     Args:
         path: The file. A missing file is created, and an older one migrated.
 
     Raises:
-        CatalogFailed: The file can't be used, was replaced or deleted, or a lock wasn't free in time.
+        CatalogFailed: The file can't be used, or a lock wasn't free in time.
 
     """
 

@@ -16,10 +16,8 @@ from renditions.local.migrations import APPLICATION_ID, MIGRATIONS
 
 _ANOTHER_FILE = "name another file as [catalog] store"
 _WHEN_DAMAGED = (
-    f"If this file is no catalog, {_ANOTHER_FILE}. Otherwise restore it from a backup, or move it away "
-    "together with its -wal and -shm files. The next sync then begins a new catalog, makes every rendition "
-    "again and sends every notice again. Outputs of pictures that were removed in the meantime then have no "
-    "record, and stay"
+    f"If this file is no catalog, {_ANOTHER_FILE}. Otherwise restore it from a backup. Without a backup, "
+    "move it away together with its -wal and -shm files, and run renditions sync --adopt"
 )
 _WHEN_READ_ONLY = (
     "Renditions must be able to write the file and its folder. Check their permissions, and whether the disk "
@@ -39,7 +37,7 @@ _ADVICE = {
 _NOT_FREE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
 """The result codes if a lock wasn't free in time.
 
-A reader gets ``SQLITE_PROTOCOL`` while another process repairs the log.
+A reader can get ``SQLITE_PROTOCOL`` while another process repairs the log.
 """
 
 _KINDS = {
@@ -56,7 +54,9 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open a catalog's file, or create it.
 
     Raises:
-        CatalogRefused: No file can be opened or created at this path.
+        CatalogRefused: The path is a folder, its folder is missing, or this user may not read the file.
+        sqlite3.Error: SQLite can't open or create the file.
+
     """
     if why := _why_no_file(path):
         raise CatalogRefused(f"can't open the catalog {path}: {why}")
@@ -74,7 +74,9 @@ def reported(path: Path) -> Iterator[None]:
     except locks.NotFree as error:
         raise CatalogFailed(f"can't use the catalog {path}: {error}") from error
     except UnicodeEncodeError as error:
-        raise CatalogFailed(f"{path}: expected a name of Unicode text, found {error.object!r}") from error
+        raise CatalogFailed(
+            f"the catalog {path} can't hold {error.object!r}: it isn't Unicode text. Rename the picture"
+        ) from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code in _NOT_FREE:
@@ -136,7 +138,7 @@ def describe_holder(path: Path) -> str:
     """Return a text that says which process holds the catalog's lock, and what to do.
 
     The lock is on the file of shared memory, or on the file itself. See
-    https://www.sqlite.org/walformat.html, section 2.3.
+    https://www.sqlite.org/walformat.html.
     """
     files = []
     for file in (path.with_name(f"{path.name}-shm"), path):

@@ -1,4 +1,4 @@
-"""Operating-system errors and locks that aren't free, as errors of this package."""
+"""Errors of the system, of SQLite and of locks, as errors of this package."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ The store never reaches outside the folder, and only plain files are objects: se
 
 The subfolder ``.renditions`` belongs to the store. It holds unfinished files until the store renames them,
 and a file for each catalog that uses the store. It also holds a lock: the store checks a condition and writes
-under this lock, so that conditions hold between processes too. The first write creates the subfolder.
+under this lock, so that conditions hold between processes too. The store creates the subfolder when it first
+needs it.
 
 File names that aren't UTF-8 can't be keys. ``list`` skips them with a warning.
 """
@@ -71,11 +72,10 @@ class FolderStore:
     See :class:`~renditions.core.ports.Store`.
 
     Args:
-        root: The folder. If it is a link, the constructor follows the link once.
+        root: The folder. The constructor follows the links in this path, once.
         rest_seconds: How long a file must stay unchanged before it counts as complete.
-        create: Whether the folder may be missing. A missing folder is then an empty store, and the first
-            write creates it. Otherwise every call raises ``StoreFailed`` while the folder is missing, so that
-            the pictures never look deleted.
+        create: Whether the folder may be missing. A missing folder is then an empty store. Otherwise a
+            missing folder raises ``StoreFailed``, so that its pictures don't look deleted.
 
     An ETag consists of a file's size, modification time and inode. If a program overwrites a file in place,
     and keeps its size and its time, the ETag stays the same.
@@ -157,7 +157,7 @@ class FolderStore:
                     yield piece
                 if etag_of(os.fstat(reader.fileno())) == condition.etag:
                     return
-        raise Conflict(f"can't read {self._root.path / key} to its end: it changed meanwhile. Try again")
+        raise Conflict(f"can't read {self._root.path / key} to its end: it was changed or deleted. Try again")
 
     @contextmanager
     def _reading(self, key: str) -> Iterator[BinaryIO | None]:
@@ -220,7 +220,7 @@ class FolderStore:
     def is_spelled(self, key: str) -> bool:
         """See :meth:`Store.is_spelled <renditions.core.ports.Store.is_spelled>`.
 
-        Most folders tell upper from lower case, so one lookup of another spelling is enough. In others, this
+        If a lookup of another spelling finds nothing, the folder tells upper from lower case. Otherwise this
         method compares the key with listings, which may be up to two seconds old.
         """
         if self._is_exact:

@@ -1,7 +1,4 @@
-"""The rows of a SQLite catalog that aren't records.
-
-They hold the wishes of removed pictures, and unsent notices.
-"""
+"""The rows of a SQLite catalog for kept wishes and unsent notices."""
 
 from __future__ import annotations
 

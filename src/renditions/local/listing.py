@@ -14,7 +14,7 @@ from renditions.core.ports import Store, StoredObject
 from renditions.core.verify import Look
 
 _KEPT_IN_MEMORY_KB = 20_000
-"""How much of the file SQLite keeps in memory. The file has about 150 bytes for each object."""
+"""How much of the file SQLite keeps in memory at most."""
 
 
 @contextmanager
@@ -25,6 +25,7 @@ def listed(store: Store) -> Iterator[Look]:
 
     Raises:
         StoreFailed: A part of the store can't be listed.
+        sqlite3.Error: The temporary file can't be written.
 
     """
     # An empty name is a temporary file, which SQLite deletes with its connection.

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 WAIT_SECONDS = 30.0
-"""How long to wait for a lock. A process holds one for a few milliseconds, while it writes to the disk."""
+"""How long to wait for a lock. A process usually holds one only for a few milliseconds."""
 
 _PAUSE_SECONDS = 0.002
 _LOCKS = Path("/proc/locks")
@@ -86,7 +86,10 @@ def _find_holders(files: tuple[os.stat_result, ...]) -> Iterator[int]:
 
 
 def _is_stopped(process: int) -> bool:
-    """Return whether a signal has stopped the process (man 5 proc_pid_stat, state T)."""
+    """Return whether a signal or a debugger stopped the process.
+
+    Source: man 5 proc_pid_stat, states T and t.
+    """
     with suppress(OSError):
         return Path(f"/proc/{process}/stat").read_bytes().rpartition(b") ")[2][:1] in (b"T", b"t")
     return False

@@ -1,7 +1,7 @@
-"""File systems that don't report other machines' changes: network mounts and FUSE.
+"""File systems that don't report other machines' changes.
 
-The kernel reports only the changes that this machine makes through the mount. It doesn't learn of changes by
-a server, by another machine, or through another path.
+Examples are network mounts and FUSE. The kernel reports only the changes that this machine makes through the
+mount. It doesn't learn of changes by a server, by another machine, or through another path.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SILENT = frozenset(
         *("fuse", "macfuse", "osxfuse"),
     )
 )
-"""The types on Linux, and on macOS (smbfs, afpfs, webdav). Types that begin with ``fuse.`` count too."""
+"""Their types on Linux and macOS. Types that begin with ``fuse.`` count too."""
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
 

@@ -1,4 +1,4 @@
-"""The parts that an output folder and a source share although their paths differ.
+"""The parts that an output folder and a source share, even if their paths differ.
 
 A link, a bind mount, a FUSE file system or a network mount can show the same files under two paths. Three
 checks find them: the device and inode of the folders above, the system's table of mounts, and the files that
@@ -18,7 +18,7 @@ from pathlib import Path, PurePath
 from renditions.local.registrations import marker_path, registration_path
 
 _MOUNTS = Path("/proc/self/mountinfo")
-"""The table of mounts on Linux: ``man 5 proc_pid_mountinfo``. Other systems have no bind mounts."""
+"""The table of mounts on Linux: ``man 5 proc_pid_mountinfo``."""
 
 SAME_TIME_SECONDS = 2.0
 """How much the times of two views of one file may differ, since some network mounts round them."""
@@ -43,6 +43,9 @@ Location = tuple[str, PurePath]
 
 def find_overlaps(source: Path, output: Path, catalog_id: str = "") -> Iterator[str]:
     """Yield the parts of the output folder that lie in the source folder.
+
+    If the source lies in the output folder, yield the part that is the source. A part may come more than
+    once.
 
     Args:
         source: The source folder.

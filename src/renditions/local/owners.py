@@ -1,7 +1,7 @@
 """The owners of leases on one machine, and whether an owner's process still runs.
 
-A lease expires by time, but the lease of a killed process is free at once: each process keeps a file locked
-while it runs, and the kernel unlocks the file however the process ends.
+A lease expires by time. On the same machine, the lease of a killed process is free at once: each process
+keeps a file locked while it runs, and the kernel unlocks the file however the process ends.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Owner:
     ``Lease.owner``: a hash of the machine and the folder, then a random text.
 
     The lock belongs to an open descriptor. New programs don't inherit it. A child process that a bare
-    ``fork`` creates does inherit it, and keeps the owner valid until that child ends. So start workers by
-    ``spawn`` or ``forkserver``.
+    ``fork`` creates does inherit it, and keeps the owner valid until that child ends. So don't start workers
+    by a bare ``fork``.
 
     Args:
         directory: The folder of the lock files, the same for all processes of this machine that share a
@@ -91,7 +91,9 @@ class Owner:
 
 
 def _hold(path: Path) -> int | None:
-    """Create and lock the file; return its descriptor, or None if it was removed.
+    """Create and lock the file; return its descriptor.
+
+    Return None if another process removes the file.
 
     Another process that removes old files may see the file before it is locked, and remove it:
 

@@ -11,7 +11,7 @@ from itertools import takewhile
 from renditions.core.ports import Store, Unreadable
 
 BATCH = 1000
-"""How many keys ``poll_keys`` yields at once."""
+"""The most keys that ``poll_keys`` yields at once."""
 
 
 def poll_keys(store: Store, stop: threading.Event, poll_seconds: float) -> Iterator[frozenset[str]]:
@@ -23,6 +23,7 @@ def poll_keys(store: Store, stop: threading.Event, poll_seconds: float) -> Itera
 
     Raises:
         StoreFailed: The store can't be listed.
+        sqlite3.Error: The temporary database of the keys failed.
 
     """
     # With an empty name, SQLite makes a private temporary database, and moves it to disk if it is large.

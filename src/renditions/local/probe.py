@@ -1,4 +1,4 @@
-"""How a folder compares names, found with test folders inside the store's folder."""
+"""How a folder compares names, found with test folders inside it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ _FORM = unicodedata.normalize("NFC", "é")
 
 
 def probe_folding(work: int) -> Folding:
-    """Return how this open folder, and so the whole store, compares names.
+    """Return how this open folder compares names.
 
     Raises:
-        OSError: A test folder can't be created there.
+        OSError: A test folder can't be created there, or can't be looked up.
+
     """
     return Folding(
         ignores_case=_is_one(work, _CASE, _CASE.upper()),

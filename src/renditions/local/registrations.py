@@ -1,7 +1,7 @@
 """The catalogs that use a folder, and the writers of its files.
 
 An output store has ``.renditions/catalogs/CATALOG_ID.json``. A source has
-``.renditions/markers/CATALOG_ID.txt``. A file has its writer in an extended attribute.
+``.renditions/markers/CATALOG_ID.txt``. A file can have its writer in an extended attribute.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _read(folder: int, name: str) -> str:
 
 
 def write_writer(file: int, writer: str) -> None:
-    """Store the writer with the open file, if the file system has extended attributes."""
+    """Store the writer with the open file, if the system and the file system can."""
     if sys.platform == "linux":  # Python supports them only on Linux
         with suppress(OSError):
             os.setxattr(file, _WRITER, writer.encode())

@@ -16,7 +16,7 @@ class Root:
     """The folder of a store.
 
     Args:
-        root: The folder. If it is a link, the constructor follows the link once.
+        root: The folder. The constructor follows the links in this path, once.
         create: Whether the folder may be missing until something is written.
 
     """
@@ -35,6 +35,7 @@ class Root:
         Raises:
             NotMade: The folder is missing; ``create`` allows that, and ``make`` is false.
             StoreFailed: The folder is missing and ``create`` forbids that, or the path isn't a folder.
+            OSError: The folder can't be opened or created for another reason.
 
         """
         try:
@@ -79,7 +80,7 @@ class Root:
 
 
 def explain_missing(folder: Path) -> str:
-    """Return the error of a store's folder that is missing."""
+    """Return the error message for a store's folder that is missing."""
     return f"the folder {folder} is missing: create it, or mount its disk"
 
 

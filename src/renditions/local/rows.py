@@ -55,7 +55,7 @@ def repair_record(db: sqlite3.Connection, name: str) -> Record | None:
     Return None if there is no record of this name, or if it isn't damaged.
 
     The record's claims stay unchanged. The totals are counted again, because the damaged row no longer says
-    what the record added to them. Counting reads every record, about 30,000 in a second.
+    what the record added to them. Counting reads every record.
     """
     row = db.execute("SELECT item, revision FROM records WHERE name = ?", (name,)).fetchone()
     if row is None or parse_record(row[0]):

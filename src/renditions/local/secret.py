@@ -15,8 +15,8 @@ SECRET_BYTES = 32
 def keep_secret(path: Path) -> bytes:
     """Return the secret in this file; create the file if it is missing.
 
-    Only the owner may read the file. All callers get the same secret, even at the same time. If the secret is
-    incomplete after a crash, this function replaces it.
+    Only the owner may read the file that this function creates. All callers get the same secret, even at the
+    same time. If the secret is incomplete after a crash, this function replaces it.
 
     Raises:
         Failed: The file can't be read or written, or another process has locked it for too long.

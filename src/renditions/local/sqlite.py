@@ -1,8 +1,8 @@
 """A catalog in one SQLite file, shared by threads and processes of one machine.
 
 Each write is durable when it returns (WAL, ``synchronous = FULL``). A record and its claims change in one
-transaction. A read waits for no write, sees every write that ended before it, and never lasts longer than one
-page, so SQLite can always clear its log.
+transaction. A read waits for no write and sees every write that ended before it. It ends after one page, so
+that SQLite can clear its log.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ MOST_SORTED = 10_000
 class SqliteCatalog:
     """A catalog in a file, which stays open.
 
-    Don't use it after a fork. See :class:`~renditions.core.catalog.Catalog`. The catalog compares names and
-    keys by their UTF-8 bytes. A name without a UTF-8 form (from a file name that isn't UTF-8) raises
+    Don't use it after a fork. See :class:`~renditions.core.catalog.Catalog`. The catalog compares names by
+    their UTF-8 bytes. A name without a UTF-8 form (from a file name that isn't UTF-8) raises
     ``CatalogFailed``.
 
     Args:
@@ -232,7 +232,7 @@ class SqliteCatalog:
     def count(self) -> Mapping[Status, Totals]:
         """See :meth:`Catalog.count <renditions.core.catalog.Catalog.count>`.
 
-        Every write updates the sums.
+        Every write of a record updates the sums.
         """
         rows = self._read(f"SELECT status, {SUMS} FROM totals")  # noqa: S608 - names of our own
         return dict.fromkeys(STATUSES, Totals()) | {status: Totals(*sums) for status, *sums in rows}

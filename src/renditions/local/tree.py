@@ -27,7 +27,7 @@ WORK_FOLDER = b".renditions"
 MAX_NAME_BYTES = 255
 """The longest name in the file systems of Linux and macOS (NAME_MAX)."""
 MAX_KEY_BYTES = 4095
-"""The longest key. Longer paths can't be opened by name (PATH_MAX)."""
+"""The longest key. Linux can't open a longer path by name (PATH_MAX)."""
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
@@ -70,7 +70,7 @@ def parse_key(key: str) -> tuple[bytes, ...]:
     """Return the parts of the key between slashes, encoded for the file system.
 
     Raises:
-        KeyRefused: No file below the folder can have this path.
+        KeyRefused: No object in the folder can have this key.
 
     """
     try:
@@ -214,16 +214,20 @@ def walk(
     """Yield the key and status of every file, link and special file, in key order.
 
     Keys are ordered by their bytes. The walk sorts a folder by its name with a slash, so that the folder's
-    files come in the right order. Only one folder is open at a time, at any depth. Names that can't be keys
-    are logged and left out.
+    files come in the right order. Besides the root, only one folder stays open at a time, at any depth. The
+    walk leaves out the store's own folder, and names that can't be keys. It logs such names.
 
     Args:
-        root: The folder's descriptor. If this folder can't be read, the walk raises ``OSError``.
+        root: The folder's descriptor.
         shown: The path of the root, for warnings about names that can't be keys.
         enters: Returns whether anything below a folder is wanted. It gets the folder's path with a slash at
             its end.
         on_unreadable: Called if a folder below the root can't be read, with the folder's path and the reason.
             The walk continues after that folder.
+
+    Raises:
+        OSError: The root can't be read.
+        sqlite3.Error: The temporary database of the names failed.
 
     """
     trail: list[tuple[tuple[bytes, ...], bytes]] = [((), b"")]  # folders, each with the last name seen

@@ -25,11 +25,10 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
     Files that were created or removed count too.
 
     At every tick without changes, this function yields an empty set. It yields None if the caller must check
-    everything: at the start (every later change is reported), when a folder is gone, and when events were
-    lost.
+    everything: at the start, when a folder is gone, and when events were lost.
 
     Raises:
-        StoreFailed: The folder is missing or isn't a folder, or the system can't watch so many folders.
+        StoreFailed: The folder is missing or isn't a folder, or the system can't watch it.
 
     """
     real = Path(os.path.realpath(root))
@@ -130,7 +129,7 @@ class _Folders:
     def _key(self, path: str) -> str | None:
         """Return the path's key.
 
-        Return None for the store's own files, and names that can't be keys.
+        Return None for the root, the store's own files, and names that aren't Unicode text.
         """
         key = Path(path).relative_to(self._root).as_posix()
         try:

@@ -1,7 +1,4 @@
-"""Attacks by a worker that a picture took over, and the layers that stop them.
-
-Each attack is stopped, and most by several layers.
-"""
+"""Attacks by a worker that a picture took over, and the layers that stop them."""
 
 from __future__ import annotations
 
@@ -124,7 +121,7 @@ def possible(outcomes: Outcomes) -> list[tuple[str, str]]:
     ]
 
 
-def test_each_attack_succeeds_without_confinement(
+def test_each_attack_that_needs_no_root_rights_succeeds_without_confinement(
     runs: tuple[int, Runs],
 ) -> None:
     """An attack that fails without any layer would prove nothing about the layers."""
@@ -248,7 +245,7 @@ def test_no_picture_is_rendered_if_a_required_layer_is_missing() -> None:
             pool(b"x", Accept(), {"a": Rendition()})
 
 
-def test_a_worker_has_one_thread_until_it_is_confined() -> None:
+def test_importing_the_modules_of_a_worker_starts_no_thread() -> None:
     """Landlock applies to the calling thread and to threads that it starts later.
 
     A thread that started earlier would stay unconfined.

@@ -1,7 +1,4 @@
-"""The messages between the pool and its workers.
-
-The pool checks everything that a worker sends.
-"""
+"""The messages between the pool and its workers, and the pool's checks of them."""
 
 from __future__ import annotations
 

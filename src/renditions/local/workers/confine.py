@@ -112,7 +112,7 @@ def _report_environment(_: int) -> str:
 def _close_handles(descriptor: int) -> str:
     """Close all handles but the socket and the standard input.
 
-    The standard input ends when the pool does.
+    The standard input ends when the pool does. Standard output and errors lead nowhere.
     """
     with open(os.devnull, "r+b") as nothing:  # noqa: PTH123 - opened for reading and writing
         os.dup2(nothing.fileno(), 1)
@@ -139,7 +139,7 @@ def _set_limits(_: int) -> str:
 
 
 def _leave_network(_: int) -> str:
-    """Move to a network namespace without any network.
+    """Move to a new network namespace, which has no connection to a network.
 
     In a new user namespace, the process has the right to do this. Raise UnavailableError if the system allows
     no new namespaces.
@@ -174,11 +174,11 @@ LAYERS = (
         _report_environment,
         only_linux=False,
     ),
-    Layer("handles", "no open file but the socket to the pool", _close_handles, only_linux=False),
+    Layer("handles", "no open files but its connections to the pool", _close_handles, only_linux=False),
     Layer("limits", "no memory dumps, few open files, no large files", _set_limits, only_linux=False),
     Layer("namespace", "no network interface", _leave_network, is_extra=True),
     Layer("privileges", "no root rights, no new rights, memory hidden from others", _give_up_privileges),
-    Layer("landlock", "can read only libraries and fonts, can't write or connect", _restrict_files),
+    Layer("landlock", "can read only libraries, fonts and a few system files, can't write", _restrict_files),
     Layer("seccomp", "no system call that a decoder doesn't need", _restrict_calls),
 )
 """All layers, in the order in which :func:`confine` applies them.
@@ -202,7 +202,7 @@ def is_known_here(layer: Layer) -> bool:
 
 
 def _readable_paths() -> Iterator[Path]:
-    """Yield the paths that a worker may read: Python, libraries and fonts."""
+    """Yield the paths that a worker may read, such as Python, libraries and fonts."""
     yield Path(os.__file__).parent
     yield from map(Path, renditions.__path__)
     yield from _import_folders()

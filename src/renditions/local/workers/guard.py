@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 LOOK_SECONDS = 0.02
-"""The time between two measurements of memory. A process can fill about 50 MB in this time."""
+"""The time between two measurements of memory."""
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 

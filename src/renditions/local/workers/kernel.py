@@ -1,4 +1,4 @@
-"""Linux system calls for which neither Python nor the C library has a function."""
+"""System calls of Linux, made by their numbers."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class _PathBeneath(ctypes.Structure):
 def restrict(readable: Iterable[Path]) -> int:
     """Limit this process to reading these paths, without any writes.
 
-    The process can never read the memory of processes outside. From version 4 of Landlock on, it can make no
+    The process can't read the memory of processes outside. From version 4 of Landlock on, it can make no
     TCP connections. From version 6 on, it can neither send signals to processes outside nor reach their
     abstract sockets.
 

@@ -1,7 +1,7 @@
 """The jobs that the pool sends to a worker, and the worker's answers.
 
 A worker parses pictures, so the pool assumes that an attacker controls it. The pool believes only that an
-answer came: it checks every name, format, number and length against the job.
+answer came: it checks the names, formats, numbers and lengths in it.
 """
 
 from __future__ import annotations
@@ -234,7 +234,10 @@ def _check_original(answer: _Made, picture: bytes) -> None:
 
 
 def _check_renditions(answer: _Made, recipes: Mapping[str, Rendition]) -> None:
-    """Check that an answer has each rendition that was asked for, and no other."""
+    """Check that an answer covers each rendition that was asked for, and no other.
+
+    A rendition is made, has an error, or has a stand-in.
+    """
     if answer.rejected:
         _check(not (answer.made or answer.errors or answer.stand_ins), "no rendition of a rejected picture")
         return

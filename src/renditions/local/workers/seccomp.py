@@ -1,9 +1,10 @@
 """A seccomp filter that limits a process to the system calls of a decoder.
 
-The filter needs Linux 3.17 or newer.
+The filter needs Linux 4.17 or newer.
 
-All other calls fail as if the kernel lacked them (ENOSYS), so that libraries use older calls instead. The
-list names what is allowed, so a call of a future kernel is refused too.
+All other calls fail as if the kernel lacked them (ENOSYS), so that libraries use older calls instead. Calls
+of another architecture end the process. The list names what is allowed, so a call of a future kernel is
+refused too.
 
 Source: seccomp(2), and Linux, ``include/uapi/linux/filter.h``, ``seccomp.h`` and ``audit.h``. The packages on
 PyPI for seccomp need the system's libseccomp, which small images lack.

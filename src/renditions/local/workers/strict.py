@@ -77,5 +77,5 @@ def _is_plain(kind: Any, value: Any) -> bool:
 
 
 def _has_surrogates(text: str) -> bool:
-    """Return whether a text has surrogates, which no file or database can hold."""
+    """Return whether a text has surrogates, which UTF-8 can't hold."""
     return any("\ud800" <= character <= "\udfff" for character in text)

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 MOST_TEXT_BYTES = 4_000_000
-"""The longest JSON text. A few hundred renditions need less than a tenth of it."""
+"""The longest JSON text."""
 MOST_PARTS = 100_000
 
 _LENGTHS = struct.Struct(">IQ")
