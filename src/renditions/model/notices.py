@@ -129,7 +129,7 @@ class UnsentNotice:
     again_at: datetime | None
     """When Renditions tries to send the notice again; None if it has given the notice up."""
     attempts: int = 0
-    """How many attempts have failed since the first one, or since a person resent the notice."""
+    """How many attempts have failed; 0 again after a person resent the notice."""
     reason: str = ""
     """Why the last attempt failed, or why Renditions postponed it."""
     deleted: tuple[str, ...] = ()

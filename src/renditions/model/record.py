@@ -174,7 +174,7 @@ class Record:
     After an error that no retry mends, this is the highest number of attempts.
     """
     setbacks: int = 0
-    """How often processing has failed since then for a reason that doesn't count as an attempt.
+    """How often processing has failed for a reason that doesn't count as an attempt.
 
     Examples are a full disk and a lost connection. The pause before the next attempt grows with this number.
     """
