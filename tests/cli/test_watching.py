@@ -1,7 +1,8 @@
-"""A watch whose catalog, outputs or pipeline file another program changes."""
+"""What a watch prints and does, also after another program changes its files."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import time
@@ -45,6 +46,21 @@ def wait_for(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_watch_with_the_option_quiet_prints_only_data(folder: Path) -> None:
+    """The pool of worker processes logs how it confines them, but not here."""
+    watch = subprocess.Popen(
+        [RENDITIONS, "--quiet", "watch", "--json"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert watch.stdout
+    assert json.loads(watch.stdout.readline())["name"] == "first.jpg"
+    watch.terminate()
+    assert watch.communicate(timeout=60)[1] == ""
 
 
 def test_watch_ends_with_one_error_when_its_catalog_was_deleted(folder: Path) -> None:

@@ -96,7 +96,13 @@ def watch(
 
 def _report_workers() -> None:
     """Make the pool log how worker processes are confined, when the first one starts."""
-    logging.getLogger("renditions.local.workers.pool").setLevel(logging.INFO)
+    _log_progress_of("renditions.local.workers.pool")
+
+
+def _log_progress_of(module: str) -> None:
+    """Make a module log its progress, unless the user wants only data and errors."""
+    if not messages.quiet:
+        logging.getLogger(module).setLevel(logging.INFO)
 
 
 def _load(path: Path) -> LoadedPipeline:
@@ -108,7 +114,7 @@ def _load(path: Path) -> LoadedPipeline:
 
 
 def _run(path: Path, loaded: LoadedPipeline, run: Callable[[Session], None], *, unattended: bool) -> None:
-    """Call ``run`` again after each change of the pipeline file, until Ctrl-C."""
+    """Call ``run`` with each version of the pipeline file that applies, until Ctrl-C."""
     _report_workers()
     with stopping() as stop:
         file = PipelineFile(path, os.environ, make_start(unattended=unattended))
@@ -198,7 +204,7 @@ def worker(
         else:
             display.print_outcome(outcome)
 
-    logging.getLogger("renditions.messages.worker").setLevel(logging.INFO)
+    _log_progress_of("renditions.messages.worker")
     _report_workers()
     with opened(context, file, environ=deployed.environment) as unwatched, stopping() as stop:
         parts, invalidate = watch_outputs(unwatched, deployed.environment)
