@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from commands import Ended, draw, run, write_pipeline
+from renditions.cli.advice import complete
 from renditions.core.binding import hold
 from renditions.local.sqlite import SqliteCatalog
 from renditions.model.binding import Held
@@ -220,7 +221,7 @@ def test_sync_succeeds_after_the_missing_source_folder_is_created(folder: Path) 
     assert run(folder, "sync").code == 0
 
 
-def test_retry_prints_a_repeated_rejection_without_sending_a_notice(folder: Path) -> None:
+def test_retry_prints_a_rejection_that_repeats_an_earlier_one(folder: Path) -> None:
     write_pipeline(folder, THUMB, '[[notify]]\non = ["rejected"]\nto = "log:"\n')
     (folder / "inbox" / "text.jpg").write_text("no picture")
     assert run(folder, "sync").code == 1
@@ -267,6 +268,14 @@ def test_a_command_that_an_error_advises_includes_the_pipeline_file(folder: Path
     assert refused.code == 2
     assert "run renditions -p other.toml sync --rebind" in refused.err
     assert run(folder, "-p", "other.toml", "sync", "--rebind").code == 0
+
+
+@pytest.mark.parametrize("command", ["dlq list", "destroy --pictures"])
+def test_an_advised_command_gets_the_chosen_pipeline_file(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr("renditions.cli.advice._chosen", [Path("other.toml")])
+    assert complete(f"run renditions {command}") == f"run renditions -p other.toml {command}"
 
 
 def test_retry_reports_a_rendition_on_demand_that_no_client_has_requested(folder: Path) -> None:

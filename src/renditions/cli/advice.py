@@ -1,6 +1,6 @@
 """Complete the commands that messages advise.
 
-Each command names the pipeline file and the pictures that the user's own command named.
+So they name the pipeline file and the pictures that the user's own command named.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HOW_TO_ALLOW = {
 """How a person allows each kind of held work. The text ends with the command."""
 
 _COMMAND = re.compile(
-    r"\brenditions (?=(?:sync|plan|retry|list|status|strays|forget|notices|deploy|watch|serve)\b)"
+    r"\brenditions (?=(?:sync|plan|retry|list|status|strays|forget|notices|dlq|deploy|destroy|watch|serve)\b)"
 )
 _chosen: list[Path] = []
 """The pipeline file that the command line names; empty if it names none."""
@@ -44,7 +44,7 @@ def spell_selection(selection: Selection) -> str:
 
 
 def complete(text: str) -> str:
-    """Return the text with the chosen pipeline file added to each command in it."""
+    """Return the text with the chosen pipeline file added to the commands in it."""
     if not _chosen:
         return text
     option = escape(f"-p {shlex.quote(str(_chosen[0]))}")
