@@ -180,8 +180,10 @@ def test_invalid_pictures_are_rejected_with_a_reason_and_do_not_block_other_pict
 
 
 @pytest.mark.parametrize("template", ["{stem}.jpg", "{stem}.{ext}"])
-def test_two_pictures_never_share_an_output(tmp_path: Path, template: str) -> None:
-    """A later picture is rejected, and its reason names the earlier one.
+def test_a_later_picture_with_the_output_key_of_an_earlier_picture_is_rejected(
+    tmp_path: Path, template: str
+) -> None:
+    """The reason names the earlier picture.
 
     With the default template, every picture then gets its own output.
     """
@@ -213,7 +215,7 @@ def test_sync_keeps_unusual_names_of_pictures_unchanged(folder: Path) -> None:
     assert made == set(names)
 
 
-def test_an_invalid_pipeline_file_reports_all_problems_with_exit_code_2(folder: Path) -> None:
+def test_commands_report_all_problems_of_an_invalid_pipeline_file_with_exit_code_2(folder: Path) -> None:
     write_pipeline(folder, '[renditions.thumb]\nwidht = 200\nquality = 400\nformat = "jpg"\n')
     for command in ("check", "plan", "sync"):
         ended = run(folder, command)
@@ -299,7 +301,7 @@ def test_retry_processes_a_named_picture_or_all_rejected_pictures_again(folder: 
     assert "pictures to try again: 0" in run(folder, "retry").err
 
 
-def test_each_notice_is_logged_exactly_once(folder: Path) -> None:
+def test_sync_logs_a_rejection_once_and_not_again_in_the_next_run(folder: Path) -> None:
     write_pipeline(folder, THUMB, '[[notify]]\non = ["done", "rejected"]\nto = "log:"\n')
     draw(folder / "inbox" / "photo.jpg")
     (folder / "inbox" / "text.jpg").write_text("no picture")
@@ -346,7 +348,7 @@ def test_ctrl_c_ends_a_sync_after_the_pictures_in_progress_and_the_next_sync_con
     assert len(outputs(folder)) == 120
 
 
-def test_watch_processes_new_changed_and_deleted_pictures(folder: Path) -> None:
+def test_watch_processes_new_and_deleted_pictures(folder: Path) -> None:
     draw(folder / "inbox" / "first.jpg")
     command = subprocess.Popen(
         [RENDITIONS, "watch", "--json"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

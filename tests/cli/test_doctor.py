@@ -27,7 +27,7 @@ def test_doctor_shows_the_confinement_that_the_pipeline_file_declares(tmp_path: 
     assert (ended.code, ended.data["confine"]) == (0, "none")
 
 
-def test_sync_renders_with_every_confinement_setting(tmp_path: Path) -> None:
+def test_sync_renders_with_and_without_confinement(tmp_path: Path) -> None:
     for confine in ("best", "none"):
         write_pipeline(tmp_path, THUMB, f'[limits]\nconfine = "{confine}"')
         draw(tmp_path / "inbox" / f"{confine}.jpg")

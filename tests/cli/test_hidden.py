@@ -34,7 +34,7 @@ def assert_nothing_hidden(ended: Ended) -> None:
         assert ALLOWED.fullmatch(text), repr(text)
 
 
-def test_no_command_prints_hidden_characters_of_names(project: Path) -> None:
+def test_commands_print_no_hidden_characters_of_names(project: Path) -> None:
     for arguments in (
         ("plan",), ("sync",), ("list",), ("status",), ("show", ESCAPE), ("show", "x\x1b[31m.jpg"),
         ("retry", ESCAPE), ("plan", "--verify"), ("plan", "no\x1b[31m/"), ("strays",),
@@ -59,7 +59,7 @@ def test_json_escapes_hidden_characters_and_decodes_to_the_same_names(project: P
     assert {item["image_name"] for item in ended.data} == {*NAMES, "x\x1b[31m.jpg"}
 
 
-def test_the_function_reveal_keeps_every_visible_character() -> None:
+def test_the_function_reveal_keeps_visible_characters_and_escapes_hidden_ones() -> None:
     visible = "Ωé 山田.jpg 👩‍👩‍👧 \u00a0 \u200d a\\b"
     assert reveal(visible) == visible
     assert reveal("a\nb\x1b", keep_lines=True) == "a\nb\\x1b"

@@ -63,7 +63,7 @@ def _cli_modules(*arguments: str) -> set[str]:
     return {name.removeprefix("renditions.cli.") for name in ended.stderr.splitlines()[-1].split()}
 
 
-def test_a_command_imports_no_module_of_another_command() -> None:
+def test_the_schema_command_imports_no_module_of_another_command() -> None:
     of_commands = {reference.partition(":")[0].rpartition(".")[2] for reference in COMMANDS.values()}
     assert not _cli_modules("--version") & of_commands
     assert _cli_modules("schema") & of_commands == {"files"}

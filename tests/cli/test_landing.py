@@ -65,7 +65,7 @@ def test_copying_a_file_with_a_pause_causes_no_notice_of_a_rejection(tmp_path: P
     assert "rejected" not in (tmp_path / "log").read_text()
 
 
-def test_sync_prints_the_notice_of_a_rejection_once_and_without_a_wait(tmp_path: Path) -> None:
+def test_sync_prints_the_notice_of_a_rejection_once(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB, NOTIFY)
     (tmp_path / "inbox" / "text.jpg").write_text("no picture")
     synced = run(tmp_path, "sync")

@@ -103,7 +103,7 @@ def test_a_picture_in_the_manifest_has_its_size_alternative_text_placeholder_and
     assert "alt" not in picture_of(manifest, "a folder/small, 50%.png")
 
 
-def test_each_look_has_its_own_source_and_img_elements(manifest: dict[str, Any]) -> None:
+def test_each_look_has_its_own_sources_and_img(manifest: dict[str, Any]) -> None:
     looks = picture_of(manifest, "big.jpg")["looks"]
     assert list(looks) == ["photo", "square"]
     photo = looks["photo"]

@@ -1,6 +1,6 @@
 """Notices that a topic refuses, seen on the command line.
 
-The topic on moto is missing at first, and is created later.
+The topic is missing on moto at first.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def test_a_refused_notice_about_a_removal_is_kept_after_the_record_is_deleted(
     assert (unsent["event"], unsent["name"], unsent["deleted"]) == ("removed", "a.jpg", ["a.jpg"])
 
 
-def test_a_changed_rule_that_affects_no_picture_logs_no_notice(tmp_path: Path) -> None:
+def test_a_changed_rule_that_affects_no_picture_logs_no_notice_of_a_done_picture(tmp_path: Path) -> None:
     notify = '[[notify]]\non = ["done", "rejected"]\nto = "log:"\n'
     write_pipeline(tmp_path, THUMB, notify)
     draw(tmp_path / "inbox" / "a.jpg")

@@ -1,4 +1,4 @@
-"""What commands do when stdout is full, closed, or read only in part."""
+"""What commands print if they can't write their output, or if they refuse."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run_in_shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("command", ["list", "list --json", "manifest", "show a.jpg --json", "--version"])
-def test_a_command_that_can_not_write_its_output_prints_an_error_of_one_line(
+def test_a_command_that_can_not_write_its_output_prints_an_error_without_a_traceback(
     site: Path, command: str
 ) -> None:
     if not Path("/dev/full").exists():
@@ -65,7 +65,7 @@ def test_the_manifest_command_prints_no_manifest_if_one_of_the_names_is_unknown(
 def test_a_focus_that_is_not_a_number_is_refused_and_not_stored(site: Path, point: tuple[str, str]) -> None:
     ended = run(site, "focus", "a.jpg", *point)
     assert ended.code == 2
-    assert "expected X and Y from 0 to 100" in ended.err
+    assert "X and Y must be from 0 to 100" in ended.err
     record = run(site, "show", "a.jpg", "--json").out
     assert "focus" not in json.loads(record, parse_constant=pytest.fail)
 

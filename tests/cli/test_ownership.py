@@ -148,7 +148,7 @@ def test_sync_stops_before_its_first_write_if_the_catalog_was_lost(folder: Path)
     assert run(folder, "list", "--json").data == []
 
 
-def test_plan_and_unattended_runs_also_stop_when_the_catalog_was_lost(folder: Path) -> None:
+def test_plan_watch_and_unattended_sync_stop_when_the_catalog_was_lost(folder: Path) -> None:
     lose_catalog(folder)
     for command in ("plan", "sync --unattended", "watch"):
         ended = run(folder, *command.split())

@@ -67,7 +67,7 @@ def test_try_with_a_changed_recipe_writes_the_bytes_that_sync_writes_after_the_c
     assert (site / "tried" / "a.jpg" / "thumb.jpg").read_bytes() == sync
 
 
-def test_try_changes_nothing_on_disk(site: Path) -> None:
+def test_try_changes_no_existing_file_and_writes_only_with_the_option_output(site: Path) -> None:
     before = state_of(site)
     assert run(site, "try", "inbox/a.jpg", "--compare", "quality=40,80", "--rendition", "thumb").code == 0
     assert state_of(site) == before

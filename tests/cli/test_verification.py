@@ -172,7 +172,7 @@ def test_unattended_runs_verify_outputs_as_the_pipeline_file_declares(
     assert thumb.exists() == is_made
 
 
-def test_an_unattended_sync_holds_back_lost_outputs_and_an_attended_sync_makes_them_again(
+def test_an_attended_sync_makes_lost_outputs_again_that_an_unattended_sync_does_not_make(
     folder: Path,
 ) -> None:
     for number in range(10):

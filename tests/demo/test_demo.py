@@ -51,7 +51,7 @@ def test_the_demo_pictures_have_their_documented_properties(shown: tuple[Path, s
     assert len((inbox / "notes.jpg").read_text(encoding="utf-8").splitlines()) == 1
 
 
-def test_preparing_the_demo_writes_the_same_bytes_every_time_and_loads_no_libvips(
+def test_preparing_the_demo_in_two_folders_writes_the_same_pictures_and_loads_no_libvips(
     shown: tuple[Path, str], tmp_path: Path
 ) -> None:
     script = (
@@ -68,7 +68,9 @@ def test_preparing_the_demo_writes_the_same_bytes_every_time_and_loads_no_libvip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["inbox", "renditions.toml"]
 
 
-def test_each_file_in_the_printed_table_exists_and_has_the_printed_size(shown: tuple[Path, str]) -> None:
+def test_each_file_in_the_printed_table_exists_and_each_picture_has_the_printed_dimensions(
+    shown: tuple[Path, str],
+) -> None:
     directory, table = shown
     seen = 0
     for line in table.splitlines():
@@ -136,7 +138,7 @@ def test_a_photo_folder_whose_name_is_not_utf8_is_refused_before_the_first_write
     assert list((tmp_path / "demo").iterdir()) == []
 
 
-def test_a_pipeline_file_that_a_person_wrote_is_never_overwritten(tmp_path: Path) -> None:
+def test_a_pipeline_file_that_a_person_wrote_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "renditions.toml").write_text("# mine\n")
     with pytest.raises(UsageError, match="another pipeline file exists there"):
         prepare(tmp_path, None)

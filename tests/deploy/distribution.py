@@ -1,7 +1,7 @@
 """The built wheel, installed alone, which plans a deployment of each preset.
 
-``make test-distribution`` builds it with ``python -m build``. Its environment has no pip and nothing of
-this project. A server on this machine stands for AWS.
+``make test-distribution`` builds it with ``python -m build``. Its environment has no pip. A server on this
+machine stands for AWS.
 """
 
 from __future__ import annotations

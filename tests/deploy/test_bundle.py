@@ -1,7 +1,4 @@
-"""The files in a bundle, which are exactly those that its pipeline needs.
-
-The same input gives the same bytes.
-"""
+"""The files in a bundle, and its bytes."""
 
 from __future__ import annotations
 
@@ -95,7 +92,7 @@ def test_building_a_bundle_with_bytecode_twice_gives_the_same_bytes(tmp_path: Pa
     assert {path.name for path in tmp_path.iterdir()} == {"one.zip", "two.zip"}
 
 
-def test_the_bytes_of_a_bundle_change_only_if_the_pipeline_changes(
+def test_the_bytes_of_a_bundle_change_with_the_pipeline_and_not_with_file_times(
     tmp_path: Path,
 ) -> None:
     """Terraform updates the function only if the bundle's bytes change."""
@@ -116,7 +113,7 @@ def test_the_bytes_of_a_bundle_change_only_if_the_pipeline_changes(
     assert hashes[0] == hashes[1] != hashes[2]
 
 
-def test_a_changed_quality_changes_the_bundle() -> None:
+def test_a_changed_quality_changes_only_the_pipeline_in_the_bundle() -> None:
     one, other = (
         {file.path: file.content for file in _own_files(pipeline, PICTURES)}
         for pipeline in (preset("gallery"), with_quality(preset("gallery"), 71))
@@ -169,7 +166,7 @@ def test_a_bundle_contains_the_imaging_library_if_a_rule_needs_the_header() -> N
     assert find_libraries(pipeline) == ("pyvips", "pyvips-binary", "pypdfium2")
 
 
-def test_a_bundle_has_dicom_libraries_only_if_dicom_is_accepted() -> None:
+def test_a_bundle_has_dicom_libraries_if_dicom_is_accepted() -> None:
     pipeline = replace(preset("square"), accept=Accept(formats=("jpeg", "dicom")))
     assert find_libraries(pipeline) == (
         *("pyvips", "pyvips-binary"),
@@ -217,7 +214,7 @@ def test_package_refuses_a_platform_without_wheels_and_writes_nothing(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bundle_with_all_libraries_has_the_wheels_of_its_target_and_fits_into_lambda(
+def test_a_bundle_has_the_wheels_of_its_target_and_its_bill_lists_all_of_them(
     tmp_path: Path,
 ) -> None:
     target = Target("arm64", "3.13")
@@ -296,7 +293,7 @@ def test_a_bundle_that_lambda_would_refuse_is_not_written(
     [("--arch", "x86", "'arm64', 'x86_64'"), ("--python", "3.11", "'3.12', '3.13', '3.14'")],
 )
 @pytest.mark.parametrize("command", ["package", "deploy"])
-def test_package_refuses_a_platform_that_lambda_does_not_have(
+def test_package_and_deploy_refuse_an_unsupported_processor_or_python(
     tmp_path: Path, command: str, option: str, value: str, choices: str
 ) -> None:
     ended = run(tmp_path, command, option, value)

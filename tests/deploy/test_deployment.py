@@ -159,7 +159,7 @@ def test_deploy_writes_the_function_that_chooses_formats_if_main_tf_uses_this_fu
     assert "image/avif" in (tmp_path / "new" / ACCEPT_FUNCTION).read_text()
 
 
-def test_deploy_keeps_main_tf_and_rewrites_all_other_files(folder: Path) -> None:
+def test_deploy_keeps_main_tf_and_rewrites_the_module(folder: Path) -> None:
     pipeline = parse(read_preset("base64"), "base64", folder, {}).pipeline
     deployment = Deployment(folder / "new", "terraform")
     deployment.write(pipeline, TARGET, folder / "renditions.toml", "shop")
@@ -270,7 +270,7 @@ def test_destroy_keeps_the_buckets_and_the_table(folder: Path) -> None:
     assert apply == ["apply", "-input=false", "deployment.tfplan"]
 
 
-def test_destroy_deletes_pictures_only_with_the_option_pictures(folder: Path) -> None:
+def test_destroy_with_the_option_pictures_unlocks_the_pictures_and_destroys_everything(folder: Path) -> None:
     (folder / "deployment" / "main.tf").write_text("# mine")
     assert run(folder, "destroy", "--pictures", "--yes").code == 0
     _, _, shown, _, unlock, plan, apply = calls(folder)

@@ -110,7 +110,7 @@ def test_a_version_that_is_not_in_the_lock_is_refused(index: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("text", [None, "", "pyvips==3.1\n", "\xff"])
-def test_a_lock_without_hashes_is_refused(tmp_path: Path, text: str | None) -> None:
+def test_a_lock_that_can_not_be_read_or_has_no_hashes_is_refused(tmp_path: Path, text: str | None) -> None:
     (tmp_path / "renditions.toml").write_text(read_preset("base64"))
     if text is not None:
         (tmp_path / "own.txt").write_bytes(text.encode("latin-1"))
@@ -120,7 +120,7 @@ def test_a_lock_without_hashes_is_refused(tmp_path: Path, text: str | None) -> N
     assert "Choose another --lock" in " ".join(ended.err.split())
 
 
-def test_the_lock_of_the_package_has_every_library_and_hash_of_the_project(
+def test_each_library_in_the_lock_of_the_package_has_the_hashes_of_uv_lock(
     request: pytest.FixtureRequest,
 ) -> None:
     with (request.config.rootpath / "uv.lock").open("rb") as file:

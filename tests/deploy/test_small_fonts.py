@@ -100,7 +100,7 @@ def test_a_font_that_fonttools_cannot_read_is_bundled_whole() -> None:
     assert rendered(source, function.renditions["it"]) == rendered(source, pipeline.renditions["it"])
 
 
-def test_a_font_without_visible_glyphs_for_the_text_is_bundled_whole() -> None:
+def test_a_font_without_glyphs_for_the_text_gives_the_same_picture_in_a_function() -> None:
     pipeline = make(it=Watermark(text="Ann", font=attached(make_font(MANY))))
     function, _ = bundled(pipeline)
     source = encoded(photo(), "png")
@@ -128,7 +128,7 @@ def test_bundling_a_font_without_fonttools_fails_and_says_what_to_install(
         with_small_fonts(pipeline)
 
 
-def test_only_a_bundle_with_a_font_imports_fonttools(tmp_path: Path) -> None:
+def test_importing_the_modules_that_build_a_bundle_does_not_import_fonttools(tmp_path: Path) -> None:
     import subprocess  # noqa: PLC0415
 
     code = "import sys, renditions.cli, renditions.deploy.bundle; sys.exit('fontTools' in sys.modules)"

@@ -48,7 +48,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_the_pictures_on_the_fields_page_equal_those_that_the_engine_draws(
+def test_the_pictures_on_the_fields_page_look_like_those_that_the_engine_draws(
     originals: Path, field: str
 ) -> None:
     """This test compares the colours of blocks of 4 by 4 pixels, not bytes."""

@@ -22,7 +22,7 @@ IN_LAMBDA = (
     "awslambdaric", "simplejson", "snapshot-restore-py",
     "botocore", "jmespath", "python-dateutil", "six", "urllib3",
 )  # fmt: skip
-"""The libraries of AWS's Python runtime that the bundle uses."""
+"""The libraries of AWS's Python runtime that the bundle or the runtime client uses."""
 
 
 def link_runtime(folder: Path) -> Path:

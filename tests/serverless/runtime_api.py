@@ -60,10 +60,6 @@ def start_function(
     """Yield a function that runs the handler in a folder's code, as Lambda does.
 
     ``options`` are Python's own.
-
-    Raises:
-        AssertionError: The function could not be started; the message is its log.
-
     """
     function = Lambda(log_file)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _make_handler(function))

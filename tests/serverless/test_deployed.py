@@ -77,7 +77,7 @@ def test_a_bundle_makes_the_same_bytes_as_a_local_run(tmp_path: Path, environ: d
     assert read(environ, "photo.jpg/thumb.webp") == made["thumb"].content
 
 
-def test_a_cold_start_creates_clients_and_imports_only_needed_libraries(
+def test_a_cold_start_imports_botocore_and_no_library_that_it_does_not_need(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
     """The process could import everything that is installed here.
@@ -107,7 +107,7 @@ def test_a_cold_start_creates_clients_and_imports_only_needed_libraries(
         ({"OUTPUT_BUCKET": "Not A Bucket"}, 'OUTPUT_BUCKET: expected "s3://bucket/prefix/" or'),
     ],
 )
-def test_a_function_reports_missing_settings_at_its_start(
+def test_a_function_reports_missing_and_invalid_settings_at_its_start(
     tmp_path: Path, environ: dict[str, str], changes: dict[str, str], message: str
 ) -> None:
     with start(unpack(PIPELINE, tmp_path), tmp_path, environ | changes) as function:

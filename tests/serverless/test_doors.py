@@ -220,8 +220,8 @@ def test_the_folder_marker_that_the_aws_console_creates_is_not_a_picture() -> No
 def test_a_picture_with_any_key_is_done_or_rejected(key: str, template: str) -> None:
     """The record has the picture's key and matches its outputs.
 
-    Deleting the picture deletes the record and the outputs. Keys that begin with a dot or end with a slash
-    aren't pictures.
+    Deleting the picture deletes the record and the outputs. Keys that no
+    pattern of the source matches aren't pictures.
     """
     with opened(template) as door:
         door.world.upload(key, b"content")

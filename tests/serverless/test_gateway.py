@@ -153,12 +153,12 @@ def test_an_http_api_uploads_processes_shows_and_deletes_a_picture(
 
 
 @pytest.mark.parametrize("version", ["2.0", "1.0"])
-def test_only_the_files_of_the_page_need_no_authorizer(
+def test_the_files_of_the_page_need_no_authorizer_and_the_data_needs_one(
     function: Lambda,
     environ: dict[str, str],  # noqa: F811 - a fixture
     version: str,
 ) -> None:
-    """The page's security policy allows only the page's own server and the buckets."""
+    """The page's security policy allows the page's own server and the buckets."""
 
     def ask(path: str, method: str = "GET") -> Any:
         return function.call(make_call(version, method, path, authorizer=None)).value

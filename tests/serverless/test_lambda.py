@@ -158,7 +158,7 @@ def test_a_picture_with_many_messages_in_a_batch_is_processed_once(world: World)
     assert calls == ["first.jpg"]
 
 
-def test_the_message_of_a_picture_that_was_given_up_fails_until_the_dead_letter_queue_has_it(
+def test_the_message_of_a_picture_that_was_given_up_still_fails(
     world: World,
 ) -> None:
     def crash(*_: Any) -> Any:
@@ -186,7 +186,7 @@ def test_an_unexpected_exception_fails_only_its_picture(
     assert line["key"] == "first.jpg"
 
 
-def test_unknown_messages_are_reported_and_never_deleted(
+def test_unknown_messages_are_logged_and_reported_as_failed(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.upload("first.jpg", b"1")
@@ -324,10 +324,7 @@ def test_a_sync_stops_before_the_call_ends_and_the_next_call_continues(
 def test_a_tick_with_a_queue_sends_a_message_for_each_new_picture_and_a_message_to_continue(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Later calls of the function handle these messages like any others.
-
-    The tick sends no message for unchanged pictures.
-    """
+    """Later calls of the function handle these messages like any others."""
     for picture in PICTURES:
         world.upload(picture, picture.encode())
     sent: list[str] = []
@@ -436,7 +433,7 @@ def refuse(name: str, ask: Ask = PLAIN) -> Outcome:
     raise Superseded("another version is in force")
 
 
-def test_a_superseded_function_leaves_its_messages_in_the_queue(
+def test_a_superseded_function_puts_its_messages_back_into_the_queue(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The function sends each message again, so no message loses a delivery attempt."""
@@ -449,7 +446,7 @@ def test_a_superseded_function_leaves_its_messages_in_the_queue(
     assert (line["level"], line["message"]) == ("ERROR", "another version is in force")
 
 
-def test_a_superseded_function_refuses_events_that_are_not_from_a_queue(world: World) -> None:
+def test_a_superseded_function_raises_an_error_if_it_can_not_put_messages_back(world: World) -> None:
     with pytest.raises(Superseded):
         make_function(world, refuse).handle(queue(put("first.jpg")), Call())
     postponed: list[str] = []
@@ -473,7 +470,7 @@ def test_only_a_failed_tick_is_redelivered(world: World) -> None:
     assert [record.name for record in world.catalog.list()] == ["first.jpg"]
 
 
-def test_the_log_has_a_line_for_each_picture_with_its_sizes_and_times(
+def test_the_log_has_two_lines_for_a_picture_and_the_second_has_its_sizes(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.upload("first.jpg", b"123")

@@ -84,7 +84,7 @@ def environ(aws: None) -> dict[str, str]:
 
 
 def test_the_console_steps_process_the_first_picture(environ: dict[str, str], tmp_path: Path) -> None:
-    """The API of AWS accepts the page's zip, role, function and trigger.
+    """A server on this machine accepts the page's zip, role, policy and function.
 
     The function in the zip processes a picture.
     """

@@ -106,7 +106,7 @@ def test_the_gallery_example_gives_the_results_on_its_page(home: Path, tmp_path:
 
 
 def test_the_platform_example_gives_the_results_on_its_page(home: Path, tmp_path: Path) -> None:
-    """A PNG becomes JPEGs and a WebP. The JPEGs are watermarked and compressed.
+    """A PNG becomes JPEGs and a WebP.
 
     Small and blurred pictures are refused.
     """

@@ -163,7 +163,7 @@ def test_the_base64_example_gives_the_results_on_its_page(
 ) -> None:
     """The zip has no imaging library and no machine code.
 
-    Both catalog keys work, and S3 calls the function.
+    Both catalog keys work.
     """
     code = unpack((EXAMPLES / "base64" / file).read_text(), tmp_path)
     suffixes = {path.suffix for path in code.rglob("*") if path.is_file()}

@@ -50,9 +50,11 @@ LimitOption = Annotated[
 IdsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]…", help="The IDs of messages, from renditions dlq list.")
 ]
-AllOption = Annotated[bool, typer.Option("--all", help="All messages that this pipeline understands.")]
-YesOption = Annotated[bool, typer.Option("--yes", help="Delete without asking.")]
 MOST_LOOKED = 1000
+AllOption = Annotated[
+    bool, typer.Option("--all", help=f"All messages that this pipeline understands, up to {MOST_LOOKED:,}.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="Delete without asking.")]
 
 
 @dataclass
@@ -175,8 +177,8 @@ def redrive(
     with _opened(context, file, from_terraform, queue, dead) as letters:
         if letters.queue is None:
             raise UsageError(
-                "dlq redrive: this deployment has no queue to send to. Run renditions sync, and then "
-                "renditions dlq drop."
+                "dlq redrive: no queue to send the messages to. Name it with --queue or QUEUE_URL. If there "
+                "is none, run renditions sync, and then renditions dlq drop."
             )
         letters.parts.bind(FOLLOWS)
         chosen = _choose(letters, ids, every=every)
@@ -214,9 +216,11 @@ def drop(  # noqa: PLR0913 - one for each option
 def _choose(letters: DeadLetters, ids: Sequence[str] | None, *, every: bool) -> list[DeadLetter]:
     """Return the named messages, or all that this pipeline understands.
 
+    Only the first ``MOST_LOOKED`` messages are read.
+
     Raises:
         UsageError: The command names no message, names messages and ``--all``, or names a message that isn't
-            in the queue.
+            among those that could be read.
 
     """
     if bool(ids) == every:

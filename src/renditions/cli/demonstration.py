@@ -1,4 +1,4 @@
-"""The command ``demo``: makes renditions of sample pictures."""
+"""The command ``demo``: makes renditions of sample pictures, or of your own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def demo(
 ) -> None:
     """Make renditions of a few sample pictures, or of your own, and show the result."""
     if photos is not None and not photos.is_dir():
-        raise UsageError(f"--photos: expected a folder, found {str(photos)!r}")
+        raise UsageError(f"--photos: there is no folder {str(photos)!r}. Name a folder of pictures.")
     loaded = load(prepare(directory, photos))
     with open_parts(loaded.pipeline, loaded.directory, loaded.file) as parts, stopping() as stop:
         standing = parts.bind(Start(sets_generation=True))

@@ -39,14 +39,16 @@ NameOption = Annotated[
     typer.Option(
         "--name",
         metavar="NAME",
-        help="The deployment's name (default: the name of the pipeline file's folder).",
+        help="The deployment's name (default: its present name, or else the name of the "
+        "pipeline file's folder).",
     ),
 ]
 SyncOption = Annotated[
     bool | None,
     typer.Option(
         "--sync/--no-sync",
-        help="Compare all pictures with the pipeline afterwards (default: ask after a change).",
+        help="Compare all pictures with the pipeline afterwards (default: ask after a change, "
+        "unless you pass --yes).",
         show_default=False,
     ),
 ]

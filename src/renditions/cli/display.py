@@ -41,7 +41,7 @@ PIPE_COLUMNS = 160
 """The width of tables in characters, if stdout isn't a terminal."""
 
 MOST_LINES = 40
-"""How many pictures a list for people shows. The list only counts the others."""
+"""How many pictures a list for people shows at most."""
 
 NO_PICTURES = "found no pictures"
 """The words of a plan, and of a sync's summary, if the source is empty or nothing is selected."""
@@ -198,9 +198,9 @@ def print_outcome(outcome: Outcome) -> None:
 
 
 class Troubles:
-    """A printer of rejected, failed and unreadable pictures on stderr.
+    """A printer of rejected, failed, unreadable and waiting pictures on stderr.
 
-    It prints each once, up to a limit.
+    It prints each picture once, and ``MOST_LINES`` pictures at most.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -214,9 +214,9 @@ class Troubles:
         self._has_more = False
 
     def print(self, outcome: Outcome) -> None:
-        """Print the outcome of a picture that was rejected, failed or can't be read.
+        """Print the outcome of a rejected, failed, waiting or unreadable picture.
 
-        Print nothing if Renditions tries the picture again soon, or if the log has the outcome.
+        Print nothing if the outcome says when Renditions tries the picture again, or if the log has it.
         """
         is_trouble = outcome.result in ("rejected", "failed", "unreadable", "waiting")
         is_wanted = any(
@@ -239,7 +239,7 @@ class Troubles:
 class Retries:
     """A printer of the reasons why pictures failed, if Renditions tries them again.
 
-    It prints each reason of a picture once, on stderr.
+    It prints them on stderr. It prints a picture's reason only if it differs from the picture's last one.
     """
 
     def __init__(self) -> None:
@@ -279,9 +279,9 @@ def print_renditions(pipeline: Pipeline, example: str, keys: Mapping[str, str]) 
 
 
 def print_demo(records: Callable[[], Iterator[Record]], directory: Path, pipeline: Pipeline) -> None:
-    """Print the rendition files and the bytes that they save.
+    """Print the first pictures' rendition files and the bytes that they save.
 
-    Also print the rejected pictures with their reasons.
+    Also print the first rejected and failed pictures with their reasons.
 
     Each call of ``records`` starts a new pass over the catalog.
     """
@@ -337,7 +337,8 @@ def print_demo(records: Callable[[], Iterator[Record]], directory: Path, pipelin
 def show_progress(description: str, total: int | None, *, quiet: bool) -> Iterator[Progress]:
     """Show a progress bar on stderr, with rate and remaining time, during the block.
 
-    The yielded progress has one task, with this description and total.
+    Show none if stderr isn't a terminal, or with ``quiet``. The yielded progress has one task, with this
+    description and total.
     """
     progress = Progress(
         TextColumn("{task.description}"),

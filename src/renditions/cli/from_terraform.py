@@ -46,8 +46,8 @@ def read_deployed(folder: Path | None, queue: str | None) -> Deployed:
         queue: The queue that the command line names; it takes precedence.
 
     Raises:
-        UsageError: There is no such folder, its ``main.tf`` lacks the output ``environment``, or Terraform
-            isn't installed.
+        UsageError: There is no such folder, its ``main.tf`` lacks the output ``environment``, neither
+            Terraform nor OpenTofu is installed, or AWS has no region configured.
         Failed: Terraform failed, or a secret that the function reads can't be read.
 
     """

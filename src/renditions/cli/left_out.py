@@ -27,7 +27,7 @@ def print_counts(left_out: LeftOut) -> None:
 
 
 def print_files(parts: Parts, selection: Selection, *, as_json: bool) -> None:
-    """Print each selected file that isn't a picture, with the reason."""
+    """Print the selected files that aren't pictures, with the reasons."""
     found = _find(parts, selection)
     if as_json:
         display.print_json_array({"name": name, "why": why} for name, why in found)

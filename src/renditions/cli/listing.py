@@ -74,7 +74,9 @@ def list_records(  # noqa: PLR0913 - one for each option
     limit: Annotated[
         int | None,
         typer.Option(
-            min=0, help=f"How many records to print (default: {display.MOST_LINES} on a terminal, else all)."
+            min=0,
+            help=f"How many records to print (default: {display.MOST_LINES} in a table on a terminal, "
+            "else all).",
         ),
     ] = None,
     file: FileOption = None,
@@ -85,7 +87,10 @@ def list_records(  # noqa: PLR0913 - one for each option
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the pictures' records, newest first."""
+    """List the pictures' records, newest first.
+
+    Records that you name come first.
+    """
     if unmatched and (status or warning):
         raise UsageError(
             "--unmatched contradicts --status and --warning, because only pictures have a status and "

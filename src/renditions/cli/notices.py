@@ -33,7 +33,7 @@ def notices(
     resend: Annotated[bool, typer.Option("--resend", help="Send the listed notices now.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the notices that couldn't be sent yet, with the reasons."""
+    """List the notices that aren't sent yet, with the reasons."""
     with opened(context, file, read_only=not resend) as parts:
         listed = _select(parts, only_failed=failed)
         if not resend:

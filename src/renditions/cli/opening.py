@@ -30,7 +30,8 @@ def opened(
 ) -> Iterator[Parts]:
     """Open the chosen pipeline's parts and print its warnings.
 
-    Variables in ``environ`` override the stores of the pipeline file.
+    Variables in ``environ`` override fields of the pipeline file, see
+    ``renditions.pipeline_file.environment``.
     """
     loaded = load(chosen_file(context, file), environ)
     for warning in loaded.warnings:

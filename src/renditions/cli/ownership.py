@@ -84,7 +84,7 @@ class _Place:
         self.is_present = self.url == parts.pipeline.output.store
         if not self.is_present and self.url not in former:
             advice = f"Name one of its former stores: {', '.join(former)}" if former else "Leave out --store"
-            raise UsageError(f"--store: this catalog never used {self.url!r}. {advice}")
+            raise UsageError(f"--store: {self.url!r} is no former output store of this catalog. {advice}")
         self.store = parts.output if self.is_present else parts.open_place(self.url)
         self.neighbours = parts.read_neighbours(self.store)
 
@@ -112,7 +112,7 @@ def _print(found: Iterator[Stray]) -> None:
 
 
 def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) -> None:
-    """Ask for confirmation, and delete the strays that this catalog wrote."""
+    """Delete the strays that this catalog wrote; first ask, unless ``yes``."""
     standing = place.parts.bind(FOLLOWS)
     place.neighbours = place.parts.read_neighbours(place.store)
     counts: Counter[str] = Counter()

@@ -81,7 +81,7 @@ def package(  # noqa: PLR0913 - one for each option
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the zip that AWS Lambda runs. It contains the pipeline file."""
+    """Build the zip that AWS Lambda runs. It contains the pipeline."""
     pipeline = load_for_lambda(chosen_file(context, file))
     bundle = build(pipeline, output, Target(architecture, python), API if is_api else PICTURES, lock)
     if bill:

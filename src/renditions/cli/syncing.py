@@ -63,7 +63,8 @@ VerifyOption = Annotated[
     bool | None,
     typer.Option(
         "--verify/--no-verify",
-        help="Check that outputs exist and are unchanged (default: only if they are in a folder).",
+        help="Check that outputs exist and are unchanged (default if a person runs this: only "
+        "if they are in a folder).",
     ),
 ]
 VerifyContentOption = Annotated[
@@ -98,7 +99,11 @@ def plan(  # noqa: PLR0913 - one for each option
     take_over: TakeOverOption = False,
     exit_code: Annotated[
         bool,
-        typer.Option("--exit-code", help="Exit with 4 if pictures differ, with 3 if removals are held back."),
+        typer.Option(
+            "--exit-code",
+            help="Exit with 4 if pictures differ, with 3 if removals are held back, with 1 if "
+            "only problems are left.",
+        ),
     ] = False,
     details: Annotated[
         bool, typer.Option("--details", help="List each picture, even if there are many.")
@@ -193,7 +198,7 @@ def retry(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Try failed pictures again.
 
-    If you name pictures, also make missing and changed outputs again.
+    If you name pictures, also try rejected ones again, and make missing and changed outputs again.
     """
     if force and not names:
         raise UsageError("retry --force: no pictures named. Name the pictures whose outputs to make again.")
@@ -229,9 +234,9 @@ def focus(
     """Set the point that renditions with gravity = "focus" keep when they crop."""
     point = Focus(x=x, y=y) if x is not None and y is not None else None
     if clear == (x is not None) or (x is None) != (y is None):
-        raise UsageError("focus: expected a name with X and Y, or a name with --clear")
+        raise UsageError("focus: pass either X and Y, or --clear")
     if point and not (0 <= point.x <= 100 and 0 <= point.y <= 100):  # the options' range lets NaN through
-        raise UsageError(f"focus: expected X and Y from 0 to 100, found {x:g} and {y:g}")
+        raise UsageError(f"focus: X and Y must be from 0 to 100, not {x:g} and {y:g}")
     with opened(context, file) as parts:
         standing = parts.bind(FOLLOWS)
         record = find_record(parts, name)

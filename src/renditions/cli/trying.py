@@ -1,4 +1,4 @@
-"""The command that tries recipes on pictures, and changes nothing."""
+"""The command that tries recipes on pictures."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Trial:
     render: Renderer
     settings: Mapping[str, Recipes]
     field: str
-    """The field that settings compare; empty if there is one setting."""
+    """The field that settings compare; empty without ``--compare``."""
     folder: Path | None
 
 

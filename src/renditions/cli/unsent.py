@@ -1,4 +1,4 @@
-"""Print the notices that couldn't be sent yet."""
+"""Print the notices that aren't sent yet."""
 
 from __future__ import annotations
 
@@ -18,10 +18,7 @@ MOST_COUNTED = 1_000
 
 
 def describe(pipeline: Pipeline, unsent: UnsentNotice) -> str:
-    """Return a sentence about an unsent notice.
-
-    The sentence has the event, the target, why the last attempt failed, and when the next one follows.
-    """
+    """Return a text with a notice's event, its target, and why it isn't sent."""
     what = f"{unsent.event} of {unsent.name}" if unsent.name else unsent.event
     then = f"tried again after {format_time(unsent.again_at)}" if unsent.again_at else "given up"
     times = f"{unsent.attempts} attempt{'' if unsent.attempts == 1 else 's'}"

@@ -112,5 +112,8 @@ def _draw(inbox: Path) -> None:
     command = [sys.executable, "-P", "-m", "renditions.demo.scenery", str(making)]
     drawn = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     if drawn.returncode:
-        raise Failed(f"can't draw the demo's pictures ({drawn.stderr.strip()[-500:]})")
+        raise Failed(
+            f"can't draw the demo's pictures ({drawn.stderr.strip()[-500:]}). Check the installation of "
+            "pyvips, or name a folder of your own pictures with --photos."
+        )
     making.rename(inbox)

@@ -78,7 +78,7 @@ def _sea(width: int, height: int) -> Any:
 
 
 def _dunes(width: int, height: int) -> Any:
-    """Draw sand under a clear sky: dunes with ripples, a bright side and a shaded one."""
+    """Draw dunes with ripples under a clear sky."""
     picture = _sky(width, height, (60, 124, 190), (206, 224, 236))
     colours = ((226, 178, 122), (213, 156, 101), (199, 134, 79), (186, 112, 58))
     for number, colour in enumerate(colours):
@@ -165,7 +165,7 @@ def _waves(width: int, height: int, frames: int) -> Any:
 
 
 def _places(width: int, height: int) -> tuple[Any, Any]:
-    """Return the x and y of each pixel, from 0 (left, top) to 1 (right, bottom)."""
+    """Return the x and y of each pixel, from 0 (left, top) up to almost 1."""
     xy = Image.xyz(width, height)
     return xy[0] * (1 / width), xy[1] * (1 / height)
 

@@ -25,9 +25,9 @@ COMPILED = re.compile(r"\.so(\.\d+)*$")
 def write_bill(bundle: Path, file: Path) -> None:
     """Write the bill of a bundle.
 
-    All its data comes from the zip, so the same zip gives the same bill. The bill lists each library with its
-    version, licence and package URL. It also lists each compiled file with its SHA-256, because wheels don't
-    say which libraries are linked into their compiled files.
+    The same zip gives the same bill. The bill lists each library with its version, its package URL and, if
+    its metadata names one, its licence. It also lists each compiled file with its SHA-256, because wheels
+    don't say which libraries are linked into their compiled files.
 
     Raises:
         UsageError: The file can't be written.

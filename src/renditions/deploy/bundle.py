@@ -1,6 +1,7 @@
 """Build the zip that AWS Lambda runs.
 
-The zip contains this package, the libraries that the pipeline needs, and the pipeline.
+The zip contains the modules of this package that a function uses, the libraries that the pipeline needs, and
+the pipeline.
 
 The same installation and the same pipeline give the same bytes. So a deployment changes only if its contents
 change. The zip doesn't contain botocore, because Lambda's runtime includes it and keeps it up to date.
@@ -129,7 +130,7 @@ def build(
     Raises:
         UsageError: The file can't be written, a library isn't installed here, a wheel isn't in the lock, the
             lock can't be read, or the content is larger than Lambda allows.
-        Failed: A library isn't available for the target.
+        Failed: pip can't download a library for the target.
 
     """
     libraries = (*role.libraries, *find_libraries(pipeline))
@@ -202,8 +203,9 @@ def _check_size(unzipped_bytes: int, file: Path) -> None:
 def _compile(files: Iterable[File], target: Target) -> Iterator[File]:
     """Yield the bytecode of the files, if the target's Python is installed.
 
-    A function can't store bytecode. Without bytecode in the bundle, each cold start would compile every file.
-    The function's Python doesn't check the bytecode against its source, so the files' times don't matter.
+    A function can't store bytecode. Without bytecode in the bundle, each cold start would compile the files
+    that it imports. The function's Python doesn't check the bytecode against its source, so the files' times
+    don't matter.
     """
     python = _find_python(target.python)
     if python is None:

@@ -46,8 +46,8 @@ def write_function(pipeline: Pipeline, file: Path) -> None:
     families = list(_find_families(pipeline))
     if not families:
         raise UsageError(
-            "there is no format to choose: expected a rendition with several formats that browsers show, and "
-            "a key without {version}"
+            "there is no format to choose: no rendition has several formats that browsers show, and a key "
+            "without {version}. Declare several formats for a rendition, or change its key"
         )
     rules = ",\n".join(f"  {{ path: /{path}/, better: {json.dumps(better)} }}" for path, better in families)
     code = FUNCTION.read_text("utf-8").replace("FAMILIES = []", f"FAMILIES = [\n{rules},\n]")

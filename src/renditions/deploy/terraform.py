@@ -39,8 +39,8 @@ LONGEST_NAME = 32
 NAME = rf"(?!xn--|sthree-|amzn-s3-demo-)[a-z][a-z0-9-]{{1,{LONGEST_NAME - 2}}}[a-z0-9]"
 """The pattern of a deployment's name. The module's variable ``name`` has the same rule."""
 NAME_FORM = (
-    f"3 to {LONGEST_NAME} lower-case letters, digits and hyphens, beginning with a letter, "
-    "and not with xn--, sthree- or amzn-s3-demo-"
+    f"3 to {LONGEST_NAME} lower-case letters, digits and hyphens, beginning with a letter, not ending with a "
+    "hyphen, and not beginning with xn--, sthree- or amzn-s3-demo-"
 )
 
 UNLOCKED = "-var=keep_pictures=false"
@@ -103,7 +103,7 @@ class Deployment:
                 f'--folder. If you renamed the file, change "file" in {self.folder / SETTINGS}.'
             )
         if wanted and not is_name(wanted):
-            raise UsageError(f"--name: expected {NAME_FORM}, found {wanted!r}")
+            raise UsageError(f"--name: {wanted!r} can't be the deployment's name. Choose {NAME_FORM}")
         if not self.takes("name"):
             if wanted:
                 raise UsageError(
@@ -237,16 +237,16 @@ class Deployment:
     def find_unused(self, pipeline: Pipeline, target: Target) -> list[str]:
         """Return the values of a pipeline that ``main.tf`` should use and doesn't.
 
-        The ``main.tf`` of an older version creates buckets, and doesn't allow the buses of notices or the
-        origins of other pages.
+        The ``main.tf`` of an older version lacks the values that were added later.
         """
         described = describe_pipeline(pipeline, target, "", "")
         values = ("input_bucket", "output_bucket", "cors_origins", "event_buses", "mail_senders")
         return [value for value in values if described[value] and not self.takes(value)]
 
     def find_unset(self, pipeline: Pipeline) -> list[str]:
-        """Return the variables in notice targets that ``main.tf`` doesn't name.
+        """Return the variables of the notices that ``main.tf`` doesn't name.
 
+        These are the variables in targets and in secrets.
         The function gets these environment variables from the module's input ``secrets``.
         """
         main = (self.folder / "main.tf").read_text("utf-8")
@@ -346,7 +346,7 @@ def find_program() -> str:
 
 
 def _find_resources(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield each resource of a module and of the modules in it."""
+    """Yield each managed resource of a module and of the modules in it."""
     yield from (one for one in module.get("resources", ()) if one["mode"] == "managed")
     for child in module.get("child_modules", ()):
         yield from _find_resources(child)

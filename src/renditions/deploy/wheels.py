@@ -2,7 +2,7 @@
 
 This works on any machine, without Docker and without a compiler.
 
-pip downloads the wheels from its configured index, in exactly the versions that are installed here. So AWS
+pip downloads the wheels from its configured index, in the versions that are installed here. So AWS
 runs the versions that this machine tested, and the same installation gives the same files. Each wheel must
 have a SHA-256 of the lock, so it doesn't matter which index or cache it comes from. An environment that uv
 made has no pip; there, ``uv tool run`` runs pip.
@@ -29,7 +29,7 @@ from renditions.errors import Failed, UsageError
 Architecture = Literal["arm64", "x86_64"]
 
 GLIBC_MINORS = range(34, 16, -1)
-"""The minor versions of glibc whose wheels run on Amazon Linux 2023, which has glibc 2.34.
+"""The minor versions of glibc whose wheels pip may download. Amazon Linux 2023 has glibc 2.34.
 https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html"""
 
 SOURCE_ONLY = "pyvips"
@@ -66,10 +66,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of a library."""
+    """One file of a bundle."""
 
     part: str
-    """The library and its version."""
+    """The library and its version, or ``renditions``."""
     path: str
     content: bytes
 
@@ -80,8 +80,8 @@ def collect_libraries(names: Sequence[str], target: Target, pins: Pins) -> Itera
     Files that no library needs at run time are left out, see :data:`BULK`.
 
     Raises:
-        UsageError: One of the libraries isn't installed here, so its version isn't known; or a wheel isn't
-            in the lock.
+        UsageError: One of the libraries isn't installed here, so its version isn't known; a wheel isn't in
+            the lock; or there is neither pip nor uv.
         Failed: pip didn't find a wheel of that version for the target, or didn't reach the index.
 
     """
@@ -166,8 +166,9 @@ def _find_pip() -> list[str]:
 
 
 def _read_wheel(wheel: Path) -> Iterator[File]:
-    """Yield the files that an installation of this wheel puts into site-packages.
+    """Yield the files of a wheel that belong into a bundle.
 
+    These are the files that an installation puts into site-packages, without those of :data:`BULK`.
     https://packaging.python.org/en/latest/specifications/binary-distribution-format/
     """
     name, version = wheel.name.split("-")[:2]

@@ -36,8 +36,8 @@ class Pace:
 class Allowance:
     """The time that one call has.
 
-    A call always starts its first picture, even if an earlier picture took long, because a later call would
-    have no more time.
+    A call starts its first picture even if an earlier picture took long, because a later call would have no
+    more time.
     """
 
     def __init__(self, context: Context, pace: Pace) -> None:

@@ -65,11 +65,11 @@ class Bundled:
     """The memory and the cores that the pictures of a call share."""
     start: Start
     send: Callable[[Sequence[str]], None] | None
-    """Puts up to ten messages into the queue that triggers the function; None without a queue."""
+    """Puts up to ten messages into the queue of the function for pictures; None without a queue."""
     postpone: Callable[[Sequence[str]], None] | None
-    """Puts up to ten messages back into the function's queue with a delay; None without a queue."""
+    """Puts up to ten messages back into that queue with a delay; None without a queue."""
     redelivery: Redelivery | None
-    """Puts messages that aren't done back into the function's queue; None without a queue."""
+    """Puts messages that aren't done back into that queue; None without a queue."""
     refetch: Invalidate
     """Invalidates CloudFront's copies of changed outputs; a failure is logged with the given fields."""
 
@@ -83,8 +83,8 @@ class Bundled:
     def open_guard(self) -> Guard:
         """Return the guard for a schedule's tick.
 
-        It may hold back removals and restorations. The first use of the catalog's binding raises the errors
-        of :meth:`Parts.bind <renditions.runtime.parts.Parts.bind>`.
+        It may hold back removals and restorations. If the catalog refuses this function, this raises the
+        errors of :meth:`Parts.bind <renditions.runtime.parts.Parts.bind>`.
         """
         return self.parts.make_guard(self._standing, is_attended=False)
 
@@ -149,9 +149,9 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
     Args:
         file: The checked pipeline in its bundle, see ``renditions.pipeline_file.plain``.
         environ: The environment's variables. Some override the pipeline's own stores, see
-            ``renditions.pipeline_file.environment``. ``QUEUE_URL`` is the queue that triggers the function,
-            if there is one. ``DISTRIBUTION_ID`` is the CloudFront distribution that serves the outputs, if
-            there is one. Lambda sets ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``.
+            ``renditions.pipeline_file.environment``. ``QUEUE_URL`` is the queue that triggers the function
+            for pictures, if there is one. ``DISTRIBUTION_ID`` is the CloudFront distribution that
+            serves the outputs, if there is one. Lambda sets ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``.
 
     Raises:
         PipelineError: A variable is invalid or doesn't fit the pipeline, or a function can't use a store,

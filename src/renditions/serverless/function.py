@@ -108,7 +108,7 @@ class Function:
             Failed: A part of an event that isn't from a queue or a batch job failed; the event must be sent
                 again.
             Superseded, BindingRefused: The function must not write to the catalog, and the event doesn't
-                come from a queue.
+                come from a queue, or the function knows no queue.
 
         """
         try:

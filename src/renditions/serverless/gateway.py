@@ -3,8 +3,9 @@
 The function accepts the gateway's payloads of version 2.0 and 1.0.
 
 The function answers only calls that an authorizer allowed (JWT, IAM, or a function), calls for the page's own
-files, which contain no pictures, and signed URLs of renditions. Clients upload straight to the bucket, whose
-notification starts the processing. They download straight from the buckets, by signed URLs.
+files, which contain no pictures, the health check, and signed URLs of renditions. Clients upload straight to
+the bucket, whose notification starts the processing. They download straight from the buckets, by signed URLs,
+or from CloudFront.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -118,7 +119,7 @@ def make_service(opened: Bundled, links: Links) -> Service:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """A layer that passes only authorized calls and signed URLs to the application.
+    """A layer that refuses calls that no authorizer allowed, except signed URLs.
 
     So the API stays closed if the gateway has no authorizer. The page's own files and the health check are
     open.

@@ -1,7 +1,8 @@
 """Share a function's memory and cores on Lambda among the pictures of one call.
 
 Lambda kills a function that takes more memory than it has, with all pictures in progress. So a picture waits
-until the bytes that it may take are free. The first picture never waits: it may have all the memory.
+until the bytes that it may take are free. If no other picture is being rendered, it doesn't wait: it may have
+all the memory.
 """
 
 from __future__ import annotations
@@ -146,8 +147,8 @@ class Room:
 def return_freed_memory() -> None:
     """Have the C library give large freed blocks back to the system at once.
 
-    By default, glibc keeps what the threads of earlier pictures freed: some 100 MB after a few AVIFs. Other C
-    libraries don't have this setting.
+    By default, glibc keeps what the threads of earlier pictures freed: some 100 MB after a few AVIFs. Do
+    nothing if the C library lacks this setting.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:

@@ -33,12 +33,12 @@ METRICS: Mapping[str, Metric] = {
     "Pictures": Metric("Count", _BY_RESULT, "Pictures that a call processed, by their result."),
     "Seconds": Metric("Seconds", _BY_RESULT, "How long a picture took, from reading to its record."),
     "OriginalBytes": Metric("Bytes", _BY_RESULT, "The size of a picture that is done or rejected."),
-    "OutputBytes": Metric("Bytes", _BY_RESULT, "The size of all renditions of a picture that is done."),
-    "RefusedMessages": Metric("Count", "FunctionName", "Messages that the function doesn't understand."),
+    "OutputBytes": Metric("Bytes", _BY_RESULT, "The size of a picture's renditions, if it has any."),
+    "RefusedMessages": Metric("Count", "FunctionName", "Messages about no picture of this pipeline."),
     "Superseded": Metric(
         "Count",
         "FunctionName",
-        "Calls that must not write to the catalog, because a newer version is deployed.",
+        "Calls that must not write: the catalog has another version or another pipeline.",
     ),
     "InvalidationsFailed": Metric(
         "Count", "FunctionName", "Calls after which CloudFront may serve former outputs."
@@ -72,7 +72,7 @@ class JsonLines(logging.Handler):
 
 
 def log_to_stdout() -> None:
-    """Make this package write each log record once, as JSON, to stdout."""
+    """Make this package write log records as JSON to stdout, from level INFO up."""
     logger = logging.getLogger("renditions")
     logger.handlers = [JsonLines()]
     logger.setLevel(logging.INFO)
