@@ -142,7 +142,7 @@ def test_render_reads_a_watermark_from_the_source(site: Path) -> None:
     assert run(site, "sync", "a.jpg").code == 0
     rendered = renditions.render(site / "inbox" / "a.jpg", site / "renditions.toml")
     assert rendered["thumb"].content == (site / "processed" / "a.jpg" / "thumb.jpg").read_bytes()
-    with pytest.raises(errors.UsageError, match="have no source"):
+    with pytest.raises(errors.UsageError, match="there is no source"):
         renditions.render(b"", {"thumb": {"watermark": {"image": "source:logo.png"}}})
 
 
