@@ -39,9 +39,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="session")
 def aws(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Send all AWS calls of this process and its children to a local server.
+    """Send all AWS calls of this process and its children to moto's server.
 
-    The server is moto's, or the one that ``--endpoint`` names.
+    With ``--endpoint``, send them to the server with this URL instead.
     """
     endpoint = request.config.getoption("--endpoint")
     server = nullcontext(environment_of(endpoint)) if endpoint else run_moto()

@@ -236,7 +236,7 @@ class World:
         return replace(run, **changes)
 
     def settle(self, owner: str = "later", rounds: int = 6) -> list[Outcome]:
-        """Sync until nothing is left to do; return the outcomes."""
+        """Process what the plan lists, until nothing is left to do; return the outcomes."""
         outcomes = []
         for _ in range(rounds):
             todo = self.plan()

@@ -1,6 +1,6 @@
 """The implementations of ``Catalog`` that the contract suite tests.
 
-Add a new implementation as an entry here.
+Add a new implementation to ``CATALOGS``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Helpers for tests of folders, which inspect the disk and the process."""
+"""Helpers for tests of folders."""
 
 from __future__ import annotations
 

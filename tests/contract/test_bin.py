@@ -130,7 +130,7 @@ def test_a_restoration_does_not_replace_another_object(site: Site) -> None:
     assert list(site.bin.deletions()) == [binned.deletion]
 
 
-def test_only_one_of_many_simultaneous_restorations_restores_the_object(site: Site) -> None:
+def test_many_simultaneous_restorations_of_an_object_restore_it_without_an_error(site: Site) -> None:
     before = put(site.store, KEY, b"one")
     binned = site.delete()
     results: list[StoredObject | Exception | None] = []

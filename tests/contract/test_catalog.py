@@ -613,7 +613,7 @@ def test_a_query_has_each_record_once_despite_writes(which: str, catalog: Catalo
     assert seen == [f"{number:03}" for number in reversed(range(count))]
 
 
-def test_a_listing_succeeds_while_other_threads_write(which: str, catalog: Catalog) -> None:
+def test_a_listing_succeeds_while_another_thread_writes(which: str, catalog: Catalog) -> None:
     stay = [f"{number:03}" for number in range(scaled(which, 300))]
     for name in stay:
         catalog.write(make_record(name))

@@ -1,4 +1,4 @@
-"""Pictures with a new ETag and unchanged content, with a store in memory."""
+"""Pictures with a new ETag, and with the same or other content."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ def test_a_notice_that_arrives_while_a_digest_is_sent_waits_for_the_next_digest(
     assert [digest.headline for digest in digests(world)] == ["1 picture: 1 done"]
 
 
-def test_the_notice_of_a_picture_in_progress_waits_for_the_next_digest(world: World) -> None:
+def test_a_digest_leaves_out_a_picture_in_progress_and_keeps_its_notice(world: World) -> None:
     for name in ("a.jpg", "b.jpg"):
         world.upload(name, b"bad")
         world.processor().process(name)

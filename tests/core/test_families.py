@@ -22,7 +22,7 @@ FAMILY = Rendition(widths=(480, 960, 1600), formats=("avif", "jpeg"))
 
 
 class FamilyWorld(World):
-    """A world with one picture, whose content begins with the picture's width."""
+    """A world for one picture."""
 
     @property
     def files(self) -> list[str]:

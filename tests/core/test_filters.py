@@ -1,4 +1,4 @@
-"""Notice targets that want only some pictures."""
+"""Notice targets that want notices about only some pictures or renditions."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def test_a_picture_is_rejected_if_its_output_was_replaced_by_something_that_bloc
 
 
 @each_obstacle
-def test_a_plan_names_the_file_or_folder_that_blocks_a_key_and_creates_no_files(
+def test_a_plan_names_what_blocks_a_key_and_does_not_create_the_output_folder(
     world: World, tmp_path: Path, block: Block, path: str, named: str
 ) -> None:
     parts = world.parts()

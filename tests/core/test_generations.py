@@ -212,7 +212,7 @@ def drop_rendition(world: World) -> None:
 
 
 @pytest.mark.parametrize("start", [FOLLOWS, APPLIES], ids=["a follower", "a watch"])
-def test_every_process_keeps_held_outputs_until_a_sync_by_a_person(start: Start) -> None:
+def test_a_follower_and_a_watch_keep_held_outputs_that_a_sync_by_a_person_deletes(start: Start) -> None:
     world = World()
     drop_rendition(world)
     world.bind(start)

@@ -223,7 +223,9 @@ def test_a_watch_sends_a_waiting_notice_after_the_rejected_file_stayed_unchanged
     assert seconds >= 28
 
 
-def test_a_changing_file_is_checked_again_when_its_settle_time_is_over(world: World, source: Fresh) -> None:
+def test_the_outcome_of_a_changing_file_says_when_the_settle_time_is_over(
+    world: World, source: Fresh
+) -> None:
     world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, settle=10.0))
     source.complete = False
     world.upload("photo.jpg", b"x")

@@ -144,7 +144,7 @@ def test_a_refused_notice_is_retried_after_growing_pauses_and_finally_only_liste
     assert (events(world), unsent(world)) == (["done"], [])
 
 
-def test_the_log_says_after_the_last_attempt_that_no_later_run_tries_again(
+def test_the_log_says_after_the_last_attempt_that_the_notice_was_given_up(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -345,7 +345,7 @@ def test_an_unsent_notice_is_still_sent_after_a_rule_changed(world: World) -> No
 def test_an_unsent_notice_is_dropped_if_its_picture_is_interrupted_and_then_deleted(world: World) -> None:
     """In an earlier version, such a notice was never dropped.
 
-    The picture gets no other status. The simulator found this.
+    It waited for the picture, whose record keeps the status ``processing``. The simulator found this.
     """
     world.upload(NAME, b"one")
     world.processor(notifiers={ALL.target: Deaf()}).process(NAME)

@@ -1,6 +1,6 @@
 """The lookup of objects in pages of a listing.
 
-The lookup gives the same answers as a request for each object, with fewer requests.
+The lookup gives the same answers as a request for each object. For outputs it needs fewer requests.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def test_one_page_of_a_listing_finds_about_ten_outputs(
     assert store.listings <= 44
 
 
-def test_one_listing_is_enough_to_find_500_missing_objects() -> None:
+def test_one_listing_is_enough_to_find_out_that_500_objects_are_missing() -> None:
     store = fill("a.webp", "z.webp")
     look = Pages(store).find
     assert [look(f"m{number:04}.webp") for number in range(500)] == [None] * 500

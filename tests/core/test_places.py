@@ -1,4 +1,4 @@
-"""Headers of outputs, outputs that are kept for a while, and moved output stores."""
+"""Headers of outputs, kept outputs, moved output stores, and partial runs."""
 
 from __future__ import annotations
 
@@ -82,8 +82,7 @@ class TestHeaders:
     ) -> None:
         """Other headers don't change an output's ETag.
 
-        So the late worker's request is executed, although its condition has the old ETag. The simulator found
-        this.
+        So the condition of a late worker's request can't protect the headers. The simulator found this.
         """
         output = self.change(world, "max-age=60")
         late = world.processor("late")._leases
@@ -101,7 +100,7 @@ class TestHeaders:
 
 
 class TestKeepReplaced:
-    """Tests of the field ``keep_replaced``."""
+    """Tests of former outputs that are kept, mostly by the field ``keep_replaced``."""
 
     def test_a_replaced_output_stays_for_the_declared_time_and_is_then_deleted(self, world: World) -> None:
         world.use_output(keep_replaced=WEEK.total_seconds())

@@ -63,7 +63,7 @@ def test_processing_a_picture_without_notices_takes_two_catalog_writes(world: Wo
 
 
 def test_the_dimensions_of_a_picture_are_kept_when_later_processing_needs_no_pixels(world: World) -> None:
-    """When only Base64 is made again, the renderer doesn't read the header."""
+    """The renderer may leave the header unread if it makes only Base64."""
     world.upload(NAME, b"one")
     world.processor(render=lambda *args: replace(hash_render(*args), original=SEEN)).process(NAME)
     both = {**world.pipeline.renditions, "text": Rendition(width=9)}
@@ -212,7 +212,7 @@ def test_removing_a_rendition_deletes_its_output_without_reading_the_picture(wor
 def test_an_output_key_can_change_to_a_key_below_the_old_key_and_back(world: World, tmp_path: Path) -> None:
     """In a folder, no file can lie below another file.
 
-    So in a folder, the worker first deletes the old output.
+    So the worker first deletes an old output that is in the way.
     """
     world.output = FolderStore(tmp_path, create=True)
     flat = Rendition(width=200, key="{stem}.{ext}")

@@ -82,7 +82,7 @@ def test_a_sync_gives_the_reason_why_pictures_wait_and_ends_without_waiting_for_
     assert len(renders) == 4 * 25, "a later run tries each picture once"
 
 
-def test_a_sync_says_why_earlier_runs_failed(world: World) -> None:
+def test_a_sync_says_why_earlier_runs_failed_or_rejected_pictures(world: World) -> None:
     world.processor(render=failing(StoreRefused("no permission"))).process(NAME)
     world.upload("bad.jpg", b"bad")
     world.processor().process("bad.jpg")

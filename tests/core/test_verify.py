@@ -190,7 +190,7 @@ def test_the_option_force_makes_every_output_of_a_picture_again_exactly_once(wor
     world.check_promise()
 
 
-def test_the_outputs_of_a_failed_picture_are_kept_and_not_verified(world: World) -> None:
+def test_the_outputs_of_a_failed_picture_are_not_verified(world: World) -> None:
     world.upload(NAME, b"two")
 
     def refuse(*_: Any) -> Any:

@@ -2,7 +2,7 @@
 
 In between, workers crash at every step. Each mutation runs until a history catches it, for at most 20,000
 histories. A history depends only on its number, so ``--first NUMBER --histories 1`` repeats one. The program
-exits with 1 if a history breaks the promise, or if no history catches a mutation.
+exits with 1 if a history breaks the promise, or if a mutation isn't caught.
 """
 
 from __future__ import annotations

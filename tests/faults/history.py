@@ -172,7 +172,7 @@ class History(Site):
             self._run(lambda: send_due(self.make_processor()))
 
     def _change_former_output(self) -> None:
-        """Have another program change something in a former output store."""
+        """Have another program change something in each former output store."""
         for place in self.places.values():
             if place is not self.place:
                 self.outsiders.change_output(place)

@@ -49,7 +49,7 @@ def process_quietly(site: Site, name: str) -> None:
 def work(site: Site) -> None:
     """Take hints from the queue and process them.
 
-    End when no hint has come for a long time.
+    End after four attempts in a row that got no hint.
     """
     idle = 0
     processor, started = site.make_processor(), site.restarts
@@ -103,7 +103,7 @@ def sync_some_time(site: Site, pauses: Sequence[float] = PAUSES) -> None:
 def sync(site: Site, ask: Ask, *, is_attended: bool = True, checks_loss: bool = True) -> None:
     """Run the real ``sync`` over all pictures.
 
-    Without ``checks_loss``, the run doesn't check first whether the catalog was lost.
+    An adopting run, or one without ``checks_loss``, doesn't check first whether the catalog was lost.
 
     Raises:
         CatalogLost: The catalog is empty, but most wanted keys hold files.

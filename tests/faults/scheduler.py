@@ -57,7 +57,7 @@ class Task:
     process: Process
     greenlet: greenlet
     waits_for: str = "its turn"
-    """What the task waits for: ``call``, ``its turn`` (after a sleep), ``others`` or ``nothing``."""
+    """What the task waits for: ``call``, ``its turn`` (also during a sleep), ``others`` or ``nothing``."""
     seconds: float = 0.0
     """How long the task wants to sleep."""
 
@@ -196,7 +196,7 @@ class Scheduler:
         return fault
 
     def _bury(self, process: Process) -> None:
-        """End all tasks of a process that died."""
+        """Wake the waiting tasks of a process that died, so that they end."""
         for task in [task for task in self._tasks.values() if task.process is process]:
             self.wake(task)
 

@@ -1,4 +1,4 @@
-"""Run a server for an hour, then check its resources: ``python -m faults.soak``.
+"""Run a server for an hour and check its resources: ``python -m faults.soak``.
 
 The server runs under a realistic mix of events. The program adds, replaces, damages and deletes pictures, and
 uploads others through the API. It sends requests of the page, listens to events, and kills worker processes.

@@ -109,7 +109,7 @@ def test_hints_beyond_their_limit_are_replaced_by_a_request_to_check_all_picture
     assert hints.take() is None
 
 
-def test_all_hints_that_many_threads_add_are_kept() -> None:
+def test_all_hints_that_several_threads_add_are_kept() -> None:
     hints = Hints()
     taken: set[str] = set()
 

@@ -107,9 +107,9 @@ def render_after(act: Callable[[], object]) -> Callable[..., Rendering]:
 
 @jumps
 def test_a_clock_jump_during_processing_loses_no_picture(jumping: Jumping, jump: timedelta) -> None:
-    """A second worker's clock may say that the lease is over.
+    """After the jump, a second worker may take the first worker's lease for ended.
 
-    That worker then processes the picture at the same time, and both workers finish.
+    The second worker then processes the picture at the same time.
     """
     jumping.world.upload(NAME, b"one")
 

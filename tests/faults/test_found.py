@@ -108,7 +108,7 @@ def try_to_die(world: World, **changes: Any) -> None:
 
 
 def test_a_worker_past_its_lease_does_not_overwrite_an_output_that_has_its_old_etag_again() -> None:
-    """Another worker changed the output and changed it back."""
+    """Other workers changed the output and changed it back."""
     world = World(pipeline=WIDE)
     world.upload(NAME, b"one")
     world.settle()
@@ -161,14 +161,14 @@ def test_a_worker_past_its_lease_does_not_delete_an_output_that_has_its_old_etag
 def test_a_crash_after_refusing_a_taken_key_leaves_no_lease() -> None:
     """Without notices, no later step settles the record.
 
-    So a lease in this record would never end.
+    So a lease in this record would stay there.
     """
     key = "{name}"
     world = World(pipeline=make_pipeline(notify=(), thumb=Rendition(width=200, key=key)))
     world.upload("Z/photo.jpg", b"earlier")
     world.settle()
     world.upload(NAME, b"later")
-    # The steps: read picture, record, content, twins, wishes, output and claim; try to begin; look for the
+    # The steps: read record, picture, content, twins, wishes, output and claim; try to begin; look for the
     # owner's picture; refuse.
     refuse = 9
     steps = Steps(at=refuse, after=crash)
@@ -336,9 +336,9 @@ def test_a_function_deployed_before_a_take_over_is_superseded() -> None:
 
 
 def test_a_superseded_worker_gives_no_wishes_to_a_picture_that_a_newer_generation_processed() -> None:
-    """The worker removed a picture, and wrote its wishes into the record of a copy.
+    """An earlier version wrote the wishes of a removed picture into a copy's record.
 
-    The worker then couldn't process the copy. So the copy's outputs lacked the wishes until the next sync.
+    The superseded worker couldn't process the copy. So its outputs lacked the wishes until the next sync.
     """
     world = World(pipeline=WIDE)
     world.bind()

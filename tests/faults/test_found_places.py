@@ -33,7 +33,7 @@ def keep_deleted(world: World) -> None:
 def test_a_picture_does_not_overwrite_a_foreign_file_in_a_new_output_store() -> None:
     """The picture claims the same key for the former store.
 
-    So the core took the file for an output.
+    So an earlier version took the file for an output.
     """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     world.bind()
@@ -169,7 +169,7 @@ def test_a_worker_does_not_delete_a_former_output_that_another_picture_has_repla
 def test_the_outputs_that_a_worker_past_its_lease_wrote_to_a_former_store_stay_claimed() -> None:
     """The worker had written to the former store.
 
-    The worker then claimed the keys as if they were in the present store.
+    In an earlier version, it then claimed the keys as if they were in the present store.
     """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     world.bind()
@@ -200,9 +200,9 @@ def test_the_outputs_that_a_worker_past_its_lease_wrote_to_a_former_store_stay_c
 
 
 def test_a_crash_while_strays_are_deleted_deletes_no_file_in_a_store_that_is_used_later() -> None:
-    """The record that claims a stray's key named no store.
+    """In an earlier version, the record that claims a stray's key named no store.
 
-    So an earlier version deleted the file under this key in the store that was used later.
+    So a sync deleted the file under this key in the store that was used later.
     """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     world.bind()

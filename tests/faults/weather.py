@@ -23,7 +23,7 @@ from world import LOG, make_pipeline
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = ("a/1.jpg", "a/2.jpg", "b/1.jpg", "c.jpg", "d.png")
 MEETING_NAMES = ("a/1.jpg", "A/1.jpg", "\u00e9.png", "e\u0301.png", "c.jpg")
-"""Names that can be one file.
+"""Names for a store that may ignore case or the form of Unicode.
 
 If the store ignores case, the first two name one file. If it ignores the form of Unicode, the next two do.
 """
@@ -123,7 +123,7 @@ def ready(number: int, changes: Changes) -> Pipeline:
 
 
 WRONG_SECONDS = 4000.0
-"""How many seconds a wrong clock is off."""
+"""How many seconds a wrong clock is off at most."""
 
 LIMITS = MaxRemovals(pictures=0, percent=40.0)
 """The limits on removals because of a listing. They suit the few pictures of a history."""
@@ -132,7 +132,7 @@ ATTENDED = Ask(verify="quick", is_retry=True)
 ADOPTING = replace(ATTENDED, adopts=True)
 
 LONG_SECONDS = 3 * 3600.0
-"""A time longer than any lease, pause and clock error."""
+"""A time longer than any lease, any pause of a failed picture, and any clock error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class Weather:
     """Whether workers can see which other workers are dead, as on one machine."""
     queue_workers: int
     syncs: int
-    """The number of full syncs."""
+    """The number of syncs that run besides those that people start."""
     outsider: float
     """The probability that the next action is an outsider's."""
     vanish: float
