@@ -1,7 +1,7 @@
 """A store, a catalog and a notifier in memory.
 
-They keep the promises of their protocols in ``renditions.core``, except durability. They are deterministic
-and safe for many threads. A test that needs a failure wraps them.
+The store and the catalog pass the contract suites in ``tests/contract``. All three are deterministic and safe
+for many threads. A test that needs a failure wraps them.
 """
 
 from __future__ import annotations
@@ -234,13 +234,15 @@ class MemoryCatalog:
         return SameContent(tuple(names), tuple(kept))
 
     def keep_wishes(self, kept: KeptWishes) -> None:
-        self._kept[kept.name] = kept
+        with self._lock:
+            self._kept[kept.name] = kept
 
     def find_wishes(self, name: str) -> KeptWishes | None:
         return self._kept.get(name)
 
     def drop_wishes(self, name: str) -> None:
-        self._kept.pop(name, None)
+        with self._lock:
+            self._kept.pop(name, None)
 
     def keep_notice(self, *notices: UnsentNotice) -> None:
         with self._lock:

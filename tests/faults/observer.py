@@ -57,13 +57,13 @@ class Observer:
     hidden: frozenset[str] = frozenset()
     """The existing pictures that the source or its listings don't show."""
     _invisible: frozenset[str] = frozenset()
-    """The existing pictures that the source doesn't show even by name."""
+    """The names that the source hides even from requests by name."""
     _removed_wrongly: int = 0
     _step: int = 0
     _reportable: set[Record] = field(default_factory=set)
     """The states that a notice may report, without what a retry resets."""
     _decided: dict[tuple[str, str, datetime], set[Record]] = field(default_factory=dict)
-    """The decided records by name, status and timestamp, which is what a digest says about a picture."""
+    """The decided records, by name, status and timestamp."""
     in_digests: set[Record] = field(default_factory=set)
     """The records that digests reported."""
     _stated_at: dict[Record, int] = field(default_factory=dict)
@@ -85,14 +85,15 @@ class Observer:
     def see_source(self, name: str, etag: str | None, content: bytes = b"") -> None:
         """Remember the content that a picture has from now on."""
         self._step += 1
-        if name in self._current:
+        is_new = name not in self._current
+        if not is_new:
             ended = self._current.pop(name)
             self._ended_at[name, ended] = self._step
             before = self._contents[name, ended]
             if etag is None or content != before:
                 self._ended_at[name, sha256(before).hexdigest()] = self._step
         if etag:
-            if name not in self._current:
+            if is_new:
                 self._gone_until[name] = self._step
             self._current[name] = etag
             self._contents[name, etag] = content
@@ -109,7 +110,7 @@ class Observer:
         A worker may take over its own lease, and the lease of an owner that is known to be dead. Any other
         lease holds until its end by the worker's clock, if it had begun when the worker got its task. A lease
         that was taken by a clock that is ahead begins later. The worker may have compared the picture before
-        that.
+        that. Also check the generation.
         """
         stored = self.catalog.get(record.name)
         self._check_generation(task, stored, record)
@@ -246,7 +247,7 @@ class Observer:
         """Check an object that a worker wrote.
 
         If the worker still has its lease, its record must claim the key. The key must not have held a
-        finished output or a foreign file.
+        foreign file. If a record names an output under this key, the object must be that output.
         """
         held = self._last_written[task]
         must(place.fold(key) not in place.foreign, "it isn't ours, and was written", key, held)
@@ -349,9 +350,10 @@ class Observer:
 
 
 def _of_content(record: Record) -> Record:
-    """Return what a record says about its content, without the source's ETags.
+    """Return what a record says about its content.
 
-    If a picture is only touched, its ETag changes. The rest of the record stays true.
+    If the record has the content's hash, leave out the source's ETags: touching a picture changes them, and
+    the rest of the record stays true.
     """
     if not record.sha256:
         return truth(record)
