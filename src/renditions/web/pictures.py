@@ -93,7 +93,9 @@ def show_picture(service: Service, record: Record) -> dict[str, Any]:
     notices = {"unsent_notices": unsent} if unsent else {}
     snippet = make_snippet(pipeline, record)
     shown = {"snippet": snippet} if snippet else {}
-    return {**picture_item(pipeline, links, record), "links": addresses, **shown, **notices}
+    follows_focus = any(recipe.gravity == "focus" for recipe in pipeline.renditions.values())
+    item = picture_item(pipeline, links, record)
+    return {**item, "links": addresses, "follows_focus": follows_focus, **shown, **notices}
 
 
 def list_pictures(

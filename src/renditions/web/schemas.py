@@ -56,6 +56,10 @@ def _describe_picture(key: str) -> dict[str, Any]:
             "name": TEXT,
             **describe_record(key)["properties"],
             "snippet": TEXT | {"description": "A <picture> for a web page; missing in lists of pictures"},
+            "follows_focus": {
+                "type": "boolean",
+                "description": 'Whether a rendition has `gravity = "focus"`; missing in lists of pictures',
+            },
             "unsent_notices": _array(_object(_UNSENT, ("event", "target", "given_up", "attempts"))),
             "preview": TEXT
             | {"description": "The URL of the smallest rendition that browsers show, or of a preview"},

@@ -4,6 +4,7 @@ import { NO_PICTURE, Problem, call, describeTrouble, inOrder, insist, path, read
 import { say } from './announcer.js';
 import * as details from './details.js';
 import { Sections, button, element } from './dom.js';
+import { focusPoint } from './focus.js';
 import * as place from './place.js';
 import { canDelete, keepDeleted, onShown } from './status.js';
 import { offer } from './undo.js';
@@ -132,6 +133,7 @@ function draw() {
     ...(outputs.length || picture.links.shown_original || picture.status === 'done' ? [['compare', kept, () => (outputs.length ? details.compare(picture, outputs[outputs.length - 1]) : details.original(picture))]] : []),
     ['actions', [picture.status, canDelete(), picture.links.original], () => actions(picture)],
     ['trouble', trouble, (text) => element('p', { class: 'reason' }, text)],
+    ...(picture.follows_focus ? [['focus', [picture.name, picture.focus, picture.links.shown_original], () => focusPoint(picture, (point) => setFocus(picture.name, point))]] : []),
     ['table', kept, () => details.table(picture)],
     ...(picture.snippet ? [['snippet', picture.snippet, details.snippet]] : []),
     ...(picture.history ? [['history', picture.history, details.history]] : []),
@@ -152,11 +154,11 @@ function actions(picture) {
 }
 
 // Returns the server's answer; undefined if there is none. Then the picture's view says why, if it is still open.
-async function act(name, method, address) {
+async function act(name, method, address, content) {
   say('In progress…', 'action');
   trouble = '';
   try {
-    return await call(method, address);
+    return await call(method, address, content);
   } catch (error) {
     const text = error instanceof TypeError ? describeTrouble(error) : error.message;
     if (name === shown) trouble = text;
@@ -169,6 +171,13 @@ async function act(name, method, address) {
 async function processAgain(name) {
   const outcome = await act(name, 'POST', `/pictures/${path(name)}/process?again=true`);
   if (outcome) say(`${outcome.result}${outcome.reason ? `: ${outcome.reason}` : ''}`, 'action');
+  if (name === shown) await load();
+}
+
+// Sets the point that cuts keep. Without a point, they keep the center.
+async function setFocus(name, point) {
+  const set = await act(name, point ? 'PUT' : 'DELETE', `/pictures/${path(name)}/focus`, point);
+  if (set) say(point ? 'Focus point set.' : 'Focus point removed.', 'action');
   if (name === shown) await load();
 }
 
