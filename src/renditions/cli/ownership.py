@@ -116,12 +116,12 @@ def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) ->
     standing = place.parts.bind(FOLLOWS)
     place.neighbours = place.parts.read_neighbours(place.store)
     counts: Counter[str] = Counter()
-    unmatched = {*selection.names, *filter(None, selection.prefixes)}
+    unmatched = set(selection.names)
     for stray in place.list(selection):
         counts[stray.whose] += 1
-        unmatched -= {stray.found.key, *filter(stray.found.key.startswith, selection.prefixes)}
+        unmatched.discard(stray.found.key)
     for each in sorted(unmatched):
-        messages.print(f"No stray matches {escape(repr(each))}. `renditions strays` lists them.")
+        messages.print(f"{escape(repr(each))} is no stray. `renditions strays` lists them.")
     if counts["ours"]:
         ask(f"Delete the strays of this catalog ({counts['ours']:,}) from {escape(place.url)}?", yes=yes)
     leases = _make_leases(place.parts, place.store, standing)
