@@ -63,7 +63,7 @@ class Crash(BaseException):
 
 @dataclass
 class Steps:
-    """The counted calls to stores, catalog and notifiers, with an action at one call."""
+    """The counted calls to stores, catalog and notifiers, with actions at one call."""
 
     count: int = 0
     at: int = -1

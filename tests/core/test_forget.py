@@ -1,4 +1,4 @@
-"""Forgetting one picture: which files are removed, and which are reported as left."""
+"""Forgetting one picture: what is removed, and what is reported as left."""
 
 from __future__ import annotations
 

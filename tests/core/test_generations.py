@@ -85,7 +85,7 @@ def test_a_newer_deployment_sets_the_generation_and_an_older_deployment_does_not
     assert bind(catalog, claim("one", deploy("2026-01-03"))).generation == "one", "a rollback is the newest"
 
 
-def test_a_person_needs_the_option_take_over_to_replace_the_generation_of_a_deployment(
+def test_a_person_replaces_the_generation_of_a_deployment_with_the_option_take_over(
     catalog: MemoryCatalog,
 ) -> None:
     bind(catalog, claim("two", deploy("2026-01-02")))

@@ -167,7 +167,10 @@ class Scheduler:
         self.take(next(at for at, (_, _, other) in enumerate(self.waiting) if other is task))
 
     def resume(self, task: Task, fault: Fault = Fault.NONE) -> None:
-        """Let a task run until it waits again."""
+        """Let a task run until it waits again or ends.
+
+        If its process is stopped and it waits for its turn, only put it back into the queue.
+        """
         if task.process.asleep_until > self.now and task.waits_for == "its turn":
             task.seconds = 0.0
             self._enqueue(task)

@@ -1,6 +1,6 @@
 """A worker dies or pauses at every I/O step.
 
-It dies before or after the step, or it pauses there while another worker runs.
+It dies before or after the step. Or it pauses there while another worker runs or the picture changes.
 """
 
 from __future__ import annotations
