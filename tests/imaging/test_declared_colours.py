@@ -238,6 +238,19 @@ def test_a_grey_png_with_a_declared_cicp_code_becomes_srgb() -> None:
     assert np.abs(found(made)[:, 0] - COLOURS[:, 0]).max() <= 2
 
 
+def test_alpha_does_not_change_the_tones_of_a_grey_hdr_png() -> None:
+    greys = squares(pq(np.array([50.0, 203.0, 400.0]) / 203))
+    whole = np.rint(np.stack([greys, np.ones_like(greys)], -1) * 65_535).astype(">u2")
+    header = struct.pack(">IIBBBBB", whole.shape[1], SIDE, 16, 4, 0, 0, 0)
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in whole))
+    chunks = ((b"IHDR", header), cicp(9, 16), (b"IDAT", data), (b"IEND", b""))
+    source = b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(name, part) for name, part in chunks)
+    made = shown(source, PNG)
+    assert made.mode == "LA"
+    assert found(made).tolist() == found(shown(png(greys, cicp(9, 16)), PNG)).tolist()
+    assert found(made)[-1, 0] >= 254
+
+
 def gamma(value: int) -> tuple[bytes, bytes]:
     return b"gAMA", struct.pack(">I", value)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pypdfium2
 import pytest
 from PIL import Image
 
 from imaging.pictures import difference, encoded, opened, photo
+from imaging.test_documents import pdf
+from renditions.imaging.formats import pdf as pdf_format
 from renditions.imaging.render import render
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
@@ -66,6 +69,25 @@ def test_lenient_decoding_rejects_a_file_without_a_readable_header(content: byte
     rejected = render(content, LENIENT, RECIPES).rejected
     assert rejected
     assert "lenient" not in rejected.text
+
+
+def test_lenient_decoding_is_advised_for_a_pdf_without_its_end_mark_but_not_for_a_damaged_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source, recipes = pdf("/MediaBox [0 0 200 100]"), {"it": Rendition(format="png")}
+    cut = render(source.replace(b"%%EOF", b""), Accept(formats=("pdf",)), recipes).rejected
+    assert cut
+    assert "%%EOF" in cut.text
+    assert 'damaged = "lenient"' in cut.text
+
+    def fail(_page: object) -> None:
+        raise pypdfium2.PdfiumError("Failed to load page.")
+
+    monkeypatch.setattr(pdf_format, "find_missing_fonts", fail)
+    damaged = render(source, Accept(formats=("pdf",)), recipes).rejected
+    assert damaged
+    assert "the PDF is damaged (Failed to load page.)" in damaged.text
+    assert "lenient" not in damaged.text
 
 
 def test_lenient_decoding_rejects_a_damaged_picture_that_breaks_another_rule() -> None:

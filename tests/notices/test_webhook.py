@@ -123,6 +123,7 @@ def test_the_status_of_the_answer_decides_whether_a_notice_is_sent_retried_or_re
         with pytest.raises(NotifyFailed, match=f"status {status}") as raised:
             notifier.send(DONE)
     assert type(raised.value) is error
+    assert ("redirect" in str(raised.value)) == (status in (301, 307))
     assert "/hook" not in str(raised.value)
 
 

@@ -48,8 +48,7 @@ def declare(image: Any, code: ColourCode | None, load_again: Callable[[], Any]) 
     peak = 1.0
     if code.is_hdr:
         measured = load_again()
-        colours = measured.extract_band(0, n=min(measured.bands, 3))
-        peak = colours.max() / _most(measured)
+        peak = measured.extract_band(0, n=_count_colours(measured)).max() / _most(measured)
     image = image.copy()
     values = [*code.primaries, float(_CURVES.index(code.curve)), code.power, peak, *(code.cicp or (0, 0))]
     image.set_type(GValue.array_double_type, _CODE, values)
@@ -82,8 +81,8 @@ def follow(image: Any) -> Any:
     """Convert an image with a colour code to 8-bit sRGB or grey; keep its alpha."""
     *primaries, curve, power, peak, _, _ = image.get(_CODE)
     code = ColourCode(tuple(primaries), _CURVES[int(curve)], power)
-    is_grey = image.interpretation in _GREYS
-    count = 1 if is_grey else 3
+    count = _count_colours(image)
+    is_grey = count == 1
     colours = image.extract_band(0, n=count)
     light = colours.maplut(_table(code.curve, power, image.format))
     if is_grey:
@@ -100,6 +99,10 @@ def follow(image: Any) -> Any:
     if image.bands > count:
         shown = shown.bandjoin((image[count] * (255 / _most(image))).rint().cast("uchar"))
     return undeclared(shown)
+
+
+def _count_colours(image: Any) -> int:
+    return 1 if image.interpretation in _GREYS else 3
 
 
 def _most(image: Any) -> int:

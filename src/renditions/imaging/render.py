@@ -72,6 +72,7 @@ def _render(
     memory: Memory,
 ) -> Rendering:
     original = Original(size_bytes=len(content), format=sniff(content))
+    can_salvage = False
     try:
         source_format = check_file(content, original.format, accept)
         made, withheld = _hold_file(content, source_format, recipes)
@@ -96,7 +97,10 @@ def _render(
             height=header.displayed.height,
             frames=header.frames,
         )
+        can_salvage = SOURCE_FORMATS[source_format].is_salvageable
         check_end(content, source_format, lenient=lenient)
+        # Of a drawing, only a missing end mark is tolerated.
+        can_salvage = can_salvage and not header.drawing
         check_header(header, accept, limits, with_pixels)
         check_cost(content, header)
         check_animation(content, header, accept)
@@ -107,7 +111,7 @@ def _render(
                 content, header, with_pixels, study, accept.max_pixels, limits.pages, memory
             )
     except Rejected as refusal:
-        return Rendering(original, rejected=_advise(refusal, original, accept))
+        return Rendering(original, rejected=_advise(refusal, accept, can_salvage=can_salvage))
     except MemoryError as error:
         raise Failed(
             f"not enough memory for a picture of {len(content):,} bytes. Free memory, or use fewer workers"
@@ -118,21 +122,13 @@ def _render(
     return Rendering(original, in_order, plans.errors | withheld, plans.stand_ins)
 
 
-def _advise(refusal: Rejected, original: Original, accept: Accept) -> Reason:
+def _advise(refusal: Rejected, accept: Accept, *, can_salvage: bool) -> Reason:
     """Return the reason, with advice to decode leniently if that could help.
 
-    Lenient decoding helps only for a damaged picture.
+    ``can_salvage`` says whether lenient decoding could help against damage.
     """
     reason = Reason.of(refusal)
-    facts = SOURCE_FORMATS.get(original.format or "")
-    # Only a picture whose header was read can be made in part.
-    if (
-        isinstance(refusal, Undecodable)
-        and original.width
-        and facts
-        and facts.is_salvageable
-        and accept.damaged == "reject"
-    ):
+    if can_salvage and isinstance(refusal, Undecodable) and accept.damaged == "reject":
         return replace(reason, text=f"{reason.text}. {_ADVICE}")
     return reason
 

@@ -78,6 +78,7 @@ REVISIONS: tuple[Revision, ...] = (
         "svg",
         "As in browsers, text without a size has 16 px, and a background colour in the root's style counts.",
     ),
+    Revision(20, "source", "png", "In grey HDR with alpha, alpha no longer counts as the brightest value."),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 

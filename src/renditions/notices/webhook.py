@@ -38,6 +38,15 @@ PASSING = frozenset(
     }
 )
 """The statuses below 500 after which trying again may help."""
+_REDIRECTS = frozenset(
+    {
+        HTTPStatus.MOVED_PERMANENTLY,
+        HTTPStatus.FOUND,
+        HTTPStatus.SEE_OTHER,
+        HTTPStatus.TEMPORARY_REDIRECT,
+        HTTPStatus.PERMANENT_REDIRECT,
+    }
+)
 
 
 class WebhookNotifier:
@@ -84,7 +93,7 @@ class WebhookNotifier:
     def _refusal(self, answer: urllib.error.HTTPError) -> NotifyFailed:
         """Return the error for an answer whose status isn't from 200 to 299."""
         status = f"the receiver answered with status {answer.code}"
-        if 300 <= answer.code < 400:
+        if answer.code in _REDIRECTS:
             return NotifyRefused(
                 f"{self._notify.spelled}: {status}, a redirect. Redirects aren't followed; name the final "
                 "URL in the pipeline file"
