@@ -1,6 +1,6 @@
 """The lookup of objects in pages of a listing.
 
-The lookup gives the same answers as a request for each object. For outputs it needs fewer requests.
+The lookup gives the same answers as a request for each object. It usually needs fewer requests.
 """
 
 from __future__ import annotations

@@ -247,7 +247,8 @@ class Observer:
         """Check an object that a worker wrote.
 
         If the worker still has its lease, its record must claim the key. The key must not have held a
-        foreign file. If a record names an output under this key, the object must be that output.
+        foreign file. With strict checks, the object must be the output that a record names under this key,
+        if one does.
         """
         held = self._last_written[task]
         must(place.fold(key) not in place.foreign, "it isn't ours, and was written", key, held)
