@@ -189,7 +189,7 @@ class OpenPipeline:
             UsageError: A name, the prefix or a rendition matches nothing.
             BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The program is unattended, and the catalog uses another version of the pipeline file.
-            CatalogLost: Most outputs exist but have no record in the catalog.
+            CatalogLost: The catalog is empty, but most of the first wanted output keys hold files.
 
         """
         with self._reading() as parts:
@@ -220,7 +220,7 @@ class OpenPipeline:
             UsageError: A name, the prefix or a rendition matches nothing.
             BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The catalog uses another version of the pipeline file.
-            CatalogLost: Most outputs exist but have no record in the catalog.
+            CatalogLost: The catalog is empty, but most of the first wanted output keys hold files.
 
         """
         running = self._run()
@@ -308,7 +308,7 @@ class OpenPipeline:
             UsageError: The source isn't a folder.
             BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The catalog uses another version of the pipeline file.
-            CatalogLost: Most outputs exist but have no record in the catalog.
+            CatalogLost: The catalog is empty, but most of the first wanted output keys hold files.
 
         """
         running = self._run()

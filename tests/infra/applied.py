@@ -99,12 +99,13 @@ def check_notices(applied: Applied) -> None:
 
 
 @pytest.mark.parametrize("trigger", ["sqs", "eventbridge"])
-def test_the_deployed_module_can_be_applied_then_changed_and_then_destroyed(
+def test_the_applied_module_processes_uploads_and_can_be_destroyed(
     tmp_path: Path, runtime: Path, trigger: str
 ) -> None:
-    """One apply is enough. A changed pipeline changes only the function.
+    """One apply is enough.
 
-    The pictures stay until the end.
+    A plan of a changed pipeline changes only the function, its bundle and the time of the deployment. The
+    pictures stay until the end.
     """
     write_root(tmp_path / "deployment", trigger)
     pipeline = read_preset("thumbnail").replace('on = ["rejected", "failed"]', 'on = ["done"]') + TARGETS

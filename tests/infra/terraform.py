@@ -56,6 +56,6 @@ def write_settings(directory: Path) -> Path:
 def copy_module(target: Path) -> Path:
     """Copy the module's own files; return the folder.
 
-    Terraform then writes its files beside the copy.
+    So Terraform doesn't write its files into the original.
     """
     return Path(shutil.copytree(MODULE, target, ignore=shutil.ignore_patterns(".terraform*", "*.py")))

@@ -57,7 +57,10 @@ NOT_HELD = {
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, Any]]:
-    """Run the module's own tests, which must pass; return the outputs of each."""
+    """Run the module's own tests, which must pass.
+
+    Return the outputs of the policies' tests, by the name of each run.
+    """
     module = copy_module(tmp_path_factory.mktemp("terraform") / "module")
     for arguments in (
         ("fmt", "-check", "-recursive", "-diff"),

@@ -24,6 +24,7 @@ from renditions.messages.events import (
     SyncRequest,
     Unknown,
     decode,
+    find_bodies,
 )
 
 EVENTS = Path(__file__).parent / "events"
@@ -194,6 +195,15 @@ def test_an_invalid_message_does_not_block_the_other_messages() -> None:
         Unknown('{"eventSource": "aws:sqs", "messageId": "2e1424d4-f796-459a-8184-9c92662be6da"}'),
     )
     assert third.contents == (Unknown("something nested too deeply"),)
+
+
+def test_bodies_are_found_beside_records_without_a_body() -> None:
+    batch = load("s3-in-sqs")
+    first, second, third = batch["Records"]
+    batch["Records"] = [first, None, "text", {**second, "body": 1}, third]
+    assert len(decode(batch).messages) == 5
+    assert find_bodies(batch) == [first["body"], third["body"]]
+    assert find_bodies(load("s3-put")) == []
 
 
 def test_a_key_that_is_not_utf8_is_reported() -> None:

@@ -53,7 +53,7 @@ REMOVED = Picture("a/b.jpg", "Object Deleted", is_removal=True)
         (Ignored("s3:TestEvent"), Ignored("s3:TestEvent")),
     ],
 )  # fmt: skip
-def test_each_kind_of_message_content_becomes_a_task_or_is_refused(content: Content, task: object) -> None:
+def test_message_contents_become_tasks_or_are_refused(content: Content, task: object) -> None:
     assert read_task(content, PLACE) == task
 
 

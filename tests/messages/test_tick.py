@@ -200,7 +200,7 @@ def test_a_continuation_without_counts_sends_no_removals() -> None:
     assert names(run(world, 10, SyncRequest("05.jpg"))[0]) == ["late.jpg"]
 
 
-def test_a_tick_holds_back_all_outputs_if_the_pipeline_file_names_another_output_store() -> None:
+def test_a_tick_makes_no_outputs_again_if_the_pipeline_file_names_another_output_store() -> None:
     """No person has applied the changed file yet."""
     world = make_world()
     world.settle()

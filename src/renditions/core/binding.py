@@ -44,10 +44,7 @@ class Start:
     takes_over: bool = False
     """Whether the process may replace a generation that a deployment set."""
     deletes_undeclared: bool = False
-    """Whether the process may delete outputs of undeclared renditions that a reload kept.
-
-    Only a person's sync may.
-    """
+    """Whether the process may delete outputs of undeclared renditions that a reload kept."""
 
 
 FOLLOWS = Start()
@@ -246,8 +243,8 @@ def hold(
 ) -> list[UnsentNotice]:
     """Store the work that a full run held back; return notices about newly held work.
 
-    The catalog keeps the notices before it stores the work. A crash between the two writes may repeat a
-    notice, but never loses one.
+    The catalog keeps the notices before it stores the work. So a crash between the two writes loses no
+    notice.
 
     Args:
         catalog: The catalog whose binding keeps the held work.

@@ -44,8 +44,8 @@ Action = Literal["create", "update", "remove", "rename", "hold", "settle", "wait
     remove    the picture is gone: its outputs are deleted, then its record
     rename    the picture had another name, whose record and outputs it takes over (only in a plan)
     hold      the picture is gone, and its removal waits for permission
-    settle    the picture is decided, but work without rendering is left: an output must be deleted, its
-              headers rewritten, a notice sent, or the record updated
+    settle    nothing must be rendered, but other work is left: an output must be deleted, its headers
+              rewritten, a notice sent, or the record updated
     wait      another process is writing the picture or processing it
     unreadable  a part of the source, the picture's record or its outputs can't be read: nothing is changed
     keep      nothing is left to do
@@ -78,7 +78,7 @@ class Difference:
     drift: Mapping[str, str] = field(default_factory=dict)
     """Why outputs in the store differ from the record, by rendition. Only outputs to make again."""
     is_restore: bool = False
-    """Whether the action restores outputs: the store lost or changed them, or another one is declared."""
+    """Whether the action restores outputs: the store lost or changed them, or another store is declared."""
     left: frozenset[str] = frozenset()
     """The differing renditions that stay unchanged, because the caller asked only for others."""
     is_partial: bool = False

@@ -87,7 +87,7 @@ def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None
 
     Raises:
         Superseded: The catalog uses another version of the pipeline file.
-        Failed: The catalog failed, or ``sync_all`` raised this error.
+        Failed: The catalog or the source failed, or ``sync_all`` raised this error.
 
     """
     # Only the first hint proves that the watcher has begun. An earlier sync would miss pictures that arrive

@@ -29,7 +29,7 @@ from renditions.model.record import Record
 from renditions.model.wishes import NO_WISHES, Wishes
 
 MAX_ATTEMPTS = 5
-"""How often to try again while another process is processing the picture."""
+"""How often to try again if the picture can't be removed yet."""
 
 FORGOTTEN = Ask(removal="asked", ignores_source=True)
 
@@ -214,7 +214,7 @@ def _forget_kept(name: str, reach: Reach, report: Report) -> None:
 
 
 def _sweep(at: tuple[str, Store], keys: list[str], reach: Reach, report: Report) -> None:
-    """Delete the objects that no record claims and that carry this catalog's mark.
+    """Delete unclaimed objects that carry the mark of this catalog or a predecessor.
 
     Report each key. The picture may be uploaded again meanwhile, so a deletion in the current output store
     holds a claim on its key: see :func:`delete_stray`.

@@ -3,8 +3,8 @@
 If an event or a person names a deleted picture, its removal is intended. If pictures are only missing from a
 listing, the cause may also be an unmounted disk, or a typo in a prefix. So the guard counts a whole run
 before it allows the removal of these pictures. It holds the removals back if they exceed a declared share, if
-all pictures of a folder are gone, or if the source's marker is missing. In unattended runs it also decides
-about lost outputs.
+the source or a folder that still exists has lost all of its pictures (``MANY`` or more), or if the source's
+marker is missing. In unattended runs it also decides about lost outputs.
 """
 
 from __future__ import annotations

@@ -217,9 +217,9 @@ class Leases:
             A  begin (no object)      …paused past the lease…            put if absent → an orphan
             B               begin, put, finish; picture gone: delete all
 
-        So a worker that finds its lease lost reopens the record. Then the record claims all keys that the
-        worker may have touched, and their outputs are made again. An ETag says nothing about headers. So if
-        the worker ``rewrites`` headers, the headers of all outputs are written again.
+        So a worker that finds its lease lost reopens the record: every key that the worker may have touched
+        is checked again, unless another picture claims it. An ETag says nothing about headers. So if the
+        worker ``rewrites`` headers, the headers of all outputs are written again.
 
         Raises:
             Conflict: The lease was lost. This is the error that the ``with`` block raised.

@@ -22,7 +22,10 @@ class LeftOut:
     unmatched: int = 0
     """How many objects match no pattern of ``match``."""
     excluded: int = 0
-    """How many objects and links match a pattern of ``exclude``, or have a name that starts with a dot."""
+    """How many objects, links and special files are excluded.
+
+    They match a pattern of ``exclude``, or have a name that starts with a dot.
+    """
     links: int = 0
     """How many links and special files the source has that no pattern excludes."""
 

@@ -1,17 +1,17 @@
 """The outbox: the notices in a catalog that their targets haven't received yet.
 
-A record owes the notice of its own status until Renditions has tried once to send it, see ``process``. The
-outbox has all other notices: notices whose sending failed, notices of removed pictures, notices about held
-work, and notices that wait for a digest. So a worker can finish a picture, and delete its message, even
-if it can't reach a target.
+A record owes the notice of its own status until a worker sends it or puts it into the outbox, see
+``process``. The outbox has notices whose sending failed or was postponed, notices of removed pictures,
+notices about held work, and notices that wait for a digest. So a worker can finish a picture, and delete its
+message, even if it can't reach a target.
 
 Every run tries to send the notices that are due. It tries a notice again after growing pauses. After
 ``MOST_SENDINGS`` attempts, Renditions only lists the notice until a person sends it again. A target may
 receive a notice twice: two runs may try it at the same time, and a process may end between sending it and
 dropping it.
 
-A kept notice has no content. It is sent with the record as it is then, alone or in a digest. If the record
-has another status by then, the notice is dropped: that status has a notice of its own.
+A kept notice about a record has no content. It is sent with the record as it is then, alone or in a digest.
+If the record has another status by then, the notice is dropped: that status has a notice of its own.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ READ_AT_ONCE = 100
 """How many notices are compared with their records at once."""
 
 MOST_COLLECTED = 50_000
-"""How many notices one digest contains at most, so that memory stays bounded."""
+"""How many notices of one target a call of ``send_due`` sends alone, and how many in a digest, at most.
+
+So memory stays bounded.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,10 @@ class StoredObject:
 
     key: str
     etag: str
-    """It differs whenever the content may differ. It has only hexadecimal or base64url digits and dashes."""
+    """A text that changes with the content. It has only hexadecimal or base64url digits and dashes.
+
+    In a folder it stays the same if a program overwrites a file in place, and keeps its size and its time.
+    """
     size_bytes: int
     complete: bool = True
     """False while another program may still be writing the object."""

@@ -40,7 +40,7 @@ class SyncPreview:
         """Yield the differences; new, renamed and missing pictures come last.
 
         A new picture may be a renamed one. Only the end of a plan shows which pictures are missing, so this
-        method yields new and missing pictures from a second plan.
+        method yields new and missing pictures from another plan.
         """
         census = self.guard.open_census()
         has_new = has_missing = has_lost = False

@@ -21,7 +21,7 @@ MOST_RESTING = 1_000
 """A run waits for the notices of at most this many pictures. The next run sends the others."""
 
 Wait = Callable[[int, timedelta], object]
-"""Called before a run waits, with the number of pictures and the time."""
+"""Called before a run waits, with the number of pictures and how long the run waits."""
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ class Summary:
     left_out: LeftOut = field(default_factory=LeftOut)
     """The numbers of objects in the source that aren't pictures."""
     reasons: Reasons = field(default_factory=Reasons)
-    """Why pictures wait, failed or were rejected, in this run or in an earlier one."""
+    """Why pictures wait, failed or were rejected, in this run or an earlier one, and what can't be read."""
     remarks: list[str] = field(default_factory=list)
     """Facts that a person should know, although nothing is left to do."""
     interrupted: bool = False

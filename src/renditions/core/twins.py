@@ -91,7 +91,7 @@ class Twins:
     def recall(self, name: str, of_content: tuple[KeptWishes, ...]) -> bool:
         """Write a new picture's first record if wishes are kept for its name or content.
 
-        Returns whether there were such wishes. Raises ``Conflict`` if the picture has a record by now.
+        Return whether it was written. Raises ``Conflict`` if the picture has a record by now.
         """
         if not self.pipeline.catalog.keep_wishes:
             return False

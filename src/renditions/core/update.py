@@ -310,7 +310,7 @@ class Updater:
         return MIXED if kept and old.place and old.headers != present else present
 
     def _conclude(self, begun: Begun, record: Record, errors: Mapping[str, Reason]) -> Record:
-        """Return the record with all possible outputs, and the reasons for missing ones."""
+        """Return the decided record, with the reasons for missing outputs."""
         refused = {rendition: Reason.of(refusal) for rendition, refusal in begun.foreign.items()}
         failed = {**errors, **refused}
         text = "; ".join(f"{rendition}: {why}" for rendition, why in failed.items())

@@ -148,7 +148,11 @@ def find_bodies(event: Any) -> list[str]:
     """
     if decode(event).origin != "queue":
         return []
-    return [record["body"] for record in event["Records"] if isinstance(record.get("body"), str)]
+    return [
+        record["body"]
+        for record in event["Records"]
+        if isinstance(record, Mapping) and isinstance(record.get("body"), str)
+    ]
 
 
 def encode_change(bucket: str, key: str, kind: Kind = "created") -> str:

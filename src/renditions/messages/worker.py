@@ -265,6 +265,10 @@ class Worker:
 
     def _tick(self, request: SyncRequest, stop: threading.Event) -> None:
         ticked = self.tick.run(request, lambda: not stop.is_set())
-        log.info("Pictures that differ: %d%s", ticked.sent, "; the check continues" if ticked.next else "")
+        log.info(
+            "Pictures that differ, sent to the queue: %d%s",
+            ticked.sent,
+            "; the check continues" if ticked.next else "",
+        )
         for held in ticked.held:
             log.error("%s Run renditions status to see how to allow it.", held.describe())

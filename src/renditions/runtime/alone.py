@@ -151,7 +151,10 @@ def read_picture(path: str | os.PathLike[str], accept: Accept) -> bytes:
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"can't read {os.fspath(path)!r}: {why}. Check the path") from error
     if len(content) > accept.max_bytes:
-        raise NotAccepted(f"expected at most {accept.max_bytes:,} bytes, found more ([accept] max_bytes)")
+        raise NotAccepted(
+            f"the file has more than the {accept.max_bytes:,} bytes that [accept] max_bytes allows. Use a "
+            "smaller file, or raise the limit"
+        )
     return content
 
 

@@ -130,7 +130,7 @@ def sync(
     """Process every picture that differs; see :func:`renditions.core.reconcile.sync`.
 
     Raises:
-        CatalogLost: The catalog is empty, but most wanted output keys hold files.
+        CatalogLost: The catalog is empty, but most of the first wanted output keys hold files.
 
     """
     check_catalog_not_lost(parts, order)
@@ -156,7 +156,8 @@ def sync(
 def check_catalog_not_lost(parts: Parts, order: Order) -> None:
     """Raise CatalogLost if the catalog is empty but most wanted keys hold files.
 
-    This function does nothing if the run adopts outputs, or with ``[output] overwrite``.
+    This function checks only the first keys. It does nothing if the run adopts outputs, or with
+    ``[output] overwrite``.
     """
     if order.ask.adopts or parts.pipeline.output.overwrite:
         return
@@ -190,9 +191,9 @@ def watch(
     Raises:
         UsageError: The source isn't a folder, or outputs would land in it.
         Superseded: The catalog uses another version of the pipeline file.
-        StoreFailed: The source folder is missing, or can't be watched.
-        CatalogLost: The catalog is empty, but most wanted output keys hold files.
-        CatalogFailed: The catalog was deleted or replaced, or refuses every call.
+        StoreFailed: The source folder is missing or can't be watched, or a whole store can't be read.
+        CatalogLost: The catalog is empty, but most of the first wanted output keys hold files.
+        CatalogFailed: The catalog can't be read, for example because it was deleted or replaced.
 
     """
     parts, stop, standing = session.parts, session.ended, session.standing

@@ -176,8 +176,8 @@ class Parts:
         pages.
 
         Raises:
-            CatalogLost: The catalog has few records, but most wanted output keys hold files. This method
-                checks that only with an empty ``after``.
+            CatalogLost: The catalog has few records, but most of the first wanted output keys hold files.
+                This method checks that only with an empty ``after`` and without ``[output] overwrite``.
 
         """
         binding = self.catalog.read_binding()

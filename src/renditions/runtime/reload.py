@@ -97,6 +97,7 @@ class PipelineFile:
         Raises:
             PipelineError: The file has problems, or can't be read.
             UsageError: A part of the pipeline can't be opened, or outputs could land in the source.
+            CatalogFailed: The catalog can't be opened or read.
             BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The catalog uses another version of the file, and ``start`` doesn't apply this
                 version.
@@ -119,6 +120,7 @@ def run_reloading(
 
     Raises:
         UsageError: A part of the pipeline can't be opened, or outputs could land in the source.
+        CatalogFailed: The catalog can't be opened or read.
         BindingRefused: The catalog belongs to another pipeline file, source or deployment.
         Superseded: The catalog uses another version of the file than ``loaded``.
 

@@ -28,13 +28,14 @@ class Running:
     is_attended: bool
 
     def sync(self, order: Order, stop: threading.Event, on_outcome: Callable[[Outcome], None]) -> Summary:
-        """Sync by this order, store what was held back, send due notices, empty the bin.
+        """Sync by this order, store held work, send due notices, empty the bin.
 
-        An interrupted sync ends without the other steps.
+        Only a full run stores the work that it held back. An interrupted sync ends without the other steps.
 
         Raises:
             Superseded: The catalog uses another version of the pipeline file.
-            CatalogLost: The catalog is empty, but most wanted output keys hold files.
+            CatalogLost: The catalog is empty, but most of the first wanted output keys hold files.
+            StoreFailed, CatalogFailed: A whole store, or the catalog, can't be read.
 
         """
         order = fit(order, self.parts.pipeline, self.standing)

@@ -24,6 +24,10 @@ def hold_undeclared(parts: Parts, guard: Guard, standing: Standing, dropped: fro
 
     The guard says how many are too many. Call this function before any picture is processed, because the
     record of a processed picture no longer counts these files as outputs.
+
+    Raises:
+        Superseded: The catalog uses another version of the pipeline file.
+
     """
     count = _count_pictures_with(parts.catalog, dropped)
     if guard.is_too_many(count, count_pictures(parts.catalog)):
