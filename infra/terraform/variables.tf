@@ -5,7 +5,7 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.name))
-    error_message = "Expected 3 to 32 lower-case letters, digits and hyphens, beginning with a letter."
+    error_message = "Expected 3 to 32 lower-case letters, digits and hyphens, beginning with a letter, not ending with a hyphen, and not beginning with xn--, sthree- or amzn-s3-demo-."
   }
 
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -16,7 +16,7 @@ variable "name" {
 }
 
 variable "bundle" {
-  description = "The path of the zip that `renditions package` made. It contains the pipeline file."
+  description = "The path of the zip that `renditions package` made. It contains the checked pipeline."
   type        = string
 
   validation {

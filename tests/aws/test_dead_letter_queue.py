@@ -156,6 +156,22 @@ def test_redrive_resets_the_attempts_of_a_picture_that_was_given_up(account: Acc
     assert "attempts" not in item or item["attempts"] == {"N": "0"}
 
 
+def test_redrive_sends_back_the_message_of_a_picture_with_an_unreadable_record(
+    account: Account, tmp_path: Path
+) -> None:
+    """The list names the unreadable record as the reason."""
+    attributes = {"image_name": "photo.jpg", "status": "of a newer version", "timestamp": "2026"}
+    item = {name: {"S": value} for name, value in attributes.items()}
+    CLIENTS.dynamodb.put_item(TableName=account.table, Item=item)
+    Queue(CLIENTS.sqs, account.dead).send([encode_change(f"{account.table}-in", "photo.jpg")])
+    (letter,) = listed(tmp_path, account).values()
+    assert letter["reason"].startswith("the record of 'photo.jpg' in ")
+    assert "can't be read" in letter["reason"]
+    ended = dlq(tmp_path, account, "redrive", letter["id"])
+    assert ended.code == 0, ended.err
+    assert count_messages(account.dead) == 0
+
+
 def test_drop_deletes_only_the_named_message(account: Account, dead: Queue, tmp_path: Path) -> None:
     found = listed(tmp_path, account)
     unknown = found["nothing of this pipeline"]["id"]

@@ -280,7 +280,7 @@ def test_a_declared_exclude_pattern_ends_the_default_exclusions_of_version_0_1_f
     assert planned(project) == {}
 
 
-def test_a_pipeline_with_its_own_match_pattern_keeps_the_exclusions_of_version_0_1_after_the_upgrade(
+def test_a_pipeline_with_match_keeps_the_exclusions_of_version_0_1_until_its_match_changes(
     tmp_path: Path,
 ) -> None:
     project = tmp_path / "project"

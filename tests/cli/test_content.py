@@ -78,7 +78,7 @@ def test_show_prints_the_content_hash(project: Path) -> None:
     assert run(project, "show", "a.jpg", "--json").data["sha256"] == digest
 
 
-def test_renaming_a_folder_of_pictures_keeps_their_focus_and_renders_nothing(project: Path) -> None:
+def test_renaming_a_folder_of_pictures_keeps_their_focus_and_their_outputs(project: Path) -> None:
     assert run(project, "focus", "sub/b.jpg", "10", "20").code == 0
     before = {name: (project / "processed" / name).read_bytes() for name in times(project)}
     (project / "inbox/sub").rename(project / "inbox/moved")
@@ -95,7 +95,7 @@ def test_renaming_a_folder_of_pictures_keeps_their_focus_and_renders_nothing(pro
     assert run(project, "plan", "--json").data == []
 
 
-def test_renaming_a_rendition_renders_nothing(project: Path) -> None:
+def test_renaming_a_rendition_moves_its_output_unchanged(project: Path) -> None:
     before = (project / "processed/a.jpg/thumb.jpg").read_bytes()
     file = project / "renditions.toml"
     file.write_text(file.read_text().replace("renditions.thumb", "renditions.small"))

@@ -109,7 +109,7 @@ def test_the_exit_code_for_a_refusal_overrides_those_for_held_removals_and_rejec
     assert run(tmp_path, "sync", "-p", "other.toml").code == 2
 
 
-def test_sync_does_all_other_work_while_removals_are_held(tmp_path: Path) -> None:
+def test_sync_makes_the_renditions_of_a_new_picture_while_removals_are_held(tmp_path: Path) -> None:
     fill(tmp_path, more="")
     file = tmp_path / "renditions.toml"
     file.write_text(
@@ -194,7 +194,7 @@ def test_an_unattended_sync_refuses_a_changed_pipeline_file_until_a_person_appli
 
 
 @pytest.mark.parametrize("command", ["watch", "sync"])
-def test_an_unattended_run_with_an_old_pipeline_file_stops_after_a_sync_with_a_new_file(
+def test_a_watch_or_unattended_sync_with_an_old_pipeline_file_stops_after_a_sync_with_a_new_file(
     tmp_path: Path, command: str
 ) -> None:
     """Two checkouts of one project share a catalog.

@@ -105,6 +105,13 @@ def test_forget_without_a_confirmation_changes_nothing(folder: Path) -> None:
     assert (folder / "inbox" / "one.jpg").exists()
 
 
+def test_a_command_shows_its_question_after_the_option_quiet(folder: Path) -> None:
+    ended = run(folder, "--quiet", "forget", "one.jpg")
+    question = "Delete one.jpg, its renditions and its record? This can't be undone. (y/N) "
+    assert (ended.code, ended.err) == (1, question)
+    assert run(folder, "--quiet", "forget", "one.jpg", "--yes").err == ""
+
+
 def test_forget_asks_another_question_about_a_name_without_picture_and_record(folder: Path) -> None:
     ended = run(folder, "forget", "nothing.jpg")
     assert ended.code == 1
@@ -137,7 +144,7 @@ def test_forget_says_that_a_read_only_source_keeps_the_picture(folder: Path) -> 
     assert [record["image_name"] for record in run(folder, "list", "--json").data] == ["two.jpg"]
 
 
-def test_sync_stops_before_its_first_write_if_the_catalog_was_lost(folder: Path) -> None:
+def test_sync_changes_no_output_and_no_record_if_the_catalog_was_lost(folder: Path) -> None:
     before = (folder / "processed" / "thumb_one.jpg").stat()
     lose_catalog(folder)
     ended = run(folder, "sync")

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from renditions.cli.reasons import print_next_attempt
 from renditions.cli.records import print_record
+from renditions.core.outcome import MAX_ATTEMPTS
 from renditions.model.lease import Lease
 from renditions.model.recipe import Focus
 from renditions.model.record import Record
@@ -35,6 +37,20 @@ def test_show_prints_wishes_and_history(capsys: pytest.CaptureFixture[str]) -> N
         "2026-03-04 05:06:07 UTC processing it was renamed from [old].jpg",
         "2026-03-04 05:06:08 UTC done",
     ]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "then"),
+    [
+        (1, "The next sync tries it again."),
+        (MAX_ATTEMPTS, "Renditions gave it up, so syncs skip it. To try again: renditions retry 'my a.jpg'"),
+    ],
+)
+def test_show_says_how_a_failed_picture_is_tried_again(
+    capsys: pytest.CaptureFixture[str], attempts: int, then: str
+) -> None:
+    print_next_attempt(Record("my a.jpg", "failed", NOW, goal="g", attempts=attempts))
+    assert capsys.readouterr().out.strip() == then
 
 
 def test_show_leaves_out_wishes_and_history_that_do_not_exist(

@@ -108,7 +108,7 @@ def test_try_prints_the_size_quality_score_and_time_of_each_rendition(site: Path
 
 
 def test_try_prints_the_score_that_the_search_for_a_quality_uses(site: Path) -> None:
-    """The search ends at the lowest quality with a score of at least the target."""
+    """The search ends near the lowest quality with a score of at least the target."""
     tried = run(site, "try", "inbox/a.jpg", "--rendition", "best", "--set", "target=90", "--json").data[0]
     lower = f"quality={tried['quality'] - 4}"
     below = run(site, "try", "inbox/a.jpg", "--rendition", "best", "--set", lower, "--json").data[0]

@@ -208,7 +208,7 @@ def test_building_a_bundle_fails_and_names_a_library_that_is_not_installed() -> 
         list(collect_libraries(["no-such-library"], HERE, Pins()))
 
 
-def test_package_refuses_a_platform_without_wheels_and_writes_nothing(tmp_path: Path) -> None:
+def test_building_a_bundle_for_a_platform_without_wheels_fails_and_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(Failed, match=r"can't download pyvips-binary, .* for arm64 and Python 2.7"):
         build(preset("thumbnail"), tmp_path / "bundle.zip", Target("arm64", "2.7"))
     assert list(tmp_path.iterdir()) == []

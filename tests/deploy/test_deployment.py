@@ -23,6 +23,7 @@ from renditions.deploy import terraform
 from renditions.deploy.terraform import (
     ACCEPT_FUNCTION,
     MAIN,
+    NAME_FORM,
     Deployment,
     describe_pipeline,
     find_program,
@@ -185,6 +186,10 @@ def test_deploy_keeps_main_tf_and_rewrites_the_module(folder: Path) -> None:
 )
 def test_the_default_name_of_a_deployment_is_made_from_the_name_of_its_folder(folder: str, name: str) -> None:
     assert name_after(Path("/projects") / folder / "renditions.toml") == name
+
+
+def test_the_module_describes_a_valid_name_as_the_option_name_does() -> None:
+    assert f'"Expected {NAME_FORM}."' in (MODULE / "variables.tf").read_text()
 
 
 def settings_of(folder: Path) -> dict[str, Any]:

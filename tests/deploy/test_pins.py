@@ -101,6 +101,9 @@ def test_a_version_that_is_not_in_the_lock_is_refused(index: Path, tmp_path: Pat
         UsageError, match=rf"{version(FONT)} can't go .*own\.txt has only version 0\.1\. .* --lock"
     ):
         list(collect_libraries([FONT], HERE, Pins(lock)))
+    lock.write_text(f"{FONT}=={version(FONT)}\npyvips==1 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(UsageError, match=r"can't go .*own\.txt has no hash for this version\. .* --lock"):
+        list(collect_libraries([FONT], HERE, Pins(lock)))
     lock.write_text(f"pyvips-binary==1 --hash=sha256:{'0' * 64}\n")
     with pytest.raises(
         UsageError, match=r"pyvips .* can't go into the bundle: .* has no version of this library"

@@ -84,7 +84,7 @@ def used_fields(read: Any) -> set[tuple[str, str]]:
 
 
 def test_every_field_of_the_pipeline_file_has_an_example() -> None:
-    """The fields of a rendition also have pictures, see ``test_fields_page``."""
+    """``test_fields_page`` checks the examples of a rendition's fields."""
     snippets = [snippet for page in PAGES for snippet in read_page(page).snippets]
     texts = [snippet.code for snippet in snippets if snippet.language == "toml"]
     files = (path for path in (ROOT / "examples").rglob("*.toml") if "sites" not in path.parts)

@@ -112,7 +112,7 @@ def test_every_picture_of_every_message_is_processed(world: World) -> None:
 
 
 def test_only_failed_messages_of_a_batch_are_redelivered(world: World) -> None:
-    """One write is throttled, one picture is damaged, and one is missing.
+    """One write fails, one picture is damaged, and one is missing.
 
     Only the message of the first one is redelivered.
     """
@@ -143,7 +143,7 @@ def test_the_picture_of_an_event_is_processed_once_although_many_threads_send_th
     world.check_promise()
 
 
-def test_a_picture_with_many_messages_in_a_batch_is_processed_once(world: World) -> None:
+def test_a_picture_with_two_messages_in_a_batch_is_processed_once(world: World) -> None:
     world.upload("first.jpg", b"1")
     calls: list[str] = []
 
@@ -366,7 +366,7 @@ def test_a_tick_that_would_remove_most_pictures_removes_none_and_logs_a_metric(
 
 
 @pytest.mark.parametrize("has_queue", [True, False])
-def test_a_tick_with_a_lost_catalog_does_nothing_and_logs_a_metric(
+def test_a_tick_with_a_lost_catalog_processes_no_picture_and_logs_a_metric(
     world: World, capsys: pytest.CaptureFixture[str], *, has_queue: bool
 ) -> None:
     bind(world.catalog, Claimant("", "in", "out", "1", Start(sets_generation=True)))

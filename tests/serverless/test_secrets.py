@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import sys
 
 import pytest
 
 from contract.cloud import CLIENTS, REGION
 from notices.http_receiver import receiving
 from notices.receiving import DONE
-from renditions.errors import Failed
+from renditions.errors import Failed, UsageError
 from renditions.model.notify import Notify
 from renditions.notices.signature import verify
 from renditions.notices.webhook import WebhookNotifier
@@ -50,6 +51,17 @@ def test_a_webhook_of_a_function_is_signed_with_a_secret_of_secrets_manager() ->
         WebhookNotifier(notify, environ).send(DONE)
     ((headers, body),) = receiver.got
     verify(headers, body, secret)
+
+
+def test_reading_a_secret_without_botocore_fails_and_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "renditions.aws.clients", raising=False)
+    monkeypatch.setitem(sys.modules, "botocore.config", None)
+    arn = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:webhook-AbCdEf"
+    expected = r"in API_TOKEN: botocore\S* isn't installed. Run: pip install 'renditions\[aws\]'"
+    with pytest.raises(UsageError, match=expected):
+        read_secrets({"API_TOKEN": arn})
 
 
 def test_an_environment_without_secrets_needs_no_region(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """The examples on AWS: each pipeline's bundle in AWS's own runtime client.
 
-moto stands for the services. The function's environment comes from the example's Terraform root.
+moto stands for the services. The prefixes and the table's key come from the example's Terraform root.
 """
 
 from __future__ import annotations

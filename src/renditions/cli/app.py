@@ -181,7 +181,7 @@ def start(
     ] = False,
     quiet: Annotated[
         bool,
-        typer.Option("-q", "--quiet", help="Print only data, errors, and notices to log:."),
+        typer.Option("-q", "--quiet", help="Print only data, errors, questions, and notices to log:."),
     ] = False,
     log_format: Annotated[
         Literal["text", "json"],

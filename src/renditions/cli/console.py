@@ -14,7 +14,7 @@ from renditions.cli.markup import escape_lines
 from renditions.model.hidden import reveal_in_json
 
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
-"""Progress, warnings and advice. It is silent after ``--quiet``."""
+"""Progress, warnings, advice and questions. After ``--quiet``, it prints only questions."""
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 """The error that ended a command. After ``--quiet``, also the log's errors and the notices to ``log:``."""

@@ -20,11 +20,11 @@ from renditions.cli.opening import opened
 from renditions.cli.questions import ask
 from renditions.core.binding import FOLLOWS
 from renditions.core.leases import reopen
-from renditions.errors import RecordUnreadable, UsageError
+from renditions.core.readable import get_readable
+from renditions.errors import UsageError
 from renditions.messages.dead_letter_queue import READ_AT_ONCE, DeadLetter, look
 from renditions.model.counting import count_of
 from renditions.model.places import S3Place, parse_store
-from renditions.model.record import Record
 from renditions.runtime.parts import Parts, open_queue
 
 if TYPE_CHECKING:
@@ -82,15 +82,9 @@ class DeadLetters:
                 "dlq: the source isn't in a bucket. Set SOURCE_BUCKET, or use --from-terraform for the "
                 "function's environment."
             )
-        for letter in look(self.dead, place, self._find_record, limit):
+        for letter in look(self.dead, place, self.parts.catalog.get, limit):
             self.looked.append(letter.received)
             yield letter
-
-    def _find_record(self, name: str) -> Record | None:
-        try:
-            return self.parts.catalog.get(name)
-        except RecordUnreadable:
-            return None
 
     def show_again(self) -> None:
         """Make the messages that this command didn't delete visible to other readers."""
@@ -248,10 +242,10 @@ def _choose(letters: DeadLetters, ids: Sequence[str] | None, *, every: bool) -> 
 def _reopen(parts: Parts, letter: DeadLetter) -> None:
     """Let Renditions try the failed pictures of this message again.
 
-    A rejected picture stays rejected.
+    A rejected picture stays rejected. An unreadable record stays as it is.
     """
     for name in letter.names:
-        record = parts.catalog.get(name)
+        record = get_readable(parts.catalog, name)
         if record and record.status == "failed":
             reopen(parts.catalog, record)
 

@@ -33,7 +33,7 @@ class Deployed:
     queue: str
     """The URL of the queue; empty without one."""
     dead_letter_queue: str
-    """The URL of the dead-letter queue; empty if Terraform's outputs lack it."""
+    """The URL of the dead-letter queue; empty if it isn't known."""
 
 
 def read_deployed(folder: Path | None, queue: str | None) -> Deployed:
@@ -47,7 +47,8 @@ def read_deployed(folder: Path | None, queue: str | None) -> Deployed:
 
     Raises:
         UsageError: There is no such folder, its ``main.tf`` lacks the output ``environment``, neither
-            Terraform nor OpenTofu is installed, or AWS has no region configured.
+            Terraform nor OpenTofu is installed, AWS has no region configured, or botocore isn't installed but
+            a secret must be read.
         Failed: Terraform failed, or a secret that the function reads can't be read.
 
     """

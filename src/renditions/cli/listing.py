@@ -89,7 +89,7 @@ def list_records(  # noqa: PLR0913 - one for each option
 ) -> None:
     """List the pictures' records, newest first.
 
-    Records that you name come first.
+    Records that you name come first, then those of each prefix.
     """
     if unmatched and (status or warning):
         raise UsageError(

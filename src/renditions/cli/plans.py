@@ -67,7 +67,7 @@ class _Means:
     def estimate(self, made: Counter[str]) -> float | None:
         """Return the estimated sum for all files of ``made``.
 
-        Return None if there are none, or if one of their renditions has no output yet.
+        Return None if there are none, or if ``add`` got no number for one of their renditions.
         """
         if not made or not made.keys() <= self._numbers.keys():
             return None

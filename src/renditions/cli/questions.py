@@ -20,6 +20,8 @@ def ask(question: str, *, yes: bool) -> None:
 
 
 def is_yes(question: str) -> bool:
-    """Ask the question; return whether the answer is yes."""
+    """Ask the question, also after ``--quiet``; return whether the answer is yes."""
+    was_quiet, messages.quiet = messages.quiet, False
     messages.print(f"{question} (y/N) ", end="")
+    messages.quiet = was_quiet
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -43,5 +43,5 @@ def print_next_attempt(record: Record) -> None:
         then = "The next sync tries it again."
         if is_given_up(record):
             again = f"renditions retry {shlex.quote(record.name)}"
-            then = f"It failed too often, so syncs skip it. To try again: {again}"
+            then = f"Renditions gave it up, so syncs skip it. To try again: {again}"
         display.make_data_console().print(f"  {escape(then)}", soft_wrap=True)

@@ -71,7 +71,10 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
 
 
 def _count_work(parts: Parts, order: Order) -> int | None:
-    """Return how many pictures differ, for the progress bar; None without a terminal."""
+    """Return how many pictures differ or have a waiting notice.
+
+    Return None without a terminal.
+    """
     if not messages.is_terminal:
         return None
     verify: Verify = (

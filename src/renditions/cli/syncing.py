@@ -277,7 +277,10 @@ def make_order(
 
 
 def _print_unrequested(parts: Parts, order: Order) -> None:
-    """Print each named on-demand rendition that no client has requested yet."""
+    """For each named picture, print the named renditions that no client requested.
+
+    These are only renditions that are made on demand.
+    """
     recipes = parts.pipeline.renditions
     named = [each for each in sorted(order.ask.renditions or ()) if recipes[each].on_demand]
     for name in order.selection.names if named else ():

@@ -1,4 +1,4 @@
-"""Draw landscapes from noise that look like photos, the same in every run.
+"""Draw the demo's pictures, the same in every run.
 
 ``python -m renditions.demo.scenery FOLDER`` draws them into a folder.
 """

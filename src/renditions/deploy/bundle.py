@@ -129,7 +129,7 @@ def build(
 
     Raises:
         UsageError: The file can't be written, a library isn't installed here, a wheel isn't in the lock, the
-            lock can't be read, or the content is larger than Lambda allows.
+            lock can't be read, there is neither pip nor uv, or the content is larger than Lambda allows.
         Failed: pip can't download a library for the target.
 
     """

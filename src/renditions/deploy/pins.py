@@ -61,13 +61,14 @@ class Pins:
         """Return the hashes of the files of this library in this version.
 
         Raises:
-            UsageError: The lock doesn't have this version.
+            UsageError: The lock has no hash for this version.
 
         """
         if hashes := self._hashes.get((_normalize(name), version)):
             return hashes
         locked = [known for library, known in self._hashes if library == _normalize(name)]
         known = f"only version {' and '.join(locked)}" if locked else "no version of this library"
+        known = "no hash for this version" if version in locked else known
         raise UsageError(
             f"{name} {version} can't go into the bundle: {self._file} has {known}. To build it, {_ADVICE}"
         )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from renditions.errors import RecordUnreadable
 from renditions.messages.events import SyncRequest, decode
 from renditions.messages.intake import Picture, Refused, read_task
 from renditions.model.places import S3Place
@@ -116,8 +117,12 @@ def _read_errors(message: Received) -> Iterator[str]:
 def _find_reasons(names: tuple[str, ...], find_record: Callable[[str], Record | None]) -> Iterator[str]:
     """Yield the state of each picture in the catalog, and its reason."""
     for name in names:
-        record = find_record(name)
         own = "" if len(names) == 1 else f"{name}: "
+        try:
+            record = find_record(name)
+        except RecordUnreadable as error:
+            yield f"{own}{error}"
+            continue
         if record is None:
             yield f"{own}the picture has no record"
         elif record.status in ("failed", "rejected"):

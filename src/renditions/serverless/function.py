@@ -84,7 +84,7 @@ class Function:
     threads: int
     """How many pictures the function processes at the same time."""
     verify: Verify = "no"
-    """How the plan of a tick checks outputs."""
+    """How a tick without a queue checks the outputs of the pictures that it processes."""
     send: Callable[[Sequence[str]], None] | None = None
     """Puts up to ten messages into the function's queue; None without a queue."""
     postpone: Callable[[Sequence[str]], None] | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, MutableMapping
 
-from renditions.errors import Failed
+from renditions.errors import Failed, UsageError
 
 ARN = re.compile(r"arn:[a-z-]+:(secretsmanager|ssm):[a-z0-9-]+:[0-9]{12}:(secret:|parameter/).+")
 
@@ -19,13 +19,19 @@ def read_secrets(environ: MutableMapping[str, str]) -> None:
 
     Raises:
         Failed: A secret can't be read, or isn't a text.
-        UsageError: AWS has no region configured.
+        UsageError: botocore isn't installed, or AWS has no region configured.
 
     """
     found = {name: match for name, value in environ.items() if (match := ARN.fullmatch(value))}
     if not found:
         return
-    from renditions.aws.clients import Clients, reported  # noqa: PLC0415 - only here, an extra
+    try:
+        from renditions.aws.clients import Clients, reported  # noqa: PLC0415 - only here, an extra
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"can't read the secret in {next(iter(found))}: {error.name} isn't installed. "
+            "Run: pip install 'renditions[aws]'"
+        ) from error
 
     clients = Clients()
     readers: Mapping[str, Callable[[str], str | None]] = {

@@ -44,7 +44,11 @@ METRICS: Mapping[str, Metric] = {
         "Count", "FunctionName", "Calls after which CloudFront may serve former outputs."
     ),
     "RemovalsHeld": Metric("Count", "FunctionName", "Missing pictures whose removal waits for permission."),
-    "OutputsHeld": Metric("Count", "FunctionName", "Pictures whose missing outputs wait for permission."),
+    "OutputsHeld": Metric(
+        "Count",
+        "FunctionName",
+        "Pictures whose missing outputs wait for permission, or unknown outputs after the catalog was lost.",
+    ),
 }
 """Every metric, by its name."""
 
