@@ -11,7 +11,7 @@ from PIL import Image
 from imaging.fonts import attached, make_bitmap_font, make_collection, make_font
 from imaging.pictures import difference, encoded, opened, photo, pixels
 from renditions.errors import Undecodable
-from renditions.imaging.font_choice import STAND_IN, Letters, choose_fonts
+from renditions.imaging.font_choice import STAND_IN, Letters, Piece, choose_fonts
 from renditions.imaging.lettering import draw_letters
 from renditions.imaging.render import render
 from renditions.imaging.typeface import choose_face, default_font, find_missing, read_faces
@@ -151,7 +151,7 @@ def test_emoji_keep_their_own_colours_and_letters_get_the_declared_colour() -> N
 
 
 def test_emoji_stored_as_pictures_are_scaled_to_the_size_of_the_text() -> None:
-    """A font stores pictures in few sizes. In this font they have only 100 pixels."""
+    """This font stores its picture in one size only, 100 by 100 pixels."""
     square = encoded(Image.new("RGBA", (100, 100), (0, 200, 0, 255)), "png")
     letters = choose_fonts("A📷A", attached(make_bitmap_font("📷", square, 100)))
     for font_pixels in (50, 100, 400):
@@ -198,4 +198,4 @@ def test_a_font_with_a_damaged_table_fails_its_rendition_with_a_reason() -> None
 
 
 def test_the_bundled_font_draws_a_text_without_a_declared_font() -> None:
-    assert choose_fonts("a", None) == Letters(None, choose_fonts("a", None).pieces, "")
+    assert choose_fonts("a", None) == Letters(None, (Piece("a", is_bundled=True),), "")
