@@ -155,7 +155,7 @@ test-load: setup
 test-crowds: setup
 	MANY_FAILED=100000 SLOW_READERS=100 .venv/bin/python -m pytest -s tests/web/test_crowds.py
 
-# Lets 1,001 slow clients of each kind attack a server, and times 32 honest ones; eight minutes.
+# Lets 1,001 slow clients of each kind attack a server, and times 32 honest ones; a quarter of an hour.
 .PHONY: slow-clients
 slow-clients: setup
 	PYTHONPATH=tests .venv/bin/python -m benchmarks.slow_clients

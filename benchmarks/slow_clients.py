@@ -4,8 +4,9 @@ Set ``PYTHONPATH=tests``. The slow clients are hostile, and all others are hones
 serve`` gets 32 honest clients, each with one request after the other. Meanwhile 1,001 sockets of one kind are
 kept open: if the server closes one, the benchmark opens another. ``KINDS`` lists the kinds. A last kind,
 ``HALF_OPEN``, opens sockets whose machine then vanishes from the network (``web.vanishing``), again and
-again. The benchmark counts the honest requests that failed, and takes the 99th percentile of their time
-before, during and after the attack. Without ``--kind`` the results go into ``docs/security.md``.
+again. The benchmark counts the honest requests and those of them that failed. It takes the 99th percentile of
+the time of honest requests before, during and after the attack. Without ``--kind`` the results go into
+``docs/security.md``.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from socket import SO_RCVBUF, SOL_SOCKET, create_connection, socket
 
 from benchmarks.report import describe_machine, replace_section, to_markdown, to_text, today
 from commands import draw, run, write_pipeline
+from renditions.web.server import GONE_SECONDS
 from web.browser import find_port, start_server, wait_for
 from web.vanishing import Vanishing, vanishing
 
 DOCUMENT = Path("docs/security.md")
 ATTACKERS = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
-"""The network addresses of the slow clients. The honest ones have 127.0.0.1."""
+"""The network addresses of the slow clients of ``KINDS``. The honest clients have 127.0.0.1."""
 
 HOST = b"Host: 127.0.0.1\r\n"
 HEAD = b"GET /pictures HTTP/1.1\r\n" + HOST
@@ -51,10 +53,15 @@ KINDS: dict[str, tuple[bytes, bytes]] = {
 HALF_OPEN = "half-open: the client's machine vanished"
 AUTHORIZED = b"Authorization: Bearer right\r\n"
 VANISHED = ("", HEAD.decode(), (UPLOAD + b"{").decode(), (LARGE[:-2] + AUTHORIZED + b"\r\n").decode())
-"""What the sockets of ``HALF_OPEN`` send before their machine vanishes."""
+"""What the sockets of ``HALF_OPEN`` send, in turn, before their machine vanishes."""
 EVERYWHERE = ("--host", "0.0.0.0", "--token", "right")  # noqa: S104 - the namespace has another address
 VANISH_SECONDS = 10
 """The pause before the sockets are opened again, in seconds."""
+ATTACK_SECONDS = 1.5 * GONE_SECONDS
+"""How long each kind lasts by default, in seconds.
+
+It is longer than ``GONE_SECONDS``, after which the server's system ends connections of vanished clients.
+"""
 
 
 class Honest:
@@ -180,7 +187,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.slow_clients", description=__doc__)
     parser.add_argument("--sockets", type=int, default=1001)
     parser.add_argument("--clients", type=int, default=32)
-    parser.add_argument("--seconds", type=float, default=45.0, help="how long each kind lasts")
+    parser.add_argument("--seconds", type=float, default=ATTACK_SECONDS, help="how long each kind lasts")
     parser.add_argument("--kind", choices=[*KINDS, HALF_OPEN], action="append", help="default: all")
     asked = parser.parse_args()
     rows = []
