@@ -1,6 +1,6 @@
-"""Measure the cost of Renditions, compared with libraries for the same work.
+"""Measure the cost of Renditions.
 
-``python -m benchmarks.imaging`` measures making renditions, ``python -m benchmarks.auto`` the search for each
-picture's quality, and ``python -m benchmarks.plan`` the comparison of a source with its catalog.
-``docs/performance.md`` describes the methods and has the results.
+``python -m benchmarks.imaging`` compares it with other ways to make renditions. ``python -m benchmarks.auto``
+measures the search for each picture's quality, and ``python -m benchmarks.plan`` the comparison of a source
+with its catalog. ``docs/performance.md`` has the results of these three.
 """

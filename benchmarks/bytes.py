@@ -103,7 +103,7 @@ ENCODINGS: Mapping[str, str] = {
     "pdf-pages": 'format = "pdf"\npages = "all"',
     "auto-skip": 'format = "auto"\nskip_if_larger = true',
 }
-"""Each output format, with its options."""
+"""The output formats except Base64, with most of their options."""
 
 TEXTS: Mapping[str, str] = {"base64": "", "data-uri": "data_uri = true"}
 """The renditions that contain the source file itself. DICOM is left out, because it contains patient data."""
@@ -145,7 +145,7 @@ def write_corpus(inbox: Path) -> None:
 
 
 def larger() -> Iterator[tuple[str, bytes]]:
-    """Yield pictures that are large enough for every preset, and two animations.
+    """Yield pictures that no preset rejects as too small, and two animations.
 
     The still pictures are large enough for shrinking during decoding, too.
     """

@@ -35,9 +35,9 @@ class Way:
 
 
 class UnavailableError(Exception):
-    """Raised if an environment can't be created, or a photo can't be downloaded here.
+    """Raised if something that a benchmark needs isn't available here.
 
-    The message is the reason.
+    It may be an environment, a program or a photo. The message is the reason.
     """
 
 
@@ -74,7 +74,7 @@ def peers_python() -> str:
 
 
 def sharp_command(script: Path) -> tuple[str, str, str]:
-    """Return the command that runs a script of sharp.
+    """Return the command that runs a script with sharp.
 
     It consists of Node.js, the script, and the folder that sharp is in.
 
@@ -95,9 +95,9 @@ def sharp_command(script: Path) -> tuple[str, str, str]:
 
 
 def prepare() -> tuple[list[Way], dict[str, str]]:
-    """Create all possible environments.
+    """Create the environments of the ways, as far as possible.
 
-    Return the ways that use them, and for each way that is left out the reason.
+    Return the ways that can be measured, and for the others the reason why they are left out.
     """
     makers = {
         "Pillow": _pillow,

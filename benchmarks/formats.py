@@ -1,8 +1,8 @@
 """Compare how programs read unusual files: ``python -m benchmarks.formats``.
 
 Set ``PYTHONPATH=tests``. Some of the files are damaged. Renditions, sharp, Pillow and ImageMagick each read
-them, upright and in sRGB. The table goes into ``docs/formats.md``. A program that can't be installed is left
-out.
+them, upright and in sRGB. A program that isn't available is left out. Without ``--dry`` the table goes into
+``docs/formats.md``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PAGE = ROOT / "docs" / "formats.md"
 _READERS = ROOT / "benchmarks" / "readers"
 _EVERY = Accept(formats=tuple(SOURCE_FORMATS))
 _TOLERANCE = 6
-"""The largest difference of a value, out of 255. Encoders and conversions differ by less."""
+"""The largest allowed difference of a colour value, out of 255. Encoders and conversions differ by less."""
 _SECONDS = 60
 _OURS = ("FONTCONFIG_FILE", "PANGOCAIRO_BACKEND")
 """The variables that Renditions sets for its own fonts. The other programs use the machine's fonts."""
@@ -59,7 +59,10 @@ class Program:
 
 
 def main() -> int:
-    """Compare the programs, print their messages, and write the table."""
+    """Compare the programs and print the table.
+
+    Without ``--dry`` write it into the document, too.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.formats", description=__doc__)
     parser.add_argument("--dry", action="store_true", help="print the table, and write nothing")
     arguments = parser.parse_args()

@@ -38,7 +38,7 @@ def fetch() -> None:
     """Download the photos into the cache.
 
     Raises:
-        UnavailableError: This system has no ``apt-get``, or the packages can't be downloaded.
+        UnavailableError: ``apt-get`` or ``dpkg-deb`` is missing or fails.
 
     """
     folder = CACHE / "photographs"
@@ -47,7 +47,9 @@ def fetch() -> None:
         if all(path.exists() for path in wanted.values()):
             continue
         if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-            raise UnavailableError("can't download the photos from Debian: this system has no apt-get")
+            raise UnavailableError(
+                "can't download the photos from Debian: this system has no apt-get or dpkg-deb"
+            )
         print(f"fetching {package}", flush=True)
         work = CACHE / "packages"
         work.mkdir(parents=True, exist_ok=True)

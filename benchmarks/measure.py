@@ -111,7 +111,7 @@ class Worker:
     def make(self, job: Job, outputs: Path | None = None) -> Any:
         """Send a job, and return its answer.
 
-        The worker keeps the files if ``outputs`` names a folder.
+        The worker writes the renditions into the folder ``outputs``, if it is given.
         """
         self.send({**dataclasses.asdict(job), "outputs": str(outputs) if outputs else None})
         return self.receive()
@@ -169,6 +169,10 @@ def measure_quality(
     """Compute ``result.scores``, several at a time.
 
     Nothing is timed meanwhile.
+
+    Raises:
+        UnavailableError: The scorer's environment can't be created.
+
     """
     questions = []
     for way in result.samples:

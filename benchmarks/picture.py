@@ -32,7 +32,7 @@ _STYLE = """
 
 
 def draw(result: CaseResult, ways: Sequence[Way], machine: str) -> str:
-    """Return the picture, with a bar of CPU time for each way.
+    """Return the picture, with a bar of CPU time for each measured way.
 
     Beside each bar are the CPU time, its ratio to that of the first measured way in ``BASES``, the bytes and
     the quality.

@@ -71,7 +71,7 @@ def overview_table(results: Sequence[CaseResult], ways: Sequence[Way]) -> Table:
 def memory_table(
     peaks: Mapping[str, Mapping[str, float]], kinds: Sequence[str], ways: Sequence[Way]
 ) -> Table:
-    """Return a row of headings, and one row for each way, in megabytes."""
+    """Return a row of headings, and one row for each measured way, in megabytes."""
     table = [["peak memory, MB", *(f"{kind.rpartition('-')[2]} MP" for kind in kinds)]]
     for way in ways:
         if way.name in peaks:
@@ -118,7 +118,7 @@ def replace_section(name: str, text: str, file: Path = DOCUMENT) -> None:
     """Put the text between the document's two markers of that name.
 
     Raises:
-        ValueError: The document doesn't have the markers.
+        ValueError: The document lacks one of the markers.
 
     """
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
@@ -126,7 +126,7 @@ def replace_section(name: str, text: str, file: Path = DOCUMENT) -> None:
     before, found_begin, rest = document.partition(begin)
     _, found_end, after = rest.partition(end)
     if not found_begin or not found_end:
-        raise ValueError(f"{file}: expected the markers {begin} and {end}, found none")
+        raise ValueError(f"can't write into {file}: it lacks the marker {begin} or {end}. Add both")
     file.write_text(f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}")
 
 

@@ -1,4 +1,4 @@
-"""Unusual and damaged files, with the picture that each must give.
+"""Unusual and damaged files, with the result that each must give.
 
 These are files of the tests, files that the tests make, and files that are damaged here.
 """
@@ -69,7 +69,7 @@ _SPOILED: tuple[tuple[Path, str, Callable[[bytes], bytes], Right | None], ...] =
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One unusual file, and the picture that it must give."""
+    """One unusual file, and the result that it must give."""
 
     name: str
     what: str
@@ -84,9 +84,9 @@ class Sample:
 
 
 def samples() -> Iterator[Sample]:
-    """Yield the files whose result can be checked by its pixels.
+    """Yield the files in the order of the document's table.
 
-    They come in the order of the document's table, without the files in ``_NO_PICTURES``.
+    The files in ``_NO_PICTURES`` are left out.
     """
     table = (CASES / "README.md").read_text("utf-8")
     for name, what in re.findall(r"^\| `(.+?)` \| (.+?) \|$", table, re.MULTILINE):

@@ -1,7 +1,7 @@
 """The worker's side of a measurement.
 
 It reads jobs as lines of JSON, and writes the cost of each. It uses only the standard library, because it
-runs in the environment of every way.
+runs in the environments of all ways in Python.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms, ImageOps, __version__
 
 
 def read(source: str, target: str, width: int) -> None:
-    """Write the picture as a PNG of this width."""
+    """Shrink the picture to this width, and write it as a PNG."""
     image: Image.Image = Image.open(source)
     if width:
         size = width, round(width * image.height / image.width)

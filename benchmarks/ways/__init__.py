@@ -1,4 +1,1 @@
-"""The ways to make a picture's renditions.
-
-Each module is one way, and runs as a worker process.
-"""
+"""The ways to make a picture's renditions. Each module runs as a worker process."""

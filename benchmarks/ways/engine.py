@@ -1,4 +1,4 @@
-"""Renditions itself, called through the same function that its commands call."""
+"""Renditions itself, called through :func:`renditions.imaging.render.render`."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _MAX_INFLATED_BYTES = 10_000_000
 
 
 def damaged(seeds: dict[str, bytes], random: Random) -> tuple[str, bytes]:
-    """Return a seed's name and its content after one to four kinds of damage."""
+    """Return a seed's name and its content, damaged one to four times."""
     names = sorted(seeds)
     name = random.choice(names)
     content = seeds[name]

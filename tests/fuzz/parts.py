@@ -152,7 +152,7 @@ def _matches(pattern: bytes, content: bytes) -> Spans:
 
 
 def with_right_checksums(png: bytes) -> bytes:
-    """Return the PNG with a valid checksum in each chunk."""
+    """Return the PNG with a valid checksum in each complete chunk."""
     content = bytearray(png)
     for start, end in png_chunks(png):
         if end <= len(content):

@@ -280,7 +280,7 @@ def _decode(made: Rendered) -> tuple[int, int]:
 
 
 def peak_memory_bytes() -> int:
-    """Return the most memory that a worker process has used so far.
+    """Return the most memory that a running worker process has used so far.
 
     Only workers that the main thread started count. The result is 0 on other systems than Linux.
     """

@@ -44,7 +44,10 @@ POINTS = [(SIDE // 2 + SIDE * number, SIDE // 2) for number in range(len(COLOURS
 TOLERANCE = 4
 HDR = ("pq", "pq in p3", "hlg")
 _LEAST_LINEAR = 48
-"""The darkest value of linear light that is compared. In 8 bits, Chromium draws darker ones only roughly."""
+"""The darkest sRGB value that is compared in files of linear light.
+
+In 8 bits, Chromium draws darker ones only roughly.
+"""
 _NAMES = {
     "p3": "Display P3",
     "rec2020": "Rec. 2020",

@@ -72,7 +72,7 @@ def make_font(
 
 
 def make_bitmap_font(character: str, picture: bytes, side: int) -> bytes:
-    """Return a font whose only character is a square PNG of this many pixels."""
+    """Return a font whose only character is a square PNG, ``side`` pixels wide."""
     font = TTFont(io.BytesIO(make_font({character: (1000, 1000)})))
     strike = Strike(ppem=side, resolution=72)
     for name in font.getGlyphOrder():

@@ -173,7 +173,7 @@ def test_the_analysis_is_the_same_for_every_orientation_of_a_picture(orientation
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_perceptual_hash_differs_from_that_of_imagehash_in_at_most_four_bits(seed: int) -> None:
+def test_a_perceptual_hash_differs_from_phash_in_at_most_four_bits(seed: int) -> None:
     picture = scene(500, 400, seed)
     told = found_in(encoded(picture, "png")).perceptual_hash
     assert told == f"{int(told or '', 16):016x}"

@@ -167,7 +167,7 @@ def test_a_tiff_in_lab_is_rejected() -> None:
     assert "this way to store pixels isn't supported" in str(result.rejected)
 
 
-def test_no_output_format_contains_metadata_by_default() -> None:
+def test_no_format_except_base64_contains_metadata_by_default() -> None:
     """Metadata is EXIF, a GPS position, XMP, a comment or a profile."""
     exif = Image.Exif()
     exif[0x10F] = "SECRETMAKER"

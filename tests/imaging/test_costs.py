@@ -151,7 +151,7 @@ ROOTS = [
 
 @pytest.mark.parametrize("sheet", ["", "<style>svg{width:90px;height:70px;x:9px}</style>"])
 @pytest.mark.parametrize("root", ROOTS)
-def test_a_part_of_a_drawing_equals_the_same_part_of_the_whole_drawing(root: str, sheet: str) -> None:
+def test_a_part_of_a_drawing_looks_like_the_same_part_of_the_whole_drawing(root: str, sheet: str) -> None:
     inside = (
         '<linearGradient id="g"><stop stop-color="lime"/><stop offset="1"/></linearGradient>'
         '<rect width="100%" height="100%" fill="#fed"/><circle cx="30" cy="40" r="20" fill="url(#g)"/>'

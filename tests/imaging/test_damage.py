@@ -66,7 +66,7 @@ def test_a_png_with_a_wrong_byte_is_rejected(cut_into: str) -> None:
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_at_least_half_of_the_files_with_overwritten_bytes_are_rejected(kind: str) -> None:
+def test_at_least_half_of_the_compressed_files_with_overwritten_bytes_are_rejected(kind: str) -> None:
     """Noise covers a tenth of the file."""
     whole = FILES[kind]
     noise = np.random.default_rng(1).bytes(len(whole) // 10)
@@ -81,7 +81,7 @@ def test_at_least_half_of_the_files_with_overwritten_bytes_are_rejected(kind: st
 
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from(sorted(FILES)), st.data())
-def test_rendering_a_damaged_file_never_raises_an_error(kind: str, data: st.DataObject) -> None:
+def test_rendering_a_damaged_file_raises_no_error(kind: str, data: st.DataObject) -> None:
     """The files have flipped, inserted or removed bytes.
 
     A rejected file gives no outputs.
@@ -229,7 +229,7 @@ def test_a_jpeg_cut_off_before_its_end_mark_is_rejected(kind: str, missing: int)
     assert render(FILES[kind][: -2 - missing] + b"\xff\xd9", Accept(), RECIPES).rejected
 
 
-def test_a_jpeg_without_the_data_between_two_restarts_is_rejected() -> None:
+def test_a_jpeg_that_lacks_a_restart_marker_or_the_data_after_it_is_rejected() -> None:
     whole = encoded(photo(), "jpeg", quality=90, restart_marker_blocks=4)
     first, second = whole.index(b"\xff\xd0"), whole.index(b"\xff\xd1")
     for damaged in (whole[:first] + whole[first + 2 :], whole[:first] + whole[second:]):

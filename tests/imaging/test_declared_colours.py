@@ -173,7 +173,7 @@ LEVELS = (1.0, 20.0, 100.0, 203.0, 400.0, 800.0, 1600.0, 4000.0)
 
 
 @pytest.mark.parametrize("most", [400, 1000, 4000])
-def test_highlights_of_an_hdr_picture_are_compressed_and_never_clipped(most: int) -> None:
+def test_highlights_of_an_hdr_picture_are_compressed_and_not_clipped(most: int) -> None:
     levels = np.array([level for level in LEVELS if level <= most])
     source = png(squares(np.repeat(pq(levels / 203)[:, None], 3, 1)), cicp(9, 16))
     made = found(shown(source, PNG))

@@ -235,7 +235,7 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize(("inside", "target"), OUTSIDE)
-def test_references_to_places_outside_a_drawing_are_reported_and_never_fetched(
+def test_references_to_places_outside_a_drawing_are_reported_and_not_fetched(
     inside: str, target: str, listener: tuple[str, list[str]]
 ) -> None:
     url, asked = listener
@@ -350,7 +350,7 @@ def test_no_warning_is_given_for_a_css_variable_that_changes_nothing_in_the_draw
 
 
 def test_what_stands_beside_html_in_a_switch_is_drawn() -> None:
-    """Diagram tools put HTML and something in its place into a ``switch``."""
+    """Diagram tools put HTML and its replacement into a ``switch``."""
     content = svg(f"<switch><foreignObject><p>words</p></foreignObject><g>{CROSS}</g></switch>")
     assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
     assert [code for code, _ in warnings_of(content)] == ["html-dropped"]

@@ -33,7 +33,7 @@ def test_a_picture_is_rotated_clockwise_and_then_mirrored(rotate: Any, flip: Any
     assert difference(made, wanted) == 0
 
 
-def test_each_of_several_rotated_renditions_fits_into_its_own_box() -> None:
+def test_each_of_several_renditions_of_a_picture_has_its_own_rotation() -> None:
     turns: Any = {str(rotate): rotate for rotate in ROTATIONS}
     recipes = {
         name: Rendition(rotate=rotate, width=80, height=60, fit="cover", format="png")

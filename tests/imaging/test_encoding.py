@@ -1,4 +1,4 @@
-"""The parts of a file beside its pixels: metadata, profile, options of its format."""
+"""The parts of a file beside its pixels: metadata and the options of its format."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_metadata_is_removed_by_default(output_format: Any) -> None:
 
 
 @pytest.mark.parametrize("output_format", EXIF_FORMATS)
-def test_the_metadata_policy_copyright_keeps_the_rights_and_never_the_position(output_format: Any) -> None:
+def test_the_metadata_policy_copyright_keeps_the_rights_but_not_the_position(output_format: Any) -> None:
     picture = opened(rendered(told(), Rendition(format=output_format, metadata="copyright")).content)
     exif = picture.getexif()
     assert (exif[0x8298], exif[0x013B]) == ("me (c) 2020", "Ann")
@@ -100,7 +100,7 @@ def test_a_base64_rendition_with_data_uri_contains_the_file() -> None:
 
 @pytest.mark.parametrize("output_format", ["jpeg", "webp", "avif", "pdf"])
 @pytest.mark.parametrize("limit", [300, 2_000, 5_000])
-def test_a_file_never_exceeds_its_declared_max_bytes(output_format: Any, limit: int) -> None:
+def test_a_file_does_not_exceed_its_declared_max_bytes(output_format: Any, limit: int) -> None:
     recipe = Rendition(format=output_format, width=160, max_bytes=limit)
     result = render(told(), Accept(), {"it": recipe})
     if result.errors:

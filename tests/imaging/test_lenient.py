@@ -97,7 +97,7 @@ def test_lenient_decoding_rejects_a_damaged_picture_that_breaks_another_rule() -
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png"])
-def test_a_damaged_source_is_never_copied_in_place_of_a_larger_rendition(kind: str) -> None:
+def test_a_damaged_source_is_not_copied_in_place_of_a_larger_rendition(kind: str) -> None:
     """A copy of the file would be damaged too, and other programs might not read it."""
     recipe = {"it": Rendition(format=kind, quality=100 if kind == "jpeg" else None, skip_if_larger=True)}
     whole = encoded(photo(), kind, quality=40) if kind == "jpeg" else encoded(photo().quantize(16), kind)

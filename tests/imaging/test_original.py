@@ -48,7 +48,7 @@ def talkative_png(**options: Any) -> bytes:
 def copied(content: bytes, output_format: Any, **options: Any) -> bytes:
     """Return a rendition whose recipe allows a copy of the source.
 
-    By default a quality is the highest, so a new encoding would be larger than the source.
+    In formats with a quality, it is 100 by default. So a new encoding would be larger than the source.
     """
     quality = {} if output_format in ("png", "auto") else {"quality": 100}
     recipe = Rendition(key="{key}", format=output_format, skip_if_larger=True, **{**quality, **options})
@@ -146,7 +146,7 @@ SOURCES = (
 
 @settings(deadline=None, max_examples=100)
 @given(at=st.integers(2, 3000), size=st.integers(0, 12), filler=st.binary(max_size=12))
-def test_copying_a_damaged_file_ends_and_never_makes_the_file_larger(
+def test_copying_a_damaged_file_ends_and_does_not_make_the_file_larger(
     at: int, size: int, filler: bytes
 ) -> None:
     for source, copy in SOURCES:

@@ -24,7 +24,10 @@ INNER = Region(left=30, top=20, width=40, height=50)
 
 
 def noisy(width: int = 320, height: int = 240) -> Image.Image:
-    """Return a photo with noise in squares of 4 pixels, in which a shift is visible."""
+    """Return a photo with noise in squares of 4 by 4 pixels.
+
+    The noise makes a shift visible.
+    """
     grain = np.random.default_rng(1).integers(-40, 41, (height // 4 + 1, width // 4 + 1, 3))
     fine = grain.repeat(4, 0).repeat(4, 1)[:height, :width]
     return Image.fromarray(np.clip(pixels(photo(width, height)) + fine, 0, 255).astype("uint8"))
@@ -282,7 +285,7 @@ def test_a_rendition_with_any_shape_has_the_planned_size(
 
 
 def coverage(width: int, height: int, radius: float, inset: tuple[float, float]) -> Any:
-    """Return the share of each pixel that is inside the round shape.
+    """Return the share of each pixel that is inside the round shape, from 0 to 255.
 
     It is measured with 16 by 16 samples.
     """

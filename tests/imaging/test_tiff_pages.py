@@ -164,14 +164,14 @@ RAW: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("source", RAW.values(), ids=RAW)
-def test_the_reason_for_a_rejected_camera_raw_file_names_its_format(source: bytes) -> None:
+def test_the_reason_for_a_rejected_camera_raw_file_names_camera_raw(source: bytes) -> None:
     rendering = render(source, Accept(), {"it": PNG})
     assert rendering.made == {}
     assert str(rendering.rejected).startswith("camera RAW")
     assert str(rendering.original.format).startswith("camera RAW")
 
 
-def test_the_reason_for_rejected_camera_raw_in_a_sub_directory_names_its_format() -> None:
+def test_the_reason_for_rejected_camera_raw_in_a_sub_directory_names_camera_raw() -> None:
     """The first page of NEF and ARW is a preview.
 
     The sensor's data is in a directory below it.

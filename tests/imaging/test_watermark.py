@@ -136,7 +136,7 @@ def test_tiles_cover_the_picture_and_one_tile_has_the_place_of_a_single_watermar
         gravity=st.sampled_from([gravity for gravity, _, _ in GRAVITIES]),
     ),
 )  # fmt: skip
-def test_a_watermark_never_changes_the_size_of_the_picture(
+def test_a_watermark_does_not_change_the_size_of_the_picture(
     width: int, height: int, mark_width: int, mark_height: int, options: dict[str, Any]
 ) -> None:
     source = photo(width, height)

@@ -47,9 +47,9 @@ def tiff(
 def _directory(
     page: Any, order: str, tags: Tags, start: int, *, deflated: bool, apart: bool
 ) -> tuple[int, bytes]:
-    """Return the offset of the link to the next directory, and the directory.
+    """Return the offset of the link to the next directory, and this directory.
 
-    The directory includes its data.
+    The offset counts from the start of this directory, which includes its data.
     """
     values = page if page.ndim == 3 else page[..., None]
     height, width, samples = values.shape
