@@ -35,6 +35,9 @@ def main() -> int:
     parser.add_argument("--show", action="store_true", help="list the lines that no file runs")
     arguments = parser.parse_args()
     added = {path: lines_in(path) & added_to(path, arguments.since) for path in FOLDER.rglob("*.py")}
+    if not any(added.values()):
+        print(f"No line of a function was added since {arguments.since}.")
+        return 0
     run = trace(arguments.files)
     for path, lines in sorted(added.items()):
         missed = sorted(lines - run[str(path)])
@@ -99,7 +102,7 @@ def trace(files: int) -> dict[str, set[int]]:
 
 
 def _forget() -> None:
-    """Clear the engine's caches. The modules that make the seeds have filled some."""
+    """Clear the engine's caches, so that cached functions run while they are traced."""
     for name, module in list(sys.modules.items()):
         if name.startswith(renditions.imaging.__name__):
             for value in vars(module).values():
