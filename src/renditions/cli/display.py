@@ -171,10 +171,7 @@ def describe_summary(summary: Summary) -> str:
 
 
 def _list_troubles(summary: Summary) -> list[str]:
-    """Return the counts of the problems that only a person can solve.
-
-    These are unreadable records, unreadable parts of the source, and pictures with a problem.
-    """
+    """Return how much couldn't be read, and how many pictures a person must check."""
     unreadable = [f"{summary.unreadable:,} can't be read"] if summary.unreadable else []
     return unreadable + ([f"{summary.warnings:,} for a person to check"] if summary.warnings else [])
 

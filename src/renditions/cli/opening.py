@@ -31,7 +31,7 @@ def opened(
     """Open the chosen pipeline's parts and print its warnings.
 
     Variables in ``environ`` override fields of the pipeline file, see
-    ``renditions.pipeline_file.environment``.
+    ``renditions.pipeline_file.environment``. Raise the errors of ``load`` and ``open_parts``.
     """
     loaded = load(chosen_file(context, file), environ)
     for warning in loaded.warnings:

@@ -99,7 +99,7 @@ def load_for_lambda(file: Path) -> Pipeline:
     """Read the pipeline file for a function, and print its warnings.
 
     Raises:
-        PipelineError: The file can't be read or isn't valid, or a function can't open a part that it names.
+        PipelineError: The file can't be read or isn't valid, or a function can't use what it declares.
 
     """
     loaded = load(file)

@@ -38,7 +38,7 @@ _NOUNS = {"create": "to create", "update": "to update", "remove": "to remove", "
 _MOST_GROUPS = 1_000
 """How many groups the report distinguishes. Reasons can contain names, so there may be many."""
 _MOST_OUTPUTS = 1_000
-"""How many outputs of each rendition an estimate uses."""
+"""How many outputs of each rendition an estimate uses at most."""
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from renditions.core.reasons import Reasons
 from renditions.model.record import Record
 
 MOST_GROUPS = 5
-"""How many reasons of each state are printed."""
+"""How many reasons of each state are printed at most."""
 
 
 def print_reasons(

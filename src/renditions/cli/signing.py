@@ -42,7 +42,8 @@ def sign(
 ) -> None:
     """Print the signed URL of a rendition, for the server of `renditions serve`.
 
-    A client needs no token to use the URL, and any site may embed the picture.
+    The URL has no host: put the server's address before it. A client needs no token to use the URL, and any
+    site may embed the picture.
     """
     loaded = load(chosen_file(context, file), os.environ)
     find_rendition(loaded.pipeline.renditions, rendition)
@@ -78,7 +79,7 @@ def find_keys(pipeline: Pipeline, directory: Path) -> SigningKeys:
     Raises:
         UsageError: The environment's keys aren't valid; or it has none, and no secret is kept beside the
             catalog.
-        Failed: The secret can't be read.
+        Failed: The secret can't be read or created.
 
     """
     if keys := SigningKeys.read(os.environ):

@@ -14,7 +14,7 @@ from renditions.runtime.parts import Parts
 from renditions.runtime.status import UnsentGroup, count_unsent
 
 MOST_COUNTED = 1_000
-"""How many unsent notices a command reads to count them."""
+"""How many unsent notices a command reads at most to count them."""
 
 
 def describe(pipeline: Pipeline, unsent: UnsentNotice) -> str:

@@ -76,7 +76,8 @@ class Bundled:
     def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
         """Process one picture.
 
-        See :meth:`Processor.process <renditions.core.process.Processor.process>`.
+        See :meth:`Processor.process <renditions.core.process.Processor.process>`. If the catalog refuses this
+        function, this raises the errors of :meth:`Parts.bind <renditions.runtime.parts.Parts.bind>`.
         """
         return self._processor.process(name, ask)
 
@@ -154,8 +155,8 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
             serves the outputs, if there is one. Lambda sets ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``.
 
     Raises:
-        PipelineError: A variable is invalid or doesn't fit the pipeline, or a function can't use a store,
-            the catalog or a notice target of the pipeline.
+        PipelineError: A variable is invalid or doesn't fit the pipeline, or a function can't use something
+            that the pipeline declares, such as a store or a notice target.
         UsageError: A library that a part needs isn't installed, or AWS has no region configured.
 
     """

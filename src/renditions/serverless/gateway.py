@@ -46,7 +46,7 @@ SIGNED_FOLDER = "/i/"
 """The path below which a signed URL needs no authorizer."""
 
 MOST_ANSWERED_BYTES = 6_000_000
-"""The largest encoded answer that Lambda accepts.
+"""The largest encoded answer that the function sends. Lambda accepts 6 MB.
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 

@@ -3,7 +3,7 @@
 Without this module, a queue would redeliver such a message after its visibility timeout, which must be long
 enough for the slowest call. And each delivery counts: after a few, the message ends in the dead-letter queue.
 
-    failed        The message is hidden for a shorter time, which grows with the deliveries.
+    failed        The message is hidden for a pause that grows with the deliveries.
     had no time   The message goes into the queue again as a new one, so that the delivery doesn't count.
 """
 

@@ -77,7 +77,8 @@ class Room:
     def make_renderer(self, limits: Limits, render: Callable[..., Rendering] = render) -> Renderer:
         """Return a renderer whose pictures share this room.
 
-        ``render`` is a function like :func:`renditions.imaging.render.render`.
+        ``render`` is a function like :func:`renditions.imaging.render.render`. The renderer also raises
+        ``NoTimeLeft``, if the call's time is over before the picture has room.
         """
         memory = self._memory(limits)
 

@@ -31,7 +31,9 @@ class Metric:
 _BY_RESULT = "FunctionName, Result"
 METRICS: Mapping[str, Metric] = {
     "Pictures": Metric("Count", _BY_RESULT, "Pictures that a call processed, by their result."),
-    "Seconds": Metric("Seconds", _BY_RESULT, "How long a picture took, from reading to its record."),
+    "Seconds": Metric(
+        "Seconds", _BY_RESULT, "How long a picture took, without its wait for memory and a core."
+    ),
     "OriginalBytes": Metric("Bytes", _BY_RESULT, "The size of a picture that is done or rejected."),
     "OutputBytes": Metric("Bytes", _BY_RESULT, "The size of a picture's renditions, if it has any."),
     "RefusedMessages": Metric("Count", "FunctionName", "Messages about no picture of this pipeline."),
