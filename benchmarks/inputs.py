@@ -60,7 +60,9 @@ def fetch() -> None:
             archive = next(work.glob(f"{package}_*.deb"))
             subprocess.run(["dpkg-deb", "-x", str(archive), str(work)], check=True)
         except subprocess.CalledProcessError as error:
-            raise UnavailableError(f"can't download {package}. Run apt-get update and try again") from error
+            raise UnavailableError(
+                f"can't download and unpack {package}. Run apt-get update and try again"
+            ) from error
         folder.mkdir(exist_ok=True)
         for name, path in wanted.items():
             shutil.copy(work / _INSIDE / f"{name}.jpg", path)

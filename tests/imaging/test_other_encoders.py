@@ -1,4 +1,4 @@
-"""Pictures of encoders that are unrelated to the decoders here.
+"""Pictures of encoders that share at most one library with the decoders here.
 
 Damaged ones must be rejected. avifenc and exiftool run in the tests. ``others/README.md`` says how the other
 files were made.

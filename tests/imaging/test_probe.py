@@ -20,7 +20,7 @@ RECIPES = {"thumb": Rendition(width=20)}
 
 
 @pytest.mark.parametrize("source_format", INPUT_FORMATS)
-def test_each_format_is_identified_by_its_content(source_format: str) -> None:
+def test_the_formats_that_pillow_writes_are_identified_by_their_content(source_format: str) -> None:
     assert sniff(encoded(photo(20, 10), source_format)) == source_format
 
 
