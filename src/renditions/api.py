@@ -255,7 +255,7 @@ class OpenPipeline:
     def records(self, status: Status | None = None, prefix: str = "") -> Iterator[Record]:
         """Yield the records of all or some pictures, newest first.
 
-        ``prefix`` is a folder of the source. Records that can't be read are logged and left out.
+        ``prefix`` is a folder. Unreadable records are logged and left out. The iteration raises the errors.
 
         Raises:
             UsageError: There is no such status, or the prefix matches nothing.
@@ -280,7 +280,7 @@ class OpenPipeline:
         """Yield what a web page needs to show each picture that has renditions.
 
         These are the entries of ``renditions manifest``. Named pictures come first, then those below the
-        prefix, both in the order of their names.
+        prefix, both in the order of their names. The iteration raises the errors, not the call.
 
         Args:
             names: The pictures, by their keys in the source.
@@ -305,7 +305,7 @@ class OpenPipeline:
         This goes on until ``stop`` is set. To apply a changed pipeline file, open the pipeline again.
 
         Raises:
-            UsageError: The source isn't a folder.
+            UsageError: The source isn't a folder, or outputs could land in it.
             BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The catalog uses another version of the pipeline file.
             CatalogLost: The catalog is empty, but most of the first wanted output keys hold files.
@@ -350,7 +350,7 @@ class OpenPipeline:
             yield self._open()
 
     def _run(self) -> Running:
-        """Return what runs syncs. The first call binds the catalog and starts workers."""
+        """Return what runs syncs. The first call binds the catalog."""
         with self._lock:
             if self._running is None:
                 parts = self._open()

@@ -84,7 +84,7 @@ def test_the_errors_module_has_exactly_the_listed_classes() -> None:
     assert sorted(own) == ERRORS
 
 
-def test_an_open_pipeline_has_exactly_the_listed_methods(tmp_path: Path) -> None:
+def test_an_open_pipeline_has_exactly_the_listed_public_names(tmp_path: Path) -> None:
     recipes = {"source": {"store": "in"}, "output": {"store": "out"}, "renditions": {"thumb": {"width": 9}}}
     with renditions.open(renditions.load(recipes, directory=tmp_path)) as pipeline:
         assert [name for name in dir(pipeline) if not name.startswith("_")] == METHODS

@@ -1,7 +1,7 @@
 """An HTTP API of API Gateway on this machine.
 
-It turns requests into events of payload version 2.0. It has the routes of infra/terraform/api.tf: the
-page's files need no token, all other routes do. It accepts one token.
+It turns requests into events of payload version 2.0. Requests for the page, its files and the health check
+need no token. All other requests need the one token that the gateway accepts.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """

@@ -139,7 +139,9 @@ def test_the_answer_to_an_invalid_request_has_a_reason(client: TestClient, body:
     assert answer.json()["detail"]
 
 
-def test_an_upload_whose_content_differs_from_its_form_is_refused(world: World, client: TestClient) -> None:
+def test_an_upload_whose_fields_or_file_differ_from_its_form_is_refused(
+    world: World, client: TestClient
+) -> None:
     form = client.post("/uploads", json=FORM).json()
     fields, files = form["fields"], {"file": ("x", b"one")}
     for change in (
@@ -156,6 +158,25 @@ def test_an_upload_whose_content_differs_from_its_form_is_refused(world: World, 
     assert [found.key for found in world.source.list()] == []
     assert client.post(form["url"], data=fields, files=files).status_code == 204
     assert client.post(form["url"], data=fields, files=files).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("replace", "why"),
+    [
+        (False, "the source has a file of this name by now. Choose another name"),
+        (True, "this file was written or deleted meanwhile. Upload it again"),
+    ],
+)
+def test_the_refusal_of_an_upload_says_why_the_file_was_not_stored(
+    world: World, client: TestClient, monkeypatch: pytest.MonkeyPatch, *, replace: bool, why: str
+) -> None:
+    def conflict(*_: object) -> None:
+        raise Conflict("it changed")
+
+    monkeypatch.setattr(world.source, "put", conflict)
+    answer = upload(client, replace=replace)
+    assert answer.status_code == 409
+    assert why in answer.json()["detail"]
 
 
 def test_a_file_whose_size_differs_from_its_form_is_refused(world: World) -> None:
@@ -253,7 +274,7 @@ def test_lists_have_the_history_of_pictures_only_if_the_client_asks_for_it(clien
     assert client.get("/pictures/a/photo.jpg").json()["history"]
 
 
-def test_json_and_the_files_of_the_page_are_compressed_and_pictures_are_not(client: TestClient) -> None:
+def test_long_json_the_page_and_its_scripts_are_compressed_and_images_are_not(client: TestClient) -> None:
     upload(client)
     for path, is_compressed in (
         ("/openapi.json", True), (f"/{FILES}app.js", True), ("/", True), ("/health", False),
@@ -388,6 +409,41 @@ def test_the_server_makes_a_rendition_on_demand_at_the_first_request(world: Worl
         for address, status in (("zoom/a/bad.jpg", 422), ("zoom/none.jpg", 404), ("other/a/photo.jpg", 404)):
             assert client.get(f"/i/{address}").status_code == status
         assert client.get("/i/zoom/a/bad.jpg").json()["code"] == "source-unreadable"
+
+
+def test_a_request_for_a_rendition_gets_the_reason_if_the_output_store_keeps_failing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("renditions.web.pictures._MOST_TRIES", 2)
+    world.pipeline = replace(world.pipeline, renditions={"zoom": Rendition(width=9)})
+
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
+        return Outcome.failed(name, StoreFull("can't write /srv/zoom.jpg"), world.catalog.get(name))
+
+    with open_client(world) as client:
+        upload(client)
+    there = world.output.head("a/photo.jpg/zoom.jpg")
+    assert there
+    world.output.delete(there.key, IfMatch(there.etag))
+    service = replace(open_service(world), process=process)
+    with TestClient(make_app(service, secret=b"secret", reach=REACH)) as client:
+        answer = client.get("/i/zoom/a/photo.jpg")
+    assert (answer.status_code, answer.json()["code"]) == (503, "store-full")
+    assert "The disk of a store has no space left. Free space on the disk" in answer.json()["detail"]
+    assert "/srv" not in answer.text
+
+
+def test_the_server_limits_requests_that_may_wait_for_a_picture(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("renditions.web.app.MOST_PROCESSED", 0)
+    with open_client(world) as client:
+        upload(client)
+        for method, path in (("POST", "/pictures/a/photo.jpg/process"), ("GET", "/i/thumb/a/photo.jpg")):
+            answer = client.request(method, path)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+            assert "at most 0 pictures for waiting clients at once" in answer.json()["detail"]
+        assert client.get("/renditions/thumb/a/photo.jpg").status_code == 200
 
 
 def test_a_request_for_a_rendition_with_a_stand_in_gets_the_file_of_the_stand_in(world: World) -> None:
@@ -580,7 +636,10 @@ def test_the_readiness_check_needs_no_token_and_names_the_problems_of_the_server
         answer = client.get("/ready")
         assert (answer.status_code, answer.json()["code"]) == (503, "not-ready")
         assert [each["part"] for each in answer.json()["errors"]] == ["workers"]
-        assert "no memory" in answer.json()["detail"]
+        assert (
+            "no memory. To see whether a worker can start now, run renditions doctor"
+            in answer.json()["detail"]
+        )
     with open_client(world) as client:
         assert client.get("/ready").json() == {"status": "ready"}
 
@@ -596,6 +655,7 @@ def test_the_failure_of_a_store_is_explained_without_paths_of_the_server(
     assert (answer.status_code, answer.json()["code"]) == (507, "store-full")
     assert answer.json()["detail"].startswith("The disk of a store has no space left. Free space")
     assert "/srv/inbox/a.jpg" in caplog.text
+    assert "/srv" not in answer.text
 
 
 def test_pages_json_files_and_errors_have_security_headers(client: TestClient) -> None:
@@ -728,3 +788,19 @@ def test_the_openapi_document_lists_the_statuses_of_answers_and_has_valid_exampl
     text = json.dumps(description)
     for schema in description["components"]["schemas"]:
         assert f"#/components/schemas/{schema}" in text
+
+
+def test_the_openapi_document_lists_the_statuses_of_superseded_servers_and_full_disks(
+    client: TestClient,
+) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    listed = {
+        (path, method): each["responses"].keys() for path in paths for method, each in paths[path].items()
+    }
+    assert all("503" in statuses for statuses in listed.values())
+    assert [place for place, statuses in listed.items() if "507" in statuses] == [
+        ("/uploads", "post"), ("/uploads/file", "post"), ("/pictures/{name}", "delete"),
+        ("/bin/{deletion}/{name}", "post"), ("/pictures/{name}/process", "post"),
+        ("/pictures/{name}/focus", "put"), ("/pictures/{name}/focus", "delete"),
+        ("/i/{rendition}/{name}", "get"), ("/retry", "post"), ("/removals/allow", "post"),
+    ]  # fmt: skip

@@ -121,7 +121,7 @@ def test_a_server_is_for_others_if_other_machines_reach_it_directly_or_through_a
     assert reach.is_for_others is is_for_others
 
 
-def test_forwarded_addresses_schemes_and_hosts_are_used_only_from_a_trusted_proxy() -> None:
+def test_forwarded_schemes_and_hosts_are_used_only_from_a_trusted_proxy() -> None:
     reach = Reach(allowed_hosts=("pictures.example",), trusted_proxies=("10.0.0.0/24",))
     forwarded = {
         "host": "127.0.0.1",

@@ -59,7 +59,10 @@ MOST_IN_MEMORY = 4
 """How many uploaded files the server reads whole into memory at once, to store them."""
 
 MOST_PROCESSED = 8
-"""How many requests for renditions below ``/i/`` the server handles at once."""
+"""How many requests that may wait for a picture the server handles at once.
+
+These are the requests for renditions below ``/i/``, and those to process a picture.
+"""
 
 SCRIPTABLE_TYPES = (
     *(each.media_type for each in SOURCE_FORMATS.values() if each.is_scriptable),
@@ -225,8 +228,9 @@ class _Api:
         return answer_json(request, pictures.show_picture(self._service, record))
 
     def process_picture(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        return JSONResponse(pictures.process_picture(self._service, name, again=read_flag(request, "again")))
+        name, again = request.path_params["name"], read_flag(request, "again")
+        with self._waiting.enter():
+            return JSONResponse(pictures.process_picture(self._service, name, again=again))
 
     async def set_focus(self, request: Request) -> Response:
         x, y = check_body(await read_json(request), {"x": float, "y": float}, {})
@@ -355,7 +359,9 @@ class _LocalApi(_Api):
                 ) as form:
                     stored = await self._store(form)
             except (MultiPartException, KeyError) as error:
-                detail = f"can't read the upload form ({error}). Send it as multipart/form-data"
+                detail = (
+                    f"can't read the upload form ({error}). Send its fields and a file as multipart/form-data"
+                )
                 raise ApiError(HTTPStatus.BAD_REQUEST, detail) from error
             except OSError as error:
                 if error.errno != errno.ENOSPC:

@@ -69,7 +69,7 @@ class BinApi:
         except Conflict as error:
             raise ApiError(HTTPStatus.CONFLICT, str(error)) from error
         if restored is None and find_original(service, name) is None:
-            detail = f"{name!r} isn't in the bin any more, so it can't be restored"
+            detail = f"{name!r} isn't in the bin, so it can't be restored"
             raise ApiError(HTTPStatus.NOT_FOUND, detail)
         service.hint(name)
         return JSONResponse({"name": name})

@@ -13,8 +13,8 @@ from renditions.model.record import Output, Record
 from renditions.web.formats import is_shown
 
 LINK_SECONDS = 3600
-"""How long a signed URL is valid. The API repeats the same URL for half of that time, so that browsers can
-cache the picture."""
+"""How long a signed URL is valid. The API repeats the same URL for up to half of that time, so that browsers
+can cache the picture."""
 
 MOST_KEPT = 5_000
 """How many signed URLs of originals, and how many of outputs, the process keeps in memory."""
@@ -50,7 +50,7 @@ class LocalLinks:
         return f"{self.root_path}/originals/{quote(record.name)}"
 
     def rendition(self, record: Record, output: Output) -> str:
-        """See :meth:`Links.rendition`. Clients may cache the content of this URL for ever."""
+        """See :meth:`Links.rendition`. The URL contains the output's ETag."""
         rendition = quote(output.rendition, safe="")
         return f"{self.root_path}/renditions/{rendition}/{quote(record.name)}?v={output.etag}"
 

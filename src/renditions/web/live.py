@@ -72,8 +72,9 @@ class Announcements:
     async def listen(self, after: int | None) -> AsyncIterator[str]:
         """Yield server-sent events until ``close``.
 
-        With a number, begin with the kept events after it. If the client missed announcements that the server
-        no longer keeps, it gets ``event: reset``. It must then reload everything.
+        The first event is ``hello``. With a number, the kept events after it follow. If the client missed
+        announcements that the server no longer keeps, it gets ``reset`` before ``hello``. It must then reload
+        everything.
         """
         news = asyncio.Event()
         self._listeners[news] = asyncio.get_running_loop()

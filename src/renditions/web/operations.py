@@ -84,7 +84,7 @@ SIGNATURE = tuple(
     for name, what in (
         ("expires", "when it expires, in Unix time"),
         ("key", "the id of the key that signed it"),
-        ("signature", "the HMAC-SHA256 of expiry, key and path. The request needs no token"),
+        ("signature", "the HMAC-SHA256 of the expiry, the key's id and the path. The request needs no token"),
     )
 )
 
@@ -98,7 +98,7 @@ _UPLOADS = (
         answers={
             201: Answer("The form. Post its fields, then the file as `file`, to the form's URL", "UploadForm")
         },
-        problems=(409, 413, 415, 422),
+        problems=(409, 413, 415, 422, 507),
     ),
     Operation(
         method="post",
@@ -107,7 +107,7 @@ _UPLOADS = (
         summary="Upload a file with a form from /uploads",
         body=Body("UploadFile", "multipart/form-data"),
         answers={204: Answer("The picture is stored, and its renditions will be made")},
-        problems=(409, 413, 422, 503),
+        problems=(409, 413, 422, 507),
     ),
 )
 _PICTURES = (
@@ -146,7 +146,7 @@ _PICTURES = (
             200: Answer("The picture is in the bin", "Binned"),
             204: Answer("The picture is deleted for good: there is no bin, or there was only a record"),
         },
-        problems=(404, 409),
+        problems=(404, 409, 507),
     ),
     Operation(
         method="get",
@@ -161,7 +161,7 @@ _PICTURES = (
         name="restorePicture",
         summary="Restore a deleted picture. Repeating the request does no harm",
         answers={200: Answer("The picture is back, and its renditions will be made", "Restored")},
-        problems=(404, 409),
+        problems=(404, 409, 507),
     ),
     Operation(
         method="post",
@@ -172,7 +172,7 @@ _PICTURES = (
         query=(
             Parameter("again", FLAG, "`true`: also retry a rejected or failed picture, and restore outputs."),
         ),
-        problems=(503,),
+        problems=(507,),
     ),
     Operation(
         method="put",
@@ -181,7 +181,7 @@ _PICTURES = (
         summary='Set the point that renditions with `gravity = "focus"` keep',
         body=Body("Focus"),
         answers={200: Answer("The record", "Picture")},
-        problems=(404, 409, 413, 415, 422),
+        problems=(404, 409, 413, 415, 422, 507),
     ),
     Operation(
         method="delete",
@@ -189,7 +189,7 @@ _PICTURES = (
         name="clearFocus",
         summary='Remove the point, so that renditions with `gravity = "focus"` keep the center again',
         answers={200: Answer("The record", "Picture")},
-        problems=(404, 409),
+        problems=(404, 409, 507),
     ),
 )
 _FILES = (
@@ -219,7 +219,7 @@ _FILES = (
         summary="Download a rendition. If it doesn't exist, the server makes it first",
         answers={**_FILE, 307: Answer("On AWS: the file is at the URL in `Location`")},
         query=(_VERSION,),
-        problems=(404, 416, 422, 503),
+        problems=(404, 416, 422, 507),
         is_signable=True,
     ),
     Operation(
@@ -229,7 +229,7 @@ _FILES = (
         summary="Show a small picture of an original that browsers can't show",
         answers={200: Answer("The preview", "File", ("image/webp",)), **_UNCHANGED},
         query=(_VERSION,),
-        problems=(404, 422, 503),
+        problems=(404, 422),
     ),
 )
 _CHANGES = (
@@ -255,7 +255,7 @@ _CHANGES = (
         summary="Retry failed pictures, or those with the given statuses and code, up to 200 per request",
         body=Body("RetryRequest", is_required=False),
         answers={200: Answer("How many pictures are retried", "Retried")},
-        problems=(413, 415, 422),
+        problems=(413, 415, 422, 507),
     ),
     Operation(
         method="post",
@@ -273,7 +273,7 @@ _CHANGES = (
         summary="Allow the removals of missing pictures that are held back",
         body=Body("AllowRequest"),
         answers={200: Answer("How many removals are allowed", "Allowed")},
-        problems=(409, 413, 415, 422),
+        problems=(409, 413, 415, 422, 507),
     ),
 )
 _STATE = (
@@ -344,6 +344,7 @@ ALWAYS = (
     HTTPStatus.FORBIDDEN,
     HTTPStatus.MISDIRECTED_REQUEST,
     HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
 )
 """The statuses of errors that the description lists for every operation."""
 

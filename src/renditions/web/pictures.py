@@ -27,7 +27,7 @@ from renditions.model.recipe import Focus, Rendition
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.wishes import Wishes
 from renditions.runtime.manifest import make_snippet
-from renditions.web.causes import find_codes, group_causes
+from renditions.web.causes import explain, find_codes, group_causes
 from renditions.web.links import Links, find_shown_original, find_small
 from renditions.web.problems import ApiError
 from renditions.web.service import Service
@@ -54,12 +54,12 @@ class Download:
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Yield the bytes from ``start`` up to ``stop`` in pieces.
 
-        Raises ApiError (503) if the file changes meanwhile.
+        Raises ApiError (503) if the file is replaced or deleted meanwhile.
         """
         try:
             yield from self.store.stream(self.found.key, IfMatch(self.found.etag), start, stop)
         except Conflict:
-            detail = f"{self.found.key!r} was replaced while it was read; try again"
+            detail = f"{self.found.key!r} was replaced or deleted while it was read; try again"
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, detail) from None
 
 
@@ -176,8 +176,8 @@ def demand(service: Service, rendition: str, name: str) -> Download:
     This function makes it first if it is missing or if another file replaced it.
 
     Raises:
-        ApiError: There is no such rendition or picture, the rendition can't be made, or another process holds
-            the picture for too long.
+        ApiError: There is no such rendition or picture, the rendition can't be made, or the picture waits or
+            fails for too long.
         Superseded: The rendition must be made, but the catalog uses another version of the pipeline file.
 
     """
@@ -199,6 +199,9 @@ def demand(service: Service, rendition: str, name: str) -> Download:
             detail = f"can't make the rendition {rendition!r} of {name!r}: {why}"
             raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, code=why.code or None)
         time.sleep(_PAUSE_SECONDS)
+    if outcome.result == "failed":
+        detail = f"can't make the rendition {rendition!r} of {name!r} now: {explain(outcome.code)}"
+        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, detail, code=outcome.code or None)
     raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, f"{name!r} is being processed; try again shortly")
 
 
@@ -291,7 +294,7 @@ def retry_picture(service: Service, name: str) -> None:
     """
     service.insist_in_force()
     if not reopen(service.parts.catalog, get_picture(service, name)):
-        raise ApiError(HTTPStatus.CONFLICT, f"{name!r} is being processed; try again shortly")
+        raise ApiError(HTTPStatus.CONFLICT, f"the record of {name!r} changed meanwhile; try again shortly")
     service.hint(name)
 
 

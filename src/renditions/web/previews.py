@@ -103,7 +103,10 @@ class PreviewApi:
         return Response(content, media_type="image/webp", headers=headers)
 
     def _make(self, previews: Previews, name: str) -> tuple[str, bytes]:
-        """Return the original's ETag and its preview, or raise ApiError (404)."""
+        """Return the original's ETag and its preview, or ``NO_PREVIEW``.
+
+        Raise ApiError (404) if there is no such picture.
+        """
         parts, cache = self.service.parts, previews.cache
         get_picture(self.service, name)
         found = find_original(self.service, name)

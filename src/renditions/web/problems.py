@@ -62,7 +62,7 @@ class ApiError(Exception):
 def problem_item(status: int, detail: str, code: str | None = None) -> dict[str, Any]:
     """Return the members of a problem document.
 
-    The document has no ``type``, so its title must be the standard phrase of the status. If no ``code`` is
+    The document has no ``type``, so its title is the standard phrase of the status. If no ``code`` is
     given, the code follows from the status.
     """
     known = HTTPStatus(status)
@@ -99,7 +99,7 @@ def error_item(error: ApiError | RenditionsError) -> dict[str, Any]:
 def answer_error(_: Request, error: Exception) -> Response:
     """Return the problem document for an exception that an endpoint raised.
 
-    Raise an exception again that isn't an answer to the client.
+    Raise any exception again that isn't one of ApiError, RenditionsError and HTTPException.
     """
     match error:
         case ApiError(status=status):

@@ -43,7 +43,7 @@ class Trouble:
     """The part of the server that doesn't work: ``source``, ``output``, ``catalog`` or ``workers``."""
     code: str
     detail: str
-    """What is wrong. For a store or the catalog also what to do, without the server's paths."""
+    """What is wrong, and what to do. A text about a store or the catalog has no paths of the server."""
 
     @classmethod
     def of(cls, part: str, error: RenditionsError) -> Trouble:
@@ -71,7 +71,7 @@ class Readiness:
     writes: bool = True
     """Whether this server writes to the catalog and the stores."""
     find_worker_problem: Callable[[], str | None] = lambda: None
-    """Returns why worker processes can't be started; None if they can, or if none was needed yet."""
+    """Returns why the newest worker process didn't start; None if it did, or if none was needed yet."""
     _found: tuple[Trouble, ...] = field(default=(), init=False)
     _found_at: float = field(default=float("-inf"), init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -132,7 +132,11 @@ class Readiness:
                 if part not in full:
                     yield Trouble.of(part, error)
         if why := self.find_worker_problem():
-            yield Trouble("workers", "worker-died", f"The newest worker process didn't start: {why}")
+            detail = (
+                f"The newest worker process didn't start: {why.rstrip('.')}. To see whether a worker can "
+                "start now, run renditions doctor on the server. The server tries again with the next picture"
+            )
+            yield Trouble("workers", "worker-died", detail)
 
     def _look_into_source(self) -> None:
         self.parts.source.head(_PROBE)
@@ -183,7 +187,7 @@ def watched(readiness: Readiness, every_seconds: float, on_recovery: Callable[[]
 def _count_free_bytes(folder: Path) -> int:
     """Return how many bytes this user can write to the folder's disk.
 
-    A missing folder counts as having room, because the check of the store reports it.
+    A folder that is missing or can't be read counts as having room: another check finds what fails there.
     """
     try:
         return shutil.disk_usage(folder).free

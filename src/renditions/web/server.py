@@ -156,7 +156,8 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
 
     Raises:
         UsageError: Other machines can reach the server, and there is no token. Or the server's path looks
-            like one of the application's own paths. Or the source isn't a folder.
+            like one of the application's own paths. Or the source isn't a folder, or outputs could land in
+            it.
         Superseded: The catalog uses another version of the pipeline file by now.
         CatalogLost: The catalog is empty, but most of the first wanted output keys hold files.
         Failed: The folder or the catalog isn't available any more, or workers can't be confined as required.

@@ -138,8 +138,8 @@ class LocalUploads:
         """Write the file to the source store, and request its processing.
 
         Raises:
-            ApiError: The file's size differs from the declared one, or another object or an obstacle has the
-                name by now.
+            ApiError: The file's size differs from the declared one, another object or an obstacle has the
+                name by now, or the file to replace changed meanwhile.
 
         """
         name, source = conditions["key"], self.service.parts.source
@@ -156,7 +156,13 @@ class LocalUploads:
                 name, content, IfMatch(there.etag) if there else IfAbsent(), conditions["content_type"]
             )
         except Conflict:
-            detail = f"Another client uploaded {name!r} meanwhile. Choose another name."
+            why = (
+                "this file was written or deleted meanwhile. Upload it again"
+                if conditions["replace"]
+                else "the source has a file of this name by now. Choose another name, or get a form with a "
+                "free name from POST /uploads"
+            )
+            detail = f"{name!r} was not stored, because {why}"
             raise ApiError(HTTPStatus.CONFLICT, detail) from None
         except ForeignOutput:
             detail = (
