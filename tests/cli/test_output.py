@@ -76,3 +76,10 @@ def test_serve_shows_no_url_if_the_pipeline_file_is_missing(tmp_path: Path) -> N
     assert "can't read renditions.toml" in ended.err
     assert "http://" not in ended.err
     assert "token" not in ended.err
+
+
+def test_init_reports_that_it_cannot_create_the_folder_for_pictures(tmp_path: Path) -> None:
+    (tmp_path / "inbox").write_text("a file")
+    ended = run(tmp_path, "init", "--preset", "thumbnail")
+    assert ended.code == 2
+    assert "wrote renditions.toml, but can't create the folder inbox: File exists." in ended.err

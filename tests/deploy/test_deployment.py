@@ -251,6 +251,13 @@ def test_deploy_without_changes_asks_no_question_and_applies_nothing(folder: Pat
     assert [call[0] for call in calls(folder)] == ["init", "plan", "output"]
 
 
+def test_deploy_succeeds_if_main_tf_has_no_output_upload_to(folder: Path) -> None:
+    program = folder / "programs" / "terraform"
+    program.write_text(program.read_text().replace('"upload_to"', '"other"'))
+    ended = run(folder, "deploy", "--yes")
+    assert (ended.code, ended.out) == (0, ""), ended.err
+
+
 def test_deploy_fails_if_terraform_fails(folder: Path) -> None:
     (folder / "deployment" / "plan-code").write_text("1")
     ended = run(folder, "deploy", "--yes")

@@ -111,7 +111,7 @@ def deploy(  # noqa: PLR0913 - one for each option
         _start_sync(deployment)
     if as_json:
         display.print_json(dict(outputs))
-    else:
+    elif "upload_to" in outputs:  # people edit main.tf
         typer.echo(f"Upload pictures to {outputs['upload_to']}")
 
 

@@ -45,7 +45,13 @@ def init(
     except OSError as error:
         raise UsageError(f"can't write {path}: {error.strerror}. Choose another file with -p.") from None
     inbox = path.parent / load(path).pipeline.source.store
-    inbox.mkdir(parents=True, exist_ok=True)
+    try:
+        inbox.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"wrote {path}, but can't create the folder {inbox}: {error.strerror}. Create it, or change "
+            "[source] store in the file."
+        ) from error
     messages.print(
         f"Wrote {escape(str(path))} and {escape(str(inbox))}/. Put pictures there, then run renditions sync"
     )
