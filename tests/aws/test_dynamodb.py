@@ -430,9 +430,7 @@ def test_reading_fails_if_keys_stay_unprocessed(stored: Record) -> None:
     rows = ok(Items=[{KEY: {"S": "b.jpg"}}], Responses={}, UnprocessedKeys=left)
     with (
         answering([rows]) as (clients, _),
-        pytest.raises(
-            CatalogFailed, match="can't read all records in 8 attempts: DynamoDB left 1 unprocessed"
-        ),
+        pytest.raises(CatalogFailed, match="can't read all items in 8 attempts: DynamoDB left 1 unprocessed"),
     ):
         list(DynamoCatalog(clients.dynamodb, "table", KEY).list())
 
@@ -480,7 +478,7 @@ def test_errors_of_dynamodb_are_raised_as_errors_of_this_package(
 
 
 def test_a_new_picture_costs_one_query_of_the_index_by_content(table: str) -> None:
-    """The answer has the records and the kept wishes for the picture's content."""
+    """The query finds records and kept wishes for the picture's content."""
     client = Clients().dynamodb
     queried: list[str] = []
     client.meta.events.register(

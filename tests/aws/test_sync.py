@@ -85,7 +85,7 @@ def test_patterns_choose_the_pictures_of_a_bucket(folder: Path, account: Account
     }
 
 
-def test_on_aws_one_file_also_serves_two_widths_of_a_small_picture(folder: Path, account: Account) -> None:
+def test_on_aws_two_widths_of_a_small_picture_share_one_file(folder: Path, account: Account) -> None:
     text = (folder / "renditions.toml").read_text().partition("[renditions.thumb]")[0]
     (folder / "renditions.toml").write_text(f"{text}[renditions.photo]\nwidths = [200, 400, 800]\n")
     account.upload(SOUND[2], (folder / "inbox" / SOUND[2]).read_bytes())

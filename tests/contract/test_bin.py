@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -229,6 +231,37 @@ def test_a_file_can_be_moved_to_the_bin_and_back_where_hard_links_are_impossible
     assert site.content() == b"one"
     assert (tmp_path / "in" / KEY).stat().st_mtime_ns == 10**18
     assert [path.name for path in (tmp_path / "in" / "a ü").iterdir()] == ["photo.jpg"]
+
+
+DIES_IN_A_COPY = """
+import errno, os, sys
+from pathlib import Path
+from renditions.core.ports import IfMatch
+from renditions.local.bin import FolderBin
+from renditions.local.root import Root
+def refuse(*_, **__):
+    raise OSError(errno.EXDEV, "refused")
+os.link = refuse
+os.rename = lambda *_, **__: os._exit(3)
+_, folder, key, etag, deletion = sys.argv
+FolderBin(Root(Path(folder))).put(key, IfMatch(etag), deletion)
+"""
+
+
+def test_a_copy_that_a_crash_interrupted_is_not_taken_for_the_original(tmp_path: Path) -> None:
+    site = open_folder(tmp_path)
+    before, deletion = put(site.store, KEY, b"one"), make_deletion(NOW)
+    died = subprocess.run(
+        [sys.executable, "-c", DIES_IN_A_COPY, tmp_path / "in", KEY, before.etag, deletion], check=False
+    )
+    assert died.returncode == 3
+    assert len(list(tmp_path.rglob("*.part"))) == 1
+    assert site.bin.read(deletion) is None
+    assert site.bin.restore(deletion, KEY) is None
+    assert site.store.get(KEY) == (before, b"one")
+    FolderBin(Root(tmp_path / "in")).drop(deletion)
+    assert not site.bin.deletions()
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_an_interrupted_restoration_is_completed_by_the_next_restoration(

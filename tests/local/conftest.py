@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,3 +24,16 @@ def outside(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "secret.jpg").write_bytes(b"secret")
     return folder
+
+
+@pytest.fixture
+def full_temporary_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let new SQLite databases grow only to ten pages, as if the disk were full."""
+    connect = sqlite3.connect
+
+    def connect_limited(*args: Any, **options: Any) -> sqlite3.Connection:
+        db: sqlite3.Connection = connect(*args, **options)
+        db.execute("PRAGMA max_page_count = 10")
+        return db
+
+    monkeypatch.setattr(sqlite3, "connect", connect_limited)

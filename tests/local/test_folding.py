@@ -1,7 +1,4 @@
-"""Stores that ignore case or Unicode normalization.
-
-The tests use stores in memory and a real exFAT disk.
-"""
+"""Stores that ignore case or Unicode normalization."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import os
 import subprocess
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -264,3 +261,19 @@ def test_is_spelled_is_true_for_both_of_two_files_whose_names_differ_only_in_cas
     for name in ("photo.jpg", "PHOTO.JPG"):
         (tmp_path / name).write_bytes(b"one")
         assert FolderStore(tmp_path).is_spelled(name)
+
+
+def test_a_missing_file_does_not_show_that_a_folder_tells_upper_from_lower_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file may be deleted after it was found, and before its spelling is compared."""
+
+    def is_there(root: int, parts: Sequence[bytes]) -> bool:  # as on a disk that ignores case
+        return parts[-1].lower() in {os.fsencode(name).lower() for name in os.listdir(root)}
+
+    monkeypatch.setattr("renditions.local.folder.is_there", is_there)
+    store = FolderStore(tmp_path)
+    store.is_spelled("photo.jpg")
+    (tmp_path / "Photo.jpg").write_bytes(b"one")
+    assert store.is_spelled("Photo.jpg")
+    assert not store.is_spelled("photo.jpg")

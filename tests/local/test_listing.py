@@ -1,14 +1,21 @@
-"""The lookup of outputs in a listing, and a plan that verifies a bucket with it."""
+"""Listings in temporary databases, and a plan that verifies a bucket with one."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from doubles import MemoryStore
 from renditions.core.ask import Ask
 from renditions.core.ports import IfAbsent, IfMatch, OnObstacle, OnUnreadable, StoredObject
 from renditions.core.selection import Selection
+from renditions.errors import StoreFailed
+from renditions.local.folder import FolderStore
 from renditions.local.listing import listed
+from renditions.local.poll import poll_keys
 from world import World
 
 
@@ -78,3 +85,38 @@ def test_a_plan_of_named_pictures_looks_up_each_of_their_outputs() -> None:
     plan = list(world.parts().plan(ask=Ask(verify="quick"), selection=Selection.of(["a.jpg"])))
     assert [difference.action for difference in plan] == ["keep"]
     assert bucket.lookups == len(world.pipeline.renditions)
+
+
+FULL = r"failed \(database or disk is full\)\. Free space in the folder for temporary files"
+
+
+@pytest.fixture
+def many() -> MemoryStore:
+    store = MemoryStore()
+    for number in range(1000):
+        store.put(f"{number}".rjust(200, "x"), b"", IfAbsent(), "image/jpeg")
+    return store
+
+
+@pytest.mark.usefixtures("full_temporary_disk")
+def test_a_listing_that_does_not_fit_on_the_temporary_disk_raises_an_error(many: MemoryStore) -> None:
+    with pytest.raises(StoreFailed, match=f"can't list the output store: .* {FULL}"), listed(many):
+        pass
+
+
+@pytest.mark.usefixtures("full_temporary_disk")
+def test_polling_fails_with_an_error_if_its_listing_does_not_fit_on_the_temporary_disk(
+    many: MemoryStore,
+) -> None:
+    with pytest.raises(StoreFailed, match=f"can't poll the source: .* {FULL}"):
+        next(poll_keys(many, threading.Event(), 0.01))
+
+
+@pytest.mark.usefixtures("full_temporary_disk")
+def test_listing_a_folder_fails_with_an_error_if_its_names_do_not_fit_on_the_temporary_disk(
+    tmp_path: Path,
+) -> None:
+    for number in range(1000):
+        (tmp_path / f"{number}".rjust(200, "x")).touch()
+    with pytest.raises(StoreFailed, match=f"{tmp_path} can't be listed: .* {FULL}"):
+        list(FolderStore(tmp_path).list())

@@ -1,4 +1,4 @@
-"""Lease owners. An owner lives as long as its process."""
+"""Lease owners, which are gone once their processes have ended."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_many_threads_can_enter_check_and_remove_owners_at_the_same_time(tmp_pat
 def test_a_lock_file_stays_locked_until_it_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A new owner could lock an unlocked file just before the old owner removes it.
+    """A new owner could lock an unlocked file just before another process removes it.
 
     The new owner would then hold the lock of a deleted file.
     """

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
+from renditions.errors import Failed
 from renditions.local.previews import PreviewCache
 
 
@@ -53,7 +57,7 @@ def test_the_oldest_previews_are_deleted_when_all_previews_together_have_too_man
 
 
 def test_many_threads_can_delete_old_previews_at_the_same_time(tmp_path: Path) -> None:
-    """Each has a cache of its own on the folder, like processes."""
+    """Each thread has a cache of its own on the folder, as processes do."""
 
     def fill(number: int) -> None:
         cache = PreviewCache(tmp_path / "previews", most_bytes=1_000)
@@ -65,3 +69,18 @@ def test_many_threads_can_delete_old_previews_at_the_same_time(tmp_path: Path) -
 
     PreviewCache(tmp_path / "previews", most_bytes=1_000).put("last.heic", "1", bytes(100))
     assert sum(file.stat().st_size for file in files_in(tmp_path)) <= 1_000
+
+
+def test_the_error_about_old_previews_that_can_not_be_deleted_names_their_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = PreviewCache(tmp_path / "previews", most_bytes=150)
+    cache.put("a.heic", "1", bytes(100))
+
+    def refuse(_: Path, *, missing_ok: bool = False) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(Failed, match=r"can't delete old previews in .*/previews: Permission denied\. Check"):
+        cache.put("b.heic", "1", bytes(100))
+    assert cache.get("b.heic", "1") == bytes(100)

@@ -1,6 +1,6 @@
 """A watch whose pictures disappear, one by one or when a disk is unmounted.
 
-The watch removes at most a few of these pictures, and holds back the removal of the others.
+The watch removes no more of these pictures than the limits allow.
 """
 
 from __future__ import annotations

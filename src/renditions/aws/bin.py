@@ -139,7 +139,7 @@ class S3Bin:
     def restore(self, deletion: str, key: str) -> StoredObject | None:
         """See :meth:`~renditions.core.bin.Bin.restore`.
 
-        If the key has an object, this method only checks that it is the original. If the deletion's marker is
+        If the key has an object, this method checks that it is the original. If the deletion's marker is
         still the newest version, this method removes the marker. Otherwise it writes the original again, on
         the condition that the key has no object. An upload between the request for the versions and the
         removal of the marker stays the newest version.

@@ -277,11 +277,21 @@ def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Ite
         if advice := _ADVICE.get(error_code(error)):
             text = f"{text}. {advice}"
         raise (passing if _can_pass(error) else lasting)(text) from error
-    # ResponseParserError means that something else than the service answered: a proxy, for example.
-    except (HTTPClientError, BotoConnectionError, IncompleteReadError, ResponseParserError) as error:
+    except ResponseParserError as error:  # something else than the service answered: a proxy, for example
         raise passing(f"{where}: {error}") from error
+    except (HTTPClientError, BotoConnectionError, IncompleteReadError) as error:
+        raise passing(
+            f"{where}: no complete answer arrived ({_trim(error)}). Check the network and AWS_ENDPOINT_URL, "
+            "then try again"
+        ) from error
     except BotoCoreError as error:  # no credentials, a wrong parameter
-        raise lasting(f"{where}: {error}") from error
+        raise lasting(
+            f"{where}: the call isn't possible ({_trim(error)}). Check the AWS credentials and settings"
+        ) from error
+
+
+def _trim(error: Exception) -> str:
+    return str(error).strip().removesuffix(".")
 
 
 def _can_pass(error: ClientError) -> bool:

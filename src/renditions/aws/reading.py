@@ -26,7 +26,7 @@ READ_AT_ONCE = 100
 ROWS_OF_INDEX = 500
 """How many rows of an index one request reads if the caller may stop early."""
 ATTEMPTS = 8
-"""How often the catalog sends a transaction that conflicts with another, or a read that stays incomplete."""
+"""How often, at most, the catalog sends a write that meets another transaction, or an incomplete read."""
 _NO_INDEX = ("ValidationException", "AccessDeniedException")
 """The errors of DynamoDB if an earlier version's table or policy lacks the index by content."""
 PAUSE_SECONDS = 0.025
@@ -60,7 +60,8 @@ class TableReader:
     ) -> Iterator[tuple[str, str, Status]]:
         """Yield (timestamp, name, status) of the records of a status.
 
-        The newest come first. Records of the same moment come in descending order of their names.
+        The newest come first. Records of the same moment come in descending order of their names. With
+        ``before``, a timestamp and a name, yield only records that come after that place.
         """
         condition = ("<=", "timestamp", before[0]) if before else None
         rows = self.query_index(BY_STATUS, "status", status, condition, whole_pages=whole_pages)
@@ -81,6 +82,8 @@ class TableReader:
         whole_pages: bool = False,
     ) -> Iterator[Item]:
         """Yield the rows of an index's partition, by ascending name or descending time.
+
+        The rows of :data:`BY_CONTENT` come in any order.
 
         Args:
             index: :data:`BY_NAME`, :data:`BY_STATUS` or :data:`BY_CONTENT`.
@@ -166,7 +169,7 @@ class TableReader:
                 return
             pause(attempt)
         raise CatalogFailed(
-            f"{self}: can't read all records in {ATTEMPTS} attempts: DynamoDB left {len(keys):,} unprocessed"
+            f"{self}: can't read all items in {ATTEMPTS} attempts: DynamoDB left {len(keys):,} unprocessed"
             ". Try again later."
         )
 

@@ -184,7 +184,7 @@ class Queue:
         self._check("hide", answer)
 
     def _check(self, action: str, answer: dict[str, Any]) -> None:
-        """Raise an error if a successful request failed for single messages."""
+        """Raise an error if a successful request failed for some of its messages."""
         failed = answer.get("Failed", ())
         for entry in failed:
             can_pass = not entry["SenderFault"] or entry["Code"] in PASSING

@@ -6,8 +6,8 @@ A *record* is one item. It has the attributes of :meth:`Record.to_item
 numbers that :data:`BY_STATUS` needs for the totals.
 
 A *claim* is an item too, because only one writer can create an item. DynamoDB refuses all other writers. See
-:func:`claim_key`. Its attribute ``owner`` is the name of the record that claims ``output_key``. A claim has
-no attribute of an index, so no query finds it.
+:func:`claim_key`. Its attribute ``owner`` is the name of the record that claims ``output_key``. A claim
+lacks the partition keys of all indexes, so no query finds it.
 
 The table has three indexes. All are sparse, and follow the table with a delay, usually under a second:
 

@@ -36,7 +36,7 @@ from renditions.model.registry import Shared
 
 _BIN = b"bin"
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
-"""The error numbers of file systems without hard links."""
+"""The error numbers if a file can't get a hard link, for example because its file system has none."""
 
 
 class FolderBin:
@@ -49,7 +49,7 @@ class FolderBin:
         self._root = root
 
     def is_available(self) -> bool:
-        """Return True: a folder needs no versions for it."""
+        """Return True: a folder can always keep deleted originals."""
         return True
 
     def put(self, key: str, condition: IfMatch, deletion: str) -> Binned | None:
@@ -76,7 +76,7 @@ class FolderBin:
                 closed(open_folder(root, parts[:-1])) as folder,
                 closed(open_folder(work, entry, make=True)) as kept,
             ):
-                _move(folder, kept, parts[-1])
+                _move(folder, kept, parts[-1], work)
             remove_empty(root, parts[:-1])
         return Binned(deletion, key, status.st_size)
 
@@ -122,7 +122,7 @@ class FolderBin:
                 if is_back:
                     os.unlink(parts[-1], dir_fd=kept)
                 else:
-                    _move(kept, folder, parts[-1])
+                    _move(kept, folder, parts[-1], folder)
                 status = os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
             remove_empty(work, entry[:-1])
         return StoredObject(key, etag_of(status), status.st_size)
@@ -187,8 +187,11 @@ def _check_free(root: int, parts: Sequence[bytes], key: str, kept: os.stat_resul
     return False
 
 
-def _move(source: int, target: int, name: bytes) -> None:
+def _move(source: int, target: int, name: bytes, scratch: int) -> None:
     """Move a file to another folder; raise Conflict if that folder has the name.
+
+    If the file must be copied, its unfinished copy is in the folder ``scratch``, which must be on the disk of
+    the target folder.
 
     A rename would replace a file that another program creates there at this moment. A hard link fails
     instead, so this function adds the new name and then removes the old one. Two moves lack this protection:
@@ -202,7 +205,7 @@ def _move(source: int, target: int, name: bytes) -> None:
         ) from None
     except OSError as error:
         if error.errno == errno.EXDEV:
-            _copy(source, target, name)
+            _copy(source, target, name, scratch)
         elif error.errno in _NO_LINKS:
             os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
             os.fsync(target)
@@ -215,26 +218,29 @@ def _move(source: int, target: int, name: bytes) -> None:
     os.fsync(source)
 
 
-def _copy(source: int, target: int, name: bytes) -> None:
+def _copy(source: int, target: int, name: bytes, scratch: int) -> None:
     """Copy a file into a folder of another file system, whole or not at all.
 
-    A file that has the name there is replaced.
+    A file that has the name there is replaced. If the process dies, the unfinished copy stays in ``scratch``.
+    For a move into the bin, this is the working folder. In an entry of the bin, it would be taken for the
+    original.
     """
-    unfinished = f".renditions-{uuid.uuid4().hex}".encode()  # no picture's name begins with a dot
+    # No picture's name begins with a dot. The store sweeps names with this ending from its working folder.
+    unfinished = f".renditions-{uuid.uuid4().hex}.part".encode()
     with closed(os.open(name, OPEN_FILE, dir_fd=source)) as original:
         status = os.fstat(original)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        copy = os.open(unfinished, flags, stat.S_IMODE(status.st_mode), dir_fd=target)
+        copy = os.open(unfinished, flags, stat.S_IMODE(status.st_mode), dir_fd=scratch)
         try:
             with os.fdopen(copy, "wb") as writer, open(original, "rb", closefd=False) as reader:
                 shutil.copyfileobj(reader, writer)
                 writer.flush()
                 os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
                 os.fsync(copy)
-            os.rename(unfinished, name, src_dir_fd=target, dst_dir_fd=target)
+            os.rename(unfinished, name, src_dir_fd=scratch, dst_dir_fd=target)
         except BaseException:
             with suppress(FileNotFoundError):
-                os.unlink(unfinished, dir_fd=target)
+                os.unlink(unfinished, dir_fd=scratch)
             raise
 
 

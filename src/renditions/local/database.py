@@ -47,14 +47,14 @@ _KINDS = {
         CatalogRefused,  # these errors stay until a person changes something
     ),
 }
-"""The exception for each of SQLite's result codes. Other codes raise CatalogFailed: the failure may pass."""
+"""The exceptions for some of SQLite's result codes. The others raise CatalogFailed: the failure may pass."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open a catalog's file, or create it.
 
     Raises:
-        CatalogRefused: The path is a folder, its folder is missing, or this user may not read the file.
+        CatalogRefused: No file can be opened at this path, for example because its folder is missing.
         sqlite3.Error: SQLite can't open or create the file.
 
     """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from renditions.errors import KeyRefused, StoreFailed, StoreFull
@@ -37,10 +39,7 @@ class reported:  # noqa: N801 - it is used like contextlib.suppress
         if isinstance(error, NotFree):
             raise StoreFailed(f"can't write to the folder {self._root}: {error}") from error
         if isinstance(error, sqlite3.Error):
-            raise StoreFailed(
-                f"{path} can't be listed: the temporary database of its names failed ({error}). Free space "
-                "in the folder for temporary files"
-            ) from error
+            raise _temporary_failed(f"{path} can't be listed", "names", error) from error
         if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
             raise KeyRefused(
                 f"{path}: the file system refuses this name: {error.strerror}. Use a different name"
@@ -50,3 +49,22 @@ class reported:  # noqa: N801 - it is used like contextlib.suppress
         raise StoreFailed(
             f"can't access {path}: {error.strerror}. Check the permissions and the disk"
         ) from error
+
+
+@contextmanager
+def temporary_reported(what: str) -> Iterator[None]:
+    """Raise the errors of a temporary database of keys as ``StoreFailed``.
+
+    The message begins with ``what``, which says what failed.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _temporary_failed(what, "keys", error) from error
+
+
+def _temporary_failed(what: str, content: str, error: sqlite3.Error) -> StoreFailed:
+    return StoreFailed(
+        f"{what}: the temporary database of its {content} failed ({error}). Free space in the folder for "
+        "temporary files"
+    )

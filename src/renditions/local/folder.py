@@ -88,8 +88,8 @@ class FolderStore:
         self._rest_seconds = rest_seconds
         self._folding: Folding | None = None
         self._is_exact = False
-        self._listings = Listings()
         """Whether this folder is known to tell upper from lower case."""
+        self._listings = Listings()
 
     def list(
         self,
@@ -220,15 +220,16 @@ class FolderStore:
     def is_spelled(self, key: str) -> bool:
         """See :meth:`Store.is_spelled <renditions.core.ports.Store.is_spelled>`.
 
-        If a lookup of another spelling finds nothing, the folder tells upper from lower case. Otherwise this
-        method compares the key with listings, which may be up to two seconds old.
+        If a lookup finds the file, but not under another spelling, the folder tells upper from lower case.
+        Otherwise this method compares the key with listings, which may be up to two seconds old.
         """
         if self._is_exact:
             return True
         parts = parse_key(key)
         other = (*parts[:-1], parts[-1].swapcase())
         with self._root.reported(key), suppress(NotMade), absence(), closed(self._root.open()) as root:
-            if other != parts and not is_there(root, other):
+            # In this order: a file that was deleted meanwhile is found under neither spelling.
+            if other != parts and not is_there(root, other) and is_there(root, parts):
                 self._is_exact = True
                 return True
             return self._listings.have(root, parts)

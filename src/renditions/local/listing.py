@@ -12,9 +12,11 @@ from contextlib import closing, contextmanager
 
 from renditions.core.ports import Store, StoredObject
 from renditions.core.verify import Look
+from renditions.local.failures import temporary_reported
 
 _KEPT_IN_MEMORY_KB = 20_000
 """How much of the file SQLite keeps in memory at most."""
+_FAILED = "can't list the output store"
 
 
 @contextmanager
@@ -24,20 +26,22 @@ def listed(store: Store) -> Iterator[Look]:
     Only one thread at a time may call the function. The function doesn't see later writes.
 
     Raises:
-        StoreFailed: A part of the store can't be listed.
-        sqlite3.Error: The temporary file can't be written.
+        StoreFailed: A part of the store can't be listed, or the temporary file can't be written. The function
+            raises it if the file can't be read.
 
     """
     # An empty name is a temporary file, which SQLite deletes with its connection.
     with closing(sqlite3.connect("", check_same_thread=False)) as db:
-        db.execute(f"PRAGMA cache_size = -{_KEPT_IN_MEMORY_KB}")
-        db.execute("PRAGMA journal_mode = OFF")
-        db.execute("CREATE TABLE objects (key TEXT PRIMARY KEY, etag TEXT, size_bytes INT) WITHOUT ROWID")
-        rows = ((found.key, found.etag, found.size_bytes) for found in store.list())
-        db.executemany("INSERT INTO objects VALUES (?, ?, ?)", rows)
+        with temporary_reported(_FAILED):
+            db.execute(f"PRAGMA cache_size = -{_KEPT_IN_MEMORY_KB}")
+            db.execute("PRAGMA journal_mode = OFF")
+            db.execute("CREATE TABLE objects (key TEXT PRIMARY KEY, etag TEXT, size_bytes INT) WITHOUT ROWID")
+            rows = ((found.key, found.etag, found.size_bytes) for found in store.list())
+            db.executemany("INSERT INTO objects VALUES (?, ?, ?)", rows)
 
         def look_up(key: str) -> StoredObject | None:
-            row = db.execute("SELECT etag, size_bytes FROM objects WHERE key = ?", (key,)).fetchone()
+            with temporary_reported(_FAILED):
+                row = db.execute("SELECT etag, size_bytes FROM objects WHERE key = ?", (key,)).fetchone()
             return StoredObject(key, *row) if row else None
 
         yield look_up

@@ -22,7 +22,7 @@ _SILENT = frozenset(
         *("fuse", "macfuse", "osxfuse"),
     )
 )
-"""Their types on Linux and macOS. Types that begin with ``fuse.`` count too."""
+"""The types of these file systems on Linux and macOS. Types that begin with ``fuse.`` count too."""
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
 

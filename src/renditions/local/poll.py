@@ -9,6 +9,7 @@ from contextlib import closing
 from itertools import takewhile
 
 from renditions.core.ports import Store, Unreadable
+from renditions.local.failures import temporary_reported
 
 BATCH = 1000
 """The most keys that ``poll_keys`` yields at once."""
@@ -22,12 +23,14 @@ def poll_keys(store: Store, stop: threading.Event, poll_seconds: float) -> Itera
     number of objects. An object in an unreadable part doesn't count as gone.
 
     Raises:
-        StoreFailed: The store can't be listed.
-        sqlite3.Error: The temporary database of the keys failed.
+        StoreFailed: The store can't be listed, or the temporary database of the keys failed.
 
     """
     # With an empty name, SQLite makes a private temporary database, and moves it to disk if it is large.
-    with closing(sqlite3.connect("", isolation_level=None, check_same_thread=False)) as db:
+    with (
+        temporary_reported("can't poll the source"),
+        closing(sqlite3.connect("", isolation_level=None, check_same_thread=False)) as db,
+    ):
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("CREATE TABLE seen (key TEXT PRIMARY KEY, etag TEXT, round INTEGER, is_new INTEGER)")
         _list(db, store, stop, 0)
@@ -61,4 +64,5 @@ def _list(db: sqlite3.Connection, store: Store, stop: threading.Event, number: i
                 (number, len(part.prefix), part.prefix),
             )
     finally:
-        db.execute("COMMIT")
+        if db.in_transaction:  # SQLite ends the transaction itself if the disk is full
+            db.execute("COMMIT")

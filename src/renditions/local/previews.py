@@ -45,7 +45,7 @@ class PreviewCache:
         """Keep the preview of this version; delete those of the picture's other versions.
 
         Raises:
-            Failed: The file can't be written.
+            Failed: The file can't be written, or old previews can't be deleted.
 
         """
         place = self._place(name)
@@ -66,14 +66,21 @@ class PreviewCache:
                 "start the server with --no-previews"
             ) from error
         # Another process may delete a preview meanwhile. The next call then continues.
-        with suppress(FileNotFoundError):
-            self._evict(len(content))
+        try:
+            with suppress(FileNotFoundError):
+                self._evict(len(content))
+        except OSError as error:
+            raise Failed(
+                f"can't delete old previews in {self._folder}: {error.strerror}. Check the permissions and "
+                "the disk, or start the server with --no-previews"
+            ) from error
 
     def drop(self, name: str) -> bool:
         """Delete the picture's previews; return whether there were any.
 
         Raises:
             Failed: A file can't be deleted.
+
         """
         place = self._place(name)
         is_there = place.exists()

@@ -19,8 +19,8 @@ _SUFFIX = ".json"
 _WRITER = "user.renditions.writer"
 
 _MARKER = """\
-This folder is the source of a catalog of Renditions. If this file is missing, Renditions assumes that the
-disk is unmounted, and holds removals back.
+The folder above .renditions is the source of a catalog of Renditions. If this file is missing, Renditions
+assumes that the disk is unmounted, and holds removals back.
 """
 
 

@@ -298,7 +298,8 @@ class _Names:
         try:
             self._db.executemany("INSERT INTO names VALUES (?, ?)", ((depth, name) for name in names))
         finally:  # if reading the folder fails halfway, the walk removes its names again
-            self._db.execute("COMMIT")
+            if self._db.in_transaction:  # SQLite ends the transaction itself if the disk is full
+                self._db.execute("COMMIT")
 
     def after(self, depth: int, last: bytes) -> Generator[bytes, None, None]:
         rows = self._db.execute(

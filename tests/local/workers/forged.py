@@ -67,10 +67,7 @@ _RAW = (
 
 
 def forge(random: Random) -> bytes:
-    """Return the bytes of an answer that is almost always malformed.
-
-    It may be malformed in several ways.
-    """
+    """Return the bytes of a random answer, which may be malformed."""
     content, parts = encode_rendering(random.choice((HONEST, HONEST, REJECTED)))
     if random.random() < 0.1:
         content = {"broken": {"text": "x", "trace": "y", "is_expected": random.random() < 0.5}}

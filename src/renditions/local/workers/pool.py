@@ -54,7 +54,7 @@ class RenderPool:
         render: The function to call, as ``module:name``.
         limits: How much of a picture the function may decode, and how much memory a worker may hold. If the
             system doesn't report memory (macOS), only the estimate before decoding is checked.
-        layers: The names of the layers that confine workers; None for those that ``limits.confine`` demands.
+        layers: The names of the layers that confine workers; None lets ``limits.confine`` choose.
 
     """
 
@@ -97,9 +97,10 @@ class RenderPool:
 
         Raises:
             RenderTimedOut: The call took longer than the limit. Its worker had rendered other pictures
-                before, and was killed. If the worker was new, the call returns a rejection instead.
-            WorkerDied: The worker ended while it processed the picture, or gave an invalid answer and was
-                killed.
+                before, and was killed. If the worker was new, the call returns a rejection instead. Or a new
+                worker didn't start within ``START_SECONDS``.
+            WorkerDied: The worker ended while it started or processed the picture, or gave an invalid answer
+                and was killed.
             Unconfined: ``[limits] confine`` demands layers that the system lacks.
             Failed: The function raised an error, no worker could be started, or the pool is closed.
 
@@ -202,7 +203,9 @@ class RenderPool:
     def _start(self) -> WorkerProcess:
         with self._lock:
             if self._closed:
-                raise Failed("can't render the picture: the worker processes are being stopped")
+                raise Failed(
+                    "can't render the picture: the worker processes are being stopped. Try again later"
+                )
             try:
                 worker = WorkerProcess(self._render, self._layers)
             except Failed as error:

@@ -33,6 +33,10 @@ class WorkerProcess:
     """A worker process and the pool's end of its socket.
 
     One thread at a time uses it, but any thread may kill it.
+
+    Raises:
+        Failed: The process can't be started.
+
     """
 
     def __init__(self, render: str, layers: Collection[str]) -> None:

@@ -18,7 +18,7 @@ MOST_ELEMENTS = 10_000
 MOST_WHOLE = 2**53
 """The largest whole number. All readers of JSON represent whole numbers up to this one exactly."""
 _LARGEST, _SMALLEST = 1e15, 1e-100
-"""The largest and the smallest absolute value of a number. Every catalog can hold numbers between them."""
+"""The largest and the smallest absolute value of a float other than 0. Every catalog can hold these."""
 
 
 def read(hint: Any, value: Any) -> Any:
