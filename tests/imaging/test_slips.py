@@ -16,7 +16,6 @@ import pytest
 from PIL import Image, ImageCms
 
 from imaging.pictures import BEST, difference, encoded, heic, opened, photo, png_chunk, rendered, shown
-from renditions.imaging.formats.gif_blocks import frames_in
 from renditions.imaging.formats.jpeg import tidied
 from renditions.imaging.render import render
 from renditions.imaging.vips import Image as VipsImage
@@ -26,8 +25,7 @@ from renditions.model.warning import PictureWarning
 
 PNG = Rendition(format="png")
 SMALL = Rendition(width=40, format="png")
-EVERY = Accept(formats=("jpeg", "gif", "png", "webp", "tiff", "avif", "pdf"))
-FRAMES = [photo(60, 40), photo(60, 40).rotate(90), photo(60, 40).rotate(180)]
+EVERY = Accept(formats=("jpeg", "png", "webp", "tiff", "avif", "pdf"))
 
 
 def by_vips(**options: Any) -> bytes:
@@ -166,91 +164,6 @@ def test_a_jpeg_without_its_last_pixels_and_its_end_mark_is_rejected(kind: str, 
     rejected = render(JPEGS[kind][: -2 - missing], EVERY, {"it": PNG}).rejected
     assert rejected
     assert rejected.text.startswith("the picture is damaged: the file ends too early (VipsJpeg: ")
-
-
-def gif(**options: Any) -> bytes:
-    return encoded(FRAMES[0], "gif", **options)
-
-
-def gif_by_vips() -> bytes:
-    pixels = FRAMES[0]
-    image = VipsImage.new_from_memory(pixels.tobytes(), pixels.width, pixels.height, 3, "uchar")
-    return bytes(image.copy(interpretation="srgb").gifsave_buffer(dither=0))
-
-
-@pytest.mark.parametrize("source", [gif(), gif(interlace=0), gif_by_vips()])
-def test_a_gif_without_a_trailer_gives_the_same_picture(source: bytes) -> None:
-    assert source.endswith(b"\0;")
-    assert shown(source[:-1], PNG).tobytes() == shown(source, PNG).tobytes()
-
-
-def test_an_animated_gif_without_a_trailer_keeps_every_frame() -> None:
-    source = gif(save_all=True, append_images=FRAMES[1:], duration=100)
-    made = shown(source[:-1], Rendition(format="webp", animation="keep"))
-    assert made.n_frames == len(FRAMES)  # type: ignore[attr-defined] # of an animation alone
-
-
-GIFS = {
-    "still": gif(),
-    "moving": gif(save_all=True, append_images=FRAMES[1:], duration=100),
-    "vips": gif_by_vips(),
-}
-MOVING = Rendition(format="webp", animation="keep")
-
-
-@pytest.mark.parametrize("kind", GIFS)
-def test_a_gif_that_ends_after_its_last_pixel_gives_the_same_picture_as_the_complete_file(kind: str) -> None:
-    """The trailer and the end of the frame's blocks are missing.
-
-    The last byte of the data may be missing too.
-    """
-    source = GIFS[kind]
-    for missing in (2, 3):
-        made = rendered(source[:-missing], MOVING).content
-        assert made == rendered(source, MOVING).content
-
-
-@pytest.mark.parametrize("missing", [4, 5, 9, 40])
-@pytest.mark.parametrize("kind", GIFS)
-def test_a_gif_that_ends_before_its_last_pixel_is_rejected(kind: str, missing: int) -> None:
-    assert render(GIFS[kind][:-missing], EVERY, {"it": PNG}).rejected
-
-
-def test_a_gif_that_ends_between_two_blocks_is_rejected_unless_all_its_pixels_are_present() -> None:
-    source = encoded(photo(300, 200), "gif")
-    data = next(frames_in(source)).start
-    sizes = []
-    while source[data]:
-        sizes.append(data)
-        data += 1 + source[data]
-    assert len(sizes) > 3
-    for at in sizes[1:]:
-        for cut in (source[:at], source[: at + 1]):
-            assert render(cut, EVERY, {"it": PNG}).rejected
-    assert shown(source[:data], PNG).tobytes() == shown(source, PNG).tobytes()
-
-
-@pytest.mark.parametrize("extension", [b"!\xfe\x20a comment", b"!\xff\x0bXMP DataXMP<x", b"!", b"!\xfe"])
-def test_a_gif_that_ends_inside_a_comment_or_metadata_gives_the_same_picture(extension: bytes) -> None:
-    source = gif()
-    assert shown(source[:-1] + extension, PNG).tobytes() == shown(source, PNG).tobytes()
-
-
-@pytest.mark.parametrize(
-    "end", [b"!\xf9\x04\0\0\0\0\0", b"!\xf9\x04\0", b",\0\0\0\0", b",\0\0\0\0\x3c\0\x28\0\0\x08"]
-)
-def test_a_gif_that_ends_inside_the_header_of_another_frame_is_rejected(end: bytes) -> None:
-    assert render(gif()[:-1] + end, EVERY, {"it": PNG}).rejected
-
-
-def test_a_gif_without_a_trailer_and_without_its_last_pixels_is_rejected() -> None:
-    """The blocks in the file are whole, but later blocks are missing."""
-    source = gif()
-    block = source.index(b"\xff", source.index(b",")) if b"\xff" in source[source.index(b",") :] else 0
-    cut = source[: block + 256] + b"\0"
-    assert block
-    assert render(cut, EVERY, {"it": PNG}).rejected
-    assert render(cut + b";", EVERY, {"it": PNG}).rejected
 
 
 def pdf(body: bytes) -> bytes:
