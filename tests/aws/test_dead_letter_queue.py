@@ -96,9 +96,7 @@ def test_the_list_has_the_pictures_and_the_reason_of_each_message(
     assert found["a check of all pictures"]["reason"] == (
         "the call failed every time (RetriesExhausted): Task timed out after 120.00 seconds"
     )
-    assert found["nothing of this pipeline"]["reason"] == (
-        "expected a message about S3 objects, found not ours"
-    )
+    assert found["nothing of this pipeline"]["reason"] == "the message isn't understood: not ours"
     assert found["photo.jpg"]["reason"].startswith(
         "EventBridge couldn't deliver it (NO_PERMISSIONS: no permission to send)"
     )

@@ -46,9 +46,9 @@ REMOVED = Picture("a/b.jpg", "Object Deleted", is_removal=True)
     [
         (Change("photos", "in/a/b.jpg", "removed", "Object Deleted"), REMOVED),
         (Change("photos", "in/a/b.jpg", "drifted", "x"), Picture("a/b.jpg", "x", has_drifted=True)),
-        (Change("other", "in/a.jpg", "created", "x"), Refused("expected an object in s3://photos/in/, found s3://other/in/a.jpg")),
-        (Change("photos", "a.jpg", "created", "x"), Refused("expected an object in s3://photos/in/, found s3://photos/a.jpg")),
-        (Unknown("42"), Refused("expected a message about S3 objects, found 42")),
+        (Change("other", "in/a.jpg", "created", "x"), Refused("s3://other/in/a.jpg isn't in the source, s3://photos/in/")),
+        (Change("photos", "a.jpg", "created", "x"), Refused("s3://photos/a.jpg isn't in the source, s3://photos/in/")),
+        (Unknown("42"), Refused("the message isn't understood: 42")),
         (SyncRequest("m"), SyncRequest("m")),
         (Ignored("s3:TestEvent"), Ignored("s3:TestEvent")),
     ],

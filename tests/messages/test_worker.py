@@ -230,8 +230,8 @@ def test_unknown_messages_are_reported_and_left_for_the_dead_letter_queue(
     assert {record.getMessage() for record in caplog.records if record.levelno == logging.ERROR} == {
         f"{why}. The message is left for the dead-letter queue."
         for why in (
-            "expected a message about S3 objects, found not JSON",
-            "expected an object in s3://photos/in/, found s3://other/a.jpg",
+            "the message isn't understood: not JSON",
+            "s3://other/a.jpg isn't in the source, s3://photos/in/",
         )
     }
     dead = {message.body for message in Queue(CLIENTS.sqs, f"{url}-dead").receive(wait_seconds=2)}

@@ -203,7 +203,7 @@ def test_a_key_that_is_not_text_is_reported_and_not_deleted(
         answer = door.function.handle(batch(event), Call())
         assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["0"]
         assert door.processed == []
-    assert "expected a name of Unicode text" in caplog.text
+    assert "isn't valid Unicode text" in caplog.text
 
 
 def test_the_folder_marker_that_the_aws_console_creates_is_not_a_picture() -> None:

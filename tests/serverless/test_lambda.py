@@ -197,9 +197,9 @@ def test_unknown_messages_are_logged_and_reported_as_failed(
     world.check_promise()
     refused = [line["message"] for line in read_lines(capsys) if "RefusedMessages" in line]
     assert refused == [
-        'expected a message about S3 objects, found {"hello": 1}',
-        "expected an object in s3://amzn-s3-demo-bucket/in/, found s3://other/first.jpg",
-        "expected an object in s3://amzn-s3-demo-bucket/in/, found s3://amzn-s3-demo-bucket/out/a.jpg",
+        'the message isn\'t understood: {"hello": 1}',
+        "s3://other/first.jpg isn't in the source, s3://amzn-s3-demo-bucket/in/",
+        "s3://amzn-s3-demo-bucket/out/a.jpg isn't in the source, s3://amzn-s3-demo-bucket/in/",
     ]
 
 
@@ -250,7 +250,7 @@ def test_an_s3_batch_job_gets_the_result_of_each_task(world: World, version: str
         (
             "no key",
             "PermanentFailure",
-            'rejected: expected a message about S3 objects, found {"taskId": "no key"}',
+            'rejected: the message isn\'t understood: {"taskId": "no key"}',
         ),
     ]
 

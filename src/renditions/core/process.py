@@ -126,7 +126,7 @@ class Processor:
         Raises:
             Superseded: The catalog uses another version of the pipeline file. A process of that version
                 continues what this one began.
-            Failed: A store or the catalog failed, and no record says so.
+            Failed: Something other than the picture failed, such as a store, and no record says so.
         """
         held: Record | None = None
         worked = False

@@ -34,7 +34,7 @@ class Picture:
     is_removal: bool = False
     """Whether the message reports a deletion. If so, the worker treats a missing picture as deleted."""
     has_drifted: bool = False
-    """Whether the message reports missing or replaced outputs. If so, the worker checks them."""
+    """Whether the message reports outputs that differ from the record. If so, the worker checks them."""
 
     @property
     def ask(self) -> Ask:
@@ -75,15 +75,15 @@ def read_task(content: Content, place: S3Place) -> Task:
     """
     match content:
         case Change(_, text) | SyncRequest(text) if not _is_unicode(text):
-            return Refused(f"expected a name of Unicode text, found {text!r}")
+            return Refused(f"the name {text!r} isn't valid Unicode text")
         case Change(place.bucket, place.prefix, _, event):
             return Ignored(event)  # a console creates such an empty object for a folder
         case Change(bucket, key, kind, event) if bucket == place.bucket and key.startswith(place.prefix):
             return Picture(key.removeprefix(place.prefix), event, kind == "removed", kind == "drifted")
         case Change(bucket, key):
-            return Refused(f"expected an object in {place.spell()}, found s3://{bucket}/{key}")
+            return Refused(f"s3://{bucket}/{key} isn't in the source, {place.spell()}")
         case Unknown(found):
-            return Refused(f"expected a message about S3 objects, found {found}")
+            return Refused(f"the message isn't understood: {found}")
         case _:
             return content
 

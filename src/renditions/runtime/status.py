@@ -39,8 +39,8 @@ _UNDONE: tuple[Decided, ...] = ("failed", "rejected")
 class Waiting:
     """The pictures that wait at the moment, as far as this process knows.
 
-    Many of them have no record yet: files that are still being written, and pictures whose output key belongs
-    to another picture. Any thread may use this object.
+    Many of them have no record yet: files that are still being written, and pictures that wait for the
+    removal of another picture. Any thread may use this object.
     """
 
     def __init__(self, monotonic_seconds: Callable[[], float] = time.monotonic) -> None:

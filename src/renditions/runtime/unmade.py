@@ -1,4 +1,4 @@
-"""Renditions with ``on_demand`` that no client has requested yet."""
+"""Renditions with ``on_demand`` that have no file yet."""
 
 from __future__ import annotations
 
