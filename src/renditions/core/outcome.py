@@ -27,8 +27,8 @@ class Outcome:
     again_after: timedelta | None = None
     """How long to wait before the next call; None if no further call is needed.
 
-    A further call is needed if the picture can't be processed yet, if a retry may help after a failure, or if
-    old outputs or old headers remain. A picture that waits for the removal of ``blocked_by`` has no such
+    A further call is needed if the picture can't be processed yet, if it failed and must be tried again, or
+    if old outputs or old headers remain. A picture that waits for the removal of ``blocked_by`` has no such
     time.
     """
     record: Record | None = None

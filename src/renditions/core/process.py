@@ -98,7 +98,7 @@ class Processor:
     standing: Standing | None = None
     """Decides whether this pipeline is in force; None if the catalog has no binding (in tests)."""
     open_place: Callable[[str], Store] | None = None
-    """Opens an output store that the catalog used before, as the pipeline file spelled it."""
+    """Opens a former output store of the catalog. Its argument is the store's spelling in the file."""
     read_neighbours: Callable[[], Neighbours] | None = None
     """Reads which catalogs use the output store; None if no output can be adopted."""
     circuits: Circuits = field(default_factory=Circuits)

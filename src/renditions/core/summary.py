@@ -16,7 +16,7 @@ class Summary:
     """The numbers and reasons that a sync reports at its end."""
 
     results: Counter[str] = field(default_factory=Counter)
-    """How many pictures had each ``Outcome.result``; a picture counts once, by its last result."""
+    """How many pictures had each ``Outcome.result``. Pictures that wait aren't among them."""
     renamed: int = 0
     """How many of the pictures were recognised as renamed."""
     standing: Counter[Status] = field(default_factory=Counter)

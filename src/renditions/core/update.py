@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An update in progress: its difference, and the record under our lease."""
+    """An update in progress: its difference, and its record."""
 
     record: Record
     difference: Difference
@@ -56,7 +56,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Updater:
-    """The steps that update a picture. Safe to call from many threads."""
+    """The steps that update one picture, for one thread: see :class:`Reader`."""
 
     pipeline: Pipeline
     source: Store

@@ -66,8 +66,8 @@ class PipelineFile:
     ) -> LoadedPipeline | None:
         """Wait for the file's next valid version, set ``ended``, and return it.
 
-        If ``stop`` or ``ended`` is set first, set ``ended`` and return None. Log a version once if it is
-        missing or invalid, or if the catalog refuses it, and keep the reason in ``newest``.
+        If ``stop`` or ``ended`` is set first, set ``ended`` and return None. Log a version once if it can't
+        be applied, and keep the reason in ``newest``.
         """
         seen, since = known, time.monotonic()
         while not ended.wait(POLL_SECONDS):
