@@ -53,7 +53,7 @@ def rebuild_claims(db: sqlite3.Connection, folding: Folding) -> Iterator[Record]
     while rows := db.execute(page, (last, PAGE_ROWS)).fetchall():
         for last, item in rows:
             record = parse_record(item)
-            if record is None:  # a damaged row keeps its claims
+            if record is None:  # a damaged row keeps the claims that no earlier row has
                 own = db.execute("SELECT key FROM claims WHERE name = ?", (last,)).fetchall()
                 _claim(db, last, frozenset(key for (key,) in own), folding)
             elif lost := _claim(db, last, record.claimed_keys(), folding):

@@ -26,8 +26,8 @@ def listed(store: Store) -> Iterator[Look]:
     Only one thread at a time may call the function. The function doesn't see later writes.
 
     Raises:
-        StoreFailed: A part of the store can't be listed, or the temporary file can't be written. The function
-            raises it if the file can't be read.
+        StoreFailed: A part of the store can't be listed, or the temporary file can't be written. The yielded
+            function raises this error if the file can't be read.
 
     """
     # An empty name is a temporary file, which SQLite deletes with its connection.

@@ -142,8 +142,8 @@ def _are_same(one: Path, other: Path) -> bool:
 def _find_by_marks(source: Path, output: Path, mounts: Sequence[Mount], catalog_id: str) -> Iterator[str]:
     """Yield the parts of the output folder in the source, by the catalog's files.
 
-    The catalog left a file in each folder. A part of one folder that shows the file of the other is the other
-    folder.
+    The catalog left a file in each folder. If a part of one folder shows the file of the other folder, it is
+    the other folder.
 
     A network mount shows a folder under other devices and inodes. If the server's ``/data`` is mounted at
     ``/mnt``, the folder ``/data/pictures`` appears as ``/mnt/pictures``. So if the other folder is

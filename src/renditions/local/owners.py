@@ -136,5 +136,5 @@ def _reported(directory: Path) -> Iterator[None]:
     except OSError as error:
         raise Failed(
             f"can't use the lock files of leases in {error.filename or directory}: {error.strerror}. "
-            "Check the folder and its permissions"
+            "Check the folder, its permissions and the disk"
         ) from error

@@ -39,5 +39,5 @@ def keep_secret(path: Path) -> bytes:
     except OSError as error:
         raise Failed(
             f"can't read or write the secret {error.filename or path}: {error.strerror}. Check the file's "
-            "permissions"
+            "permissions and the disk"
         ) from error

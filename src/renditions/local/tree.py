@@ -147,9 +147,9 @@ class Listings:
     """How folders spell the names in them, on a disk that ignores case.
 
     A sync asks for each picture. If each answer listed the folder, the time would grow with the square of the
-    number of pictures. So the last listing at each depth is used again for ``USED_SECONDS``, as long as the
-    folder's modification time stays. A few disks keep this time after a rename (exFAT through FUSE); there
-    the former name counts as listed for so long. Threads may share one object.
+    number of pictures. So a name in the last listing at each depth counts as listed for ``USED_SECONDS``, as
+    long as the folder's modification time stays. A few disks keep this time after a rename (exFAT through
+    FUSE); there the former name counts as listed for so long. Threads may share one object.
     """
 
     USED_SECONDS = 2.0
