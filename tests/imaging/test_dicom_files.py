@@ -70,8 +70,8 @@ def test_patient_data_appears_in_no_rendition_record_or_log(
 def test_a_dicom_is_not_copied_as_base64() -> None:
     content = dicom(ramp(0, 255, "u1"))
     why = (
-        "a dicom file has personal data, so no output may contain the file itself. Declare another format "
-        "for this rendition"
+        "a dicom file may have personal data, so no output can contain the file itself. "
+        "Declare another format for this rendition"
     )
     reason = Reason(why, "unrenderable")
     alone = render(content, ACCEPT, {"text": Rendition(format="base64")})

@@ -145,8 +145,9 @@ def test_an_unreachable_or_slow_receiver_causes_a_retryable_error(
     with receiving() as receiver:
         receiver.delay_seconds = 60
         began = time.monotonic()
-        with pytest.raises(NotifyFailed, match="timed out"):
+        with pytest.raises(NotifyFailed, match="timed out") as raised:
             make_notifier(receiver.url).send(DONE)
+        assert type(raised.value) is NotifyFailed
         assert time.monotonic() - began < 30
 
 
@@ -162,9 +163,10 @@ def test_a_receiver_that_does_not_answer_with_http_causes_a_retryable_error() ->
 
         thread = threading.Thread(target=answer)
         thread.start()
-        with pytest.raises(NotifyFailed, match="can't reach the receiver"):
+        with pytest.raises(NotifyFailed, match="can't reach the receiver") as raised:
             notifier.send(DONE)
         thread.join()
+    assert type(raised.value) is NotifyFailed
 
 
 def test_environment_variables_can_be_parts_of_the_url_of_a_webhook() -> None:

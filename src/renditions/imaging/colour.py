@@ -18,7 +18,7 @@ _PROFILE = "icc-profile-data"
 _UNUSABLE = ("corrupt profile", "profile incompatible", "profile does not support")
 """How libvips' warnings about an unusable profile begin."""
 _MAX_PROBED_BYTES = 65_536
-"""The most bytes of a profile that is compared with sRGB. Larger ones are tables for a device, never sRGB."""
+"""The most bytes of a profile that is compared with sRGB. Larger ones are usually tables for a device."""
 _GREYS = ("b-w", "grey16")
 _RGBS = ("srgb", "rgb16")
 _SPACES = {**dict.fromkeys(_GREYS, b"GRAY"), **dict.fromkeys(_RGBS, b"RGB "), "cmyk": b"CMYK"}
@@ -100,7 +100,10 @@ def _without_profile(image: Any) -> Any:
 
 
 def _is_srgb(image: Any) -> bool:
-    """Return whether the picture's profile changes sRGB values by at most one."""
+    """Return whether an RGB picture has a small profile that is practically sRGB.
+
+    Such a profile changes pure colours, greys and a few other tones by at most one.
+    """
     profile = image.get(_PROFILE)
     is_rgb = image.interpretation in _RGBS
     return is_rgb and len(profile) <= _MAX_PROBED_BYTES and _is_srgb_profile(profile)

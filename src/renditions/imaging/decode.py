@@ -182,7 +182,7 @@ def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found])
     """
 
     def decode(content: bytes, options: Options) -> _Found:
-        # libvips keeps images of more than 100 MB in a temporary file.
+        # Outside of a worker, libvips keeps images of more than 100 MB in a temporary file.
         if header.drawing:
             whole = region_of(header.grid, None)
             scale = Fraction(_INSPECTED_SIDE, max(whole.width, whole.height))

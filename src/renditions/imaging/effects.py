@@ -1,4 +1,4 @@
-"""The operations on a picture's pixels between resizing and encoding."""
+"""Operations on a picture's pixels, such as padding, blurring and finding borders."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Letters:
     """The declared font's face; None without a declared font."""
     pieces: tuple[Piece, ...]
     missing: str
-    """The characters that no font can draw, each with its marks. Stand-ins replace them in ``pieces``."""
+    """The characters that stand-ins replace in ``pieces``, each once, sorted by code point."""
 
     @property
     def of_face(self) -> str:

@@ -74,8 +74,7 @@ class Plan:
     """
 
     resized: Size
-    """The size of the whole picture after resizing and before rotating. Renditions with the same
-    ``resized`` share the resized picture, even if their rotations differ."""
+    """The size after resizing, and before rotating and cutting."""
     fitted: Size
     """The size of the rotated picture after cutting or padding it to the box."""
     crop_at: Offset | None = None

@@ -1,8 +1,7 @@
 """Identify a picture's format and check the rules for accepting it.
 
 The checks come before the picture's pixels are decoded. This module itself imports no imaging library:
-``decode.read_header`` provides the numbers of a :class:`Header`. The signatures come from the formats' own
-specifications.
+``decode.read_header`` provides the numbers of a :class:`Header`.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _OTHER_SIGNATURES = (
     ("camera RAW (RAF)", rb"FUJIFILMCCD-RAW"),
     ("camera RAW (X3F)", rb"FOVb"),
     ("camera RAW (MRW)", rb"\0MRM"),
-    # A TIFF that the signature of the format "tiff" doesn't match: see the entry of "tiff".
+    # A TIFF that the function ``confirm`` of the format "tiff" refuses.
     ("camera RAW", rb"II[*+]\0|MM\0[*+]"),
     ("mp4", rb".{4}ftyp"),
     ("bmp", rb"BM"),
@@ -82,7 +81,10 @@ class Header:
     bands: int = 1
     """The least number of values per decoded pixel."""
     dpi: float | None = None
-    """The declared resolution in pixels per inch; None if unknown or 72, which means nothing."""
+    """The declared resolution in pixels per inch.
+
+    None if it is unknown, impossible or 72, which programs write if they know no resolution.
+    """
     is_lenient: bool = False
     """Whether damage is tolerated: renditions then show the readable pixels of the picture."""
     can_shrink: bool = True

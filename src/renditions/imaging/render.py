@@ -1,6 +1,6 @@
 """Render one picture: check it, analyze it, and make all of its renditions.
 
-If every recipe contains the picture's file itself, and no rule or analysis needs the picture's header, no
+If every output contains the picture's file itself, and no rule or analysis needs the picture's header, no
 function here imports the imaging library.
 """
 
@@ -138,14 +138,14 @@ def _hold_file(
 ) -> tuple[dict[str, Rendered], dict[str, Reason]]:
     """Return the renditions that contain the picture's file.
 
-    If the file has personal data, return the reasons against such renditions instead.
+    If files of this format may have personal data, return the reasons against such renditions instead.
     """
     holding = {name: recipe for name, recipe in recipes.items() if not recipe.needs_pixels}
     facts = SOURCE_FORMATS[source_format]
     if facts.is_private:
         why = Unrenderable(
-            f"a {source_format} file has personal data, so no output may contain the file itself. Declare "
-            "another format for this rendition"
+            f"a {source_format} file may have personal data, so no output can contain the file itself. "
+            "Declare another format for this rendition"
         )
         return {}, dict.fromkeys(holding, Reason.of(why))
     made = {

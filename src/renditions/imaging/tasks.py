@@ -336,9 +336,9 @@ def _plan_bases(tasks: list[Task], look: Task | None) -> Bases:
 def _base_size(part: tuple[Header, Rectangle], tasks: list[Task]) -> Size:
     """Return the size to decode to.
 
-    It is large enough for all tasks that don't enlarge. This is the size of the largest rendition, so that
-    the largest rendition needs no resize. But if another rendition is nearly as large, its resize from that
-    size would be visible. Then this function chooses a larger size for both.
+    It is large enough for all tasks that don't enlarge. If possible, this is the size of the largest
+    rendition, so that the largest rendition needs no resize. But if another rendition is nearly as large, its
+    resize from that size would be visible. Then this function chooses a larger size for both.
     """
     page, whole = part[0], part[1].size
     if page.drawing:

@@ -75,11 +75,11 @@ class Samples:
     is_weighted: bool = False
     """Whether the colours of doubles are multiplied by alpha."""
     is_white_zero: bool = False
-    """Whether 0 is white."""
+    """Whether 0 is white; false for unsigned samples."""
     conversion: tiff_ycbcr.Conversion | None = None
-    """How the samples become RGB; None if libvips returns grey, RGB or CMYK."""
+    """How YCbCr becomes RGB; None if the samples need no conversion."""
     bands: tuple[int, ...] = ()
-    """The samples that are colours or alpha, if the page also has other samples."""
+    """The samples to keep: the colours and alpha. Empty to keep all samples."""
     is_grey_apart: bool = False
     """Whether the page is grey with a plane for each sample. The returned file then declares RGB."""
 

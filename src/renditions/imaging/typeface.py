@@ -31,7 +31,7 @@ _SUBTABLES = (12, 4)
 def _folder() -> Path:
     """Return the folder of the bundled fonts.
 
-    A function's bundle contains these fonts only if its pipeline draws text.
+    A function's bundle contains these fonts only if its pipeline accepts SVG or has a watermark of text.
     """
     return Path(str(resources.files("fontpkg_open_sans"))) / "files"
 
@@ -50,10 +50,7 @@ def default_font() -> bytes:
 
 
 def own_fonts() -> tuple[Path, ...]:
-    """Return the paths of the bundled fonts: Open Sans, upright and italic.
-
-    Each has all weights.
-    """
+    """Return the paths of the bundled fonts: Open Sans, upright and italic."""
     return tuple(sorted(_folder().glob("*.ttf")))
 
 

@@ -166,8 +166,7 @@ def _describe(error: pyvips.Error | UnicodeDecodeError) -> str:
 
 def _tidy(text: str) -> str:
     """Return the libraries' messages as one printable line."""
-    # The first line only names the operation, and the next ones are the library's own message. "bad seek"
-    # means nothing: the HEIF reader logs it when it searches the end of the file.
+    # "bad seek" means nothing: the HEIF reader logs it when it searches the end of the file.
     lines = ["".join(filter(str.isprintable, line)).strip() for line in text.splitlines()]
     telling = dict.fromkeys(line for line in lines if line and "bad seek" not in line)
     return "; ".join(telling) or "damaged data"

@@ -1,4 +1,4 @@
-"""Draw watermarks: a picture or a text over a finished rendition.
+"""Draw watermarks: a picture or a text over a rendition.
 
 Each worker keeps the last few marks that it has read or drawn, and the last few sizes of them, since most
 renditions of a pipeline have one of a few sizes.
@@ -40,7 +40,7 @@ _OUTLINE = 1 / 9
 def draw(images: tuple[Any, ...], watermark: Watermark) -> tuple[Any, ...]:
     """Return the images, all of one size, with the mark over them.
 
-    Images keep their alpha.
+    An image without alpha gets none.
 
     Raises:
         Unrenderable: The mark is too large, is damaged or can't be drawn.

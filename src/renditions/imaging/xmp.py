@@ -181,7 +181,7 @@ class _Selection:
 
 
 def _refuse(*_: object) -> None:
-    raise ValueError("expected XMP without a document type, found one")
+    raise ValueError("the XMP has a document type")
 
 
 def _resolve(name: str, spaces: ChainMap[str, str], *, is_attribute: bool) -> tuple[str, str]:

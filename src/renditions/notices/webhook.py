@@ -121,7 +121,10 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def _id_of(notice: Notice) -> str:
-    """Return a notice's message id, which is the same at each attempt to send it."""
+    """Return a notice's message id, which is the same at each attempt to send it.
+
+    The id of a digest depends on the notices in it.
+    """
     notices = notice.subject.pictures if isinstance(notice.subject, Digest) else (notice,)
     return f"msg_{hash_of([[each.event, each.name, format_time(each.timestamp)] for each in notices])}"
 
@@ -129,7 +132,7 @@ def _id_of(notice: Notice) -> str:
 def find_problems(place: str, notify: Notify, environ: Mapping[str, str]) -> Iterator[Problem]:
     """Yield the problems of the URL and of the secret.
 
-    There is a problem if one of its variables isn't set, or if the secret is invalid.
+    There is a problem if a variable in them isn't set, or if the secret is invalid.
     """
     try:
         fill_in(notify.to, environ)

@@ -73,7 +73,7 @@ class Study:
         Args:
             content: The picture's file.
             header: Its header.
-            base: The whole first frame, at least as large as :attr:`level`.
+            base: The whole first frame, at the size that :attr:`level` gives it, or larger.
 
         Raises:
             NotAccepted: The picture is less sharp than the rule allows, or the way to store its pixels isn't

@@ -92,7 +92,7 @@ class _Reader:
 
 
 def _refuse(*_: object) -> None:
-    raise ValueError("expected XMP without a document type, found one")
+    raise ValueError("the XMP has a document type")
 
 
 def _find_in_iptc(block: bytes) -> str | None:

@@ -50,7 +50,7 @@ def read_thumbhash(text: str, width: int, height: int) -> Preview | None:
 def _read_thumbhash(content: bytes, width: int, height: int) -> Preview:
     head = int.from_bytes(content[:5], "little")
     if len(content) < 5:
-        raise ValueError(f"expected a ThumbHash of at least five bytes, found {len(content)}")
+        raise ValueError(f"a ThumbHash has at least five bytes, but this one has {len(content)}")
     has_alpha, is_wide = bool(head >> 23 & 1), bool(head >> 39 & 1)
     most, short = 5 if has_alpha else 7, head >> 24 & 7
     across, down = (most, short) if is_wide else (short, most)
@@ -105,7 +105,7 @@ def _read_blurhash(text: str, width: int, height: int) -> Preview:
     counts, scale, mean = _number(text[0]), (_number(text[1]) + 1) / 166, _number(text[2:6])
     columns, down = counts % 9 + 1, counts // 9 + 1
     if len(text) != (length := 4 + 2 * columns * down):
-        raise ValueError(f"expected a BlurHash of {length} characters, found {len(text)}")
+        raise ValueError(f"the BlurHash must have {length} characters, but it has {len(text)}")
     colour = tuple(mean >> shift & 255 for shift in (16, 8, 0))
     factors = [{(0, 0): to_light(value)} for value in colour]
     for place in range(1, columns * down):

@@ -17,7 +17,7 @@ from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.recipe import Rendition
 
 _DEEP = 10
-"""The bits of a sample if 8 are too few. HDR needs 10 (ITU-R BT.2100), and every decoder reads 10."""
+"""The bits of a sample if 8 are too few. HDR needs at least 10 (ITU-R BT.2100)."""
 
 
 def read_header(content: bytes, page: int) -> Header:
@@ -37,7 +37,7 @@ def read_header(content: bytes, page: int) -> Header:
 def decode(content: bytes, header: Header, **options: Any) -> Any:
     """Return a lazy image of the primary picture, with its colour code.
 
-    An ICC profile takes precedence over ``nclx`` (ISO/IEC 23008-12, 6.5.5.1).
+    An ICC profile takes precedence over this code.
     """
 
     def load_again() -> Any:

@@ -62,7 +62,7 @@ def is_animated(_: bytes, header: Header) -> bool:
 def decode(content: bytes, header: Header, **_: Any) -> Any:
     """Return the primary picture, upright, as a libvips image in memory.
 
-    Its samples have 8 bits, or 16 in HDR.
+    Its samples have 8 bits, or 16 in HDR of more than 8 bits.
 
     Raises:
         Undecodable: The picture is damaged, or has another size than its header says.

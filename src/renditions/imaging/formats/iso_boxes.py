@@ -1,7 +1,7 @@
 """The boxes of an ISO base media file, and the items of pictures in them.
 
-The sources are ISO/IEC 14496-12 for boxes and 23008-12 for items. Every function may raise ``IndexError`` if
-a box is damaged.
+The sources are ISO/IEC 14496-12 for boxes and 23008-12 for items. The methods of :class:`Items` may raise
+``IndexError`` if a box is damaged.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Items:
             at = steps.stop
 
     def first_part(self, item: int) -> int:
-        """Return the first item that this one is derived from, by number.
+        """Return the number of the first item that this one is derived from.
 
         For a grid, this is its first tile. An item that isn't derived is its own first part.
         """

@@ -84,7 +84,7 @@ def with_code(content: bytes, cicp: tuple[int, int]) -> bytes:
     items = Items(content)
     item = items.primary
     if item is None:
-        raise ValueError("expected a primary item")
+        raise ValueError("the file has no primary item")
     if at := _find_nclx(content, items, item):
         return content[:at] + struct.pack(">HH", *cicp) + content[at + 4 :]
     bitstream = _read_bitstream(items, item)

@@ -66,7 +66,7 @@ def load_pixels(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def _arranged(name: str, content: bytes) -> bytes:
-    """Return the file with its parts in the order that the decoder needs."""
+    """Return the file in the form that the decoder needs."""
     arrange = SOURCE_FORMATS[name].arrange
     return find_code(arrange)(content) if arrange else content
 

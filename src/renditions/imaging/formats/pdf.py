@@ -37,7 +37,7 @@ _FINE_SIDE = 10_000
 """A page's proportions are rounded as if its longer side had this many pixels."""
 _WHITE = (255, 255, 255, 255)
 _END_BYTES = 1024
-"""How many bytes after the end mark are ignored."""
+"""If more bytes than this follow the end mark, objects in them count as an update of the file."""
 _POINTS_PER_INCH = 72
 _POINTS_PER_MILLIMETRE = _POINTS_PER_INCH / 25.4
 _PAPERS: Mapping[PageSize, tuple[float, float]] = {
@@ -56,7 +56,7 @@ def read_header(content: bytes, page: int) -> Header:
     The size is as displayed, with one pixel for each point.
 
     Raises:
-        Undecodable: The file is damaged or encrypted.
+        Undecodable: The file is damaged or encrypted, or has no pages, or the page has no area.
         Failed: pypdfium2 isn't installed, or this process has drawn text with other fonts than the declared
             ones.
 
@@ -135,7 +135,7 @@ def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
 
 
 def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
-    """Return a page of only black and white as a TIFF, and any other page as a JPEG.
+    """Return a grey page of only black and white as a TIFF, and others as a JPEG.
 
     The TIFF has CCITT's Group 4 coding, without loss.
     """

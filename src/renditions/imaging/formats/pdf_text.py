@@ -17,7 +17,7 @@ from renditions.imaging.extras import import_extra
 _MOST_OBJECTS = 20_000
 """How many objects of a page are checked."""
 _MOST_DEPTH = 8
-"""How many forms may contain each other."""
+"""How many levels of a page are checked: the page itself, and the forms within each other."""
 _MOST_NAME = 100
 _INVISIBLE = (3, 7)
 """The text rendering modes that paint nothing (ISO 32000-1, table 106). Scans have their text like that."""

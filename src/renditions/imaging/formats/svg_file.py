@@ -19,7 +19,7 @@ _GZIP_WINDOW = 31
 _START_BYTES = 1_000_000
 """How much of a compressed file is unpacked to find the first element."""
 _DAMAGED_START = 1024
-"""Where ``<svg`` must stand in a file that can't be parsed up to its first element."""
+"""How many bytes at the start must contain ``<svg`` if a file can't be parsed up to its first element."""
 
 
 def is_drawing(content: bytes) -> bool:

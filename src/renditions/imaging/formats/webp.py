@@ -12,7 +12,7 @@ from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.recipe import Rendition
 
 _WHOLE_BYTES = 4
-"""How many bytes the decoder holds for each pixel of a lossless picture or of an animation."""
+"""How many bytes the decoder may hold for each pixel, unless the file has the simple lossy form."""
 
 
 def read_header(content: bytes, page: int) -> Header:
