@@ -4,12 +4,12 @@ locals {
   alarms = merge(
     {
       dead-letters = {
-        description = "A picture failed every time; its message waits in the dead-letter queue"
+        description = "The dead-letter queue has messages; see renditions dlq list"
         namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", statistic = "Maximum", threshold = 0
         dimensions  = { QueueName = aws_sqs_queue.this["dead"].name }
       }
       errors = {
-        description = "The function ended with an error"
+        description = "A call of the function failed"
         namespace   = "AWS/Lambda", metric = "Errors", statistic = "Sum", threshold = 0
         dimensions  = { FunctionName = aws_lambda_function.this.function_name }
       }
@@ -24,7 +24,7 @@ locals {
         dimensions  = { FunctionName = aws_lambda_function.this.function_name }
       }
       undelivered = {
-        description = "A failed call, such as a tick, is lost: Lambda couldn't put it into ${var.name}-dead"
+        description = "A failed call, such as a tick, is lost: Lambda couldn't put it into the dead-letter queue"
         namespace   = "AWS/Lambda", metric = "DestinationDeliveryFailures", statistic = "Sum", threshold = 0
         dimensions  = { FunctionName = aws_lambda_function.this.function_name }
       }
@@ -43,7 +43,7 @@ locals {
     } : {},
     local.has_queue ? {
       age = {
-        description = "A picture has waited for an hour"
+        description = "A message has waited in the queue for more than an hour"
         namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", statistic = "Maximum", threshold = 3600
         dimensions  = { QueueName = aws_sqs_queue.this["queue"].name }
       }

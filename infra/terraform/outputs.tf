@@ -39,7 +39,7 @@ output "queue_url" {
 }
 
 output "dead_letter_queue_url" {
-  description = "The URL of the dead-letter queue, which gets the messages that failed every time."
+  description = "The URL of the dead-letter queue, which gets the messages and calls that failed every time, and undelivered events."
   value       = aws_sqs_queue.this["dead"].url
 }
 
@@ -129,7 +129,7 @@ output "bucket_policies" {
 }
 
 output "environment" {
-  description = "The function's environment variables, for `renditions worker --from-terraform`: the places of pictures, renditions, records and notices, and the queue."
+  description = "The function's environment variables, for `renditions worker --from-terraform`: among them the places of pictures, renditions, records and notices, and the queue."
   value       = aws_lambda_function.this.environment[0].variables
 }
 

@@ -4,14 +4,14 @@
 locals {
   has_queue = var.trigger != "direct"
 
-  # How long a message stays hidden: six times the function's time limit, as Lambda asks for, and until the
-  # lease of a picture whose call was killed has run out. Else the message is delivered while nothing can be
-  # done.
+  # How long a message stays hidden: six times the function's time limit, as AWS recommends, and at least as long
+  # as the lease of a picture whose call was killed. Otherwise SQS would redeliver the message while the lease still
+  # blocks the picture. lease_seconds is the lease with the default of [limits] seconds in the pipeline file.
   lease_seconds      = 360
   visibility_seconds = max(6 * var.function.timeout_seconds, local.lease_seconds)
 
-  # A picture is tried three times before it is given up; the other two are for calls that were throttled
-  # or had no time left to begin it.
+  # A picture is tried three times before it is given up. The other two deliveries are for calls that were throttled
+  # or killed.
   deliveries = 5
 }
 
@@ -185,7 +185,7 @@ resource "aws_cloudwatch_event_target" "uploads" {
 # Messages that meet a concurrency limit would use up their deliveries without a try. So the event source
 # never asks for more calls than there may be.
 locals {
-  # What the limit of the function leaves for other calls: that of the schedule.
+  # How many calls the function's limit must leave for others: one for the schedule.
   other_calls = var.reconcile_schedule == null ? 0 : 1
 
   # AWS takes 2 to 1,000 here; null sets no limit.
@@ -221,8 +221,9 @@ resource "aws_lambda_event_source_mapping" "this" {
   }
 }
 
-# A tick and the messages of a superseded function go on in further calls, which Lambda would stop after some
-# sixteen. Each of these chains has an end: a tick's next call always begins at a later name.
+# A tick and the messages of a superseded function continue in further calls, which Lambda would stop after some
+# sixteen. A tick's next call always begins at a later name, so its chain ends. The other chain ends when
+# a function that is in force takes the messages.
 resource "aws_lambda_function_recursion_config" "this" {
   count = local.has_queue && var.function.recursion ? 1 : 0
 

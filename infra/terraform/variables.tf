@@ -1,5 +1,5 @@
 variable "name" {
-  description = "The name of this deployment, and the prefix of the name of every resource. If another deployment in the same account and region has this name, the apply fails."
+  description = "The name of this deployment. The names of its resources contain it: whole, or its first 28 characters where AWS allows no more. If another deployment in the same account and region has this name, the apply fails."
   type        = string
   default     = "renditions"
 
@@ -316,7 +316,7 @@ variable "reconcile_schedule" {
 }
 
 variable "log_retention_days" {
-  description = "How many days the function's log is kept."
+  description = "How many days the functions' logs are kept."
   type        = number
   default     = 30
 
@@ -327,19 +327,19 @@ variable "log_retention_days" {
 }
 
 variable "keep_pictures" {
-  description = "Whether `terraform destroy` stops at buckets that aren't empty. Terraform deletes pictures only if this is false."
+  description = "Whether `terraform destroy` fails at the table, and at buckets that aren't empty. Terraform deletes pictures and records only if this is false."
   type        = bool
   default     = true
 }
 
 variable "tags" {
-  description = "Tags of every resource."
+  description = "Tags of every resource that takes tags, except the bundles' objects."
   type        = map(string)
   default     = {}
 }
 
 variable "kms_keys" {
-  description = "The ARNs of KMS keys for what the module creates, and of the keys of existing SSE-KMS buckets (`input`, `output`, `code`). null: AWS's own encryption. The functions get the permissions to use these keys; the output `key_policies` says what a key's own policy needs. `secrets` is the key of `secrets`."
+  description = "The ARNs of KMS keys for what the module creates, and of the keys of existing SSE-KMS buckets (`input`, `output`, `code`). null: AWS's own encryption. The functions get the permissions that they need for these keys; the output `key_policies` says what a key's own policy needs. `secrets` is the key of `secrets`."
   type = object({
     input   = optional(string)
     output  = optional(string)

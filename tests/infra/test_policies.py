@@ -246,12 +246,12 @@ MAILS = Notify(on=("done",), to="ses:ann@example.org", sender="pictures@example.
 TOPIC = Notify(on=("done",), to="sns:arn:aws:sns:eu-west-1:123456789012:renditions")
 """A notice to the topic. The API's example declares none."""
 CASES = [
-    ("by_default_a_queue_stands_between", "policy", run_function, ()),
-    ("through_eventbridge", "policy", run_function, ()),
-    ("straight_to_the_function", "policy", run_function, (EVENTS, MAILS)),
-    ("an_api_is_for_those_who_sign_with_iam", "api_policy", run_api, (TOPIC, MAILS)),
-    ("in_a_governed_account", "policy", run_function, ()),
-    ("in_a_governed_account", "api_policy", run_api, (TOPIC,)),
+    ("uploads_go_through_a_queue_by_default", "policy", run_function, ()),
+    ("uploads_can_go_through_eventbridge", "policy", run_function, ()),
+    ("uploads_can_go_straight_to_the_function", "policy", run_function, (EVENTS, MAILS)),
+    ("an_api_without_jwt_needs_signatures_of_iam", "api_policy", run_api, (TOPIC, MAILS)),
+    ("a_governed_account_s_keys_network_and_secrets_get_their_permissions", "policy", run_function, ()),
+    ("a_governed_account_s_keys_network_and_secrets_get_their_permissions", "api_policy", run_api, (TOPIC,)),
 ]
 
 
@@ -292,10 +292,10 @@ def test_the_policy_allows_exactly_the_needed_actions(
 ) -> None:
     """The comparison also detects a single missing or superfluous action or condition."""
     policy: Policy = runs[run][output]
-    prefix = "uploads/" if run == "through_eventbridge" else ""
+    prefix = "uploads/" if run == "uploads_can_go_through_eventbridge" else ""
     calls = work(cloud, make_environment(cloud, runs[run], prefix), tmp_path, *notices)
     needed: set[Permission] = {permission for call in calls for permission in call.permissions()}
-    if run == "in_a_governed_account":
+    if run == "a_governed_account_s_keys_network_and_secrets_get_their_permissions":
         calls += read_all_secrets()
         keys = name_keys(runs[run])
         needed |= {
@@ -389,7 +389,7 @@ def test_each_s3_action_of_the_policy_is_needed_on_a_server_that_enforces_the_po
     If one of its S3 actions is missing, the function fails or leaves other outputs. The exceptions are in
     ``NOT_HELD``.
     """
-    outputs = runs["by_default_a_queue_stands_between"]
+    outputs = runs["uploads_go_through_a_queue_by_default"]
     policy: Policy = outputs["policy"]
     server, environment = held
     draw(tmp_path / "photo.jpg", 300, 200)

@@ -81,7 +81,7 @@ run "failed_calls_and_ticks_reach_the_dead_letter_queue" {
   }
 }
 
-run "the_queue_s_concurrency_fits_the_function_s" {
+run "the_queue_leaves_one_of_the_function_s_calls_to_the_schedule" {
   variables {
     function = { reserved_concurrency = 5 }
   }
@@ -92,7 +92,7 @@ run "the_queue_s_concurrency_fits_the_function_s" {
   }
 }
 
-run "the_queue_s_concurrency_can_be_lower" {
+run "queue_concurrency_can_be_lower_than_the_function_allows" {
   variables {
     function = { reserved_concurrency = 50, queue_concurrency = 10 }
   }
@@ -103,7 +103,7 @@ run "the_queue_s_concurrency_can_be_lower" {
   }
 }
 
-run "the_queue_s_concurrency_needs_no_limit_of_the_function" {
+run "queue_concurrency_works_without_reserved_concurrency" {
   variables {
     function = { queue_concurrency = 7 }
   }
@@ -114,7 +114,7 @@ run "the_queue_s_concurrency_needs_no_limit_of_the_function" {
   }
 }
 
-run "a_limit_that_would_throttle_the_queue_is_refused" {
+run "a_reserved_concurrency_too_low_for_queue_and_schedule_is_refused" {
   command = plan
 
   variables {
@@ -181,7 +181,7 @@ run "an_existing_bucket_needs_eventbridge" {
   expect_failures = [aws_lambda_function.this]
 }
 
-run "one_bucket_for_both_is_refused" {
+run "one_bucket_with_overlapping_default_prefixes_is_refused" {
   command = plan
 
   variables {
@@ -215,14 +215,14 @@ run "bad_values_are_refused" {
   ]
 }
 
-run "without_an_api_there_is_none" {
+run "no_api_is_created_by_default" {
   assert {
     condition     = length(aws_apigatewayv2_api.this) == 0 && length(aws_lambda_function.api) == 0 && output.api_url == null
     error_message = "An API wasn't asked for."
   }
 }
 
-run "an_api_is_for_those_who_have_a_token" {
+run "an_api_with_jwt_needs_tokens_except_for_the_page_s_files" {
   variables {
     trigger = "direct"
     api = {
@@ -268,7 +268,7 @@ run "an_existing_bucket_keeps_its_cors_rules" {
   }
 }
 
-run "a_bucket_s_policy_joins_that_of_the_module" {
+run "statements_of_policy_are_added_to_those_of_the_module" {
   variables {
     trigger = "eventbridge"
     input   = { bucket = "photos-of-others" }
@@ -305,7 +305,7 @@ run "bad_values_for_governed_accounts_are_refused" {
   ]
 }
 
-run "a_statement_of_your_own_keeps_its_conditions" {
+run "extra_statements_keep_their_conditions" {
   variables {
     extra_statements = {
       Labels = { actions = ["rekognition:DetectLabels"], resources = ["*"] }
@@ -331,7 +331,7 @@ run "a_statement_of_your_own_keeps_its_conditions" {
   }
 }
 
-run "each_bus_of_a_pipeline_gets_its_permission" {
+run "both_functions_may_send_to_each_declared_event_bus" {
   variables {
     api     = { bundle = "tests/empty.zip" }
     notices = { event_buses = ["pictures", "arn:aws:events:eu-west-1:210987654321:event-bus/theirs"] }
@@ -351,7 +351,7 @@ run "each_bus_of_a_pipeline_gets_its_permission" {
   }
 }
 
-run "each_sender_of_a_pipeline_gets_its_permission" {
+run "both_functions_may_send_mails_only_from_declared_addresses" {
   variables {
     api     = { bundle = "tests/empty.zip" }
     notices = { mail_senders = ["pictures@example.org", "shop@example.org"] }
@@ -385,7 +385,7 @@ run "each_sender_of_a_pipeline_gets_its_permission" {
   }
 }
 
-run "two_prefixes_of_one_bucket_are_apart" {
+run "two_separate_prefixes_of_one_bucket_are_accepted" {
   variables {
     trigger = "eventbridge"
     input   = { bucket = "photos-of-others", prefix = "in/" }
@@ -398,7 +398,7 @@ run "two_prefixes_of_one_bucket_are_apart" {
   }
 }
 
-run "a_prefix_in_the_other_is_refused" {
+run "an_output_prefix_within_the_input_prefix_is_refused" {
   command = plan
 
   variables {
@@ -410,7 +410,7 @@ run "a_prefix_in_the_other_is_refused" {
   expect_failures = [aws_lambda_function.this]
 }
 
-run "bad_subscribers_are_refused" {
+run "bad_events_and_subscribers_are_refused" {
   command = plan
 
   variables {
@@ -421,7 +421,7 @@ run "bad_subscribers_are_refused" {
   expect_failures = [var.notices, var.alarms]
 }
 
-run "renditions_come_from_cloudfront_on_request" {
+run "serving_lets_only_its_distribution_read_the_renditions" {
   variables {
     serving  = {}
     kms_keys = { output = "arn:aws:kms:eu-west-1:123456789012:key/output" }
@@ -453,7 +453,7 @@ run "renditions_come_from_cloudfront_on_request" {
   }
 }
 
-run "the_owner_of_an_existing_bucket_learns_what_cloudfront_needs" {
+run "bucket_policies_lists_what_cloudfront_needs_of_an_existing_bucket" {
   variables {
     serving = {}
     output  = { bucket = "renditions-of-others" }
@@ -475,7 +475,7 @@ run "bad_values_for_serving_are_refused" {
   expect_failures = [var.serving]
 }
 
-run "origins_in_serving_are_refused_with_the_place_where_they_belong" {
+run "cors_origins_in_serving_are_refused" {
   command = plan
 
   variables {
@@ -502,7 +502,7 @@ run "an_existing_output_bucket_keeps_its_cors_rules" {
   }
 }
 
-run "the_page_s_files_come_from_cloudfront_where_it_is" {
+run "with_serving_the_page_s_files_come_from_cloudfront" {
   variables {
     serving = {}
     api = {
@@ -522,7 +522,7 @@ run "the_page_s_files_come_from_cloudfront_where_it_is" {
   }
 }
 
-run "the_page_has_its_own_files_without_cloudfront" {
+run "without_serving_the_page_uses_its_own_files" {
   variables {
     api = {
       bundle = "tests/empty.zip"

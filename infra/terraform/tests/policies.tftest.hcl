@@ -58,7 +58,7 @@ variables {
   bundle = "tests/empty.zip"
 }
 
-run "by_default_a_queue_stands_between" {
+run "uploads_go_through_a_queue_by_default" {
   assert {
     condition     = length(aws_s3_bucket_notification.this[0].queue) == 1 && !aws_s3_bucket_notification.this[0].eventbridge
     error_message = "S3 should notify the queue."
@@ -115,7 +115,7 @@ run "by_default_a_queue_stands_between" {
   }
 }
 
-run "through_eventbridge" {
+run "uploads_can_go_through_eventbridge" {
   variables {
     trigger = "eventbridge"
     input   = { prefix = "uploads/" }
@@ -148,7 +148,7 @@ run "through_eventbridge" {
   }
 }
 
-run "straight_to_the_function" {
+run "uploads_can_go_straight_to_the_function" {
   variables {
     trigger = "direct"
     notices = { eventbridge = true, mail_senders = ["pictures@example.org"] }
@@ -170,7 +170,7 @@ run "straight_to_the_function" {
   }
 }
 
-run "an_api_is_for_those_who_sign_with_iam" {
+run "an_api_without_jwt_needs_signatures_of_iam" {
   variables {
     api     = { bundle = "tests/empty.zip" }
     notices = { mail_senders = ["pictures@example.org"] }
@@ -197,7 +197,7 @@ run "an_api_is_for_those_who_sign_with_iam" {
   }
 }
 
-run "in_a_governed_account" {
+run "a_governed_account_s_keys_network_and_secrets_get_their_permissions" {
   variables {
     api     = { bundle = "tests/empty.zip" }
     serving = { invalidate = true }
