@@ -6,7 +6,7 @@ Each has an exit code, an HTTP status and a code for programs.
     ├── UsageError            the call is wrong: an unknown name, a missing argument
     ├── PipelineError         the pipeline file is wrong; carries every problem found in it
     ├── Rejected              the declared renditions can't be made from the picture: don't try again
-    │   ├── NotAccepted         it breaks a rule of [accept]
+    │   ├── NotAccepted         it breaks a rule of [accept] or a limit, or isn't supported
     │   ├── Undecodable         it is damaged, or isn't a picture
     │   ├── Archived            it must be restored before it can be read
     │   ├── Unrenderable        it is valid, but a rendition can't be made from it
@@ -14,9 +14,9 @@ Each has an exit code, an HTTP status and a code for programs.
     │   ├── KeyTaken            its output's key belongs to another picture
     │   └── ForeignOutput       something that Renditions didn't write holds or blocks its output's key
     ├── Failed                something other than the picture failed
-    │   ├── RenderTimedOut      a picture took longer than its time limit
+    │   ├── RenderTimedOut      a picture, or a worker's start, took longer than its time limit
     │   ├── NoTimeLeft          a call of a function on Lambda had too little time left
-    │   ├── WorkerDied          a worker process ended while it processed a picture
+    │   ├── WorkerDied          a worker process ended while it started or processed a picture
     │   ├── Unconfined          the system can't confine worker processes as the pipeline demands
     │   ├── StoreFailed         a call to a store failed
     │   │   ├── StoreFull         its disk has no space left
@@ -115,7 +115,7 @@ class Rejected(RenditionsError):
 
 
 class NotAccepted(Rejected):
-    """The picture breaks a rule of ``[accept]``."""
+    """The picture breaks a rule of ``[accept]`` or a limit, or isn't supported."""
 
     code = "source-not-accepted"
 
@@ -184,7 +184,7 @@ class Failed(RenditionsError):
 
 
 class RenderTimedOut(Failed):
-    """Rendering the picture took longer than its time limit."""
+    """Rendering the picture, or a worker's start, took longer than its time limit."""
 
     code = "render-timed-out"
 
@@ -197,7 +197,7 @@ class NoTimeLeft(Failed):
 
 
 class WorkerDied(Failed):
-    """A worker process ended while it processed a picture."""
+    """A worker process ended while it started or processed a picture."""
 
     code = "worker-died"
 
@@ -312,7 +312,7 @@ class BindingRefused(RenditionsError):
 
 
 class CatalogLost(RenditionsError):
-    """The catalog has few or no records, but most wanted output keys hold files."""
+    """The catalog has few or no records, but most checked output keys hold files."""
 
     code = "catalog-lost"
     exit_code = 3

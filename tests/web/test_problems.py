@@ -69,7 +69,7 @@ def test_problems_are_grouped_by_cause_with_the_most_frequent_first(world: World
     assert (found["checked"], found["next"]) == (6, None)
     first = found["groups"][0]
     assert first["pictures"][0] == {"name": "00004.jpg", "reason": "too large"}
-    assert first["meaning"] == "The picture breaks a rule of [accept]."
+    assert first["meaning"] == "The picture breaks a rule of [accept] or a limit, or isn't supported."
     assert first["advice"] == ADVICE["source-not-accepted"]
     warned = client.get("/problems?status=done").json()
     assert [(each["code"], each["count"]) for each in warned["groups"]] == [("profile-ignored", 4)]
@@ -117,7 +117,7 @@ def test_the_page_groups_problems_and_one_button_retries_a_group(browser: Browse
         expect(page.get_by_role("heading", name="3 pictures rejected: The file is damaged")).to_be_visible()
         expect(page.locator(".cause").first).to_contain_text("What to do: Open the file in an image editor")
         group = page.locator(".cause", has_text="blocked.jpg")
-        expect(group).to_contain_text("Move the file away")
+        expect(group).to_contain_text("Move the file or folder away")
         assert find_violations(page) == []
         group.get_by_role("link", name="blocked.jpg").click()
         expect(page.get_by_role("dialog", name="blocked.jpg")).to_contain_text("holds a file")

@@ -17,8 +17,8 @@ MOST_NAMED = 20
 ADVICE: Mapping[str, str] = {
     "rejected": "Read the reason of each picture.",
     "source-not-accepted": (
-        "Change the picture so that it meets the rule, and upload it again. Or change [accept] in the "
-        "pipeline file."
+        "Change the picture as its reason says, and upload it again. If the reason names [accept] or "
+        "[limits], you can change that in the pipeline file instead."
     ),
     "source-unreadable": (
         "Open the file in an image editor, export it as JPEG or PNG and upload it. To render what can be "
@@ -29,7 +29,7 @@ ADVICE: Mapping[str, str] = {
     "key-refused": "Rename the picture, or change the rendition's key in the pipeline file.",
     "key-taken": "Rename one of the two pictures, or change the rendition's key in the pipeline file.",
     "foreign-output": (
-        "Move the file away from the output store, and try again. To replace such files, set "
+        "Move the file or folder away from the output store, and try again. To replace such files, set "
         "[output] overwrite = true."
     ),
     "failed": "Read the reason of each picture, and try again.",

@@ -41,7 +41,7 @@ EXAMPLES: Mapping[str, Any] = {
                 "status": "failed",
                 "code": "worker-died",
                 "count": 1,
-                "meaning": "A worker process ended while it processed a picture.",
+                "meaning": "A worker process ended while it started or processed a picture.",
                 "advice": "Try again. If it fails again, raise [limits] memory.",
                 "pictures": [{"name": "2026/photo.jpg", "reason": "the worker process was ended by SIGSEGV"}],
             }
