@@ -328,6 +328,19 @@ def test_a_sync_gives_a_key_that_a_rejected_picture_frees_to_a_blocked_picture(w
     world.check_promise()
 
 
+def test_a_sync_counts_a_picture_once_whose_taken_key_becomes_free_in_the_same_run(world: World) -> None:
+    world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{name}"))
+    world.upload("b/photo.jpg", b"earlier")
+    run_sync(world)
+    world.upload("a/photo.jpg", b"later")
+    world.upload("b/photo.jpg", b"bad now")
+    summary = run_sync(world)
+    assert summary.results == {"rejected": 1, "done": 1}
+    assert world.record("a/photo.jpg").status == "done"
+    assert world.plan() == []
+    world.check_promise()
+
+
 def test_a_hint_about_an_excluded_picture_causes_no_output(world: World) -> None:
     world.upload("#recycle/a.jpg", b"x")
     outcome = world.processor().process("#recycle/a.jpg")

@@ -111,12 +111,13 @@ def sync(run: Run) -> Summary:
     summary = Summary()
     pause: timedelta | None = timedelta()
     blocked: Iterable[Outcome] = ()
+    refused: set[str] = set()
     resting = Resting(run.on_wait)
     passes = 1 if run.ask.is_forced else MAX_PASSES  # a second one would make everything again
     for number in range(passes):
         if pause is None or run.stop.wait(pause.total_seconds()):
             break
-        one = _Pass(run, summary, resting, is_last=number == passes - 1)
+        one = _Pass(run, summary, resting, refused, is_last=number == passes - 1)
         one.work()
         pause, blocked = one.pause, one.blocked
     for ended in resting.finish(run.process, run.stop):
@@ -130,10 +131,17 @@ def sync(run: Run) -> Summary:
 class _Pass:
     """One pass of a sync: it compares every picture, and does the work."""
 
-    def __init__(self, run: Run, summary: Summary, resting: Resting, *, is_last: bool) -> None:
+    def __init__(
+        self, run: Run, summary: Summary, resting: Resting, refused: set[str], *, is_last: bool
+    ) -> None:
         self._run = run
         self._summary = summary
         self._resting = resting
+        self._refused = refused
+        """The pictures that this run rejected because another picture has their key.
+
+        If a later pass finds the key free, the picture's new result counts in place of the former one.
+        """
         self._is_last = is_last
         self._has_blocked = self._has_freed = self._has_renamed = self._has_landing = False
         self.pause: timedelta | None = None
@@ -263,6 +271,12 @@ class _Pass:
             return
         if ended.renamed_from is not None:
             summary.renamed += 1
+        if ended.name in self._refused:
+            self._refused.remove(ended.name)
+            summary.results["rejected"] -= 1
+        if ended.record and ended.record.blocked_by is not None and len(self._refused) < MOST_BLOCKED:
+            self._refused.add(ended.name)
+            self._has_blocked = True
         summary.results[ended.result] += 1
         summary.reasons.add(ended.result, ended.name, ended.reason, ended.code)
 
