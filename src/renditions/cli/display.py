@@ -226,7 +226,7 @@ class Troubles:
             return
         if len(self._printed) == MOST_LINES:
             self._has_more = True
-            messages.print("… and more. To list all, run renditions list --status rejected (or failed)")
+            messages.print("… and more. To list such pictures: renditions list --status rejected (or failed)")
             return
         self._printed.add(outcome.name)
         style = STATUS_STYLES.get(outcome.result, "red")

@@ -57,7 +57,7 @@ def _describe_exif(exif: Exif) -> Iterator[Finding]:
 
 
 def _describe_seconds(seconds: float) -> str:
-    """Return an exposure as photographers write it: ``1/250 s``."""
+    """Return an exposure as photographers write it: ``1/250 s``, ``2 s``."""
     return f"1/{1 / seconds:.0f} s" if seconds <= 0.25 else f"{seconds:g} s"
 
 
