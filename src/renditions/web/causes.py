@@ -69,7 +69,7 @@ ADVICE: Mapping[str, str] = {
 def describe_code(code: str) -> str:
     """Return what the code of an error or a warning means.
 
-    Return an empty text for a code that is neither that of a rejection or a failure nor that of a warning.
+    Only rejections, failures and warnings have a meaning here. Return an empty text for other codes.
     """
     return _MEANINGS.get(code, "").replace("`", "")
 
