@@ -111,7 +111,7 @@ def test_a_notice_keeps_its_id_when_it_is_sent_again_and_other_notices_have_othe
      (400, NotifyRefused), (404, NotifyRefused), (410, NotifyRefused), (408, NotifyFailed),
      (429, NotifyFailed), (500, NotifyFailed), (503, NotifyFailed)],
 )  # fmt: skip
-def test_the_status_of_the_answer_decides_whether_a_notice_is_sent_retried_or_refused(
+def test_the_status_of_the_answer_decides_between_success_and_a_retryable_or_permanent_error(
     status: int, error: type[NotifyFailed] | None
 ) -> None:
     with receiving() as receiver:

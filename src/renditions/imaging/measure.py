@@ -24,7 +24,7 @@ _is_measuring: ContextVar[bool] = ContextVar("measuring", default=False)
 
 @contextmanager
 def measuring() -> Iterator[None]:
-    """Measure every rendition that is made in the ``with`` block."""
+    """Measure the renditions that are encoded in the ``with`` block."""
     token = _is_measuring.set(True)
     try:
         yield

@@ -32,7 +32,7 @@ _PAPER, _INK = Rgba(255, 255, 255, 255), Rgba(0, 0, 0, 255)
 _TEXT_PIXELS = 64
 """The smallest font size for drawing a text. Larger sizes are this one times a power of two."""
 _MAX_TEXT_PIXELS = 16_000_000
-"""The most pixels of a drawn text. For more pixels, the drawn text is enlarged, not drawn again."""
+"""The most pixels of a drawn text. A text that needs more pixels is resized instead of drawn again."""
 _OUTLINE = 1 / 9
 """An outline's width, relative to the font size."""
 

@@ -28,6 +28,6 @@ for _output in OUTPUT_FORMATS.values():
 
 
 def render_measured(*arguments: Any, **options: Any) -> Rendering:
-    """Render as :func:`render` does, with the same errors, and measure each rendition."""
+    """Call :func:`render`, with the same errors, and measure what is encoded."""
     with measuring():
         return render(*arguments, **options)

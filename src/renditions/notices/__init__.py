@@ -1,1 +1,1 @@
-"""One module for each kind of notice target."""
+"""One module for each kind of notice target, and the signatures of webhooks."""
