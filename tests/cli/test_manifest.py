@@ -283,7 +283,7 @@ def test_urls_of_widths_on_demand_can_be_signed(on_demand: Path, monkeypatch: py
 def test_the_refusal_of_an_unknown_width_lists_the_declared_widths(on_demand: Path) -> None:
     ended = run(on_demand, "sign", "photo-333", "big.jpg")
     assert ended.code == 2
-    assert "expected one of photo-160, photo-320, photo-640" in " ".join(ended.err.split())
+    assert "Choose one of photo-160, photo-320, photo-640" in " ".join(ended.err.split())
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_naming_an_unknown_picture_or_rendition_causes_a_usage_error(synced: Pat
     unknown = run(synced, command, "nothing.jpg")
     assert (unknown.code, unknown.out) == (2, "")
     assert "there is no picture 'nothing.jpg'" in unknown.err
-    assert "expected one of thumb, large" in run(synced, command, "e.jpg", "--rendition", "small").err
+    assert "Choose one of thumb, large" in run(synced, command, "e.jpg", "--rendition", "small").err
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from renditions.model.recipe import Rendition
 PHOTO = Rendition(widths=(960, 480), formats=("avif", "jpeg"), quality=50)
 
 
-def test_a_table_of_widths_and_formats_gives_a_rendition_for_each_pair_in_order() -> None:
+def test_a_table_of_widths_and_formats_gives_a_rendition_for_each_pair() -> None:
     members = expand("photo", PHOTO)
     assert {name: (each.width, each.format) for name, each in members.items()} == {
         "photo-960-avif": (960, "avif"),
@@ -33,7 +33,7 @@ def test_a_table_without_widths_and_formats_gives_one_rendition_with_the_name_of
     assert family_of("photo-480-avif", Rendition(width=480)) == "photo-480-avif"
 
 
-def test_each_member_knows_its_family_and_its_siblings() -> None:
+def test_the_name_and_the_recipe_of_a_member_give_its_family_and_the_widths_in_its_format() -> None:
     for name, member in expand("photo-9", PHOTO).items():
         assert family_of(name, member) == "photo-9"
         assert list(widths_of(name, member)) == [f"photo-9-{width}-{member.format}" for width in (480, 960)]

@@ -36,7 +36,7 @@ def test_every_function_that_an_entry_of_the_formats_names_exists(entry: SourceF
     assert all(callable(find_code(name)) for name in code_of(entry))
 
 
-def test_each_module_in_formats_is_used_and_named_after_its_format() -> None:
+def test_each_module_in_formats_is_used_and_is_either_shared_or_named_after_a_format() -> None:
     modules = {path.stem for path in Path(next(iter(PACKAGE.__path__))).glob("*.py")} - {"__init__"}
     for name in (name for entry in ENTRIES for name in code_of(entry)):
         find_code(name)

@@ -57,7 +57,6 @@ def test_the_default_patterns_match_every_suffix_of_the_default_formats() -> Non
 
 
 def test_image_sequences_are_recognised_as_the_formats_of_their_suffixes() -> None:
-    """The engine decodes .avifs and .heics files."""
     assert sniff(b"\x00\x00\x00\x18ftypavis\x00\x00\x00\x00avismsf1") == "avif"
     assert sniff(b"\x00\x00\x00\x18ftyphevc\x00\x00\x00\x00hevcmsf1") == "heic"
 

@@ -111,7 +111,7 @@ def test_two_pictures_have_the_same_default_key_only_if_they_have_the_same_name(
 
 
 def test_every_field_changes_the_fingerprint_except_those_that_do_not_affect_the_content() -> None:
-    """If you add a field, add it to this table."""
+    """If you add a field, add it to ``OTHER``."""
     assert OTHER.keys() == {spec.name for spec in fields(Rendition)} - set(NOT_OF_THE_BYTES)
     prints = [replace(Rendition(), **{name: value}).fingerprint() for name, value in OTHER.items()]
     assert len({*prints, Rendition().fingerprint()}) == len(OTHER) + 1
@@ -201,7 +201,7 @@ def test_a_malformed_key_template_is_refused(template: str) -> None:
         list(parse_template(template))
 
 
-def test_a_store_is_parsed_as_a_folder_beside_the_file_or_as_a_bucket() -> None:
+def test_a_store_is_parsed_as_a_folder_or_as_a_bucket() -> None:
     directory = Path("/pictures")
     assert parse_store("./in", directory) == FolderPlace(Path("/pictures/in"))
     assert parse_store("/in", directory) == FolderPlace(Path("/in"))

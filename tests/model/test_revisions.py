@@ -45,7 +45,7 @@ def numbers(recipe: Rendition, source_format: str | None) -> list[int]:
     return [each.number for each in revisions_of(recipe, source_format)]
 
 
-def test_revisions_have_consecutive_numbers_and_name_existing_formats_or_operations() -> None:
+def test_revisions_have_consecutive_numbers_and_known_names() -> None:
     assert [each.number for each in REVISIONS] == list(
         range(FIRST_ENGINE + 1, FIRST_ENGINE + 1 + len(REVISIONS))
     )

@@ -57,7 +57,7 @@ def places(value: Any, place: str = "") -> Iterator[str]:
 
 
 @pytest.mark.parametrize("text", [UNUSUAL, *map(read_preset, preset_names())], ids=str.__len__)
-def test_the_loader_knows_the_line_of_each_value_of_a_pipeline_file(text: str) -> None:
+def test_find_lines_has_a_line_for_each_table_and_each_value_of_a_file(text: str) -> None:
     assert sorted(find_lines(text)) == sorted(set(places(tomllib.loads(text))))
 
 

@@ -44,7 +44,7 @@ def test_check_accepts_valid_filters_and_templates_of_notices(tmp_path: Path, fi
         ('to = "log:"\nprefix = "/shop"', "notify[0].prefix: expected the beginning of pictures' names"),
         (
             'to = "log:"\ndigest = "1 h"\n[[notify]]\non = ["failed"]\nto = "log:"',
-            "notify[1].digest: expected one digest for each target, found None",
+            "notify[1].digest: expected one digest for each target, found none",
         ),
     ],
 )

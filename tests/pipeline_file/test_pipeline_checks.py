@@ -82,7 +82,7 @@ def test_a_line_break_at_the_end_of_a_text_is_refused(fields: str) -> None:
 @pytest.mark.parametrize(
     ("size", "count"), [("0.001 kB", 1), ("0.001 KiB", 1), ("4 KiB", 4096), ("4.029 kB", 4029)]
 )
-def test_a_size_with_a_fraction_is_accepted_if_it_is_a_whole_number_of_bytes(size: str, count: int) -> None:
+def test_a_size_with_a_fraction_is_read_as_whole_bytes_rounded_down(size: str, count: int) -> None:
     text = f'{ONE}[accept]\nmax_bytes = "{size}"'
     assert parse(text, "p.toml", DIRECTORY, {}).pipeline.accept.max_bytes == count
     assert schema_accepts(text)
@@ -92,7 +92,7 @@ def test_a_size_with_a_fraction_is_accepted_if_it_is_a_whole_number_of_bytes(siz
     "size",
     ['"0.0001 kB"', '"1.5 B"', '"0.0 MB"', '"50 mb"', '"50"', '"5 MB\\n"', '"5 KB"', "true", "1.5", "0"],
 )
-def test_a_size_that_is_not_a_whole_number_of_bytes_or_has_an_unknown_unit_is_refused(size: str) -> None:
+def test_a_size_in_an_invalid_form_or_of_less_than_one_byte_is_refused(size: str) -> None:
     text = f"{ONE}[accept]\nmax_bytes = {size}"
     assert [problem.place for problem in find_problems(text)] == ["accept.max_bytes"]
     assert not schema_accepts(text)

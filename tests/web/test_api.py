@@ -386,7 +386,7 @@ def test_a_declared_width_on_demand_is_made_and_kept_and_an_undeclared_width_is_
         refused = client.get("/i/photo-10/a/photo.jpg")
         assert refused.status_code == 404
         assert refused.json()["detail"] == (
-            "there is no rendition 'photo-10': expected one of photo-9, photo-18"
+            "there is no rendition 'photo-10'. Choose one of photo-9, photo-18"
         )
         upload(client, b"another")
         record = client.get("/pictures/a/photo.jpg").json()

@@ -197,4 +197,4 @@ def test_the_command_line_signs_urls_for_the_server_with_the_same_keys(tmp_path:
     assert "warning: there is no record of" in signed.stderr
     unknown = sign("poster", name)
     assert (unknown.returncode, unknown.stdout) == (2, "")
-    assert "there is no rendition 'poster': expected one of zoom" in " ".join(unknown.stderr.split())
+    assert "there is no rendition 'poster'. Choose one of zoom" in " ".join(unknown.stderr.split())

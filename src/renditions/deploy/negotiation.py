@@ -84,7 +84,7 @@ def _find_families(pipeline: Pipeline) -> Iterator[tuple[str, list[dict[str, str
 def _templates_of(name: str, recipe: Rendition) -> list[tuple[str, str]]:
     """Return the formats that browsers show, with their key templates.
 
-    The format with the smallest files comes first.
+    They come in the order of their ``browser_rank``.
     """
     ranked = [
         (rank, member.format, member.key_template(other))

@@ -62,7 +62,7 @@ def find_rendition(renditions: Mapping[str, Rendition], name: str) -> Rendition:
 
 def _spell_unknown(families: Mapping[str, str], name: str, known: Iterable[str]) -> str:
     members = [each for each, family in families.items() if each != family and name.startswith(f"{family}-")]
-    return f"there is no rendition {name!r}: expected one of {', '.join(members or known)}"
+    return f"there is no rendition {name!r}. Choose one of {', '.join(members or known)}"
 
 
 def widths_of(name: str, recipe: Rendition) -> Mapping[str, Rendition]:

@@ -48,7 +48,7 @@ class Pattern:
     """An annotation: a regular expression for a text, and its description for people."""
 
     regex: str
-    """To refuse a final line break, it ends in ``(?!\\n)$``: Python's ``$`` also matches before one."""
+    """To refuse a final line break, end it in ``(?!\\n)$``: Python's ``$`` also matches before one."""
     expected: str
 
 
@@ -187,7 +187,9 @@ class Attachment:
 _IN_SOURCE = "source:"
 StoreUrl = Annotated[str, Pattern(join_patterns(STORES), spell_forms(STORES))]
 CatalogUrl = Annotated[str, Pattern(join_patterns(CATALOGS), spell_forms(CATALOGS))]
-CatalogKey = Annotated[str, Pattern(r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$", "a name of letters, digits and _")]
+CatalogKey = Annotated[
+    str, Pattern(r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$", "a name of letters, digits and _, with no digit first")
+]
 NotifyUrl = Annotated[str, Pattern(join_patterns(NOTIFIERS), spell_forms(NOTIFIERS))]
 Reference = Annotated[
     str, Pattern(r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}(?!\n)$", 'a variable of the environment: "${NAME}"')
@@ -301,7 +303,7 @@ ExcludePattern = Annotated[
         )
     ),
 ]
-NAME = Pattern(r"^[a-z0-9][a-z0-9_-]*(?!\n)$", "a name of lower-case letters, digits, - and _")
+NAME = Pattern(r"^[a-z0-9][a-z0-9_-]*(?!\n)$", "a name of a-z, 0-9, - and _, with no - or _ first")
 RenditionName = Annotated[str, NAME]
 NamePrefix = Annotated[
     str,
@@ -366,7 +368,7 @@ def parse_template(template: str) -> Iterator[tuple[str, str | None]]:
     """Yield the parts of a key template: a literal text, and a field's name or None.
 
     Raises:
-        ValueError: A brace has no partner, or a field is more than a plain name.
+        ValueError: A brace has no partner, or a field has no name, a conversion or a format specification.
 
     """
     for literal, name, spec, conversion in string.Formatter().parse(template):

@@ -65,9 +65,9 @@ class SourceFormat:
     None: it is animated if the format ``has_animation`` and the file has several frames.
     """
     arrange: str | None = None
-    """f(content): returns the file as libvips' loader needs it: with its parts in order and an end mark."""
+    """f(content): returns the file for libvips' loader: its parts in order, or a missing end added."""
     tidy: str | None = None
-    """f(content): returns the file with a standard header, for a second attempt to decode it."""
+    """f(content): returns the file without small faults, for a second attempt to decode it."""
     shrink_on_load: ShrinkOnLoad = "none"
     has_text: bool = False
     """Whether its files have text that is drawn in the fonts that ``[accept] fonts`` names."""
@@ -169,9 +169,9 @@ class OutputFormat:
     choices: tuple[str, ...] = ()
     """The fields of a recipe that apply to this format, out of those in ``checks.ENCODER_CHOICES``."""
     browser_rank: int | None = None
-    """Its rank among the formats that browsers show: 1 has the smallest files.
+    """Its place in the order in which pages offer formats to browsers; 1 comes first.
 
-    None: browsers don't show this format.
+    A browser takes the first format that it can show. None: browsers don't show this format.
     """
     extra: str | None = None
     """The extra of this package that installs its libraries."""

@@ -1,6 +1,6 @@
 """Characters of names that hide something or change how text around them appears.
 
-A file's name may contain any of these characters. A terminal treats some of them as commands.
+A file's name may contain such characters. A terminal treats some of them as commands.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def reveal(text: str, *, keep_lines: bool = False) -> str:
 
 
 def reveal_in_json(text: str) -> str:
-    r"""Return JSON with its hidden characters escaped, such as ``\u202e``.
+    r"""Return JSON with its hidden characters escaped, except line feeds.
 
     Programs read the same values from the result. Python's ``json`` escapes only some of these characters.
     """

@@ -45,7 +45,10 @@ def decode_unknown(unknown: Unknown) -> dict[str, Any]:
 
 
 def without_empty(fields: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Return the fields that aren't empty, except the fields in ``names``."""
+    """Return the fields that aren't empty, except the fields in ``names``.
+
+    0 and False aren't empty.
+    """
     return {
         name: value
         for name, value in fields.items()

@@ -18,7 +18,11 @@ No real key contains it, because it has no UTF-8 form.
 
 
 def template_values(name: str, etag: str, sha256: str = "") -> dict[str, str]:
-    """Return the values of the picture's fields, except ``{version}``."""
+    """Return the values of the fields that depend on the picture alone.
+
+    They are ``{dir}``, ``{name}``, ``{stem}``, ``{etag}`` and ``{hash}``. Without ``sha256``, the value of
+    ``{hash}`` is :data:`UNKNOWN`.
+    """
     base = name.rpartition("/")[2]
     stem, _, _ = base.rpartition(".")
     return {
@@ -31,15 +35,16 @@ def template_values(name: str, etag: str, sha256: str = "") -> dict[str, str]:
 
 
 def version_of(fingerprint: str, sha256: str) -> str:
-    """Return the value of ``{version}`` for a fingerprint and a content."""
+    """Return the value of ``{version}``; :data:`UNKNOWN` if ``sha256`` is empty."""
     return hash_of([sha256, fingerprint])[:DIGITS] if sha256 else UNKNOWN
 
 
 def find_sharing_names(template: str) -> tuple[str, str] | None:
     """Return two different names whose pictures can get the same key from a template.
 
-    Return None if each picture has its own key. If the template has a field of :data:`OF_CONTENT` or
-    ``{etag}``, the two pictures get one key only if they have the same value in this field.
+    Return None if the template has ``{key}``, or ``{dir}`` and ``{name}``. If the template has a field of
+    :data:`OF_CONTENT` or ``{etag}``, the two pictures get one key only if they have the same value in this
+    field.
     """
     used = fields_of(template)
     if "key" in used or {"dir", "name"} <= used:

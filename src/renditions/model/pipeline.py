@@ -196,7 +196,7 @@ class Pipeline:
 
     @cached_property
     def generation(self) -> str:
-        """A fingerprint of the whole file, without its places.
+        """A fingerprint of the file without its places, and of the engine.
 
         The source store, the fields of ``[output]`` in ``NOT_OF_THE_OUTPUTS``, ``[catalog]`` and
         ``[[notify]]`` don't count. The fingerprint depends on the contents of ``source:KEY`` attachments, so

@@ -81,21 +81,21 @@ class Watermark:
     colour: Annotated[Colour, "The text's colour."] = "white"
     size: Annotated[
         Annotated[float, Range(1, 100)],
-        "The mark's width, in percent of the picture's width. A mark is never higher than the picture.",
+        "The mark's width, in percent of the rendition's width. A mark is never higher than the rendition.",
     ] = 25.0
     gravity: Annotated[Compass, "Where the mark is."] = "southeast"
     offset: Annotated[
         Annotated[float, Range(0, 50)],
-        "How far the mark is from the edges, in percent of the picture's shorter side.",
+        "How far the mark is from the edges, in percent of the rendition's shorter side.",
     ] = 2.0
     opacity: Annotated[
         Annotated[float, Range(1, 100)],
-        "How opaque the mark is, in percent: 100 hides the picture below it.",
+        "How opaque the mark is, in percent: 100 hides the rendition below it.",
     ] = 60.0
-    tile: Annotated[bool, "Whether the mark is repeated over the whole picture."] = False
+    tile: Annotated[bool, "Whether the mark is repeated over the whole rendition."] = False
     gap: Annotated[
         Annotated[float, Range(0, 100)],
-        "The distance between repeated marks, in percent of the picture's shorter side.",
+        "The distance between repeated marks, in percent of the rendition's shorter side.",
     ] = 10.0
 
 
@@ -193,7 +193,7 @@ class Rendition:
     background: Annotated[Colour, "The colour of padding, and of transparency in formats without it."] = (
         "white"
     )
-    enlarge: Annotated[bool, "Whether a picture smaller than the box is enlarged."] = False
+    enlarge: Annotated[bool, "Whether smaller pictures are enlarged. SVG and PDF always are."] = False
     pixel_ratio: Annotated[
         Annotated[float, Range(1, 5)],
         "Multiplies width, height, blur, pixelate, corners and padding, for high-resolution screens.",

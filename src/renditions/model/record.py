@@ -124,9 +124,9 @@ class Event:
 class Record:
     """The catalog's row for one source object.
 
-    ``revision`` counts the writes. A catalog stores a record only if the stored record still has the same
-    revision. Then no other process has written the record since this process read it. 0 means that no record
-    is stored yet.
+    The first write sets ``revision`` to a random number, and each later write raises it by 1. A catalog
+    stores a record only if the stored record still has the same revision. Then no other process has written
+    the record since this process read it. 0 means that no record is stored yet.
     """
 
     name: str

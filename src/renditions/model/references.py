@@ -12,7 +12,7 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class VariableUnset(LookupError):
-    """A reference names a variable that isn't set."""
+    """A reference names a variable that is unset or empty."""
 
     def __init__(self, name: str) -> None:
         self.name = name

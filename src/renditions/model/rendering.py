@@ -31,11 +31,11 @@ class Measured:
     """The measurements of one finished rendition in a trial."""
 
     quality: int | None = None
-    """The quality of the encoder; None for a format or a recipe without one."""
+    """The encoder's quality; None for a lossless file or a format without a quality."""
     score: float | None = None
     """How similar the file looks to the pixels before encoding, as ``quality = "auto"`` scores it.
 
-    100 is identical. None if the file isn't a single still picture.
+    100 is identical. None unless the file is a single still picture in a format that browsers show.
     """
 
 

@@ -203,8 +203,8 @@ _INTERNAL = {
         "that no retry mends."
     ),
     "setbacks": count(
-        "How often processing failed because of a full disk or a lost connection. These don't count as "
-        "attempts."
+        "How often processing failed for another reason, such as a full disk or a lost connection. These "
+        "failures don't count as attempts."
     ),
     "blocked_by": text("The other picture that has an output key which this picture needs."),
     "pending_keys": listing(text("A key."), "Internal: keys that may hold an object that isn't listed."),
@@ -309,11 +309,13 @@ def _describe_look() -> Schema:
             "height": count("The height of the widest file, in pixels."),
         },
         ("src", "type", "width", "height"),
-        "The <img>, in the format that most browsers show.",
+        "The <img> in the last format, for browsers that show none of the sources.",
     )
     return table(
         {
-            "sources": listing(source, "A <source> for each other format, the smallest files first."),
+            "sources": listing(
+                source, "A <source> for each other format. A browser takes the first that it can show."
+            ),
             "img": image,
         },
         ("sources", "img"),

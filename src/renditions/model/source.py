@@ -38,7 +38,7 @@ class MaxRemovals:
         "Up to this many missing pictures are within the limits, even if they exceed the share.",
     ] = 50
     percent: Annotated[
-        Percent, "Up to this share of the catalog, in percent, missing pictures are within the limits."
+        Percent, "Missing pictures are within the limits up to this share of the catalog, in percent."
     ] = 30.0
 
 

@@ -55,7 +55,7 @@ def _find(place: str, url: str, table: Sequence[Backend], variable: str | None =
 
 
 def find_missing_libraries(pipeline: Pipeline) -> Iterator[Problem]:
-    """Yield a problem for each library that the pipeline needs and this machine lacks."""
+    """Yield a problem for each store, catalog or target that lacks a library here."""
     for declared in find_declared(pipeline):
         for module in declared.backend.modules:
             if not is_installed(module):

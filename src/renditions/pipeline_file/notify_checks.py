@@ -27,7 +27,8 @@ def find_notify_problems(pipeline: Pipeline) -> Iterator[Problem]:
         for name in ONE_EACH:
             found = getattr(notify, name)
             if getattr(first.setdefault(notify.to, notify), name) != found:
-                yield Problem(f"{place}.{name}", f"one {name} for each target", repr(found))
+                shown = "none" if found is None else repr(found)
+                yield Problem(f"{place}.{name}", f"one {name} for each target", shown)
 
 
 def _check_target(notify: Notify, place: str) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """Convert a checked pipeline to plain data for JSON, and back without a validator.
 
 A function's bundle contains its pipeline in this form. The build checks the pipeline, so a function that
-reads it needs only the standard library. People write TOML, see ``pipeline_file``.
+reads it needs only the standard library.
 """
 
 from __future__ import annotations

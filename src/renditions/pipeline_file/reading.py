@@ -1,8 +1,8 @@
 """The reader of pipeline files: TOML becomes a checked :class:`Pipeline`.
 
 The reader reports all invalid fields of a file together. Types, ranges and patterns come from the annotations
-in ``model``. The rules between several fields are in ``checks``. The reader checks them only where the fields
-themselves are valid.
+in ``model``. Other modules of this package have the rules between several fields. The reader checks them only
+where the fields themselves are valid.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def check_recipes(data: Mapping[str, Any], directory: Path) -> Mapping[str, Rend
 def change_recipe(name: str, recipe: Rendition, changes: Mapping[str, Any], directory: Path) -> Rendition:
     """Return a rendition's recipe with other values of some fields.
 
-    The result doesn't belong to a family, even if the recipe does.
+    The result doesn't belong to the recipe's family.
 
     Raises:
         PipelineError: The values, or the changed recipe, have problems.

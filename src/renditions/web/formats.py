@@ -10,7 +10,7 @@ from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 def describe_formats() -> dict[str, Any]:
     """Return the formats of source files, and the formats that browsers show.
 
-    Of the formats for browsers, the first one makes the smallest files.
+    The formats for browsers come in the order of their ``browser_rank``.
     """
     ranked = [(each.browser_rank, each) for each in OUTPUT_FORMATS.values() if each.browser_rank is not None]
     shown = [each for _, each in sorted(ranked, key=lambda pair: pair[0])]
