@@ -74,7 +74,7 @@ variable "function" {
 }
 
 variable "input" {
-  description = "The bucket and prefix that pictures are uploaded to. Without a bucket name the module creates a bucket: `versioning` keeps former versions for `noncurrent_days`, `transition` moves pictures to a cheaper storage class, and `policy` is a policy in JSON whose statements are added to those of the module. The module doesn't change an existing bucket, whose events must already go to EventBridge."
+  description = "The bucket and prefix that pictures are uploaded to. Without a bucket name the module creates a bucket. There `versioning` keeps former versions for `noncurrent_days`, and `transition` moves pictures to a cheaper storage class. `policy` is a policy in JSON whose statements are added to those of the module. The module doesn't change an existing bucket, whose events must already go to EventBridge."
   type = object({
     bucket          = optional(string)
     prefix          = optional(string, "")
