@@ -1,6 +1,6 @@
 """Print the hashes of outputs: ``PYTHONPATH=tests python -m benchmarks.bytes``.
 
-The benchmark draws pictures of every input format in the same way each time. ``renditions sync`` makes
+The benchmark writes pictures of every input format, the same ones each time. ``renditions sync`` makes
 renditions of them with every preset, every operation and every output format. Each output gives a line: its
 SHA-256, the pipeline and the key. If two versions print the same lines, they make the same bytes:
 
@@ -137,7 +137,7 @@ def main() -> int:
 
 
 def write_corpus(inbox: Path) -> None:
-    """Draw the pictures, and wait until they are old enough to be read."""
+    """Write the pictures, and wait until they are old enough to be read."""
     inbox.mkdir()
     for name, content in (seeds() | dict(larger())).items():
         (inbox / f"{name.replace(' ', '-')}.{name.split()[0]}").write_bytes(content)

@@ -73,7 +73,7 @@ def _measure_copies(count: int) -> Table:
         (first / "in").mkdir(parents=True)
         for number in range(count):
             (first / "in" / f"{number:05}.jpg").write_bytes(draw(number))
-        time.sleep(1)  # sync waits for files that were just written
+        time.sleep(1)
         table.append(_row("it is new", first, count))
         copied, cloned = Path(name) / "copied", Path(name) / "cloned"
         shutil.copytree(first, copied, copy_function=shutil.copy2)

@@ -18,7 +18,7 @@ FULL = "pillow-full"
 """The way that decodes whole pictures. The tables compare quality and bytes with it."""
 BASES = (("sharp-each", "of sharp"), ("sharp-cascade", "of sharp by hand"), (FULL, "of full decode"))
 _VISIBLE = 0.5
-"""The difference of scores from which the tables mark a way. A difference under 0.2 is noise."""
+"""The tables mark a way if its score is lower than a full decode's by more than this."""
 MARK = "▼"
 _NONE = "–"  # noqa: RUF001 - tables show an en dash for a missing value
 

@@ -1,6 +1,6 @@
 """Pictures of every format that Renditions reads.
 
-The fuzzer damages them. Nearly all are valid.
+The fuzzer damages them. Most are valid.
 """
 
 from __future__ import annotations

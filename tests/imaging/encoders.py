@@ -1,6 +1,6 @@
 """Programs that encode pictures or write their metadata.
 
-``.ci/run`` installs them.
+``.ci/run`` installs the missing ones if it runs as root.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def by_exiftool(picture: bytes, suffix: str, *options: str, **files: bytes) -> b
 
 
 def read_by_exiftool(picture: bytes, *tags: str) -> list[str]:
-    """Return the sorted values that a picture has for these tags, in any group."""
+    """Return the sorted values that a picture has for these tags."""
     found = subprocess.run(
         ["exiftool", "-a", "-s3", *(f"-{tag}" for tag in tags), "-"],
         input=picture,

@@ -1,4 +1,4 @@
-"""Small fonts for the tests, made by fonttools. Their glyphs are boxes."""
+"""Small fonts for the tests, made by fonttools. Most glyphs are boxes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The memory that a picture takes and the estimate of it: ``make test-memory``.
 
-The test measures the peak of a process that renders the picture. Each picture has
-12 megapixels, and each is rendered in a new process.
+The test measures how much the memory of a process grows at most while it renders the picture. Each picture
+has 12 megapixels, and each is rendered in a new process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pictures for the tests, made by Pillow and numpy."""
+"""Pictures for the tests, and functions that render and compare pictures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BEST: dict[str, dict[str, Any]] = {
     "webp": {"lossless": True},
     "avif": {"quality": 97, "subsampling": "4:4:4"},
 }
-"""Pillow's options for the least loss."""
+"""Pillow's options for little or no loss."""
 
 STORED_AS = {
     1: None,

@@ -49,10 +49,7 @@ def found_in(content: bytes, analyze: Analyze = ALL) -> Analysis:
 
 
 def scene(width: int = 640, height: int = 480, seed: int = 5) -> Image.Image:
-    """Return a picture with features of a photo.
-
-    It has large shapes, fine grain and edges.
-    """
+    """Return a picture of coarse and fine random shapes."""
     rng = np.random.default_rng(seed)
     total = np.zeros((height, width, 3))
     for cells in (3, 9, 30, 120):

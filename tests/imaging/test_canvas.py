@@ -1,7 +1,4 @@
-"""Pictures that web pages make: files of a canvas, from Chromium.
-
-They test how Renditions follows profiles that Chromium writes.
-"""
+"""Pictures that web pages make: files of a canvas, from Chromium."""
 
 from __future__ import annotations
 

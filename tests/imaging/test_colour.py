@@ -22,7 +22,7 @@ _XYZ = tuple[float, float, float]
 
 
 def matrix_profile(red: _XYZ, green: _XYZ, blue: _XYZ, gamma: float) -> bytes:
-    """Return a small RGB profile (ICC.1:2001).
+    """Return a small RGB profile (ICC.1).
 
     It has these colorants in PCS XYZ and this tone curve.
     """

@@ -248,7 +248,7 @@ def test_an_impossible_spacing_does_not_hide_another_spacing() -> None:
 
 
 @pytest.mark.parametrize("bits", [8, 12])
-def test_without_a_window_the_first_voi_lut_is_applied(bits: int) -> None:
+def test_the_voi_lut_of_a_dicom_without_a_window_is_applied(bits: int) -> None:
     """The table goes from white to black, for the values from -100 to 923."""
     most = (1 << bits) - 1
     entries = np.rint(np.linspace(most, 0, 1024)).astype("u2")

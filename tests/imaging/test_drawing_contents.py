@@ -247,7 +247,7 @@ def test_references_to_places_outside_a_drawing_are_reported_and_not_fetched(
     assert asked == []
 
 
-def test_external_style_sheets_and_undeclared_entities_are_left_out() -> None:
+def test_external_style_sheets_and_undeclared_entities_are_reported() -> None:
     sheet = svg(CROSS, before='<?xml-stylesheet href="http://host/a.css"?>')
     assert [code for code, _ in warnings_of(sheet)] == ["reference-dropped"]
     undeclared = svg(f"<title>a&nbsp;b</title>{CROSS}", before=DOCTYPE.format(""))

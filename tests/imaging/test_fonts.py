@@ -141,7 +141,7 @@ def test_characters_that_no_font_has_are_reported_for_each_picture() -> None:
     assert find_missing(default_font(), STAND_IN) == ""
 
 
-def test_emoji_keep_their_own_colours_and_letters_get_the_declared_colour() -> None:
+def test_emoji_keep_their_own_colours_and_letters_get_the_colour_of_the_watermark() -> None:
     made = pixels(drawn("📷 Ann", EMOJI)[0])
     left, right = made[:, :180], made[:, 250:]
     for colour in ((255, 0, 0), (0, 0, 255)):
@@ -190,7 +190,7 @@ def test_letters_have_their_english_forms() -> None:
     assert looks_like(english, NARROW, "日")
 
 
-def test_a_font_with_a_damaged_table_fails_its_rendition_with_a_reason() -> None:
+def test_a_truncated_font_fails_its_rendition_with_a_reason() -> None:
     broken = Attachment("x.ttf", default_font()[:300])
     recipe = Rendition(format="png", watermark=Watermark(text="a", font=broken))
     result = render(encoded(photo(), "png"), Accept(), {"it": recipe})

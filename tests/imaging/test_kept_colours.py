@@ -1,7 +1,4 @@
-"""Renditions with ``profile = "keep"`` of pictures whose colours CICP declares.
-
-A PNG or an AVIF then declares these colours too.
-"""
+"""Renditions with ``profile = "keep"`` of pictures whose colours CICP declares."""
 
 from __future__ import annotations
 

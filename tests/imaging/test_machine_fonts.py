@@ -1,4 +1,4 @@
-"""Drawings with fonts of the machine, if the pipeline file declares them."""
+"""Drawings and PDFs with fonts of the machine, if the pipeline file declares them."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def make(fonts: Fonts, *formats: str) -> Pipeline:
     )
 
 
-def test_a_changed_choice_of_fonts_affects_only_the_outputs_of_drawings() -> None:
+def test_a_changed_choice_of_fonts_affects_renditions_of_an_svg_but_not_of_a_png() -> None:
     bundled, system = make("bundled", "svg", "png"), make("system", "svg", "png")
     for source_format, differs in (("svg", True), ("png", False), (None, False)):
         before, after = (each.fingerprints(NO_WISHES, source_format) for each in (bundled, system))

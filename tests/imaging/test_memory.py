@@ -1,4 +1,4 @@
-"""Pictures that need too much memory, refused before a pixel is decoded."""
+"""The memory limit: which renditions it refuses, and which it allows."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Pictures of encoders that share at most one library with the decoders here.
 
-Damaged ones must be rejected. avifenc and exiftool run in the tests. ``others/README.md`` says how the other
+avifenc and exiftool run in the tests. ``others/README.md`` says how the other
 files were made.
 """
 

@@ -32,7 +32,7 @@ def pixels_of(data_uri: str) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("bands", [3, 4])
 @pytest.mark.parametrize(("width", "height"), [(32, 24), (20, 32), (32, 5), (32, 32)])
-def test_a_thumbhash_is_decoded_to_the_same_pixels_as_by_another_decoder(
+def test_a_thumbhash_is_decoded_to_nearly_the_same_pixels_as_by_another_decoder(
     reference_thumbhash: Any, monkeypatch: pytest.MonkeyPatch, width: int, height: int, bands: int, seed: int
 ) -> None:
     text = make_thumbhash(draw(width, height, bands, seed))
@@ -48,7 +48,7 @@ def test_a_thumbhash_is_decoded_to_the_same_pixels_as_by_another_decoder(
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("width", "height"), [(32, 24), (20, 32)])
-def test_a_blurhash_is_decoded_to_the_same_pixels_as_by_another_decoder(
+def test_a_blurhash_is_decoded_to_nearly_the_same_pixels_as_by_another_decoder(
     width: int, height: int, seed: int
 ) -> None:
     text = make_blurhash(draw(width, height, 3, seed))

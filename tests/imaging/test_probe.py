@@ -280,7 +280,7 @@ assert not {"pyvips", "img2pdf", "PIL"} & set(sys.modules)
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_libvips_uses_only_the_allowed_loaders() -> None:
+def test_libvips_refuses_loaders_that_are_not_allowed() -> None:
     """The test calls other loaders by name and through format detection."""
     program = """
 import pyvips

@@ -175,7 +175,7 @@ def test_trim_removes_borders_that_have_the_colour_of_the_upper_left_corner(
     assert difference(opened(made.content), photo(60, 40).convert(mode)) == 0
 
 
-def test_trim_removes_transparent_borders_of_any_colour() -> None:
+def test_trim_removes_transparent_borders_of_two_colours() -> None:
     picture = framed("#10203000", "RGBA")
     picture.paste((200, 0, 0, 0), (0, 70, 100, 90))
     assert shown(encoded(picture, "png"), Rendition(trim=0, format="png")).size == (60, 40)

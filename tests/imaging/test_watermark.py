@@ -150,7 +150,7 @@ def test_a_text_watermark_is_drawn_on_a_picture_of_20_pixels_and_less() -> None:
         assert changed(photo(*size), marked(photo(*size), text="© Ann Example", size=100.0))
 
 
-def test_a_text_watermark_has_its_declared_width_in_a_picture_of_any_size() -> None:
+def test_a_text_watermark_has_its_declared_width_in_pictures_of_several_sizes() -> None:
     for width in (200, 900, 2000):
         source = Image.new("RGB", (width, width // 2), "#808080")
         box = changed(source, marked(source, text="© Ann Example", size=40.0, gravity="center"))
