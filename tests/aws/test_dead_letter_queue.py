@@ -187,7 +187,7 @@ def test_drop_deletes_only_the_named_message(account: Account, dead: Queue, tmp_
         (("drop", "no-such-id"), "'no-such-id' is none of the"),
     ],
 )
-def test_redrive_and_drop_refuse_to_run_without_message_ids_or_with_unknown_message_ids(
+def test_redrive_without_message_ids_and_drop_with_an_unknown_message_id_are_refused(
     account: Account, dead: Queue, tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     ended = dlq(tmp_path, account, *arguments)

@@ -132,7 +132,7 @@ def test_claims_are_rebuilt_when_the_output_store_begins_to_ignore_case(tmp_path
         catalog.write(make_record("c.jpg", outputs=("a.jpg",)))
 
 
-def test_probing_how_a_folder_compares_names_leaves_only_the_lock_file(tmp_path: Path) -> None:
+def test_probing_how_a_folder_compares_names_leaves_no_file_except_the_lock(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "out", create=True)
     assert store.folding() == store.folding()
     assert not list(store.list())

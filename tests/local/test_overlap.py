@@ -78,7 +78,7 @@ def test_an_output_folder_that_links_into_the_source_is_refused(tmp_path: Path) 
 
 @pytest.mark.parametrize("how", [BIND, BINDFS], ids=["bind", "bindfs"])
 @pytest.mark.parametrize("shown", ["inbox", "inbox/below", "."], ids=["same", "below", "above"])
-def test_an_output_folder_that_is_a_mount_of_the_source_is_refused_before_the_first_write(
+def test_an_output_folder_that_is_a_mount_of_the_source_is_refused_and_gets_no_output(
     tmp_path: Path, how: tuple[str, ...], shown: str
 ) -> None:
     folder = tmp_path / "project"

@@ -34,7 +34,7 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 30
 """How long a call waits while the server sends nothing."""
 ATTEMPTS = 4
-"""How often botocore sends one call at most. The pauses between the attempts are random and grow."""
+"""How often most clients send one call at most. The pauses between the attempts are random and grow."""
 CONNECTIONS = 64
 """How many threads can call one client at once without opening new connections."""
 

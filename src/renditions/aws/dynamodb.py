@@ -367,8 +367,9 @@ def open_catalog(
     """Return the catalog in the table of ``dynamodb:TABLE``. The table must exist.
 
     Raises:
-        UsageError: The output store ignores differences between keys, but a table's claims compare keys
-            exactly; or AWS has no region or profile configured.
+        UsageError: The catalog isn't read-only, and the output store ignores differences between keys, but
+            a table's claims compare keys exactly. Or no AWS region is configured, or the configured profile
+            doesn't exist.
 
     """
     # A read-only catalog claims no key, and the probes of a folder write to it.

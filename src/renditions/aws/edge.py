@@ -70,8 +70,8 @@ class Edge:
         """Invalidate the keys that changed since the last call; return their number.
 
         Raises:
-            Failed: CloudFront didn't accept a request. The old objects stay cached until they expire, because
-                a later call doesn't repeat these keys.
+            Failed: CloudFront didn't accept a request. The old objects of this request, and of those that
+                would follow it, stay cached until they expire: a later call doesn't repeat these keys.
 
         """
         with self._lock:

@@ -26,7 +26,7 @@ READ_AT_ONCE = 100
 ROWS_OF_INDEX = 500
 """How many rows of an index one request reads if the caller may stop early."""
 ATTEMPTS = 8
-"""How often, at most, the catalog sends a write that meets another transaction, or an incomplete read."""
+"""The most attempts of a transaction, of a write that conflicts with one, and of an incomplete read."""
 _NO_INDEX = ("ValidationException", "AccessDeniedException")
 """The errors of DynamoDB if an earlier version's table or policy lacks the index by content."""
 PAUSE_SECONDS = 0.025

@@ -42,7 +42,7 @@ class Received:
     def of_record(cls, record: Mapping[str, Any]) -> Received | None:
         """Return the message of a record in Lambda's event.
 
-        Return None if the record lacks a field of a message, or has another type in it.
+        Return None if the record lacks a field of a message, or has an invalid value in it.
         """
         match record:
             case {

@@ -135,7 +135,7 @@ def _why_no_file(path: Path) -> str | None:
 
 
 def describe_holder(path: Path) -> str:
-    """Return a text that says which process holds the catalog's lock, and what to do.
+    """Return a text about the process that holds the catalog's lock, and what to do.
 
     The lock is on the file of shared memory, or on the file itself. See
     https://www.sqlite.org/walformat.html.

@@ -1,7 +1,7 @@
 """A listing of a store in a temporary SQLite file, for look-ups in bounded memory.
 
 The listing can hold millions of keys. One request to a bucket lists a thousand objects, but looks up only
-one. So a plan that must look up most objects lists all of them first.
+one. So a plan that verifies the outputs of all pictures lists the bucket first.
 """
 
 from __future__ import annotations

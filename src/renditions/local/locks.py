@@ -50,7 +50,7 @@ def take_lock(file: int) -> None:
 
 
 def describe_holder(*files: os.stat_result) -> str:
-    """Return a text that says which process holds a lock, and what to do.
+    """Return a text that says what to do, and if possible which process holds a lock.
 
     The lock is on one of these files, and wasn't free in time.
     """

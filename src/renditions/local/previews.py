@@ -1,7 +1,7 @@
 """A cache of previews in a folder: one folder for each picture, with one file.
 
-The cache lies in a ``.renditions`` folder, which stores skip. So a store that contains the cache doesn't take
-a preview for a picture.
+The cache lies in a folder ``.renditions``. A store in the folder above skips it, so the store doesn't take a
+preview for a picture.
 """
 
 from __future__ import annotations

@@ -172,7 +172,6 @@ LARGE = encoded(Image.new("RGB", (7000, 5100), "teal"), "png")
     "name", [*{name.partition(" ")[0]: name for name in reversed(seeds())}.values(), "png large"]
 )
 def test_a_confined_worker_makes_the_same_bytes_as_an_unconfined_worker(name: str) -> None:
-    """The confined worker can read its libraries and fonts. It needs no other file."""
     content = LARGE if name == "png large" else seeds()[name]
     part = Region(left=10, top=10, width=50, height=50)
     recipes = {each.name: Rendition(format=each.name, width=40) for each in OUTPUT_FORMATS.values()}

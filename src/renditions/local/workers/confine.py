@@ -176,7 +176,7 @@ LAYERS = (
     ),
     Layer("handles", "no open files but its connections to the pool", _close_handles, only_linux=False),
     Layer("limits", "no memory dumps, few open files, no large files", _set_limits, only_linux=False),
-    Layer("namespace", "no network interface", _leave_network, is_extra=True),
+    Layer("namespace", "no connection to a network", _leave_network, is_extra=True),
     Layer("privileges", "no root rights, no new rights, memory hidden from others", _give_up_privileges),
     Layer("landlock", "can read only libraries, fonts and a few system files, can't write", _restrict_files),
     Layer("seccomp", "no system call that a decoder doesn't need", _restrict_calls),

@@ -1,7 +1,7 @@
 """Limit a process to reading some files, by Landlock (Linux 5.13 and newer).
 
 Source: Linux, ``Documentation/userspace-api/landlock.rst`` and ``include/uapi/linux/landlock.h``. The
-packages on PyPI for Landlock are young and small, and a ruleset takes only three system calls, so this module
+packages on PyPI for Landlock are young and small, and Landlock has only three system calls, so this module
 makes these calls itself.
 
 Landlock binds the calling thread and the threads that it starts later. So a process must call

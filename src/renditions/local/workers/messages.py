@@ -67,8 +67,8 @@ class Job:
 class JobSender:
     """A sender of the jobs for one worker.
 
-    The sender leaves attachments out if the worker's last job had the same ones. A font can have 30 MB, and
-    every picture needs it.
+    The sender leaves attachments out if the worker's last job had the same ones. A font for Chinese, Japanese
+    and Korean can have 30 MB.
     """
 
     def __init__(self) -> None:
@@ -234,9 +234,10 @@ def _check_original(answer: _Made, picture: bytes) -> None:
 
 
 def _check_renditions(answer: _Made, recipes: Mapping[str, Rendition]) -> None:
-    """Check that an answer covers each rendition that was asked for, and no other.
+    """Check that an answer covers each rendition that was asked for.
 
-    A rendition is made, has an error, or has a stand-in.
+    A rendition is made, has an error, or has a stand-in. The answer may also have stand-ins for other widths
+    of the same family.
     """
     if answer.rejected:
         _check(not (answer.made or answer.errors or answer.stand_ins), "no rendition of a rejected picture")

@@ -2,7 +2,7 @@
 
 A harmful picture can end a worker, but not the service. Each worker has its own socket for jobs and
 results, and shares nothing with the others. So killing a worker can't corrupt or lock anything that another
-one needs. The process that holds the catalog never loads an imaging library.
+one needs. The process that holds the pool needs no imaging library.
 
 Workers are new interpreters, not processes of ``multiprocessing``. Processes of ``multiprocessing`` would
 import the program's main module again, so their start would take longer, and the main module would need a

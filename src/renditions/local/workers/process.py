@@ -179,7 +179,7 @@ class MemoryExceededError(Exception):
 
 def _describe_end(exit_code: int) -> str:
     if exit_code == -signal.SIGKILL:
-        return "was ended by SIGKILL, which the system sends when memory runs out"
+        return "was ended by SIGKILL, for example because the system had no memory left"
     if exit_code < 0:
         names = {each.value: each.name for each in signal.Signals}
         return f"was ended by {names.get(-exit_code, f'signal {-exit_code}')}"

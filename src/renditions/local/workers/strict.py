@@ -16,7 +16,7 @@ MOST_CHARACTERS = 10_000
 MOST_ELEMENTS = 10_000
 """The most elements of one list or mapping."""
 MOST_WHOLE = 2**53
-"""The largest whole number. All readers of JSON represent whole numbers up to this one exactly."""
+"""The largest whole number; the smallest is 0. All readers of JSON represent these numbers exactly."""
 _LARGEST, _SMALLEST = 1e15, 1e-100
 """The largest and the smallest absolute value of a float other than 0. Every catalog can hold these."""
 
