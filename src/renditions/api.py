@@ -213,7 +213,7 @@ class OpenPipeline:
             names: The pictures to sync, by their keys in the source.
             prefix: A folder of the source: its pictures are synced too. Without both, all are synced.
             renditions: Only these renditions or families; None for all.
-            on_progress: Gets the outcomes, in this thread. A picture that needs nothing has none.
+            on_progress: Gets the outcomes, in this thread. Most pictures that need nothing have none.
             stop: If it is set, the run begins no further picture.
 
         Raises:

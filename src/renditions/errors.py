@@ -1,4 +1,4 @@
-"""All errors of this package.
+"""The errors of this package.
 
 Each has an exit code, an HTTP status and a code for programs.
 
@@ -54,7 +54,7 @@ from dataclasses import dataclass, field
 
 
 class RenditionsError(Exception):
-    """Any error that this package raises."""
+    """An error of this package."""
 
     code = "error"
     exit_code = 1

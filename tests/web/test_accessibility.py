@@ -171,7 +171,7 @@ def test_the_keyboard_focus_returns_to_a_problem_that_was_shown_again_meanwhile(
     expect(page.locator(".cause a", has_text="other.jpg")).to_have_count(0, timeout=30_000)
 
 
-def test_the_keyboard_focus_and_an_opened_record_stay_when_the_open_picture_changes(
+def test_the_keyboard_focus_stays_when_the_open_picture_changes_or_is_processed_again(
     page: Page, folder: Path
 ) -> None:
     page.get_by_role("link", name="bag-006.jpg").click()

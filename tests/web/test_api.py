@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.outcome import Outcome
 from renditions.core.ports import IfMatch
-from renditions.errors import Conflict, StoreFailed, StoreFull, Undecodable, UsageError
+from renditions.errors import Conflict, StoreFailed, StoreFull, StoreRefused, Undecodable, UsageError
 from renditions.model.families import expand
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Accept
@@ -411,14 +411,25 @@ def test_the_server_makes_a_rendition_on_demand_at_the_first_request(world: Worl
         assert client.get("/i/zoom/a/bad.jpg").json()["code"] == "source-unreadable"
 
 
-def test_a_request_for_a_rendition_gets_the_reason_if_the_output_store_keeps_failing(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            StoreFull("can't write /srv/zoom.jpg"),
+            "The disk of a store has no space left. Free space on the disk",
+        ),
+        (StoreRefused("can't write /srv/zoom.jpg"), "A store refuses the call until a person acts"),
+    ],
+)
+def test_a_request_for_a_rendition_makes_one_attempt_if_a_store_fails_and_gets_a_reason_without_paths(
+    world: World, error: StoreFailed, said: str
 ) -> None:
-    monkeypatch.setattr("renditions.web.pictures._MOST_TRIES", 2)
+    attempts: list[str] = []
     world.pipeline = replace(world.pipeline, renditions={"zoom": Rendition(width=9)})
 
     def process(name: str, ask: Ask = PLAIN) -> Outcome:
-        return Outcome.failed(name, StoreFull("can't write /srv/zoom.jpg"), world.catalog.get(name))
+        attempts.append(name)
+        return Outcome.failed(name, error, world.catalog.get(name))
 
     with open_client(world) as client:
         upload(client)
@@ -428,8 +439,24 @@ def test_a_request_for_a_rendition_gets_the_reason_if_the_output_store_keeps_fai
     service = replace(open_service(world), process=process)
     with TestClient(make_app(service, secret=b"secret", reach=REACH)) as client:
         answer = client.get("/i/zoom/a/photo.jpg")
-    assert (answer.status_code, answer.json()["code"]) == (503, "store-full")
-    assert "The disk of a store has no space left. Free space on the disk" in answer.json()["detail"]
+    assert (answer.status_code, answer.json()["code"]) == (503, error.code)
+    assert said in answer.json()["detail"]
+    assert "/srv" not in answer.text
+    assert attempts == ["a/photo.jpg"]
+
+
+def test_a_request_for_a_lost_rendition_of_a_missing_failed_picture_gets_no_paths_of_the_server(
+    world: World, client: TestClient
+) -> None:
+    upload(client)
+    there = world.output.head("a/photo.jpg/thumb.jpg")
+    assert there
+    world.output.delete(there.key, IfMatch(there.etag))
+    world.remove("a/photo.jpg")
+    record = replace(world.record("a/photo.jpg"), status="failed", reason="no /srv", code="store-refused")
+    world.catalog.write(record)
+    answer = client.get("/i/thumb/a/photo.jpg")
+    assert (answer.status_code, answer.json()["code"]) == (422, "store-refused")
     assert "/srv" not in answer.text
 
 

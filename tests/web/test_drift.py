@@ -138,7 +138,9 @@ def test_held_removals_are_shown_until_a_person_allows_them(world: World, client
     world.check_promise()
 
 
-def test_a_permission_for_fewer_pictures_than_are_held_is_refused(world: World, client: TestClient) -> None:
+def test_a_permission_is_refused_if_more_pictures_are_missing_by_now(
+    world: World, client: TestClient
+) -> None:
     world.pipeline = change_source(
         world.pipeline, replace(world.pipeline.source, max_removals=MaxRemovals(pictures=0, percent=0))
     )

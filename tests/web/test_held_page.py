@@ -1,4 +1,4 @@
-"""The page with held removals, and with a read-only source.
+"""The page with held removals, a waiting file, and a read-only source.
 
 It runs in a real browser.
 """

@@ -28,7 +28,7 @@ from web.browser import find_port, start_server, wait_for
 COUNT, CLIENTS = (int(os.environ.get(name, default)) for name, default in (("UPLOADS", 32), ("CLIENTS", 8)))
 ATTEMPTS = 600
 MOST_PEAK_BYTES = 300_000_000
-"""The most memory that the server may use while ``CLIENTS`` clients send files of about 2 MB."""
+"""The most memory that the server may use while ``CLIENTS`` clients send files of about 1.3 MB."""
 
 
 def make_pictures(folder: Path) -> list[bytes]:

@@ -2,8 +2,8 @@
 
 They run in a network namespace whose only link goes down. The test itself enters a second new namespace, with
 the other end of the link. The machine's own namespace gets no link: a browser in it, of another test, would
-drop the requests that it waits for. This needs Linux, ``ip`` and ``unshare``, and the rights of root over the
-network. An ordinary user has them within ``unshare --map-root-user --net``.
+drop the requests that it waits for. This needs Linux, ``ip``, ``nsenter`` and ``unshare``, and the rights of
+root over the network. An ordinary user has them within ``unshare --map-root-user --net``.
 """
 
 from __future__ import annotations

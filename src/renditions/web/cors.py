@@ -16,7 +16,7 @@ from renditions.web.headers import changing
 
 API_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 API_SENT = ("Authorization", "If-None-Match", "If-Range", "Last-Event-ID", "Range")
-"""The headers that pages may send to the API."""
+"""The headers that pages may send to the API, in addition to those that every page may send."""
 API_READ = ("Content-Disposition", "Content-Range", "ETag", "Location", "Retry-After")
 """The headers that pages may read in the API's answers, in addition to those that every page may read."""
 

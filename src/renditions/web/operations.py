@@ -302,7 +302,7 @@ _STATE = (
         method="get",
         path="/formats",
         name="showFormats",
-        summary="List the formats that pictures may have, and the formats that browsers show",
+        summary="List all formats of source files, and the formats that browsers show",
         answers={200: Answer("The formats", "Formats"), **_UNCHANGED},
     ),
     Operation(

@@ -18,7 +18,7 @@ from renditions.core.ask import Ask
 from renditions.core.catalog import Place
 from renditions.core.leases import reopen, wish
 from renditions.core.ports import IfMatch, Store, StoredObject, Unreadable
-from renditions.errors import Conflict, KeyRefused, UsageError
+from renditions.errors import Conflict, Failed, KeyRefused, UsageError
 from renditions.model.families import find_rendition
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Pipeline
@@ -176,8 +176,8 @@ def demand(service: Service, rendition: str, name: str) -> Download:
     This function makes it first if it is missing or if another file replaced it.
 
     Raises:
-        ApiError: There is no such rendition or picture, the rendition can't be made, or the picture waits or
-            fails for too long.
+        ApiError: There is no such rendition or picture, the rendition can't be made, or the picture waits for
+            too long.
         Superseded: The rendition must be made, but the catalog uses another version of the pipeline file.
 
     """
@@ -194,14 +194,16 @@ def demand(service: Service, rendition: str, name: str) -> Download:
         record = outcome.record
         if record and (content := _read_output(service, record, rendition)):
             return content
+        if outcome.result == "failed":  # another attempt would render the picture again
+            log.error("can't make the rendition %r of %r: %s", rendition, name, outcome.reason)
+            code = outcome.code or Failed.code
+            detail = f"can't make the rendition {rendition!r} of {name!r} now: {explain(code)}"
+            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, detail, code=code)
         if outcome.again_after is None:
             why = _why_missing(record, rendition) or Reason(outcome.reason or outcome.result, outcome.code)
             detail = f"can't make the rendition {rendition!r} of {name!r}: {why}"
             raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, code=why.code or None)
         time.sleep(_PAUSE_SECONDS)
-    if outcome.result == "failed":
-        detail = f"can't make the rendition {rendition!r} of {name!r} now: {explain(outcome.code)}"
-        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, detail, code=outcome.code or None)
     raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, f"{name!r} is being processed; try again shortly")
 
 
@@ -209,6 +211,8 @@ def _why_missing(record: Record | None, rendition: str) -> Reason | None:
     """Return why the picture lacks this rendition; None if its record gives no reason."""
     if record is None or record.reason is None:
         return None
+    if record.status == "failed":  # the reason may have paths of the server
+        return Reason(explain(record.code or Failed.code), record.code)
     return dict(record.errors).get(rendition) or Reason(record.reason, record.code)
 
 

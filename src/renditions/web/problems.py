@@ -46,7 +46,7 @@ class ApiError(Exception):
         status: The HTTP status.
         detail: The description of the error.
         errors: The invalid parts of the request: ``(part, description of the error)``.
-        code: The error's code, if the fault is in the picture, not in the request.
+        code: The error's code; None if it follows from the status.
     """
 
     def __init__(
