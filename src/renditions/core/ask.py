@@ -8,7 +8,7 @@ from typing import Literal
 Removal = Literal["no", "allowed", "asked"]
 """Whether the outputs and the record of a missing picture may be removed.
 
-    no         only a listing implies that the picture is gone: its removal waits for the guard
+    no         the picture is only missing from the source: its removal waits for the guard
     allowed    an event or a person names the picture, or the guard allows its removal
     asked      as ``allowed``, and even with ``on_delete = "keep"``
 """

@@ -23,8 +23,8 @@ _TIME = "%Y%m%dT%H%M%S.%fZ"
 EMPTY_MARGIN = timedelta(hours=1)
 """How long the bin keeps a deleted original, at least, after people can no longer restore it.
 
-So no process deletes the original while another process restores it, even if their clocks differ by some
-minutes.
+So a process that empties the bin doesn't delete an original while another process restores it, even if their
+clocks differ by some minutes.
 """
 
 
@@ -74,16 +74,20 @@ class Bin(Protocol):
         ...
 
     def restore(self, deletion: str, key: str) -> StoredObject | None:
-        """Move the original back to its key; never replace another object.
+        """Move the original back to its key, unless another object has the key.
 
-        Return the restored object, also if an earlier call restored it. Return None if the bin doesn't have
-        the original.
+        Return the restored object, also if an interrupted call had already moved it back. Return None if the
+        bin doesn't have the original.
+
         Raises ``Conflict`` if another object has the key now, or if something blocks the key.
         """
         ...
 
     def drop(self, deletion: str) -> None:
-        """Delete the original for good. A missing original is no error."""
+        """Delete the original from the bin for good.
+
+        A restored original stays at its key. It is no error if the bin doesn't have the original.
+        """
         ...
 
 

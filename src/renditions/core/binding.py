@@ -117,7 +117,7 @@ class Standing:
         """Check that this pipeline is in force, if a newer generation wrote the record.
 
         Raises:
-            Superseded: The current generation isn't this process's generation.
+            Superseded: The current generation isn't this process's generation, or the binding is gone.
 
         """
         if record and record.generation > self.number:
@@ -148,7 +148,8 @@ def bind(catalog: Catalog, claimant: Claimant) -> Binding:
 
     Raises:
         BindingRefused: The catalog belongs to another pipeline file, source or deployment.
-        Superseded: The catalog uses another generation, and the claimant doesn't set the generation.
+        Superseded: The catalog uses another generation, and neither a person nor a newer deployment started
+            the claimant to set its own.
         CatalogTooNew: A newer version wrote the binding.
     """
     while True:

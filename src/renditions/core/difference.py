@@ -42,7 +42,7 @@ Action = Literal["create", "update", "remove", "rename", "hold", "settle", "wait
     create    the picture has no record
     update    the picture differs from its record, or from the present pipeline
     remove    the picture is gone: its outputs are deleted, then its record
-    rename    the picture had another name, whose record and outputs it takes over (only in a plan)
+    rename    the picture had another name, whose record and outputs it takes over (only in a preview)
     hold      the picture is gone, and its removal waits for permission
     settle    nothing must be rendered, but other work is left: an output must be deleted, its headers
               rewritten, a notice sent, or the record updated
@@ -92,7 +92,7 @@ class Difference:
     renamed_from: str | None = None
     """The picture's former name, if the action is ``rename``."""
     notice_after: timedelta | None = None
-    """How long the notice of the picture's rejection still waits, if nothing else is left to do."""
+    """How long the notice of the picture's rejection still waits, if nothing must be rendered."""
     warning: str | None = None
     """A problem that a person must solve."""
 

@@ -74,7 +74,7 @@ class Following:
     monotonic_seconds: Callable[[], float]
     """A clock that never goes back."""
     on_outcome: Callable[[Outcome], None]
-    """Receives each outcome, in the thread that calls ``follow``."""
+    """Receives the outcomes, in the thread that calls ``follow``."""
     removal_pause: timedelta = timedelta()
     """How long the removal of a missing picture waits. Meanwhile, its file may appear under a new name."""
 
@@ -108,10 +108,7 @@ def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None
 
 
 class _Work:
-    """The pictures that hints named.
-
-    Each is due, in progress, or blocked by another picture.
-    """
+    """The pictures that are due, in progress, or blocked by another picture."""
 
     def __init__(self, following: Following, executor: ThreadPoolExecutor) -> None:
         self._following = following

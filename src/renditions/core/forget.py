@@ -36,19 +36,19 @@ FORGOTTEN = Ask(removal="asked", ignores_source=True)
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One object or one record of a picture, either removed or left."""
+    """An object, a record or another trace of a picture, removed or left."""
 
     what: str
-    """The kind of object or record, such as ``picture`` or ``older versions``."""
+    """The kind of trace, such as ``picture`` or ``older versions``."""
     where: str
-    """The object's store and key, or the place of the record."""
+    """Where the trace is or was: a store and a key, the catalog, or the target of a notice, for example."""
     why: str = ""
-    """Why the object or record is left; empty if it was removed."""
+    """Why the trace is left; empty if it was removed."""
 
 
 @dataclass(slots=True)
 class Report:
-    """The objects and records of one picture: the removed and the remaining ones."""
+    """The traces of one picture: the removed and the remaining ones."""
 
     name: str
     removed: list[Trace] = field(default_factory=list)

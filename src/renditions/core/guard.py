@@ -1,10 +1,10 @@
 """The removal guard: it keeps a run from removing too many pictures.
 
-If an event or a person names a deleted picture, its removal is intended. If pictures are only missing from a
-listing, the cause may also be an unmounted disk, or a typo in a prefix. So the guard counts a whole run
-before it allows the removal of these pictures. It holds the removals back if they exceed a declared share, if
-the source or a folder that still exists has lost all of its pictures (``MANY`` or more), or if the source's
-marker is missing. In unattended runs it also decides about lost outputs.
+If a bucket's event or a person names a deleted picture, its removal is intended. If pictures are only
+missing from a listing, the cause may also be an unmounted disk, or a typo in a prefix. So the guard counts a
+whole run before it allows the removal of these pictures. It holds the removals back if they exceed a declared
+share, if the source or a folder that still exists has lost all of its pictures (``MANY`` or more), or if the
+source's marker is missing. In unattended runs it also decides whether to restore outputs.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class RemovalWindow:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The limits on removals and restorations, above which a run asks a person."""
+    """The limits on removals and restorations. A run holds work above them back."""
 
     max_removals: MaxRemovals
     has_folder: Callable[[str], bool] = lambda _: False

@@ -45,8 +45,8 @@ class Neighbours:
     own: frozenset[str]
     """This catalog's id, and the ids of its predecessors, whose records are lost.
 
-    Two catalogs can't have the same URL. So a registration with this catalog's URL and source belongs to a
-    predecessor that no longer exists.
+    Two catalogs can't have the same URL. So a registration with this catalog's URL and source, but another
+    id, belongs to a predecessor that no longer exists.
     """
     others: Mapping[str, Registration | None]
     """The registrations of other catalogs, by id; None for one that can't be read."""

@@ -5,13 +5,13 @@ A record owes the notice of its own status until a worker sends it or puts it in
 notices about held work, and notices that wait for a digest. So a worker can finish a picture, and delete its
 message, even if it can't reach a target.
 
-Every run tries to send the notices that are due. It tries a notice again after growing pauses. After
-``MOST_SENDINGS`` attempts, Renditions only lists the notice until a person sends it again. A target may
-receive a notice twice: two runs may try it at the same time, and a process may end between sending it and
-dropping it.
+At its end, a run tries to send the notices that are due. A failed notice is tried again after growing
+pauses. After ``MOST_SENDINGS`` attempts, Renditions only lists the notice until a person sends it again. A
+target may receive a notice twice: two runs may try it at the same time, and a process may end between sending
+it and dropping it.
 
 A kept notice about a record has no content. It is sent with the record as it is then, alone or in a digest.
-If the record has another status by then, the notice is dropped: that status has a notice of its own.
+If the record has another result by then, the notice is dropped, because it is no longer true.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Look up objects in the pages of a store's listing, and read pages when needed.
 
 One request either lists a thousand objects or looks up one object. A plan looks up outputs in the order of
-the pictures' names, and almost every template makes keys in this order. So one page answers for many
-pictures. A page can begin at any key, so each call of a schedule's tick reads only the pages of its own
-pictures, in bounded memory and without a disk. But a template that begins with ``{etag}`` scatters the keys,
-and each key needs a page.
+the pictures' names, and a template such as ``thumb/{key}`` makes keys in this order. So one page answers for
+many pictures. A page can begin at any key, so each call of a schedule's tick reads only the pages of its own
+pictures, in bounded memory and without a disk. But a template that begins with ``{etag}``, for example,
+scatters the keys, and each key needs a page.
 """
 
 from __future__ import annotations

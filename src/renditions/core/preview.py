@@ -33,7 +33,7 @@ class SyncPreview:
     rename: Callable[[StoredObject, str], Difference | None]
     """Compares a new picture with the record under its former name, the second argument.
 
-    Returns None if that record is gone.
+    Returns None if that record is gone or can't be read.
     """
 
     def show(self) -> Iterator[Difference]:

@@ -19,9 +19,9 @@ class Group:
 
     state: str
     reason: str
-    """The reason of the example, in words."""
+    """The reason of the example, in words; or ``various other reasons`` for a shared count."""
     code: str
-    """See ``Reason``; empty if the reason isn't an error."""
+    """See ``Reason``; empty if there is no code."""
     example: str
     """The name of the first picture."""
     count: int = 1

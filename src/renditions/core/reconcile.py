@@ -41,7 +41,7 @@ LONGEST_PAUSE = timedelta(seconds=4)
 """The longest time that a sync waits before another pass. It doesn't wait until a long lease ends."""
 
 LONGEST_RETRY = LONGEST_PAUSE
-"""A failed picture that must wait longer is left to the next run."""
+"""If a failed picture must wait longer, the sync makes no further pass for it."""
 
 
 def count_pictures(catalog: Catalog) -> int:
@@ -60,7 +60,7 @@ class Order:
 
     @property
     def is_full(self) -> bool:
-        """Whether the run compares every picture."""
+        """Whether the order has no selection, so that the run compares every picture."""
         return self.selection == EVERYTHING
 
     def limit(self, guard: Guard, catalog: Catalog) -> Guard:
@@ -88,7 +88,7 @@ class Run:
     stop: threading.Event
     """If this is set, the run begins no further picture, but finishes the pictures in progress."""
     on_outcome: Callable[[Outcome], None]
-    """Receives each outcome, in the thread that syncs."""
+    """Receives the outcomes, in the thread that syncs."""
     clock: Callable[[], datetime]
     folding: Callable[[], Folding] = lambda: EXACT
     """Returns how the output store compares keys."""

@@ -78,10 +78,10 @@ class Claims:
     """Whether this is the current output store. There, every claim counts."""
 
     def __call__(self, key: str) -> bool:
-        """Return whether a record claims the key.
+        """Return whether a record claims the key in this store.
 
-        In a former store, a record claims a key if the record's outputs are still in that store, or if the
-        record left an object there.
+        In a former store, a claim counts only if the record's outputs are still in that store, if the record
+        left an object with this key there, or if the record can't be read.
         """
         name = self.catalog.owner_of(key)
         if self.is_present or name is None:

@@ -163,5 +163,5 @@ def why_renamed(former: str) -> str:
 
 
 def with_twin(difference: Difference, twins: list[Record]) -> Difference:
-    """Return a new picture's difference with the first twin whose outputs it can copy."""
+    """Return a new picture's difference with the first twin that has outputs."""
     return replace(difference, twin=next((twin for twin in twins if twin.outputs), None))

@@ -38,7 +38,7 @@ def why_settle(
     has_other_headers = record.place and record.headers != pipeline.output.headers
     reasons = (
         (record.undeleted_keys(), "old outputs must be deleted"),
-        (due_retired(record, now, ask), "the time to keep its old outputs is over"),
+        (due_retired(record, now, ask), "its former outputs are no longer kept"),
         (record.outputs and has_other_headers, "the headers of its outputs changed"),
         (len(record.owed) > len(resting), "a notice must be sent"),
         (record.missing_since, "it is back in the source"),

@@ -107,8 +107,8 @@ def needs_redelivery(outcome: Outcome) -> bool:
     understood goes there too, because another program may need it.
 
     The queue doesn't redeliver the message of a picture that waits for another picture's removal: nothing
-    failed, and a redelivery has no effect until a person allows the removal. The record differs until then,
-    so the next tick finds the picture.
+    failed, and a redelivery has no effect before that removal. The record differs until then, so the next
+    tick finds the picture.
     """
     if outcome.blocked_by is not None:
         return False

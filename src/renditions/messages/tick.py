@@ -62,7 +62,7 @@ class Tick:
     """The bucket and prefix of the source."""
     send: Send
     end_run: Callable[[Sequence[Held]], object]
-    """Stores in the catalog the removals and outputs that a whole run held back, and sends notices."""
+    """Stores in the catalog the work that a whole run held back, and sends notices."""
     clock: Callable[[], datetime]
 
     def run(self, request: SyncRequest, has_time: Callable[[], bool]) -> Ticked:

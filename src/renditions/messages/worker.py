@@ -134,7 +134,7 @@ class Worker:
     threads: int
     """How many messages the worker processes at the same time."""
     on_outcome: Callable[[Outcome], None]
-    """Receives the outcome of each picture. Only one thread at a time calls it."""
+    """Receives the outcomes of pictures. Only one thread at a time calls it."""
     times: Times = Times()
     send_due: Callable[[], None] = lambda: None
     """Sends the due notices and digests. The worker calls it every ``times.notices`` seconds."""

@@ -43,7 +43,7 @@ class Recipes:
         If a recipe names a watermark picture in the source, this method reads that picture.
 
         Raises:
-            UsageError: The source has no such picture, or it can't be a watermark.
+            UsageError: The source can't be opened or has no such picture, or it can't be a watermark.
             StoreFailed: The source can't be read.
 
         """
@@ -58,7 +58,7 @@ class Recipes:
 
         Raises:
             PipelineError: The tables have problems.
-            UsageError: A watermark names a picture of a source, and there is none.
+            UsageError: A watermark names a picture of a source, and there is no source.
 
         """
         renditions = check_recipes(tables, directory)

@@ -203,7 +203,9 @@ class Parts:
             BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The catalog uses another version of the pipeline file.
             UsageError: Outputs could land in the source, see :func:`check_apart`. This method checks that
-                before it writes anything, and then again with the catalog's id.
+                before it writes anything, and then again with the catalog's id. Also raised by
+                :attr:`attached`.
+            StoreFailed: See :attr:`attached`.
 
         """
         claimant = self._claimant(start)

@@ -97,6 +97,7 @@ class PipelineFile:
         Raises:
             PipelineError: The file has problems, or can't be read.
             UsageError: A part of the pipeline can't be opened, or outputs could land in the source.
+            StoreFailed: The source fails while a watermark picture is read from it.
             CatalogFailed: The catalog can't be opened or read.
             BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The catalog uses another version of the file, and ``start`` doesn't apply this
@@ -120,6 +121,7 @@ def run_reloading(
 
     Raises:
         UsageError: A part of the pipeline can't be opened, or outputs could land in the source.
+        StoreFailed: The source fails while a watermark picture is read from it.
         CatalogFailed: The catalog can't be opened or read.
         BindingRefused: The catalog belongs to another pipeline file, source or deployment.
         Superseded: The catalog uses another version of the file than ``loaded``.

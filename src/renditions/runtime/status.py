@@ -117,7 +117,7 @@ class CatalogStatus:
 
     @property
     def held(self) -> tuple[Held, ...]:
-        """The work that the last full run held back."""
+        """The work that is held back now."""
         return self.binding.held if self.binding else ()
 
     def to_item(self) -> dict[str, Any]:

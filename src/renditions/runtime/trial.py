@@ -191,9 +191,9 @@ def draw_details(
 ) -> bytes | None:
     """Return a PNG with the middle of each file side by side.
 
-    If all files have the same dimensions, the pixels before encoding come first. Return None if a file can't
-    be shown, such as a PDF. The worker decodes and draws everything: this process only writes the SVG around
-    the details.
+    The pixels before encoding come first, if they have the same dimensions as every file. Return None if a
+    file can't be shown, such as a PDF. The worker decodes and draws everything: this process only writes the
+    SVG around the details.
 
     Raises:
         Rejected: A detail or the drawing can't be rendered.
