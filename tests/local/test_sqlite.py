@@ -253,6 +253,16 @@ def test_using_a_catalog_whose_file_was_deleted_or_replaced_raises_an_error(
         use(catalog)
 
 
+def test_using_a_catalog_whose_folder_can_not_be_followed_raises_an_error(tmp_path: Path) -> None:
+    folder = tmp_path / "catalogs"
+    folder.mkdir()
+    with SqliteCatalog(folder / "catalog.db") as catalog:
+        folder.rename(tmp_path / "former")
+        folder.symlink_to(folder)
+        with pytest.raises(CatalogFailed, match=r"can't use the catalog .*levels of symbolic links"):
+            catalog.get("a")
+
+
 def test_reading_or_writing_a_record_whose_name_is_not_unicode_text_raises_an_error(
     catalog: SqliteCatalog,
 ) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from renditions.errors import CatalogRefused
+from renditions.errors import CatalogFailed, CatalogRefused
 from renditions.local import locks
 from renditions.local.database import connect, describe_holder, prepare, refuse_newer, reported, transact
 
@@ -117,13 +117,21 @@ class Connections:
 
 
 def _identify(path: Path) -> tuple[int, int] | None:
-    """Return the device and inode of the file at a path; None if there is none."""
+    """Return the device and inode of the file at a path; None if there is none.
+
+    Raises:
+        CatalogFailed: The system can't follow the path.
+
+    """
     if path == IN_MEMORY:
         return None
-    with suppress(FileNotFoundError):
+    try:
         status = path.stat()
-        return status.st_dev, status.st_ino
-    return None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise CatalogFailed(f"can't use the catalog {path}: {error.strerror}. Check its folder") from error
+    return status.st_dev, status.st_ino
 
 
 def _pool(connections: Sequence[sqlite3.Connection]) -> _Pool:
