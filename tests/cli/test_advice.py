@@ -128,7 +128,7 @@ SHARED = {
 
 @pytest.mark.parametrize("does_put_key", [True, False], ids=["key", "picture"])
 @pytest.mark.parametrize("template", SHARED)
-def test_the_advised_change_gives_both_pictures_outputs_although_they_had_the_same_key(
+def test_after_the_advised_change_to_a_shared_key_there_are_as_many_outputs_as_pictures(
     tmp_path: Path, template: str, *, does_put_key: bool
 ) -> None:
     first, second, advice = SHARED[template]

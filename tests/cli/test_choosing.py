@@ -166,7 +166,7 @@ def test_the_removal_of_many_newly_excluded_pictures_is_held_back(tmp_path: Path
         ('exclude = ["./a/"]', "source.exclude[0]: expected a pattern for paths below the folder"),
     ],
 )
-def test_check_refuses_patterns_that_can_not_match_any_picture(
+def test_check_refuses_a_wrong_pattern_and_says_what_it_expects(
     tmp_path: Path, line: str, expected: str
 ) -> None:
     write_source(tmp_path, line)
@@ -255,7 +255,7 @@ def upgraded(folder: Path) -> Path:
     return project
 
 
-def test_after_an_upgrade_from_version_0_1_sync_adds_and_removes_no_picture(tmp_path: Path) -> None:
+def test_after_an_upgrade_from_version_0_1_its_default_patterns_stay_in_use(tmp_path: Path) -> None:
     project = upgraded(tmp_path)
     names = {each["image_name"] for each in run(project, "list", "--json").data}
     assert {"@eaDir/thumb.jpg", ".hidden/a.jpg"} <= names
@@ -265,7 +265,7 @@ def test_after_an_upgrade_from_version_0_1_sync_adds_and_removes_no_picture(tmp_
     assert run(project, "status", "--json").data["former_patterns"] is True
 
 
-def test_a_declared_exclude_pattern_ends_the_default_exclusions_of_version_0_1_for_good(
+def test_a_declared_exclude_pattern_ends_the_default_patterns_of_version_0_1_for_good(
     tmp_path: Path,
 ) -> None:
     project = upgraded(tmp_path)

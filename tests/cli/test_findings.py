@@ -39,7 +39,7 @@ def test_a_position_is_printed_with_north_or_south_and_east_or_west() -> None:
     assert told(Analysis(position=Position(0.5, -0.5))) == {"position": "0.500000° N, 0.500000° W"}
 
 
-def test_each_dominant_colour_is_printed_with_a_sample_of_the_colour() -> None:
+def test_a_dominant_colour_is_described_with_its_share_and_a_swatch() -> None:
     (finding,) = describe(Analysis(colours=(DominantColour("#336699", 0.425),)))
     assert finding == Finding("colour", "#336699 42%", "#336699")
 

@@ -155,7 +155,7 @@ def test_sync_names_the_picture_whose_held_removal_blocks_another_picture(tmp_pa
     }
 
 
-def test_plan_exits_with_code_4_if_a_picture_needs_work(tmp_path: Path) -> None:
+def test_plan_with_the_option_exit_code_exits_with_4_if_a_picture_needs_work(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB)
     draw(tmp_path / "inbox" / "good.jpg")
     assert run(tmp_path, "plan").code == 0

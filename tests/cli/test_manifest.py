@@ -138,7 +138,7 @@ def test_a_srcset_repeats_no_width_descriptor(manifest: dict[str, Any]) -> None:
                 assert len(set(descriptors)) == len(descriptors)
 
 
-def test_renditions_that_browsers_can_not_show_also_have_urls(manifest: dict[str, Any]) -> None:
+def test_the_manifest_includes_renditions_that_browsers_can_not_show(manifest: dict[str, Any]) -> None:
     paper = picture_of(manifest, "big.jpg")["renditions"]["paper"]
     assert paper["type"] == "application/pdf"
 

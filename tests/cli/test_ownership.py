@@ -144,7 +144,7 @@ def test_forget_says_that_a_read_only_source_keeps_the_picture(folder: Path) -> 
     assert [record["image_name"] for record in run(folder, "list", "--json").data] == ["two.jpg"]
 
 
-def test_sync_changes_no_output_and_no_record_if_the_catalog_was_lost(folder: Path) -> None:
+def test_sync_changes_no_output_and_adds_no_record_if_the_catalog_was_lost(folder: Path) -> None:
     before = (folder / "processed" / "thumb_one.jpg").stat()
     lose_catalog(folder)
     ended = run(folder, "sync")

@@ -115,7 +115,7 @@ def test_try_prints_the_score_that_the_search_for_a_quality_uses(site: Path) -> 
     assert tried["score"] >= 90 > below["score"]
 
 
-def test_a_comparison_prints_a_table_and_writes_one_sheet_that_shows_every_value(site: Path) -> None:
+def test_a_comparison_prints_a_table_and_writes_a_file_for_each_value_and_one_sheet(site: Path) -> None:
     ended = run(
         site, "try", "inbox/a.jpg", "--rendition", "thumb", "--compare", "quality=10,50,90", "-o", "tried"
     )
@@ -194,7 +194,7 @@ def test_try_gives_the_reason_why_a_rendition_cannot_be_made(site: Path) -> None
     assert "max_bytes" in ended.data[0]["reason"]
 
 
-def test_try_calls_a_picture_failed_if_something_else_failed(
+def test_try_calls_a_picture_failed_if_the_worker_process_died(
     site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def render(*_: object) -> NoReturn:

@@ -132,7 +132,7 @@ def test_the_path_of_a_photo_folder_of_any_name_is_read_back_unchanged_from_the_
     assert [path.name for path in (tmp_path / "demo").iterdir()] == ["renditions.toml"]
 
 
-def test_a_photo_folder_whose_name_is_not_utf8_is_refused_before_the_first_write(tmp_path: Path) -> None:
+def test_a_photo_folder_whose_name_is_not_utf8_is_refused_and_no_file_is_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="UTF-8"):
         prepare(tmp_path / "demo", tmp_path / "\udcff")
     assert list((tmp_path / "demo").iterdir()) == []

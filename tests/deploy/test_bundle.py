@@ -248,7 +248,9 @@ def test_package_prints_the_content_and_size_of_the_bundle(tmp_path: Path) -> No
     assert [part["name"] for part in data["parts"]] == ["renditions"]
     ended = run(tmp_path, "package", "-o", "no/such.zip")
     assert ended.code == 2
-    assert "no/such.zip: No such file or directory. Choose another --output." in ended.err.replace("\n", " ")
+    assert "no/such.zip: No such file or directory. Choose another --output for package" in ended.err.replace(
+        "\n", " "
+    )
 
 
 def test_package_lists_the_parts_of_a_bundle_with_the_largest_first(

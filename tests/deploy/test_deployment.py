@@ -243,7 +243,7 @@ def test_deploy_refuses_a_folder_with_the_deployment_of_another_pipeline_file(fo
     assert "has the deployment of renditions.toml, not of second.toml" in ended.err.replace("\n", " ")
 
 
-def test_deploy_without_changes_asks_no_question_and_applies_nothing(folder: Path) -> None:
+def test_deploy_without_changes_succeeds_and_applies_nothing(folder: Path) -> None:
     (folder / "deployment" / "plan-code").write_text("0 ")
     program = folder / "programs" / "terraform"
     program.write_text(program.read_text().replace("or 2)", "or 0)"))

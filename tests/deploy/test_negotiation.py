@@ -105,7 +105,9 @@ def test_the_function_changes_only_keys_of_the_most_common_format(
     assert ask("/icons/in/$1/photo.photo.jpg.photo.png", CHROME) == "/icons/in/$1/photo.photo.jpg.photo.webp"
 
 
-def test_a_function_that_cloudfront_would_refuse_is_not_written(tmp_path: Path) -> None:
+def test_a_function_without_formats_to_choose_or_too_large_for_cloudfront_is_not_written(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "accept.js"
     plain = PIPELINE.replace("formats", "# formats").replace("{ext}", "{rendition}")
     with pytest.raises(UsageError, match="there is no format to choose: no rendition"):

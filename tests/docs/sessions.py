@@ -190,7 +190,7 @@ def open_session(page: Page, folder: Path, *, with_long: bool) -> Iterator[Sessi
 def run_page(
     page: Page, folder: Path, *, with_long: bool = False
 ) -> Iterator[tuple[Snippet, str | None, str]]:
-    """Run a page; yield each snippet with what is wrong, and with the output so far."""
+    """Run a page; yield each snippet that ran, its problem and the last output."""
     with open_session(page, folder, with_long=with_long) as session:
         for snippet in page.snippets:
             skipped = snippet.is_illustration or snippet.marks.keys() & {"not run", "tested by"}

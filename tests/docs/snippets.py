@@ -2,7 +2,8 @@
 
 A fenced block is tested by its language. Commands (``sh``) and programs (``python``) run in the folder of
 their page's session. ``toml`` is checked as a pipeline file or a part of one. ``json`` and ``hcl`` are
-parsed. ``text`` is an illustration, unless it is marked as output. A reader doesn't see the comments:
+parsed. ``text`` is an illustration, unless it is marked as file, output, not run or tested by.
+A reader doesn't see the comments:
 
     <!-- scene: NAME -->          anywhere in the page: what the folder has at its start, see ``scenes``
     <!-- file: NAME -->           the block is written to this file of the session

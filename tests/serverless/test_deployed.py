@@ -1,7 +1,7 @@
 """The built bundle in AWS's own runtime client, with moto for the services.
 
-It is unpacked as on Lambda. Its import path has no files of this checkout: only the bundle and the libraries
-of Lambda's runtime.
+It is unpacked as on Lambda. The runtime client's import path has no files of this checkout: only the bundle
+and the libraries of Lambda's runtime.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def test_a_bundle_makes_the_same_bytes_as_a_local_run(tmp_path: Path, environ: d
     assert read(environ, "photo.jpg/thumb.webp") == made["thumb"].content
 
 
-def test_a_cold_start_imports_botocore_and_no_library_that_it_does_not_need(
+def test_a_cold_start_imports_botocore_and_leaves_out_libraries_that_it_does_not_need(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
     """The process could import everything that is installed here.

@@ -194,7 +194,7 @@ def test_an_event_that_is_nested_too_deeply_is_reported(depth: int) -> None:
         assert door.processed == [GOOD]
 
 
-def test_a_key_that_is_not_text_is_reported_and_not_deleted(
+def test_a_message_with_a_key_that_is_not_text_is_logged_and_reported_as_failed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     event = copy.deepcopy(RECORDED["eventbridge-created"])

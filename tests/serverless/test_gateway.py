@@ -184,7 +184,7 @@ def test_the_files_of_the_page_need_no_authorizer_and_the_data_needs_one(
         assert ask(path, "POST")["statusCode"] == 405
 
 
-def test_calls_without_an_authorizer_are_refused(function: Lambda) -> None:
+def test_calls_without_an_authorizer_are_refused_except_the_health_check(function: Lambda) -> None:
     for version in ("2.0", "1.0"):
         refused = function.call(make_call(version, "GET", "/pictures", authorizer=None)).value
         assert (refused["statusCode"], read(refused)["title"]) == (401, "Unauthorized")

@@ -56,7 +56,9 @@ ELSEWHERE = (
 
 
 @pytest.mark.parametrize("preset", ["thumbnail", "gallery"])
-def test_a_cold_start_imports_no_module_that_it_does_not_need(preset: str, tmp_path: Path) -> None:
+def test_a_cold_start_imports_neither_the_engine_nor_modules_of_other_entry_points(
+    preset: str, tmp_path: Path
+) -> None:
     """The first picture waits until the imports are done."""
     file = tmp_path / "pipeline.json"
     file.write_text(json.dumps(to_plain(parse(read_preset(preset), preset, tmp_path, {}).pipeline)))

@@ -321,7 +321,7 @@ def test_a_sync_stops_before_the_call_ends_and_the_next_call_continues(
     world.check_promise()
 
 
-def test_a_tick_with_a_queue_sends_a_message_for_each_new_picture_and_a_message_to_continue(
+def test_a_tick_with_a_queue_sends_messages_for_new_pictures_and_a_message_to_continue(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Later calls of the function handle these messages like any others."""

@@ -1,4 +1,4 @@
-"""The examples on AWS: each pipeline's bundle in AWS's own runtime client.
+"""The examples on AWS: each pipeline in AWS's own runtime client.
 
 moto stands for the services. The prefixes and the table's key come from the example's Terraform root.
 """

@@ -276,7 +276,7 @@ def print_renditions(pipeline: Pipeline, example: str, keys: Mapping[str, str]) 
 
 
 def print_demo(records: Callable[[], Iterator[Record]], directory: Path, pipeline: Pipeline) -> None:
-    """Print the first pictures' rendition files and the bytes that they save.
+    """Print the first pictures' files, and the share of bytes that each saves.
 
     Also print the first rejected and failed pictures with their reasons.
 

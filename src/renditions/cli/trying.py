@@ -59,7 +59,8 @@ def try_recipes(  # noqa: PLR0913 - one for each option
     compare: Annotated[
         str | None,
         typer.Option(
-            metavar="FIELD=VALUE,VALUE…", help="Try each of these values, and show details side by side."
+            metavar="FIELD=VALUE,VALUE…",
+            help="Try each of these values; with -o, also show details side by side.",
         ),
     ] = None,
     folder: Annotated[
@@ -128,7 +129,7 @@ def _draw_comparisons(trial: _Trial, picture: Path, tried: Sequence[Tried], fold
         details = draw_details(trial.render, picture.read_bytes(), recipe, panels)
         if details is None:
             messages.print(
-                f"{escape(name)}: can't show the files side by side, because browsers don't show this format"
+                f"{escape(name)}: can't show the files side by side, because browsers can't show one of them"
             )
             continue
         path = folder / f"{name}.{trial.field}.png"

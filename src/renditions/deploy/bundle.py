@@ -143,7 +143,10 @@ def build(
         sizes = _write_zip(temporary, files + bytecode)
         temporary.replace(file)
     except OSError as error:
-        raise UsageError(f"can't write {file}: {error.strerror}. Choose another --output.") from error
+        raise UsageError(
+            f"can't write {file}: {error.strerror}. Choose another --output for package, or "
+            "another --folder for deploy."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
     return Bundle(

@@ -92,8 +92,9 @@ class Deployment:
         The wanted name comes first, then the deployment's present name, then the pipeline file's folder.
 
         Raises:
-            UsageError: The wanted name is invalid, or ``main.tf`` sets the name. Or the deployment has
-                another name already, belongs to another pipeline file, or has settings that can't be read.
+            UsageError: The wanted name is invalid, or has no effect because ``main.tf`` sets the name. Or
+                the deployment has another name already, belongs to another pipeline file, or has settings
+                that can't be read.
 
         """
         former = self._read_settings()
