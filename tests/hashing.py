@@ -22,8 +22,8 @@ def hash_render(
     """Render by hashing.
 
     Content that starts with ``bad`` is rejected. Content that starts with ``half`` fails in recipes of
-    ``TOO_WIDE`` pixels or more. If the recipe doesn't enlarge, two widths of a family share one file where
-    the picture is too small for both.
+    ``TOO_WIDE`` pixels or more. If the recipe doesn't enlarge, two widths of a family share one file if
+    the picture isn't wider than the narrower one.
     """
     analysis = Analysis(transparency=False) if analyze.transparency else None
     original = Original(len(content), "jpeg", 4, 3, 1, analysis)

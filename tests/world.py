@@ -58,7 +58,7 @@ APPLIES = Start(sets_generation=True)
 
 
 class Crash(BaseException):
-    """Raised where the process dies. No code may catch it."""
+    """Raised where the process dies. Only tests may catch it."""
 
 
 @dataclass

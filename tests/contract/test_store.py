@@ -101,7 +101,7 @@ def test_the_method_obstacle_returns_none_for_an_existing_object_and_for_a_free_
     assert (store.obstacle("a/b"), store.obstacle("a/c"), store.obstacle("d/e")) == (None, None, None)
 
 
-def test_an_etag_has_only_letters_digits_dashes_and_underscores_and_depends_on_the_content(
+def test_an_etag_has_only_letters_digits_dashes_and_underscores_and_changes_with_the_content(
     store: Store,
 ) -> None:
     first = put(store, "a", b"one")

@@ -70,7 +70,7 @@ def test_every_target_gets_one_notice_about_newly_held_work() -> None:
     assert list(catalog.unsent_notices()) == []
 
 
-def test_work_that_is_held_again_after_a_permission_causes_another_notice() -> None:
+def test_work_that_is_held_again_after_no_work_was_held_causes_another_notice() -> None:
     catalog, target = open_catalog(), MemoryNotifier()
     for held in ([REMOVALS], [], [REMOVALS]):
         open_outbox(catalog, one=target).hold(held, is_attended=False)

@@ -155,9 +155,7 @@ def test_each_rendition_of_a_family_gets_its_own_file_if_the_recipe_enlarges(wor
     world.check_promise()
 
 
-def test_another_width_becomes_the_stand_in_when_the_former_stand_in_is_no_longer_declared(
-    world: FamilyWorld,
-) -> None:
+def test_a_width_gets_its_own_file_when_its_stand_in_is_no_longer_declared(world: FamilyWorld) -> None:
     world.settle()
     world.pipeline = pipeline_of(photo=replace(FAMILY, widths=(480, 1600)))
     (difference,) = world.differences()

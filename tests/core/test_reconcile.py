@@ -1,4 +1,4 @@
-"""Plan and sync, with stores and a catalog in memory."""
+"""Plan, sync and watch, with stores and a catalog in memory."""
 
 from __future__ import annotations
 

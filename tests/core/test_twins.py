@@ -247,7 +247,7 @@ def test_a_new_picture_with_the_name_or_content_of_a_removed_picture_gets_its_fo
     world.check_promise()
 
 
-def test_the_focus_of_a_removed_picture_is_forgotten_after_the_declared_time(world: World) -> None:
+def test_the_focus_of_a_removed_picture_is_forgotten_after_the_default_time(world: World) -> None:
     world.remove("a.jpg")
     world.processor().process("a.jpg", ALLOWED)
     world.now += timedelta(days=31)

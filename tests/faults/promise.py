@@ -1,7 +1,7 @@
 """The promise, as a short model: the final state after all failures stopped.
 
 - Each picture has a record and exactly its declared outputs, or it is rejected and the record says why.
-- No two pictures have an output in one file. Where the store ignores case, one of the two is rejected.
+- No two pictures have an output in one file, even where the store ignores case: one of the two is rejected.
 - Foreign objects are unchanged: a website's file, another catalog's output, the outputs of a lost catalog.
 - A person's ``sync`` stops before it writes if the catalog is empty and most wanted keys hold objects that
   the catalog didn't write. ``sync --adopt`` takes over only the objects that prove to be ours.

@@ -1,6 +1,6 @@
 """The parts on AWS behind a bad network.
 
-After the network works again, one sync restores the promise.
+After the network works again, failed pictures are retried, and one sync restores the promise.
 
 S3, DynamoDB, SQS and SNS are moto's. The proxy before them refuses, resets, cuts and delays requests. The
 worker, the stores, the catalog and the notices are the real ones; the renderer only hashes. A seed decides

@@ -1,7 +1,4 @@
-"""Record every AWS call of this process, and the permissions that it needs.
-
-The recorder sees every call through botocore.
-"""
+"""Record AWS calls of this process, and the permissions that they need."""
 
 from __future__ import annotations
 

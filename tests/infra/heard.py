@@ -41,7 +41,7 @@ def subscribe(topic: str) -> str:
 
 
 def follow_bus() -> str:
-    """Create the bus; return the URL of a queue that gets all its events."""
+    """Create the bus; return the URL of a queue that gets our events from it."""
     queue, arn = _make_queue("heard-bus")
     CLIENTS.events.create_event_bus(Name=BUS)
     pattern = json.dumps({"source": ["renditions"]})

@@ -290,7 +290,7 @@ def test_the_policy_allows_exactly_the_needed_actions(
     work: Any,
     notices: tuple[Notify, ...],
 ) -> None:
-    """The comparison also detects a single missing or superfluous action or condition."""
+    """The test also checks that the comparison detects wrong policies."""
     policy: Policy = runs[run][output]
     prefix = "uploads/" if run == "uploads_can_go_through_eventbridge" else ""
     calls = work(cloud, make_environment(cloud, runs[run], prefix), tmp_path, *notices)
@@ -328,8 +328,7 @@ class Held:
     def hold(self, policy: Policy) -> None:
         """Give this process the role with this policy.
 
-        The server can't check the resources of services other than S3. So the role may use all of
-        them.
+        The server checks resources only for S3. So the role may do everything in DynamoDB, SNS and SQS.
         """
         statements = [
             {"Action": one["actions"], "Resource": one["resources"]}

@@ -1,6 +1,6 @@
 """The worker on moto's queue, and the command ``worker``.
 
-The worker's stores and catalog are in memory.
+The stores and the catalog are in memory, except in the tests of the command.
 """
 
 from __future__ import annotations
@@ -168,10 +168,7 @@ def test_a_message_whose_picture_failed_stays_hidden_for_a_while(world: World, u
 
 
 def test_a_message_of_a_leased_picture_stays_hidden_until_the_lease_ends(world: World, url: str) -> None:
-    """A killed worker's lease lasts longer than the pauses.
-
-    So an earlier redelivery would fail again.
-    """
+    """After an earlier redelivery, the picture would only have to wait again."""
     world.upload("first.jpg", b"1")
     until = datetime.now(UTC) + timedelta(seconds=4)
     leased = Record("first.jpg", "processing", world.now, lease=Lease("killed", until))

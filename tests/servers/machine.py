@@ -16,7 +16,7 @@ from pathlib import Path
 
 
 class UnavailableError(Exception):
-    """A server can't be installed here; the message is the reason."""
+    """A server can't be installed or started here; the message is the reason."""
 
 
 def install_debian(packages: Sequence[str], folder: Path) -> Path:
