@@ -50,7 +50,7 @@ def test_the_format_auto_always_means_an_output_format_that_holds_pixels() -> No
         assert not OUTPUT_FORMATS[entry.auto].holds_file
 
 
-def test_no_two_formats_share_a_suffix_or_a_media_type() -> None:
+def test_no_two_input_formats_share_a_suffix_or_a_media_type() -> None:
     suffixes = [suffix for entry in SOURCE_FORMATS.values() for suffix in entry.suffixes]
     types = [entry.media_type for entry in SOURCE_FORMATS.values()]
     assert (len(set(suffixes)), len(set(types))) == (len(suffixes), len(types))

@@ -169,7 +169,7 @@ def test_a_changed_logo_affects_only_the_renditions_that_show_this_logo(tmp_path
     assert stale(tmp_path) == ["of-source"]
 
 
-def test_a_missing_logo_stops_the_command_before_any_change(tmp_path: Path) -> None:
+def test_a_missing_logo_stops_the_command_before_it_makes_outputs(tmp_path: Path) -> None:
     write_pipeline(tmp_path, '[renditions.one]\nwatermark = {image = "source:.logo.png"}')
     draw(tmp_path / "inbox" / "photo.jpg")
     for command in ("plan", "sync", "watch"):

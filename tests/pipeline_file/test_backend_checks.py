@@ -1,7 +1,4 @@
-"""Stores, catalogs and notice targets that can't be opened.
-
-Commands refuse them before they change anything.
-"""
+"""Stores, catalogs and notice targets that can't be opened."""
 
 from __future__ import annotations
 
@@ -74,7 +71,7 @@ def test_a_target_of_an_unknown_kind_is_refused_and_the_problem_names_its_field(
     assert not (tmp_path / "bundle.zip").exists()
 
 
-def test_the_error_about_an_unknown_target_in_a_bundle_names_the_target() -> None:
+def test_opening_a_target_of_an_unknown_kind_raises_an_error_that_names_the_target() -> None:
     with (
         pytest.raises(UsageError, match=r"notify\[1\]\.to: expected .*, found 'mailto://a'"),
         open_parts(make_pipeline(notify=("log:", "mailto://a")), Path()),

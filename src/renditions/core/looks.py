@@ -47,7 +47,7 @@ class Look:
 
     @property
     def last(self) -> str:
-        """The format that most browsers show: the last one."""
+        """The last format: the one that comes last in the order of ``browser_rank``."""
         return list(self.files)[-1]
 
     @property

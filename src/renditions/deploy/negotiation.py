@@ -65,8 +65,8 @@ def write_function(pipeline: Pipeline, file: Path) -> None:
 def _find_families(pipeline: Pipeline) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """Yield the pattern of a requested path, and the better formats with their paths.
 
-    The pattern is a regular expression. It matches the keys in the format that most browsers show, because
-    a page requests this format with the ``src`` of an ``<img>``.
+    The pattern is a regular expression. It matches the keys in the format that comes last in the order of
+    ``browser_rank``, because a page requests this format with the ``src`` of an ``<img>``.
     """
     for name, recipe in pipeline.renditions.items():
         *better, last = _templates_of(name, recipe) or [(recipe.format, recipe.key_template(name))]

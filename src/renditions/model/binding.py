@@ -103,7 +103,8 @@ class Binding:
     def held_renditions(self) -> tuple[Held, ...]:
         """The held deletions of undeclared outputs: one or none.
 
-        Only a person's sync deletes these outputs.
+        A process may delete these outputs only if a person started it for that: see
+        :class:`Start <renditions.core.binding.Start>`.
         """
         return tuple(each for each in self.held if each.what == "renditions")
 

@@ -98,7 +98,7 @@ def among(name: str, recipe: Rendition, names: Container[str]) -> Rendition:
 def find_renamed_member(former: str, former_other: str, other: str, recipe: Rendition) -> str | None:
     """Return the name that a member of a renamed family has now.
 
-    Return None if the renamed family has no such member.
+    Return None if the renamed family has no such member, or if that member isn't in ``recipe``'s format.
 
     Args:
         former: The member's former name.

@@ -1,8 +1,6 @@
 """The patterns of ``[source] match`` and ``exclude``.
 
 They decide which objects of a source are pictures.
-
-Listings, events and uploads all call :meth:`Patterns.why_not`, for folders and for buckets.
 """
 
 from __future__ import annotations

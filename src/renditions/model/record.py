@@ -169,12 +169,12 @@ class Record:
     pending_keys: tuple[str, ...] = ()
     """Output keys that may hold an object which isn't in ``outputs`` yet, or is no longer in it."""
     attempts: int = 0
-    """How many attempts have failed since the goal last changed, see ``RenditionsError.is_try``.
+    """How many attempts for this goal have failed in a row, see ``RenditionsError.is_try``.
 
     After an error that no retry mends, this is the highest number of attempts.
     """
     setbacks: int = 0
-    """How often processing has failed for a reason that doesn't count as an attempt.
+    """How often in a row processing has failed for a reason that doesn't count as an attempt.
 
     Examples are a full disk and a lost connection. The pause before the next attempt grows with this number.
     """
@@ -185,7 +185,7 @@ class Record:
     history: tuple[Event, ...] = ()
     """The newest events, in the order of time."""
     place: str = ""
-    """The output store that holds the outputs, as the pipeline file spells it; empty in version 0.1."""
+    """The output store that holds the outputs, spelled as in ``Binding``; empty in version 0.1."""
     headers: str = ""
     """The headers with which the outputs were written: see ``OutputPlace.headers``; or ``MIXED``."""
     generation: int = 0
@@ -195,7 +195,7 @@ class Record:
     """
     retired: tuple[Retired, ...] = ()
     missing_since: datetime | None = None
-    """When a run first found that the picture is gone from the source, if the record is still kept."""
+    """When the picture was first found to be gone from the source, with ``on_delete = "keep"``."""
     refused_keys: tuple[str, ...] = ()
     """Output keys that the picture needs, but that hold a file which Renditions didn't write."""
     removable_until: datetime | None = None
@@ -284,7 +284,7 @@ class Record:
         """Return the JSON form; ``key_name`` is the attribute that holds the name.
 
         The ``processed_*`` fields describe the first output, and ``renditions`` has all outputs.
-        The JSON form has no empty fields.
+        Empty attributes are left out.
         """
         first = self.outputs[0] if self.outputs else None
         item: dict[str, Any] = {

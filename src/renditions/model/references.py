@@ -16,7 +16,7 @@ class VariableUnset(LookupError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"the environment variable {name} isn't set")
+        super().__init__(f"the environment variable {name} isn't set or is empty")
 
 
 def find_variables(text: str) -> tuple[str, ...]:

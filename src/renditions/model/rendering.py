@@ -48,7 +48,7 @@ class Rendering:
     errors: Mapping[str, Reason] = field(default_factory=dict)
     """The reason for each rendition that can't be made from this valid picture."""
     stand_ins: Mapping[str, str] = field(default_factory=dict)
-    """For each member of a family, the member whose file it uses.
+    """For each member of a family with ``widths``, the member whose file it uses.
 
     This is the member itself, or a narrower one with the same pixels. The mapping has every width of
     each wanted rendition. The worker makes only the files that renditions use.

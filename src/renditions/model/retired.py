@@ -19,7 +19,7 @@ class Retired:
     delete_after: datetime | None = None
     """The time after which Renditions deletes the object; None while the deletion is held back."""
     place: str = ""
-    """The store that holds the object, as the pipeline file spelled it; empty for the current store."""
+    """The store that holds the object, spelled as in ``Binding``; empty for the current store."""
 
     def describe(self) -> str:
         """Return a text for people: the object's key, its store and its deletion time."""

@@ -199,12 +199,11 @@ _INTERNAL = {
     "goal": text("Internal: a fingerprint over everything that must be made."),
     "rules": text("Internal: the fingerprint of the rules that the picture passed."),
     "attempts": count(
-        "How many attempts have failed since the picture or the pipeline file last changed. 3 after an error "
-        "that no retry mends."
+        "How many attempts for this goal have failed in a row. 3 after an error that no retry mends."
     ),
     "setbacks": count(
-        "How often processing failed for another reason, such as a full disk or a lost connection. These "
-        "failures don't count as attempts."
+        "How often in a row processing failed for another reason, such as a full disk or a lost connection. "
+        "These failures don't count as attempts."
     ),
     "blocked_by": text("The other picture that has an output key which this picture needs."),
     "pending_keys": listing(text("A key."), "Internal: keys that may hold an object that isn't listed."),
@@ -217,7 +216,9 @@ _INTERNAL = {
         ("owner", "until"),
         "Which process is processing the picture.",
     ),
-    "place": text("The output store that holds the outputs, as the pipeline file spells it."),
+    "place": text(
+        "The output store that holds the outputs, as the pipeline file or the environment spells it."
+    ),
     "headers": text("Internal: the headers with which the outputs were written."),
     "generation": count("Internal: the version of the pipeline file that decided the status."),
     "retired": listing(

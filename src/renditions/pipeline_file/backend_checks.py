@@ -84,8 +84,8 @@ def find_target_problems(pipeline: Pipeline, environ: Mapping[str, str]) -> Iter
 def find_lambda_problems(pipeline: Pipeline, *, is_built: bool) -> Iterator[Problem]:
     """Yield a problem for each place in the pipeline that Lambda can't open.
 
-    A place is a store, a catalog or a notice target. Also yield a problem if drawings need the machine's
-    fonts, because a function's machine has no fonts.
+    A place is a store, a catalog or a notice target. Also yield a problem for ``[accept] fonts = "system"``,
+    because a function's machine has no fonts.
 
     Args:
         pipeline: A checked pipeline.

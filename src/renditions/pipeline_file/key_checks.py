@@ -1,4 +1,4 @@
-"""Find mistakes in the keys of renditions: equal keys, and outputs in the source."""
+"""Find mistakes in the keys of renditions: conflicts, and outputs in the source."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _clash(pair: tuple[str, str], one: tuple[str, str], other: tuple[str, str], 
 
 
 def _example_names(source: Source) -> list[str]:
-    """Return example picture names: ``photo.jpg``, and one for each pattern.
+    """Return example picture names: ``photo.jpg``, and at most one for each pattern.
 
     Names that the source leaves out are dropped. If none is left, return only ``photo.jpg``.
     """

@@ -29,7 +29,7 @@ _FILLERS = ("photo", "7", "é", "~ (1)", "2024/summer holidays of a very long na
 
 
 def find_source_problems(source: Source) -> Iterator[Problem]:
-    """Yield a problem for each pattern that matches nothing or excludes everything."""
+    """Yield the mistakes in patterns, such as one that matches nothing."""
     is_folder = not source.store.startswith("s3://")
     for field in ("match", "exclude"):
         for number, pattern in enumerate(getattr(source, field) or ()):

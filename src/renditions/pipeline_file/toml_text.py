@@ -59,7 +59,7 @@ def _explain(error: OSError, path: Path) -> str:
 
 
 def _find_encoding_problem(error: UnicodeDecodeError) -> Problem:
-    """Return the first byte that isn't UTF-8 as a problem with its line and column."""
+    """Return the problem: UTF-16, or the first byte that isn't UTF-8 and its place."""
     content, at = error.object, error.start
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return Problem("", "UTF-8 text", "UTF-16 text")
@@ -69,7 +69,7 @@ def _find_encoding_problem(error: UnicodeDecodeError) -> Problem:
 
 
 def _find_syntax_problem(message: str, text: str) -> Problem:
-    """Return tomllib's error as a problem with its line and column."""
+    """Return tomllib's error as a problem, with its line and column if known."""
     if match := re.fullmatch(r"(.*) \(at (line (\d+), column \d+)\)", message):
         reason, place, number = _spell(match[1]), match[2], int(match[3])
         found = shorten(repr(text.splitlines()[number - 1].strip()))
