@@ -19,8 +19,7 @@ def weighted(image: Any, mix: Callable[[Any], Any]) -> Any:
         return mix(image)
     multiplied, is_whole = image.premultiply(), image.format in ("uchar", "ushort")
     if is_whole:
-        # Whole numbers take a quarter of the time of floating point. Their error is smaller than the
-        # encoders' own error.
+        # Whole numbers take a quarter of the time of floating point.
         multiplied = multiplied.rint().cast(image.format)
     mixed = mix(multiplied).unpremultiply()
     return _restore_opaque(mixed.rint().cast(image.format)) if is_whole else mixed

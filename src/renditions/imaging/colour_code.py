@@ -79,7 +79,7 @@ class ColourCode:
 def of_cicp(primaries: int, transfer: int, *, television_power: float | None = None) -> ColourCode:
     """Return the code for these numbers of H.273.
 
-    Unknown and unspecified numbers mean sRGB.
+    Unspecified numbers, and numbers that this module doesn't support, mean sRGB.
 
     ``television_power`` is the exponent of television's curves. Without this exponent, these curves count as
     the curve of sRGB. With the exponent, the code of such a curve has no ``cicp``, because other formats
@@ -120,7 +120,7 @@ def to_srgb(primaries: Chromaticities) -> Matrix:
     White stays white.
 
     Raises:
-        ZeroDivisionError: The primaries are impossible; see :func:`is_possible`.
+        ZeroDivisionError: The primaries span no triangle, or white is impossible.
 
     """
     return _product(_inverted(_to_xyz(BT_709)), _product(_adapted(primaries), _to_xyz(primaries)))
@@ -130,7 +130,7 @@ def luminance(primaries: Chromaticities) -> tuple[float, ...]:
     """Return the shares of red, green and blue in the luminance.
 
     Raises:
-        ZeroDivisionError: The primaries are impossible; see :func:`is_possible`.
+        ZeroDivisionError: The primaries span no triangle.
 
     """
     return _to_xyz(primaries)[1]

@@ -301,7 +301,7 @@ def adjust(image: Any, recipe: Rendition) -> Any:
 def _mix(colours: Any, matrix: list[list[float]], interpretation: str) -> Any:
     """Return new bands, each a sum of all bands weighted by a row of the matrix.
 
-    The values are rounded and limited to 255.
+    The values are rounded, and limited to the range from 0 to 255.
     """
     mixed = colours.recomb(Image.new_from_array(matrix))
     return _rounded(mixed).copy(interpretation=interpretation)

@@ -2,8 +2,8 @@
 
 This module handles only numbers, not pixels. The names of the fits come from CSS ``object-fit``, except two
 that keep the proportions: ``inside`` gives the largest size inside the box, and ``outside`` the smallest size
-that covers the box. All arithmetic is exact, with halves rounded up: 1920 by 1080 in a box of 200 by 200
-becomes 200 by 113 on every machine.
+that covers the box. All arithmetic is exact, and sizes are rounded with halves up: 1920 by 1080 in a box of
+200 by 200 becomes 200 by 113 on every machine.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def whole_for(grid: Size, part: Rectangle, wanted: Size) -> Size:
 def stored_at(part: Rectangle, displayed: Size, orientation: int) -> Rectangle:
     """Return a part of the upright picture in the coordinates of the stored pixels.
 
-    ``orientation`` is EXIF's (CIPA DC-008, 4.6.4): the corner at which the stored rows and columns begin.
+    ``orientation`` is EXIF's (CIPA DC-008): the corner at which the stored rows and columns begin.
     """
     across = displayed.width - part.right if orientation in (2, 3, 6, 7) else part.left
     down = displayed.height - part.bottom if orientation in (3, 4, 7, 8) else part.top
@@ -219,7 +219,8 @@ def _place_cut(inner: Size, outer: Size, recipe: Rendition) -> Offset:
 def centre(inner: Size, outer: Size, focus: Focus) -> Offset:
     """Return the inner rectangle's position in the outer one.
 
-    The middle of the inner rectangle is as near to the focus as possible.
+    The middle of the inner rectangle is at the focus, or as near to it as the outer one allows. The position
+    is in whole pixels, rounded down.
     """
     left, top = (
         min(max(int(Fraction(str(percent)) * whole / 100 - Fraction(part, 2)), 0), whole - part)

@@ -26,7 +26,7 @@ class _Choice:
 
     wanted: Fonts = "bundled"
     used: Fonts | None = None
-    """The fonts that fontconfig and PDFium use; None before the first text."""
+    """The fonts that fontconfig and PDFium use; None before the first call of :func:`settle`."""
 
 
 def choose(fonts: Fonts) -> None:

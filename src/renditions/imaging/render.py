@@ -1,7 +1,7 @@
 """Render one picture: check it, analyze it, and make all of its renditions.
 
-If every output contains the picture's file itself, and no rule or analysis needs the picture's header, no
-function here imports the imaging library.
+If all outputs (at least one) contain the picture's file itself, and no rule or analysis needs the picture's
+header, no function here imports the imaging library.
 """
 
 from __future__ import annotations

@@ -362,7 +362,7 @@ def _base_size(part: tuple[Header, Rectangle], tasks: list[Task]) -> Size:
 def _drawn_size(proportions: Size, tasks: list[Task]) -> Size:
     """Return the size at which to draw a drawing.
 
-    This is the size of the largest rendition, or a larger one for the reason that ``_base_size`` gives.
+    It is at least as wide and as high as the resized picture of every task.
     """
     needs = [task.plan.resized for task in tasks]
     largest = Size(max(need.width for need in needs), max(need.height for need in needs))

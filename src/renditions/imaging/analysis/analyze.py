@@ -56,7 +56,7 @@ class Study:
 
     @property
     def level(self) -> Rendition | None:
-        """A recipe with the size that the analysis needs; None without an analysis."""
+        """A recipe with the size that :meth:`run` needs; None if nothing is declared."""
         side = _HEADROOM * self._side
         return Rendition(width=side, height=side) if side else None
 

@@ -110,9 +110,9 @@ def _find_in_iptc(block: bytes) -> str | None:
 
 
 def _clean(text: str) -> str | None:
-    """Return the text on one line, without invisible characters.
+    """Return the text on one line, without most invisible characters.
 
-    Return None if nothing is left.
+    Only ``_JOINERS`` are kept. Return None if nothing is left.
     """
     shown = "".join(
         sign if sign in _JOINERS or unicodedata.category(sign)[0] not in "CZ" else " " for sign in text

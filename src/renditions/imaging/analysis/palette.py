@@ -1,10 +1,10 @@
 """Find the dominant colours of a picture.
 
 The picture's colours are points in a space of red, green and blue. This module takes the part of the space
-whose points spread most, and cuts it in two, across its longest axis at the mean. It stops when there are as
-many parts as wanted colours, or when each part has a single colour. The mean of each part is a dominant
-colour. This is Heckbert's median cut (1982)
-by variance, as described by Wan, Wong and Prusinkiewicz (1988).
+whose points spread most along one axis, and cuts it in two, across this axis at the mean. It stops when there
+are as many parts as wanted colours, or when each part has a single colour. The mean of each part is a
+dominant colour. This is Heckbert's median cut (1982) by variance, as described by Wan, Wong and Prusinkiewicz
+(1988).
 """
 
 from __future__ import annotations

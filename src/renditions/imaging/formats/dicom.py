@@ -341,7 +341,7 @@ def library() -> Any:
 def guarded(failure: str) -> Iterator[None]:
     """Raise ``Undecodable`` for any error of a damaged data set.
 
-    ``Undecodable`` doesn't have the original error's message and traceback, because they may quote the file.
+    ``Undecodable`` doesn't show the original error's message and traceback, because they may quote the file.
     ``failure`` says what failed; the original error's type follows it. This package's own errors and
     ``MemoryError`` stay unchanged.
     """

@@ -118,10 +118,10 @@ def check_end(content: bytes) -> None:
 
 
 def check_data(content: bytes, _: Header, frames: int) -> None:
-    """Raise ``Undecodable`` if a frame's data has too few pixels or isn't closed.
+    """Raise ``Undecodable`` if a frame's data is broken or has too few pixels.
 
-    This function checks the first ``frames`` frames. Most damage inside the data makes pixels too few, since
-    it changes the lengths of runs.
+    This function checks the first ``frames`` frames. The end of the last frame's data may be missing. Most
+    damage inside the data makes pixels too few, since it changes the lengths of runs.
     """
     whole = completed(content)
     try:

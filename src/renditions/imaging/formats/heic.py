@@ -55,7 +55,7 @@ def read_header(content: bytes, _: int) -> Header:
 
 
 def is_animated(_: bytes, header: Header) -> bool:
-    """Return whether the file holds a sequence."""
+    """Return whether the file holds a sequence of several frames."""
     return header.frames > 1
 
 

@@ -319,7 +319,7 @@ def _true_part(segment: bytes) -> bytes:
 def _is_metadata(segment: bytes) -> bool:
     """Return whether a segment is metadata.
 
-    Metadata is in application and comment segments, except JFIF's and Adobe's.
+    Metadata is in application and comment segments, except Adobe's, and JFIF's without a preview.
     """
     is_plain_jfif = segment[1] == 0xE0 and segment[4:9] == b"JFIF\0" and len(segment) == 18
     is_adobe = segment[1] == 0xEE and segment[4:9] == b"Adobe"

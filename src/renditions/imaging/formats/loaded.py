@@ -13,8 +13,8 @@ from renditions.model.formats import SOURCE_FORMATS
 
 _MILLIMETRES_PER_INCH = 25.4
 _NO_DPI = 72
-"""The value that cameras and editors write if they know no resolution. libvips reports it for a PNG without a
-resolution."""
+"""The value that cameras and editors write if they know no resolution. libvips reports it for a JPEG or PNG
+without a resolution."""
 _DPI_STEP = 0.05
 """How far a PNG's resolution can be from the intended one, in pixels per inch, since a PNG has whole pixels
 per metre."""
@@ -46,7 +46,8 @@ def load_header(name: str, content: bytes, page: int = 0) -> Header:
 def _find_dpi(image: Any) -> float | None:
     """Return the resolution in pixels per inch; None if it is unknown or impossible.
 
-    libvips gives pixels per millimetre; it gives 1 if the file doesn't declare a resolution.
+    libvips gives pixels per millimetre. If the file doesn't declare a resolution, libvips gives 1, or in a
+    JPEG or PNG the value of ``_NO_DPI``.
     """
     finer = max(image.xres, image.yres)
     dpi = round(finer * _MILLIMETRES_PER_INCH, 2)

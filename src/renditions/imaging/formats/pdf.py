@@ -47,7 +47,7 @@ _PAPERS: Mapping[PageSize, tuple[float, float]] = {
     "letter": (612, 792),
     "legal": (612, 1008),
 }
-"""The short and the long side of each paper in points (ISO 216, ANSI Y14.1)."""
+"""The short and the long side of each paper in points."""
 
 
 def read_header(content: bytes, page: int) -> Header:

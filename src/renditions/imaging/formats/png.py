@@ -27,7 +27,7 @@ _GAMMA_BYTES, _GAMMA_UNIT = 4, 100_000
 _USUAL_GAMMA = 2.2
 """A picture with this gamma and without chromaticities counts as sRGB."""
 _GAMMA_TOLERANCE = 0.05
-"""A gamma that differs from the usual one by less than this counts as the usual one (libpng's threshold)."""
+"""A gamma that differs from the usual one by a smaller share counts as the usual one (libpng's threshold)."""
 _SCREEN_POWER = 2.4
 """The exponent of a television screen's curve (BT.1886). Chromium uses it for a ``cICP`` with television's
 curves."""

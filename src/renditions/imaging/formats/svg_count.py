@@ -81,8 +81,9 @@ class References:
         rule.references.update(ids)
 
     def check(self) -> None:
-        """Raise ``NotAccepted`` if there is too much to draw or references form a circle.
+        """Raise ``NotAccepted`` if the drawing is too complex.
 
+        It draws too much, or its references are nested too deeply or form a circle.
         A circle that a style sheet closes is allowed.
         """
         rules = {_rule(selector): part for selector, part in self._rules.items()}

@@ -50,7 +50,7 @@ _LANGUAGE = "en"
 _FONT_SIZE = {"font-size": "medium"}
 """The initial font size of CSS, 16 px (CSS Fonts 3, 3.5). librsvg's own one is 12 px."""
 _LANGUAGES = "systemLanguage"
-"""The attribute with the languages that an element is for (SVG 2, 5.9)."""
+"""The attribute with the languages that an element is for (SVG 2)."""
 _PLACES = ("x", "y", "dx", "dy", "rotate")
 """The attributes of a text with a number for each letter. librsvg reads one number."""
 _BLANKS = dict.fromkeys(map(ord, "\t\n\r"))
@@ -201,7 +201,7 @@ class _Reader:
             self._written.append(f"<{name}{''.join(written)}>")
 
     def _warn_of_text(self, name: str, attributes: dict[str, str]) -> None:
-        """Warn of what librsvg ignores in a text (SVG 2, 11.4 and 11.8)."""
+        """Warn of what librsvg ignores in a text (SVG 2, chapter 11)."""
         if name == "textPath":
             self._warn("not-drawn", "text along a path (textPath) is left out")
         if "textLength" in attributes:

@@ -31,7 +31,7 @@ _EVENT_NAMES = (
     "visibilitychange volumechange waiting webkitanimationend webkitanimationiteration "
     "webkitanimationstart webkitfullscreenchange webkitfullscreenerror webkittransitionend wheel zoom "
 )
-"""The events of SVG 1.1 (16.2), SVG 2 (15.2) and HTML (8.1.8.2), and those that only browsers know."""
+"""The events of SVG 1.1, SVG 2 and HTML, and those that only browsers know."""
 _EVENTS = frozenset(_EVENT_NAMES.split())
 _LINKS = ("href", "src", "action", "formaction", "data", "from", "to", "by", "values")
 """The attributes that hold a URL, or that animate an attribute with a URL."""

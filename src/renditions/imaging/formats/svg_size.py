@@ -1,4 +1,4 @@
-"""Find the size of a drawing as CSS does (CSS Images 3, 4.3; SVG 2, 8.2 and 8.7)."""
+"""Find the size of a drawing as CSS does (CSS Images 3, SVG 2)."""
 
 from __future__ import annotations
 
