@@ -215,6 +215,27 @@ def test_an_unsent_notice_waits_while_the_picture_is_processed(world: World) -> 
     assert (events(world), len(unsent(world))) == ([], 1)
 
 
+def test_a_notice_that_is_no_longer_true_does_not_prolong_the_pause_of_its_target(world: World) -> None:
+    deaf = Deaf()
+    box = outbox(world, deaf)
+    world.upload(NAME, b"one")
+    world.processor(notifiers={ALL.target: Deaf()}).process(NAME)
+    world.now += timedelta(hours=1)
+    box.send_due()
+    assert deaf.attempts == 1
+    world.upload(NAME, b"bad")
+    world.processor().process(NAME)
+    world.now += timedelta(minutes=7)
+    world.upload("other.jpg", b"two")
+    world.processor(notifiers={ALL.target: Deaf()}).process("other.jpg")
+    world.now += timedelta(minutes=4)
+    box.send_due()
+    assert [each.name for each in unsent(world)] == ["other.jpg"]
+    world.now += timedelta(minutes=2)
+    box.send_due()
+    assert deaf.attempts == 2
+
+
 def test_an_unsent_notice_whose_target_is_no_longer_declared_is_dropped(world: World) -> None:
     world.upload(NAME, b"one")
     world.processor(notifiers={ALL.target: Deaf()}).process(NAME)

@@ -23,7 +23,7 @@ from renditions.core.leases import reopen
 from renditions.core.outcome import Outcome
 from renditions.core.planning import plan
 from renditions.core.ports import StoredObject, Unreadable
-from renditions.core.reconcile import sync
+from renditions.core.reconcile import Order, sync
 from renditions.core.selection import Selection
 from renditions.core.summary import Summary
 from renditions.errors import StoreFailed, WorkerDied
@@ -568,6 +568,8 @@ def test_a_hint_that_comes_while_a_picture_is_processed_does_not_wait_for_the_pa
 
 def test_a_prefix_of_only_a_slash_selects_all_pictures() -> None:
     assert Selection.of(["/"]).prefixes == ("",)
+    assert Order(selection=Selection.of(["/", "b"])).is_full
+    assert not Order(selection=Selection.of(["/"], "failed")).is_full
     assert Selection.of(["/a/", "b"]) == Selection(("b",), ("a/",))
 
 

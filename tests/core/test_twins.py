@@ -14,6 +14,7 @@ from renditions.core.ask import ALLOWED, Ask
 from renditions.core.ports import IfMatch
 from renditions.core.reconcile import Order, sync
 from renditions.model.catalog_place import CatalogPlace
+from renditions.model.kept import KeptWishes
 from renditions.model.recipe import Focus, Rendition
 from renditions.model.wishes import NO_WISHES, Wishes
 from world import World, make_pipeline
@@ -244,6 +245,20 @@ def test_a_new_picture_with_the_name_or_content_of_a_removed_picture_gets_its_fo
     world.processor().process(name)
     assert world.record(name).wishes == FOCUS
     assert tell(world, name) == [("processing", "it got the wishes kept for a.jpg"), *FIRST]
+    world.check_promise()
+
+
+def test_a_new_picture_gets_the_focus_kept_for_its_content_if_the_one_for_its_name_is_too_old(
+    world: World,
+) -> None:
+    earlier = KeptWishes("b.jpg", "5e1f", Wishes(Focus(x=1, y=1)), world.now + timedelta(days=1))
+    world.catalog.keep_wishes(earlier)
+    world.remove("a.jpg")
+    world.processor().process("a.jpg", ALLOWED)
+    world.now += timedelta(days=2)
+    world.upload("b.jpg", b"one")
+    world.processor().process("b.jpg")
+    assert world.record("b.jpg").wishes == FOCUS
     world.check_promise()
 
 

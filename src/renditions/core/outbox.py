@@ -154,14 +154,15 @@ class Outbox:
 
         They wait as long as the failed notice.
         """
-        if pause := self.circuits.find_pause(target, self.clock()):
-            self._postpone(notices, pause.until)
-            return
         for number, unsent in enumerate(notices):
             if time.monotonic() > deadline:
                 return
             for _, notice in self._compare([unsent]):
                 now = self.clock()
+                # Only before an attempt: after a pause, the first caller that asks must try.
+                if notice and (pause := self.circuits.find_pause(target, now)):
+                    self._postpone(notices[number:], pause.until)
+                    return
                 failure = self._deliver(target, notice) if notice else None
                 if failure is None:
                     self.catalog.drop_notice(unsent)

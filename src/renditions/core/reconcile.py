@@ -61,7 +61,7 @@ class Order:
     @property
     def is_full(self) -> bool:
         """Whether the order has no selection, so that the run compares every picture."""
-        return self.selection == EVERYTHING
+        return self.selection.is_all and self.selection.status is None
 
     def limit(self, guard: Guard, catalog: Catalog) -> Guard:
         """Return the guard for this order.

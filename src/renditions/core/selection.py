@@ -31,8 +31,11 @@ class Selection:
 
     @property
     def is_all(self) -> bool:
-        """Whether the selection has no names and no prefixes. It may have a status."""
-        return not (self.names or self.prefixes)
+        """Whether the selection has no names, and no prefixes but ``/``.
+
+        It may have a status.
+        """
+        return not self.names and set(self.prefixes) <= {""}
 
     def has(self, record: Record | None) -> bool:
         """Return whether the status of this record is selected."""

@@ -96,8 +96,9 @@ class Twins:
         if not self.pipeline.catalog.keep_wishes:
             return False
         now = self.clock()
-        kept = self.catalog.find_wishes(name) or next(iter(of_content), None)
-        if kept is None or kept.until <= now:
+        of_name_first = (self.catalog.find_wishes(name), *of_content)
+        kept = next((each for each in of_name_first if each and each.until > now), None)
+        if kept is None:
             return False
         record = Record(name, "processing", now, wishes=kept.wishes)
         self.catalog.write(record.with_event(now, "processing", f"it got the wishes kept for {kept.name}"))
