@@ -185,7 +185,7 @@ def write_pipeline(
 
 
 def hash_outputs(folder: Path) -> Iterator[str]:
-    """Yield a line for each output of a folder's pipeline, in the order of their keys."""
+    """Yield a line for each output of a folder's pipeline, in the order of keys."""
     root = folder / "processed"
     for path in sorted(root.rglob("*")):
         key = path.relative_to(root)

@@ -88,7 +88,7 @@ def parse_example(lines: str) -> Pipeline:
 
 
 def draw_example(folder: Path, example: Example) -> Image.Image:
-    """Return the example's renditions side by side, each with its first line below it."""
+    """Return the example's renditions side by side, each with its first line below."""
     file = folder / example.picture
     content = file.read_bytes()
     cells = []

@@ -1,4 +1,4 @@
-"""A proxy before a server, which simulates a bad network and an overloaded server."""
+"""A proxy before a server that simulates a bad network and a busy server."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def make(name: str) -> Cloud:
 
 
 def write_root(folder: Path, outputs: Mapping[str, Any]) -> Path:
-    """Write and apply a Terraform root that has only these outputs; return its folder."""
+    """Write and apply a Terraform root with only these outputs; return its folder."""
     folder.mkdir()
     blocks = (f'output "{name}" {{\n  value = {json.dumps(value)}\n}}\n' for name, value in outputs.items())
     (folder / "main.tf").write_text("".join(blocks))

@@ -142,7 +142,7 @@ def test_an_uploaded_picture_gets_the_same_outputs_as_in_a_local_run(
 def test_each_of_ten_messages_in_a_batch_has_its_own_outcome(
     code: Path, account: Account, lambda_runtime: Path, tmp_path: Path
 ) -> None:
-    """One of the pictures fails at first, one is rejected, and one is already deleted.
+    """One picture fails at first, one is rejected, and one is already deleted.
 
     The other seven pictures are done.
     """

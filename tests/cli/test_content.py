@@ -105,7 +105,7 @@ def test_renaming_a_rendition_moves_its_output_unchanged(project: Path) -> None:
 
 
 def test_touched_and_renamed_files_that_contain_several_images_are_recognised(tmp_path: Path) -> None:
-    """The hash is that of the whole file, so the number of images makes no difference."""
+    """The hash is that of the whole file, so the number of images doesn't matter."""
     write_pipeline(tmp_path, TWO)
     images = [Image.new("RGB", (320, 240), colour) for colour in ("red", "lime", "blue")]
     formats = {"moving.gif": "gif", "moving.webp": "webp", "pages.tif": "tiff"}

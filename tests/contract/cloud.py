@@ -1,4 +1,4 @@
-"""moto's server, which stands for AWS in the tests, and the clients that reach it.
+"""moto's server, which stands for AWS in the tests, and clients that reach it.
 
 The server handles one request at a time (see ``serve_moto``), because moto's handlers conflict with each
 other. AWS's handlers don't. So the races of the contract suites show that our requests contain the right

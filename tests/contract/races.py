@@ -46,7 +46,7 @@ def race_processes(run: Callable[[Path, str, int], list[int]], folder: Path, whi
 
 
 def take_rounds(rounds: range, step: Callable[[int], object]) -> list[int]:
-    """Take the step once in each round; return the rounds in which the step succeeded."""
+    """Take the step once in each round; return the rounds in which it succeeded."""
     return [number for number in rounds if _wins(step, number)]
 
 

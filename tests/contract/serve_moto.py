@@ -52,7 +52,7 @@ class Serialised:
         return self._answer(environ, start_response)
 
     def _configure_recursion(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        """Store or read a function's setting for recursive loops, which moto doesn't know.
+        """Store or read a function's setting for recursive loops, which moto lacks.
 
         https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionRecursionConfig.html
         """

@@ -51,7 +51,7 @@ def looks_of(renditions: str, **sizes: Any) -> dict[str, dict[str, list[int]]]:
 FAMILY = '[renditions.photo]\nwidths = [480, 960]\nformats = ["jpeg", "avif"]\n'
 
 
-def test_a_family_is_one_look_with_the_smallest_format_first() -> None:
+def test_a_family_is_one_look_with_avif_before_jpeg() -> None:
     sizes = {
         "photo_480_jpeg": (480, 360), "photo_480_avif": (480, 360),
         "photo_960_jpeg": (960, 720), "photo_960_avif": (960, 720),

@@ -1,4 +1,4 @@
-"""Notices that a target refuses, that wait, that are dropped, or that aren't sent."""
+"""Notices that are refused by a target, wait, are dropped, or aren't sent."""
 
 from __future__ import annotations
 

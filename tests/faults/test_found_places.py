@@ -284,7 +284,7 @@ def returned() -> World:
 def test_an_output_in_a_store_that_is_used_again_is_deleted_although_another_picture_claims_its_key(
     returned: World,
 ) -> None:
-    """The other picture claims the key for the former store until a sync processes it."""
+    """The other picture claims the former store's key until a sync processes it."""
     assert returned.catalog.owner_of("a") == "a.png"
     returned.settle()
     returned.now += timedelta(hours=2)

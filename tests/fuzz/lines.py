@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def lines_in(path: Path) -> set[int]:
-    """Return the numbers of the lines that run when the module's functions are called."""
+    """Return the numbers of the lines that run when a module's functions are called."""
 
     def walk(code: CodeType) -> Iterator[int]:
         for inner in filter(lambda each: isinstance(each, CodeType), code.co_consts):

@@ -292,7 +292,7 @@ def test_dicom_frames_are_chosen_like_pages() -> None:
     read.close()
     assert render(content, ACCEPT, {"it": replace(PNG, pages="5")}).errors == {
         "it": Reason(
-            'pages = "5" selects no page of this document (it has 4). Declare other pages', "unrenderable"
+            'pages = "5" selects no page of this picture (it has 4). Declare other pages', "unrenderable"
         )
     }
 

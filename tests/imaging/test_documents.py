@@ -113,7 +113,7 @@ def test_a_tiff_rendition_needs_pages_of_one_size_or_a_fit_that_makes_them_equal
 def test_a_rendition_of_a_missing_page_fails_and_the_other_renditions_are_made() -> None:
     recipes = {"fifth": Rendition(pages="5"), "first": Rendition()}
     result = render(tiff(PAGES), Accept(), recipes)
-    why = 'pages = "5" selects no page of this document (it has 4). Declare other pages'
+    why = 'pages = "5" selects no page of this picture (it has 4). Declare other pages'
     assert result.errors == {"fifth": Reason(why, "unrenderable")}
     assert list(result.made) == ["first"]
 

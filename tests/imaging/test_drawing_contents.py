@@ -1,4 +1,4 @@
-"""The contents of drawings: text, CSS sizes, pictures, entities, HTML, references."""
+"""Contents of drawings: text, CSS sizes, pictures, entities, HTML, references."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Geometry: the sizes that recipes give to renditions, and the positions of crops."""
+"""Geometry: the sizes that recipes give renditions, and the positions of crops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawings and PDFs with fonts of the machine, if the pipeline file declares them."""
+"""Drawings and PDFs with fonts of the machine, if the pipeline declares them."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_a_rendition_keeps_transparency_if_its_format_supports_it() -> None:
 
 
 def test_the_colours_of_transparent_pixels_do_not_change_their_neighbours() -> None:
-    """The resize works on premultiplied alpha, so the invisible green leaves no trace."""
+    """The resize premultiplies alpha, so the invisible green leaves no trace."""
     source = Image.new("RGBA", (100, 100), (0, 255, 0, 0))
     source.paste((255, 0, 0, 255), (0, 0, 50, 100))
     made = pixels(shown(encoded(source, "png"), Rendition(width=33, format="png")), "RGBA")

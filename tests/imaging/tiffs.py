@@ -1,4 +1,4 @@
-"""TIFF files of kinds that Pillow can't write, made by hand (TIFF 6.0, section 2)."""
+"""TIFF files of kinds that Pillow can't write, made by hand (TIFF 6.0)."""
 
 from __future__ import annotations
 

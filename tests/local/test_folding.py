@@ -266,7 +266,7 @@ def test_is_spelled_is_true_for_both_of_two_files_whose_names_differ_only_in_cas
 def test_a_missing_file_does_not_show_that_a_folder_tells_upper_from_lower_case(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file may be deleted after it was found, and before its spelling is compared."""
+    """The file may be deleted after it is found, before its spelling is compared."""
 
     def is_there(root: int, parts: Sequence[bytes]) -> bool:  # as on a disk that ignores case
         return parts[-1].lower() in {os.fsencode(name).lower() for name in os.listdir(root)}

@@ -1,4 +1,4 @@
-"""The SQLite catalog beyond the contract: file, versions, damage, other processes."""
+"""The SQLite catalog beyond the contract: versions, damage, other processes."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def test_a_message_whose_picture_failed_stays_hidden_for_a_while(world: World, u
 
 
 def test_a_message_of_a_leased_picture_stays_hidden_until_the_lease_ends(world: World, url: str) -> None:
-    """After an earlier redelivery, the picture would only have to wait again."""
+    """If the queue redelivered it before that, the worker could only hide it again."""
     world.upload("first.jpg", b"1")
     until = datetime.now(UTC) + timedelta(seconds=4)
     leased = Record("first.jpg", "processing", world.now, lease=Lease("killed", until))

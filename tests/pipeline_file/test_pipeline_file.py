@@ -545,7 +545,9 @@ class TestEnvironment:
         assert pipeline.output.store == "s3://to-there/"
         assert pipeline.catalog.store == "dynamodb:Records"
 
-    def test_environment_variables_replace_the_prefixes_and_the_key_of_the_catalog(self) -> None:
+    def test_environment_variables_replace_the_prefixes_of_both_stores_and_the_key_of_the_catalog(
+        self,
+    ) -> None:
         environ = {"SOURCE_BUCKET": "here", "SOURCE_PREFIX": "in/", "OUTPUT_BUCKET": "there",
                    "OUTPUT_PREFIX": "processed/", "TABLE_KEY": "image_id"}  # fmt: skip
         pipeline = read(pipeline_text(), environ).pipeline

@@ -39,7 +39,7 @@ def test_the_function_render_accepts_bytes_and_recipes(site: Path) -> None:
     assert thumb.content.startswith(b"\xff\xd8")
 
 
-def test_a_width_larger_than_the_picture_has_the_file_of_a_smaller_width(site: Path) -> None:
+def test_two_widths_larger_than_the_picture_have_the_same_file(site: Path) -> None:
     recipes = {"photo": {"widths": [100, 640, 1280]}}
     outputs = renditions.render(site / "inbox" / "a.jpg", recipes).outputs
     assert [output.width for output in outputs.values()] == [100, 320, 320]

@@ -1,4 +1,4 @@
-"""Run tests on servers that behave more like AWS than moto: ``make test-servers``.
+"""Run tests on servers more like AWS than moto: ``make test-servers``.
 
 The program installs each server into ``build/servers`` without root. A server listens on the loopback and has
 its data in a temporary folder. In AWS's emulator of Lambda, the tests also show a function at its time limit.

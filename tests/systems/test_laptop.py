@@ -1,4 +1,4 @@
-"""The examples on a laptop: the commands on their pages give the promised results."""
+"""The examples on a laptop: their pages' commands give the promised results."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ class DynamoCatalog:
         return written
 
     def find_content(self, sha256: str) -> SameContent:
-        """See :meth:`Catalog.find_content <renditions.core.catalog.Catalog.find_content>`."""
+        """See :meth:`find_content <renditions.core.catalog.Catalog.find_content>`."""
         keys = self._reader.find_content(sha256)
         items = map(self._reader.find, (key for key in keys if key.startswith(WISHES)))
         kept = sorted(map(item_to_kept, filter(None, items)), key=lambda each: each.until, reverse=True)
@@ -227,7 +227,7 @@ class DynamoCatalog:
         return item["owner"]["S"] if item else None
 
     def read_binding(self) -> Binding | None:
-        """See :meth:`Catalog.read_binding <renditions.core.catalog.Catalog.read_binding>`."""
+        """See :meth:`read_binding <renditions.core.catalog.Catalog.read_binding>`."""
         item = self._reader.find(BINDING)
         return item_to_binding(item) if item else None
 

@@ -1,4 +1,4 @@
-"""Reads of a DynamoDB table: single items, items by name, and rows of the indexes."""
+"""Reads of a DynamoDB table: single items, items by name, and rows of indexes."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ class S3Store:
         return writer
 
     def rewrite_headers(self, key: str, condition: IfMatch) -> StoredObject | None:
-        """See :meth:`Store.rewrite_headers <renditions.core.ports.Store.rewrite_headers>`.
+        """See :meth:`rewrite_headers <renditions.core.ports.Store.rewrite_headers>`.
 
         S3 copies the object onto itself if the object still has this ETag. The object's type and metadata
         stay.
@@ -345,7 +345,7 @@ def etag_of(answer: dict[str, Any]) -> str:
 
 
 def _in_archive(answer: dict[str, Any]) -> bool | None:
-    """Return whether an object must be restored from an archive before it can be read.
+    """Return whether an object must be restored from an archive before a read.
 
     ``answer`` is the object's metadata or its entry in a listing. The result is None if the answer doesn't
     say enough. Sources: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html and

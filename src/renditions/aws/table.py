@@ -1,4 +1,4 @@
-"""The DynamoDB table: its keys, its indexes, and its items for records and claims.
+"""The DynamoDB table: its keys, indexes, and items for records and claims.
 
 A *record* is one item. It has the attributes of :meth:`Record.to_item
 <renditions.model.record.Record.to_item>`, with numbers as numbers, and three kinds of further attributes:

@@ -42,7 +42,7 @@ def doctor(context: typer.Context, file: FileOption = None, *, as_json: JsonOpti
 
 
 def _declared_mode(path: Path) -> Confine:
-    """Return ``[limits] confine`` of the pipeline file, or the default without a file."""
+    """Return the pipeline file's ``[limits] confine``, or the default without a file."""
     return load(path, os.environ).pipeline.limits.confine if path.exists() else Limits().confine
 
 

@@ -130,7 +130,7 @@ class Catalog(Protocol):
         ...
 
     def keep_wishes(self, kept: KeptWishes) -> None:
-        """Keep the wishes for a removed picture; they replace earlier wishes for its name."""
+        """Keep a removed picture's wishes; they replace earlier wishes for its name."""
         ...
 
     def find_wishes(self, name: str) -> KeptWishes | None:
@@ -157,7 +157,7 @@ class Catalog(Protocol):
         ...
 
     def owner_of(self, key: str) -> str | None:
-        """Return the name of the record that claims an output key; None if none claims it."""
+        """Return the name of the record that claims an output key; None if none does."""
         ...
 
     def read_binding(self) -> Binding | None:

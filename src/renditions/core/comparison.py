@@ -84,7 +84,7 @@ class Comparison:
         return replace(difference, sha256=sha256) if sha256 else difference
 
     def _is_blocked(self, record: Record, found: StoredObject, sha256: str) -> bool:
-        """Return whether ``record.blocked_by`` still claims a key that this picture needs."""
+        """Return whether ``record.blocked_by`` still claims a key of this picture."""
         if record.blocked_by is None:
             return False
         try:

@@ -74,8 +74,8 @@ class Ownership:
     def _is_foreign(self, name: str, key: str, claimed: frozenset[str]) -> bool:
         """Return whether nothing shows that the object under the key is ours.
 
-        That the catalog names this picture as the key's owner shows nothing: after a change of the output
-        store, the claim may still refer to the former store.
+        The catalog may name this picture as the key's owner. This proves nothing: after a change of the
+        output store, the claim may still refer to the former store.
         """
         if self.is_own(key) or self.catalog.owner_of(key) not in (None, name):
             return False

@@ -64,7 +64,7 @@ class Leases:
 
     @property
     def ownership(self) -> Ownership:
-        """The test that finds the objects in the output store that belong to this catalog."""
+        """The test that finds the output store's objects that belong to this catalog."""
         return Ownership(self.catalog, self.output, self.writer)
 
     def is_own(self, key: str) -> bool:

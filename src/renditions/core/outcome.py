@@ -33,7 +33,10 @@ class Outcome:
     """
     record: Record | None = None
     code: str = ""
-    """The code of the error that rejected or failed the picture: see ``Reason``."""
+    """The code of the error behind ``reason``: see ``Reason``. Empty if there was no error.
+
+    Pictures that wait or are done can have one too, for example if an old output can't be deleted.
+    """
     renamed_from: str | None = None
     """The picture's former name, if this call recognised that it was renamed."""
     notice_after: timedelta | None = None

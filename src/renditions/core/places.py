@@ -1,4 +1,4 @@
-"""The output store of a record, which may differ from the pipeline's output store."""
+"""The output store of a record, which may differ from the pipeline's."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class Store(Protocol):
         ...
 
     def get(self, key: str) -> tuple[StoredObject, bytes] | None:
-        """Return the object's metadata and content, of one version; None if there is none.
+        """Return the object's metadata and content of one version; None if it's absent.
 
         Raises ``Rejected`` if the object exists but can't be read, and a retry won't help.
         """
@@ -159,7 +159,7 @@ class Store(Protocol):
         ...
 
     def obstacle(self, key: str) -> Obstacle | None:
-        """Return what keeps an object from being put under this key; None if nothing does.
+        """Return what keeps an object from being put under the key; None if nothing does.
 
         In a folder, the path can lead through a file or a link, or end at a folder. Other stores have no
         obstacles. An object with this key isn't an obstacle.
@@ -236,7 +236,7 @@ class Store(Protocol):
         ...
 
     def is_marked(self, catalog_id: str) -> bool:
-        """Return whether the store has the catalog's marker; always true if it needs none."""
+        """Return whether the store has the catalog's marker, or needs none."""
         ...
 
 

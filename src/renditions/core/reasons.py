@@ -1,4 +1,4 @@
-"""Count the reasons why pictures wait, failed or were rejected, in bounded memory."""
+"""Count in bounded memory why pictures wait, failed or were rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The update of one picture: claim keys, render, write outputs, finish the record.
+"""Update one picture: claim keys, render, write outputs, finish the record.
 
 ``process`` decides when to update a picture. Each step leaves a state from which the next call continues.
 """

@@ -24,7 +24,7 @@ _COMPARED_PIXELS = 256
 
 
 def with_small_fonts(pipeline: Pipeline) -> Pipeline:
-    """Return the pipeline with its watermarks' fonts reduced to what their texts need.
+    """Return the pipeline with watermarks' fonts reduced to what their texts need.
 
     The fingerprints of the pipeline's renditions stay the same.
 

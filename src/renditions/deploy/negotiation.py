@@ -109,7 +109,7 @@ def _spell_pattern(template: str) -> str:
 
 
 def _spell_path(template: str, fields: list[str]) -> str:
-    """Return the better format's path. ``$1`` and so on refer to the pattern's groups."""
+    """Return the better format's path. ``$1`` and so on are the pattern's groups."""
     groups = list(dict.fromkeys(fields))
     return "/" + "".join(
         quote(literal).replace("$", "$$") + (f"${groups.index(field) + 1}" if field else "")

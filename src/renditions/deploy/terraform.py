@@ -265,7 +265,7 @@ class Deployment:
         return arns[0] if arns else None
 
     def _read_settings(self) -> dict[str, Any]:
-        """Return the pipeline's values of the last deployment; empty before the first one.
+        """Return the pipeline's values of the last deployment; empty if there was none.
 
         Raises:
             UsageError: The file can't be read.

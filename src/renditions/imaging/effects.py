@@ -1,4 +1,4 @@
-"""Operations on a picture's pixels, such as padding, blurring and finding borders."""
+"""Operations on a picture's pixels, such as padding, blurs and finding borders."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def pad(image: Any, at: Offset, canvas: Size, colour: Rgba) -> Any:
 
 
 def _with_bands_for(image: Any, colour: Rgba) -> Any:
-    """Return the image in RGB if it is grey and the colour isn't; otherwise unchanged."""
+    """Return the image in RGB if it is grey and the colour isn't; else unchanged."""
     if image.bands >= 3 or colour.is_grey:
         return image
     return image.colourspace("srgb")
@@ -133,10 +133,10 @@ def find_crop(image: Any, size: Size, interest: str) -> Offset:
 def find_content(images: Sequence[Any], region: Rectangle, tolerance: int) -> Rectangle:
     """Return the part of the region inside its borders.
 
-    The borders are the rows and columns at the region's edges whose pixels are all like its upper left pixel
-    in the first image. Two pixels are alike if neither their alpha nor their colours, weighted by alpha,
-    differ by more than the tolerance. A region that is only border stays whole. All images lose the same
-    borders.
+    The borders are the rows and columns at the region's edges whose pixels are all like the region's upper
+    left pixel in the first image. Two pixels are alike if neither their alpha nor their colours, weighted by
+    alpha, differ by more than ``tolerance``, from 0 to 255. A region that is only border stays
+    whole. All images lose the same borders.
     """
     parts = [
         # libvips would first flatten an image with alpha.
@@ -227,7 +227,7 @@ def sharpen(image: Any, sigma: float) -> Any:
 
 
 def pixelate(image: Any, side: int) -> Any:
-    """Return the image as squares of this side, each in the mean colour of its pixels.
+    """Return the image as squares of this side, in the mean colours of their pixels.
 
     The first square is at the upper left. The squares at the right and lower edges can be cut off.
     """
@@ -250,7 +250,7 @@ def _shrink(image: Any, side: int) -> Any:
 
 
 def round_corners(image: Any, recipe: Rendition) -> Any:
-    """Return the image with the declared round corners: transparent, with a soft edge."""
+    """Return the image with the declared round corners, transparent and soft-edged."""
     width, height = image.width, image.height
     shorter = min(width, height) / 2
     if recipe.corners == "circle":

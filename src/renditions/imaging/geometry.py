@@ -197,7 +197,7 @@ def _one_side_scale(source: Size, recipe: Rendition) -> Fraction:
 
 
 def _scale(source: Size, scale: Fraction, *, enlarge: bool) -> Size:
-    """Return the size times the scale, with halves rounded up, but at least one pixel."""
+    """Return the size times the scale, halves rounded up, at least one pixel."""
     if not enlarge:
         scale = min(scale, Fraction(1))
     return Size(round_half_up(source.width * scale), round_half_up(source.height * scale))

@@ -24,7 +24,7 @@ def choose_pages(recipe: Rendition, header: Header) -> tuple[int, ...]:
     chosen = tuple(dict.fromkeys(_parse(recipe.pages, count)))
     if not chosen:
         raise Unrenderable(
-            f'pages = "{recipe.pages}" selects no page of this document (it has {count:,}). Declare other '
+            f'pages = "{recipe.pages}" selects no page of this picture (it has {count:,}). Declare other '
             "pages"
         )
     return chosen

@@ -111,7 +111,7 @@ class Header:
 
     @property
     def grid(self) -> Size:
-        """The grid for regions of the upright picture: pixels, or a drawing's finer units."""
+        """The grid for regions of the upright picture: pixels, or a drawing's units."""
         return self.drawing or self.displayed
 
 
@@ -215,7 +215,7 @@ def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mappin
 
 
 def _check_shape(size: Size, accept: Accept) -> None:
-    """Raise ``NotAccepted`` if the picture is at least a pixel too narrow or too wide."""
+    """Raise ``NotAccepted`` if the picture is a pixel or more too narrow or too wide."""
     width, height = size.width, size.height
     found = f"the aspect ratio is {width / height:.4g} ({width} by {height})"
     advice = "Crop the picture, or change the limit"

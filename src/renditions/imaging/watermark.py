@@ -68,7 +68,7 @@ def _share(length: int, percent: float) -> int:
 
 
 def _place(mark: Size, canvas: Size, watermark: Watermark) -> Offset:
-    """Return the mark's position: as far from the edges as declared, if there is room."""
+    """Return the mark's position, as far from the edges as declared if it fits."""
     offset = _share(min(canvas.width, canvas.height), watermark.offset)
     across = min(offset, (canvas.width - mark.width) // 2)
     down = min(offset, (canvas.height - mark.height) // 2)
@@ -150,7 +150,7 @@ def _lay_out(text: str, font: Attachment | None, face: int | None) -> Letters:
 
 @lru_cache(maxsize=8)
 def _write(text: str, font: Attachment | None, face: int | None, colour: str, font_pixels: int) -> Any:
-    """Return the text with alpha, with a soft outline of the opposite tone, in memory."""
+    """Return the text with alpha and a soft outline of the opposite tone, in memory."""
     ink = parse_colour(colour)
     letters = draw_letters(_lay_out(text, font, face), ink.spell(), font_pixels)
     radius = font_pixels * _OUTLINE

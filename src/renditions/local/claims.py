@@ -1,4 +1,4 @@
-"""The claims in a SQLite catalog: for each output key, the picture that claims it.
+"""The claims in a SQLite catalog: for each output key, its picture.
 
 The table compares keys in the same way as the output store. This comparison can change: the output store can
 move to another disk, and version 0.1 always compared keys exactly. After such a change, the catalog rebuilds

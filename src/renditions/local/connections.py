@@ -1,4 +1,4 @@
-"""The connections to a catalog's SQLite file: one that writes, and some that read.
+"""The connections to a catalog's SQLite file: one that writes, some that read.
 
 A read sees every write that ended before it, and waits for no write, thanks to SQLite's write-ahead log
 (WAL). A connection has one transaction at a time, so a read needs another connection than a write.

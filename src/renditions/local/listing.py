@@ -1,4 +1,4 @@
-"""A listing of a store in a temporary SQLite file, for look-ups in bounded memory.
+"""A store's listing in a temporary SQLite file, for look-ups in bounded memory.
 
 The listing can hold millions of keys. One request to a bucket lists a thousand objects, but looks up only
 one. So a plan that verifies the outputs of all pictures lists the bucket first.

@@ -26,7 +26,7 @@ def probe_folding(work: int) -> Folding:
 
 
 def _is_one(work: int, name: str, other: str) -> bool:
-    """Create a folder with the first name, and return whether the other name finds it."""
+    """Create a folder with the first name; return whether the other name finds it."""
     with suppress(FileExistsError):
         os.mkdir(name.encode(), dir_fd=work)
     with suppress(FileNotFoundError):

@@ -129,7 +129,7 @@ class SqliteCatalog:
             return store_record(db, renamed)
 
     def find_content(self, sha256: str) -> SameContent:
-        """See :meth:`Catalog.find_content <renditions.core.catalog.Catalog.find_content>`."""
+        """See :meth:`find_content <renditions.core.catalog.Catalog.find_content>`."""
         select = "SELECT name FROM records WHERE sha256 = ? ORDER BY name LIMIT ?"
         names = tuple(name for (name,) in self._read(select, [sha256, MOST_TWINS]))
         kept = (parse_kept(item) for (item,) in self._read(FIND_KEPT, [sha256, MOST_TWINS]))
@@ -185,7 +185,7 @@ class SqliteCatalog:
         return rows[0][0] if rows else None
 
     def read_binding(self) -> Binding | None:
-        """See :meth:`Catalog.read_binding <renditions.core.catalog.Catalog.read_binding>`."""
+        """See :meth:`read_binding <renditions.core.catalog.Catalog.read_binding>`."""
         rows = self._read("SELECT item FROM binding")
         return Binding.from_item(json.loads(rows[0][0])) if rows else None
 

@@ -266,7 +266,7 @@ def _read_status(folder: int, name: bytes) -> os.stat_result | None:
 
 
 def _scan(folder: int, parts: Sequence[bytes], shown: Path) -> Iterator[bytes]:
-    """Yield the names in a folder that can be keys; a folder's name ends with a slash."""
+    """Yield a folder's names that can be keys; a folder's name ends with a slash."""
     with os.scandir(folder) as entries:
         for entry in entries:
             is_folder = entry.is_dir(follow_symlinks=False)

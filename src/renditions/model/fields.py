@@ -54,7 +54,7 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """An annotation: a key template of these fields and of text that keys may contain."""
+    """An annotation: a key template of these fields and text that keys may contain."""
 
     fields: tuple[str, ...]
 

@@ -110,7 +110,7 @@ class SourceFormat:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A whole number that an encoder takes: its limits, both allowed, and its default."""
+    """A whole number that an encoder takes: its limits, inclusive, and its default."""
 
     low: int
     high: int

@@ -1,4 +1,4 @@
-"""The lease of a record: while it is valid, no other worker processes the picture."""
+"""The lease of a record: while it lasts, no other worker processes the picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source object's facts: its format, its dimensions, and its picture's analysis."""
+"""A source object's facts: its format, dimensions, and picture's analysis."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DominantColour:
     colour: str
     """``#rrggbb``"""
     share: float
-    """Its share of the pixels that aren't transparent, from 0 to 1."""
+    """Its share of the pixels that are at least half opaque, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)

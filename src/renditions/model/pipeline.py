@@ -191,7 +191,7 @@ class Pipeline:
 
     @cached_property
     def _fingerprints(self) -> dict[tuple[str | None, int | None], Mapping[str, str]]:
-        """The results of :meth:`fingerprints` without wishes, by source format and engine."""
+        """Results of :meth:`fingerprints` without wishes, by source format and engine."""
         return {}
 
     @cached_property

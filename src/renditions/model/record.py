@@ -214,7 +214,7 @@ class Record:
         return self.original.format if self.original else None
 
     def under(self, etag: str) -> Record:
-        """Return the record for a source object that has a new ETag, but the same content.
+        """Return the record for a source object with a new ETag, but the same content.
 
         Outputs of older content lose their source's ETag, because the new ETag could equal it by chance.
         """

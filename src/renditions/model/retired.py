@@ -12,7 +12,7 @@ from renditions.model.items import format_time, parse_time, without_empty
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """An object in an output store that is no longer an output, but isn't deleted yet."""
+    """An object in an output store that is no longer an output, but still exists."""
 
     key: str
     etag: str

@@ -46,7 +46,7 @@ def salvage(name: str, item: Mapping[str, Any], keys: Iterable[str], now: dateti
 
 
 def read_claims(item: Mapping[str, Any]) -> frozenset[str]:
-    """Return the claimed output keys that can be read in a damaged record's JSON form."""
+    """Return the claimed output keys that a damaged record's JSON form still shows."""
     renditions = item.get("renditions")
     outputs = renditions.values() if isinstance(renditions, dict) else ()
     made = [output["key"] for output in outputs if isinstance(output, dict) and "key" in output]

@@ -165,7 +165,7 @@ _ANALYSIS = {
         table(
             {
                 "colour": text("The colour as #rrggbb."),
-                "share": number("Its share of the pixels that aren't transparent, from 0 to 1."),
+                "share": number("Its share of the pixels that are at least half opaque, from 0 to 1."),
             },
             ("colour", "share"),
         ),

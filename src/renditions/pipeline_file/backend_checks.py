@@ -63,7 +63,7 @@ def find_missing_libraries(pipeline: Pipeline) -> Iterator[Problem]:
 
 
 def describe_missing(declared: Declared, module: str) -> Problem:
-    """Return the problem that a library is missing, with the command that installs it."""
+    """Return the problem of a missing library, with the command that installs it."""
     extra = declared.backend.extra
     return Problem(
         declared.place,

@@ -67,7 +67,7 @@ def _quantity_regex(unit: str) -> str:
 
 
 def parse_value(value: Any, base: Any, marks: list[Any]) -> Any:
-    """Convert a value that :func:`leaf_type` accepts to the value that a pipeline has."""
+    """Convert a value that :func:`leaf_type` accepts to the pipeline's value."""
     for mark in marks:
         match mark:
             case Quantity():

@@ -109,7 +109,7 @@ class _Finder:
         return self._last_of(place)
 
     def _last_of(self, place: str) -> str:
-        """Return the path of an array's newest table, or the path of another table itself."""
+        """Return the path of an array's newest table, or of another table itself."""
         return join_place(place, self._counts[place]) if place in self._counts else place
 
     def _read_field(self, table: str) -> None:

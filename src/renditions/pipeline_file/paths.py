@@ -14,7 +14,7 @@ MOST_SHOWN = 60
 
 
 def find_unusable_paths(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:
-    """Yield a problem for each store or catalog whose path the file system can't have.
+    """Yield a problem for each store or catalog with a path that no disk can have.
 
     A missing or forbidden path is no problem here: the function that opens it reports the error.
     """

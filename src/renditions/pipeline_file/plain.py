@@ -1,4 +1,4 @@
-"""Convert a checked pipeline to plain data for JSON, and back without a validator.
+"""Convert a checked pipeline to plain data for JSON, and back without checks.
 
 A function's bundle contains its pipeline in this form. The build checks the pipeline, so a function that
 reads it needs only the standard library.
@@ -24,6 +24,6 @@ def to_plain(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def from_plain(converted: Mapping[str, Any]) -> Pipeline:
-    """Return the pipeline from the form that :func:`to_plain` returns, without checks."""
+    """Return the pipeline from the form of :func:`to_plain`, without checks."""
     pipeline: Pipeline = plain.from_plain(Pipeline, converted, base64.b64decode)
     return pipeline

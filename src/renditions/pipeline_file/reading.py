@@ -205,7 +205,7 @@ class _Reader:
         return {name: value for name, value in values.items() if value is not None}
 
     def read(self, hint: Any, value: Any, place: str) -> Any:
-        """Return the value of the declared type; None if it is invalid (TOML has no null)."""
+        """Return the value of the declared type; None if invalid (TOML has no null)."""
         base, marks = unwrap(hint)
         if is_dataclass(base) and base is not Attachment:
             return self.read_table(base, value, place)
@@ -290,7 +290,7 @@ class _Reader:
         return tuple(sorted(dict.fromkeys(self.problems), key=rank))  # members of a family share problems
 
     def _enter(self, place: str, name: str | int) -> str:
-        """Return the dotted path of a field or element, and number it in the file's order."""
+        """Return the dotted path of a field or element; number it in the file's order."""
         at = join_place(place, name)
         self._order.setdefault(at, len(self._order))
         return at

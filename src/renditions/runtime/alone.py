@@ -1,5 +1,6 @@
-"""Render one picture alone, without a store, a catalog or a lease.
+"""Render one picture alone, without an output store, a catalog or a lease.
 
+Only a watermark picture in the source is read from a store.
 ``renditions.render`` and ``renditions try`` both call :func:`render_alone`.
 """
 
@@ -85,7 +86,9 @@ class Recipes:
             else frozenset(name for name, recipe in self.renditions.items() if not recipe.on_demand)
         )
         if not chosen:
-            raise UsageError("every rendition is made on demand only. Name the renditions to make")
+            raise UsageError(
+                "there is no rendition to make: every one is made on demand only. Name the renditions to make"
+            )
         left = {name: among(name, each, chosen) for name, each in self.renditions.items() if name in chosen}
         return replace(self, renditions=left)
 

@@ -1,4 +1,4 @@
-"""Describe pictures for web pages: their URLs, dimensions, placeholders and texts.
+"""Describe pictures for web pages: URLs, dimensions, placeholders and texts.
 
 :func:`describe` makes the entry of one picture for ``renditions manifest``, the API and the page.
 :func:`make_html` turns an entry into a ``<picture>`` element. ``docs/manifest.md`` describes every field.
@@ -281,7 +281,7 @@ def make_snippet(pipeline: Pipeline, record: Record) -> str | None:
 
 
 def _style(entry: dict[str, Any]) -> str | None:
-    """Return the style with the placeholder, which shows until the picture has loaded.
+    """Return the style with the placeholder, which shows until the picture loads.
 
     Return None if the entry has no placeholder.
     """

@@ -125,7 +125,7 @@ class Parts:
         selection: Selection = EVERYTHING,
         left_out: LeftOut | None = None,
     ) -> Iterator[Difference]:
-        """Yield the difference of each picture; see :func:`renditions.core.planning.plan`."""
+        """Yield each picture's difference; see :func:`renditions.core.planning.plan`."""
         comparison = self._compare(ask)
         with ExitStack() as stack:
             if ask.verify != "no" and selection.is_all and self.output.is_cheaper_to_list:

@@ -33,7 +33,7 @@ def register(output: Store, catalog_id: str, registration: Registration) -> None
         output.register(catalog_id, registration.to_text())
     except Failed as error:  # if the fault lasts, writing the pictures reports it too
         log.warning(
-            "%s. The output store doesn't list this catalog, so 'renditions strays' with another catalog "
-            "reports its outputs as unknown. The next 'renditions sync' tries again.",
+            "%s. The output store may not list this catalog. Until it does, 'renditions strays' with another "
+            "catalog reports this catalog's outputs as unknown. The next 'renditions sync' tries again.",
             error,
         )

@@ -144,8 +144,8 @@ class Authorized:
         if not (self.keys and scope["path"].startswith(SIGNED_FOLDER) and is_signed(query)):
             return problem(
                 HTTPStatus.UNAUTHORIZED,
-                "Not authorized: the API's authorizer didn't allow this request. "
-                "Send the token that the authorizer expects.",
+                "Not authorized: no authorizer of the API allowed this request, and its URL isn't signed. "
+                "Below /i/, use a URL from 'renditions sign'. Elsewhere, send the token that it expects.",
             )
         why = self.keys.find_problem(scope["path"], query, self.clock_seconds())
         if scope["method"] != "GET":

@@ -59,7 +59,7 @@ MOST_IN_MEMORY = 4
 """How many uploaded files the server reads whole into memory at once, to store them."""
 
 MOST_PROCESSED = 8
-"""How many requests that may wait for a picture the server handles at once.
+"""The server handles at most this many requests at once that may wait for a picture.
 
 These are the requests for renditions below ``/i/``, and those to process a picture.
 """

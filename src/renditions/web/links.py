@@ -101,7 +101,7 @@ class BucketLinks:
         """Return None: a function on Lambda makes no previews."""
 
     def _span(self) -> int:
-        """Return the number of the present period; a URL stays the same during one period."""
+        """Return the number of the present period; a URL stays the same during it."""
         return int(self._clock_seconds() // (LINK_SECONDS // 2))
 
 

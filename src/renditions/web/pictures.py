@@ -208,7 +208,7 @@ def demand(service: Service, rendition: str, name: str) -> Download:
 
 
 def _why_missing(record: Record | None, rendition: str) -> Reason | None:
-    """Return why the picture lacks this rendition; None if its record gives no reason."""
+    """Return why the picture lacks this rendition; None if its record doesn't say."""
     if record is None or record.reason is None:
         return None
     if record.status == "failed":  # the reason may have paths of the server
@@ -303,7 +303,7 @@ def retry_picture(service: Service, name: str) -> None:
 
 
 def request_rendition(service: Service, rendition: str, name: str) -> None:
-    """Let a declared rendition of a picture be made soon, even one with ``on_demand``.
+    """Let a picture's declared rendition be made soon, even one with ``on_demand``.
 
     Raises:
         ApiError: There is no such rendition, there is no record of the picture, or the record keeps changing.

@@ -109,7 +109,7 @@ class Reach:
         return any(parsed in ipaddress.ip_network(proxy) for proxy in self.trusted_proxies)
 
     def check_paths(self, paths: Iterable[str]) -> None:
-        """Raise UsageError if ``root_path`` looks like one of the application's own paths.
+        """Raise UsageError if ``root_path`` looks like a path of the application itself.
 
         With such a ``root_path``, the server couldn't see whether a proxy has removed it from a request's
         path.

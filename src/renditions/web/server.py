@@ -109,7 +109,7 @@ def notice_gone(listener: socket.socket) -> None:
 
 
 def open_certificate(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """Return the TLS context of the certificate and its key; None if neither is given.
+    """Return the TLS context of a certificate and its key; None without both.
 
     Raises:
         UsageError: Only one of the files is given, or they aren't a certificate and its key.

@@ -1,4 +1,4 @@
-"""Uploads in two steps: the client gets a signed form, and sends the file with it.
+"""Uploads in two steps: the client gets a signed form, then sends the file.
 
 ``POST /uploads`` answers with a URL and fields, like a presigned POST of S3. So the browser sends both kinds
 of form in the same way. The server stores nothing between the steps: the fields contain all its conditions.

@@ -20,7 +20,7 @@ from renditions.model.rendering import Rendered, Rendering
 def act(  # noqa: C901, PLR0912 - a list of actions without logic
     content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze, *, limits: Limits
 ) -> Rendering:
-    """Do the job that the content names with a word and arguments; return a rendering."""
+    """Do the job that the content names by a word and arguments; return a rendering."""
     word, _, rest = content.partition(b" ")
     match word.decode(errors="replace"):
         case "exit":

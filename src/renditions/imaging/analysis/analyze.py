@@ -146,7 +146,7 @@ def _shrink(image: Any) -> SmallPicture:
 
 
 def _fit(image: Any, side: int) -> Size:
-    """Return the image's size after shrinking it to at most ``side`` pixels on a side."""
+    """Return the image's size after shrinking its sides to at most ``side`` pixels."""
     return plan(Size(image.width, image.height), Rendition(width=side, height=side)).resized
 
 

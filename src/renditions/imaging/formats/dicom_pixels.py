@@ -171,7 +171,7 @@ def _unpack(segment: bytes, size: int) -> bytes:
 
 
 def _check_codestream(content: bytes, dicom: Dicom) -> None:
-    """Raise ``Undecodable`` if a frame isn't the JPEG 2000 that its data set declares.
+    """Raise ``Undecodable`` if a frame isn't the JPEG 2000 that the file declares.
 
     Some programs store the codestream in a JP2 file, which the standard forbids and decoders accept.
     """
@@ -219,7 +219,7 @@ def _grey_table(dicom: Dicom, frame: int, stored: Any) -> Any:
 
 
 def _measure(dicom: Dicom, frame: int, values: Any) -> Any:
-    """Return the values after the modality LUT; unchanged without one (PS3.3, C.11.1)."""
+    """Return the values after the modality LUT, or unchanged (PS3.3, C.11.1)."""
     for element in ("ModalityLUTSequence", "RescaleSlope"):
         part = dicom.find(frame, "PixelValueTransformationSequence", element)
         if part is not None:

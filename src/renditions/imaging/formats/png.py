@@ -68,7 +68,7 @@ def _interlaced_bytes(content: bytes, bands: int) -> int | None:
 
 
 def check_end(content: bytes) -> None:
-    """Raise ``Undecodable`` if the last chunk is missing. The decoder doesn't need it."""
+    """Raise ``Undecodable`` if the last chunk, which no decoder needs, is missing."""
     if _END not in content:
         raise Undecodable("the PNG ends before its IEND chunk")
 

@@ -311,6 +311,6 @@ class _Reader:
 
 
 def _is_spoken(languages: str | None) -> bool:
-    """Return whether an element for these languages is drawn; None: for all languages."""
+    """Return whether an element for these languages is drawn; None means for all."""
     tags = [each.strip().lower() for each in (languages or "").split(",")]
     return languages is None or any(f"{tag}-".startswith(f"{_LANGUAGE}-") for tag in tags)

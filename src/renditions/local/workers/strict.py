@@ -63,7 +63,7 @@ def _read_dataclass(kind: type, value: Any) -> Any:
 
 
 def _is_plain(kind: Any, value: Any) -> bool:
-    """Return whether a value is a text, number or bool of this type within the limits."""
+    """Return whether a value is a text, number or bool of this type within limits."""
     if kind is str:
         return type(value) is str and len(value) <= MOST_CHARACTERS and not _has_surrogates(value)
     if kind is bool:

@@ -45,7 +45,7 @@ def pack(content: Any, parts: Sequence[bytes] = ()) -> list[bytes]:
 
 
 def send(descriptor: int, pieces: Sequence[bytes]) -> None:
-    """Write a message that :func:`pack` returned; raise OSError if the peer has ended."""
+    """Write a message that :func:`pack` returned; raise OSError if the peer ended."""
     for piece in pieces:
         left = memoryview(piece)
         while left:
