@@ -296,7 +296,7 @@ def test_destroy_with_the_option_pictures_unlocks_the_pictures_and_destroys_ever
     assert apply == ["apply", "-input=false", "deployment.tfplan"]
 
 
-def test_destroy_finds_nothing_to_destroy_if_only_pictures_are_left(folder: Path) -> None:
+def test_destroy_finds_nothing_to_destroy_if_only_kept_resources_are_left(folder: Path) -> None:
     (folder / "deployment" / "main.tf").write_text("# mine")
     (folder / "deployment" / "deployed").write_text("module.renditions.aws_dynamodb_table.this\n")
     ended = run(folder, "destroy")

@@ -108,7 +108,7 @@ def post_form(url: str, fields: dict[str, str], content: bytes) -> int:
 
 
 def fetch(url: str) -> tuple[bytes, str | None]:
-    """Return the content at a URL, and the file name in its answer."""
+    """Return the content at a URL, and the answer's Content-Disposition header."""
     with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - moto's
         return answer.read(), answer.headers["Content-Disposition"]
 

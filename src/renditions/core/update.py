@@ -381,7 +381,10 @@ class Updater:
 
 
 def _new_record(difference: Difference, found: StoredObject, now: datetime) -> Record:
-    """Return a picture's first record, with the content's facts from a twin's record."""
+    """Return a picture's first record.
+
+    If the picture has a twin, the record gets the facts about the content from the twin's record.
+    """
     record = Record(difference.name, "processing", now)
     if twin := difference.twin:
         record = replace(

@@ -82,8 +82,8 @@ def reported(path: Path) -> Iterator[None]:
         if code in _NOT_FREE:
             raise CatalogFailed(f"can't use the catalog {path}: {describe_holder(path)}") from error
         refused = _KINDS.get(code, CatalogFailed)
-        advice = f". {_ADVICE[code]}" if code in _ADVICE else ""
-        raise refused(f"can't use the catalog {path} ({error}){advice}") from error
+        advice = _ADVICE.get(code, "Try again. If that doesn't help, check the disk and the free memory")
+        raise refused(f"can't use the catalog {path} ({error}). {advice}") from error
 
 
 @contextmanager

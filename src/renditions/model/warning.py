@@ -1,6 +1,6 @@
 """The warnings about a picture: what renditions lack, what the renderer assumed.
 
-:data:`WARNINGS` is the only table of their codes. Warnings don't change a picture's status.
+:data:`WARNINGS` has the meaning of each code. Warnings don't change a picture's status.
 """
 
 from __future__ import annotations
