@@ -36,7 +36,7 @@ def page(page: Page) -> Page:
 def await_focus(url: str, focus: Any) -> None:
     """Wait until the picture's rendition is cut around this point."""
     deadline = time.monotonic() + 60
-    while (found := send(url)["renditions"]["thumb"].get("focus")) != focus:
+    while (found := send(url).get("renditions", {}).get("thumb", {})).get("focus") != focus or not found:
         assert time.monotonic() < deadline, found
         time.sleep(0.1)
 
