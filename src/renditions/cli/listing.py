@@ -52,16 +52,19 @@ def show(
             unsent.print_of_picture(parts, name)
 
 
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME|PREFIX/]…",
+        help="Only these pictures. A trailing slash selects all pictures below a folder.",
+        autocompletion=complete_name,
+    ),
+]
+
+
 def list_records(  # noqa: PLR0913 - one for each option
     context: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME|PREFIX/]…",
-            help="Only these pictures. A trailing slash selects all pictures below a folder.",
-            autocompletion=complete_name,
-        ),
-    ] = None,
+    names: Names = None,
     status: Annotated[Status | None, typer.Option(help="Only pictures with this status.")] = None,
     warning: Annotated[
         str | None,

@@ -165,10 +165,8 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
     if access.token is None and access.reach.is_for_others:
         raise UsageError("other machines can reach the server, so a token is needed: pass --token")
     parts, stop = session.parts, session.ended
-    announcements = Announcements()
-    hints = Hints()
+    announcements, hints, waiting = Announcements(), Hints(), Waiting()
     links = LocalLinks(access.reach.root_path, access.has_previews)
-    waiting = Waiting()
     pools: list[RenderPool] = []
     announce = _announcer(parts, links, waiting, announcements)
 
