@@ -139,7 +139,7 @@ def test_a_page_from_the_manifest_fetches_the_fitting_files_without_layout_shift
         scroll(page)
         moved = np.abs(np.subtract(heights_of(page), before)).max()
         assert moved <= 1, "each width's height is a whole number, so the proportions differ by a pixel"
-        assert page.evaluate("window.shift") == 0
+        assert page.evaluate("window.shift") < 0.001, "that pixel shifts a visible picture by 0.00006"
         shown = page.evaluate("[...document.images].map((each) => [each.naturalWidth, each.currentSrc])")
     page.close()
     files = defaultdict(set)
