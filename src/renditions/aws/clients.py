@@ -61,8 +61,10 @@ PASSING = frozenset(
         "TransactionInProgressException",
     }
 )
-"""Error codes after which the same call can succeed later, whatever the status. For example, the call was
-throttled, incomplete, or signed while the clock was wrong."""
+"""Error codes after which the same call can succeed later. The status of the answer doesn't matter.
+
+For example, the call was throttled, incomplete, or signed while the clock was wrong.
+"""
 _WRONG_CLOCK = ("Signature expired", "Signature not yet current")
 """The beginnings of error messages that blame the clock.
 

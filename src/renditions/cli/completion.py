@@ -9,6 +9,7 @@ import itertools
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -44,3 +45,13 @@ def _load(context: typer.Context) -> LoadedPipeline:
     """Return the pipeline that the command line names."""
     named = context.params.get("file") or (context.parent and context.parent.params.get("file"))
     return load(Path(named) if named else DEFAULT_FILE, os.environ)
+
+
+NamesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME|PREFIX/]…",
+        help="Only these pictures. A trailing slash selects all pictures below a folder.",
+        autocompletion=complete_name,
+    ),
+]

@@ -11,7 +11,7 @@ import typer
 
 from renditions.cli import display, unsent
 from renditions.cli.app import FileOption, JsonOption
-from renditions.cli.completion import complete_name
+from renditions.cli.completion import NamesArgument, complete_name
 from renditions.cli.console import messages
 from renditions.cli.left_out import print_files
 from renditions.cli.markup import escape
@@ -52,19 +52,9 @@ def show(
             unsent.print_of_picture(parts, name)
 
 
-Names = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[NAME|PREFIX/]…",
-        help="Only these pictures. A trailing slash selects all pictures below a folder.",
-        autocompletion=complete_name,
-    ),
-]
-
-
 def list_records(  # noqa: PLR0913 - one for each option
     context: typer.Context,
-    names: Names = None,
+    names: NamesArgument = None,
     status: Annotated[Status | None, typer.Option(help="Only pictures with this status.")] = None,
     warning: Annotated[
         str | None,

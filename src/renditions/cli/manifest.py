@@ -13,10 +13,10 @@ import typer
 
 from renditions.cli import display
 from renditions.cli.app import FileOption
+from renditions.cli.completion import NamesArgument
 from renditions.cli.console import messages
 from renditions.cli.opening import opened
 from renditions.cli.signing import expire_after, find_keys
-from renditions.cli.syncing import NamesArgument
 from renditions.core.selection import Selection
 from renditions.errors import UsageError
 from renditions.model.families import find_members

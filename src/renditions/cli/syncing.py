@@ -14,7 +14,7 @@ import typer
 from renditions.cli import display
 from renditions.cli.advice import spell_selection
 from renditions.cli.app import WORKERS, FileOption, JsonOption, WorkersOption
-from renditions.cli.completion import complete_name, complete_rendition
+from renditions.cli.completion import NamesArgument, complete_rendition
 from renditions.cli.console import messages
 from renditions.cli.left_out import print_counts
 from renditions.cli.markup import escape
@@ -40,14 +40,6 @@ from renditions.runtime.selecting import find_record
 TO_DO = 4
 """The exit code of ``plan --exit-code`` if sync would change something."""
 
-NamesArgument = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[NAME|PREFIX/]…",
-        help="Only these pictures. A trailing slash selects all pictures below a folder.",
-        autocompletion=complete_name,
-    ),
-]
 RenditionOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -274,7 +274,8 @@ class _Pass:
         if ended.name in self._refused:
             self._refused.remove(ended.name)
             summary.results["rejected"] -= 1
-        if ended.record and ended.record.blocked_by is not None and len(self._refused) < MOST_BLOCKED:
+        is_refused = ended.result == "rejected" and ended.record and ended.record.blocked_by is not None
+        if is_refused and len(self._refused) < MOST_BLOCKED:
             self._refused.add(ended.name)
             self._has_blocked = True
         summary.results[ended.result] += 1
