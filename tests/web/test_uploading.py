@@ -331,16 +331,13 @@ def test_a_tab_without_a_stream_polls_as_soon_as_it_is_seen_again(browser: Brows
             "delete window.SharedWorker;"
             "Object.defineProperty(document, 'hidden', { writable: true, value: true })"
         )
-        page.clock.install()
         page.route("**/events", lambda route: route.abort())
         page.goto(address)
         expect(page.locator("#note")).to_have_text("No pictures yet.")
         world.upload("a.jpg", b"one")
         service.process("a.jpg")
-        page.clock.pause_at(page.evaluate("(Date.now() + 1000) / 1000"))  # so that no poll is due
-        with page.expect_response("**/pictures?history=true*"):
+        with page.expect_response("**/pictures?history=true*", timeout=10_000):  # the next poll is due in 30 s
             page.evaluate("document.hidden = false; document.dispatchEvent(new Event('visibilitychange'))")
-        page.clock.resume()
         expect(page.locator(".tile[data-status=done]")).to_have_count(1)
 
 
@@ -348,19 +345,20 @@ def test_a_poll_finds_all_changes_since_the_last_one(browser: Browser) -> None:
     """A tab that was hidden for a while may have missed more than one page."""
     service = open_service(world := World())
     names = [f"{number:03}.jpg" for number in range(450)]
+    held: list[Route] = []
     with answered(make_app(service, secret=b"s", reach=Reach())) as address, open_page(browser) as page:
         page.add_init_script("delete window.SharedWorker")
-        page.clock.install()
         page.route("**/events", lambda route: route.abort())
         world.upload(names[0], b"one")
         service.process(names[0])
         page.goto(address)
         expect(page.locator("#connection")).to_have_text("updated every few seconds")
-        page.clock.pause_at(page.evaluate("(Date.now() + 1) / 1000"))
+        page.route("**/pictures?history=true*", lambda route: held.append(route), times=1)  # noqa: PLW0108
+        await_any(page, held)
         for name in names[1:]:
             world.upload(name, b"one")
             service.process(name)
-        page.clock.resume()
+        held[0].continue_()
         expect(page.locator(f".tile[aria-label^='{names[-1]}']")).to_have_count(1)
         expect(page.locator("#gallery li").first).to_have_attribute("aria-setsize", str(len(names)))
 
