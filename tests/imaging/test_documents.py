@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import sys
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -79,6 +81,14 @@ def test_the_pages_of_a_document_become_the_pages_of_a_pdf_that_pdfium_reads() -
     for page, size in zip(document, sizes, strict=True):
         assert difference(page.render(scale=1).to_pil(), photo(*size)) < 4
     assert (made.width, made.height) == sizes[0]
+
+
+def test_the_time_of_a_document_counts_all_of_its_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(clock)))
+    one, four = (rendered(tiff(PAGES[:count]), Rendition(format="pdf", pages="all")) for count in (1, 4))
+    # Each page and the encoder read the clock before and after.
+    assert (one.seconds, four.seconds) == (2, 5)
 
 
 def test_a_pdf_of_several_pages_is_compressed_within_max_bytes() -> None:

@@ -39,6 +39,9 @@ _STEP = Fraction(2)
 
 If no level is large enough, the rendition is resized from the decoded one."""
 
+_Page = tuple[Frames, float]
+"""A finished page, and how many seconds it took to make it from the decoded page."""
+
 
 def make(
     content: bytes,
@@ -67,7 +70,7 @@ def make(
     whole = region_of(header.grid, None)
     study_task = plan_task("", study.level, header, whole, (header.page,)) if study.level else None
     analysis: Analysis | None = None
-    finished: dict[str, dict[int, Frames]] = {}
+    finished: dict[str, dict[int, _Page]] = {}
     # The analysis is in sRGB, so sRGB comes first: the analysis can still reject the picture.
     for kept in get_args(Kept):
         alike = [task for task in tasks if task.kept == kept]
@@ -135,7 +138,7 @@ def _cut(frames: Frames, region: Rectangle) -> Frames:
 def _make_from(
     base: Frames,
     tasks: list[Task],
-    finished: dict[str, dict[int, Frames]],
+    finished: dict[str, dict[int, _Page]],
     made: dict[str, Rendered],
     errors: dict[str, Reason],
 ) -> None:
@@ -153,10 +156,10 @@ def _make_from(
                 level = _find_level(levels, task)
                 picture = Frames(walk(level, task), task.plan.output, level.timing, dpi=_dpi_of(task))
             pages = finished.setdefault(task.name, {})
-            pages[task.page.page] = picture
+            pages[task.page.page] = picture, time.perf_counter() - started
             if len(pages) == len(task.pages):
                 del finished[task.name]
-                made[task.name] = _encode([pages[page] for page in task.pages], task, started)
+                made[task.name] = _encode([pages[page] for page in task.pages], task)
         except Unrenderable as error:
             errors[task.name] = Reason.of(error)
 
@@ -182,16 +185,16 @@ def _find_level(levels: list[Frames], task: Task) -> Frames:
     return level
 
 
-def _encode(pages: Sequence[Frames], task: Task, started: float) -> Rendered:
-    """Return the finished rendition.
-
-    ``started`` is the value of ``time.perf_counter`` before the rendition's last page was resized.
-    """
+def _encode(finished: Sequence[_Page], task: Task) -> Rendered:
+    """Return the finished rendition."""
+    started = time.perf_counter()
+    pages = [picture for picture, _ in finished]
     content, quality = _build_as_declared(pages, task)
     limit = task.recipe.max_bytes
     if limit is not None and len(content) > limit:
         content, quality = _fit(pages, task, quality, len(content))
-    size, seconds = pages[0].size, time.perf_counter() - started
+    size, encoding = pages[0].size, time.perf_counter() - started
+    seconds = encoding + sum(resizing for _, resizing in finished)
     made = Rendered(content, task.format, size.width, size.height, seconds)
     return measure(made, pages, None if task.recipe.lossless else quality)
 
