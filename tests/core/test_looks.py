@@ -120,6 +120,21 @@ def test_formats_that_browsers_do_not_show_are_left_out() -> None:
     assert looks_of(renditions, paper=(100, 100), scan=(100, 100)) == {}
 
 
+@pytest.mark.parametrize("formats", [("jpeg", "png", "gif"), ("png", "gif", "jpeg")])
+def test_of_the_formats_that_every_browser_shows_the_first_declared_one_is_in_a_look(
+    formats: tuple[str, str, str],
+) -> None:
+    """A browser would take the first source and never load the others."""
+    first, second, third = formats
+    family = f'[renditions.photo]\nwidth = 480\nformats = ["{first}", "avif", "{second}", "{third}"]\n'
+    looks = looks_of(family, **{f"photo_{name}": (480, 360) for name in ("avif", *formats)})
+    assert looks == {
+        "photo": {"avif": [480], first: [480]},
+        f"photo-{second}": {second: [480]},
+        f"photo-{third}": {third: [480]},
+    }
+
+
 def test_renditions_that_are_no_longer_declared_are_left_out() -> None:
     assert looks_of("[renditions.thumb]\nwidth = 10\n", thumb=(10, 10), former=(20, 20)) == {
         "thumb": {"jpeg": [10]}

@@ -36,6 +36,10 @@ width   = 32
 formats = ["webp", "png"]
 key     = "icons/{dir}{stem}.{name}.{stem}.{ext}"
 
+[renditions.logo]
+width   = 48
+formats = ["png", "webp", "jpeg"]
+
 [renditions.fixed]
 width   = 64
 formats = ["webp", "jpeg"]
@@ -102,6 +106,9 @@ def test_the_function_changes_only_keys_of_the_most_common_format(
         "/",
     ):
         assert ask(path, CHROME) == path
+    # Every browser shows PNG and JPEG, and PNG is declared first.
+    assert ask("/a.jpg/logo-jpeg.jpg", f"image/png,{CHROME}") == "/a.jpg/logo-jpeg.jpg"
+    assert ask("/a.jpg/logo-png.png", CHROME) == "/a.jpg/logo-webp.webp"
     assert ask("/icons/in/$1/photo.photo.jpg.photo.png", CHROME) == "/icons/in/$1/photo.photo.jpg.photo.webp"
 
 

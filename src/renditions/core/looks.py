@@ -6,7 +6,7 @@ the same recipe, except for size, format and encoding, and the same proportions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -42,7 +42,7 @@ class Look:
     files: Mapping[str, tuple[File, ...]]
     """The files of each format, from narrow to wide, one for each width.
 
-    The formats come in the order of their ``browser_rank``.
+    The formats come in the order of their ``browser_rank``, and no two formats have the same one.
     """
 
     @property
@@ -74,7 +74,11 @@ def find_looks(pipeline: Pipeline, record: Record, unmade: Iterable[File] = ()) 
         else:
             group.append(file)
     order = {name: number for number, name in enumerate(pipeline.renditions)}
-    ordered = [sorted(group, key=lambda file: order[file.rendition]) for group in groups.values()]
+    ordered = [
+        part
+        for group in groups.values()
+        for part in _split(sorted(group, key=lambda file: order[file.rendition]))
+    ]
     ordered.sort(key=lambda group: order[group[0].rendition])
     return _name(pipeline, ordered)
 
@@ -120,9 +124,27 @@ def _is_alike(large: File, small: File) -> bool:
     return difference <= max(large.width, large.height)
 
 
+def _split(group: list[File]) -> Iterator[list[File]]:
+    """Yield the files of each look in a group, which is in the pipeline's order.
+
+    Of formats with the same ``browser_rank``, the first one belongs to the group's first look, and each other
+    one is a look of its own.
+    """
+    of_rank: dict[int, str] = {}
+    parts: dict[str | None, list[File]] = {}
+    for file in group:
+        first = of_rank.setdefault(_rank(file.format), file.format)
+        parts.setdefault(None if file.format == first else file.format, []).append(file)
+    yield from parts.values()
+
+
 def _sort(group: list[File]) -> dict[str, tuple[File, ...]]:
     by_format: dict[str, dict[int, File]] = {}
     for file in group:
         by_format.setdefault(file.format, {}).setdefault(file.width, file)
-    ranked = sorted(by_format, key=lambda name: OUTPUT_FORMATS[name].browser_rank or 0)
+    ranked = sorted(by_format, key=_rank)
     return {name: tuple(file for _, file in sorted(by_format[name].items())) for name in ranked}
+
+
+def _rank(format_name: str) -> int:
+    return OUTPUT_FORMATS[format_name].browser_rank or 0

@@ -84,14 +84,14 @@ def _find_families(pipeline: Pipeline) -> Iterator[tuple[str, list[dict[str, str
 def _templates_of(name: str, recipe: Rendition) -> list[tuple[str, str]]:
     """Return the formats that browsers show, with their key templates.
 
-    They come in the order of their ``browser_rank``.
+    There is one for each ``browser_rank``, the one that is declared first. They come in the order of their
+    ranks.
     """
-    ranked = [
-        (rank, member.format, member.key_template(other))
-        for other, member in formats_of(name, recipe).items()
-        if (rank := OUTPUT_FORMATS[member.format].browser_rank) is not None
-    ]
-    return [(format_name, template) for _, format_name, template in sorted(ranked)]
+    of_rank: dict[int, tuple[str, str]] = {}
+    for other, member in formats_of(name, recipe).items():
+        if (rank := OUTPUT_FORMATS[member.format].browser_rank) is not None:
+            of_rank.setdefault(rank, (member.format, member.key_template(other)))
+    return [of_rank[rank] for rank in sorted(of_rank)]
 
 
 def _spell_pattern(template: str) -> str:

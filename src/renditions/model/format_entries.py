@@ -171,7 +171,8 @@ class OutputFormat:
     browser_rank: int | None = None
     """Its place in the order in which pages offer formats to browsers; 1 comes first.
 
-    A browser takes the first format that it can show. None: browsers don't show this format.
+    A browser takes the first format that it can show. Every browser shows the formats of the last place, so a
+    page offers only one of them: the one that is declared first. None: browsers don't show this format.
     """
     extra: str | None = None
     """The extra of this package that installs its libraries."""

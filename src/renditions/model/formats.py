@@ -192,7 +192,7 @@ OUTPUT_FORMATS: Mapping[str, OutputFormat] = {
             quality=Scale(1, 100, default=82),
             searched="jpeg",
             choices=("profile", "skip_if_larger", "progressive", "chroma", "max_bytes"),
-            browser_rank=5,
+            browser_rank=3,
         ),
         OutputFormat(
             name="png",
@@ -246,7 +246,7 @@ OUTPUT_FORMATS: Mapping[str, OutputFormat] = {
             held_bytes_per_pixel=7,
             has_transparency=True,
             has_animation=True,
-            browser_rank=4,
+            browser_rank=3,
         ),
         OutputFormat(
             name="tiff",
