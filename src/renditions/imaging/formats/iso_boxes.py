@@ -6,11 +6,15 @@ The sources are ISO/IEC 14496-12 for boxes and 23008-12 for items. The methods o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 Span = tuple[int, int]
 """Where the content of a box begins and ends."""
+_Place = Literal["file", "idat", "elsewhere"]
+_PLACES: Mapping[int, _Place] = {0: "file", 1: "idat"}
+"""The places of an item's data, by the construction method (14496-12, 8.11.3)."""
 _HEADER_BYTES = 8
 
 
@@ -26,8 +30,13 @@ class Extent:
     start: int
     size: int
     """The length; 0 means up to the end of the file."""
-    is_in_file: bool
-    """Whether ``start`` is an offset in the file, not in the box ``idat`` or in another item."""
+    place: _Place
+    """What ``start`` is an offset in: this file, its box ``idat``, or another item or file."""
+
+    @property
+    def is_in_file(self) -> bool:
+        """Return whether ``start`` is an offset in this file."""
+        return self.place == "file"
 
 
 def boxes(content: bytes, at: int, end: int) -> Iterator[tuple[bytes, Span]]:
@@ -150,7 +159,8 @@ class Items:
 
         for _ in range(number(number_bytes)):
             item, method = number(number_bytes), number(2) & 15 if version else 0
-            number(2)
+            is_here = number(2) == 0
+            place = _PLACES.get(method, "elsewhere") if is_here else "elsewhere"
             base_at, base = at, number(base_bytes)
             count = number(2)
             if at > end:
@@ -162,19 +172,21 @@ class Items:
                 size = number(length_bytes)
                 if at > end:
                     return
-                place = (offset_at, offset_bytes) if offset_bytes else (base_at, base_bytes)
-                yield item, Extent(*place, base + offset, size, method == 0)
+                field = (offset_at, offset_bytes) if offset_bytes else (base_at, base_bytes)
+                yield item, Extent(*field, base + offset, size, place)
 
     def data(self, item: int, most: int) -> bytes:
-        """Return up to ``most`` bytes of the first part of the item's data.
+        """Return up to the first ``most`` bytes of the item's data.
 
-        The data is in the file itself or in the box ``idat``. The result is empty if neither has it.
+        The data is in the file itself or in the box ``idat``. The result is empty if a part of it is
+        elsewhere.
         """
-        for each, extent in self.extents():
-            if each == item:
-                first, end = (
-                    (0, len(self._content)) if extent.is_in_file else self._boxes.get(b"idat", (0, 0))
-                )
-                begin = first + extent.start
-                return self._content[begin : min(begin + min(extent.size or most, most), end)]
-        return b""
+        spans = {"file": (0, len(self._content)), "idat": self._boxes.get(b"idat", (0, 0))}
+        data = b""
+        for _, extent in filter(lambda each: each[0] == item, self.extents()):
+            if extent.place not in spans:
+                return b""
+            first, end = spans[extent.place]
+            begin, left = first + extent.start, most - len(data)
+            data += self._content[begin : min(begin + min(extent.size or left, left), end)]
+        return data

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 
+from renditions.errors import Unrenderable
 from renditions.imaging.colour_code import ColourCode, of_cicp
 from renditions.imaging.formats.av1 import Cicp, read_colours
 from renditions.imaging.formats.iso_boxes import Items, boxes, within
@@ -78,8 +79,40 @@ def with_code(content: bytes, cicp: tuple[int, int]) -> bytes:
     """Return an AVIF of libheif's encoder with a declaration of primaries and curve.
 
     Raises:
-        ValueError: The boxes aren't in the form that libheif writes.
+        Unrenderable: The boxes aren't in the form that libheif writes.
 
+    """
+    try:
+        made, data = _declare(content, cicp), _read_data(content)
+        is_readable = bool(data) and all(data.values())
+        is_sound = is_readable and _read_data(made) == data and _read_numbers(made) == cicp
+    except (IndexError, OverflowError, ValueError, struct.error):
+        is_sound = False
+    if not is_sound:
+        raise Unrenderable(
+            "the AVIF can't declare the picture's colours, because this version of libheif writes boxes that "
+            'Renditions can\'t change. Declare profile = "srgb" or another format for this rendition'
+        )
+    return made
+
+
+def _read_numbers(content: bytes) -> tuple[int, ...] | None:
+    """Return the primary picture's declared numbers of H.273; None without them."""
+    items = Items(content)
+    at = None if items.primary is None else _find_nclx(content, items, items.primary)
+    return struct.unpack_from(">HH", content, at) if at else None
+
+
+def _read_data(content: bytes) -> dict[int, bytes]:
+    """Return the data of each item, by the item's number."""
+    items = Items(content)
+    return {item: items.data(item, len(content)) for item, _ in items.extents()}
+
+
+def _declare(content: bytes, cicp: tuple[int, int]) -> bytes:
+    """Return the file with the declaration.
+
+    Raise ``ValueError`` if it has no place for one.
     """
     items = Items(content)
     item = items.primary
@@ -101,7 +134,11 @@ def _with_property(content: bytes, items: Items, item: int, name: bytes, data: b
     """
     end = items.container[1]
     number = 1 + sum(1 for _ in boxes(content, *items.container))
-    entry, count = next((at, len(found)) for each, at, found in items.associations() if each == item)
+    entry, count = next(
+        ((at, len(found)) for each, at, found in items.associations() if each == item), (0, 0)
+    )
+    if not entry:
+        raise ValueError("the primary item has no properties")
     if number > _MOST_SMALL_NUMBER or content[items.links[0] + 3] & 1:
         raise ValueError(
             f"can't add a colour: the file has {number - 1} properties, or their numbers have two bytes"

@@ -1,0 +1,72 @@
+"""The boxes of AVIF and HEIC files that few programs write."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from imaging.pictures import encoded, photo
+from renditions.errors import Unrenderable
+from renditions.imaging.formats.iso_boxes import Items
+from renditions.imaging.formats.iso_media import read_code, with_code
+
+BARE = encoded(photo(64, 48), "avif").replace(b"colrnclx", b"freenclx")
+"""An AVIF that declares no colours outside of its bitstream."""
+
+
+def box(name: bytes, *parts: bytes) -> bytes:
+    data = b"".join(parts)
+    return struct.pack(">I", 8 + len(data)) + name + data
+
+
+def located(method: int, *extents: tuple[int, int], other_file: int = 0) -> bytes:
+    """Return a file whose item 1 has its data at these offsets and lengths."""
+    numbers = struct.pack(">HHHHH", 1, 1, method, other_file, len(extents))
+    places = b"".join(struct.pack(">II", *extent) for extent in extents)
+    iloc = box(b"iloc", b"\1\0\0\0\x44\0", numbers, places)
+    return box(b"free", b"outside") + box(b"meta", bytes(4), iloc, box(b"idat", b"within a box"))
+
+
+@pytest.mark.parametrize(
+    ("content", "data"),
+    [
+        (located(0, (8, 7)), b"outside"),
+        (located(0, (11, 4), (8, 3)), b"sideout"),
+        (located(1, (9, 3)), b"box"),
+        (located(1, (9, 0)), b"box"),
+        (located(2, (8, 4)), b""),
+        (located(0, (8, 4), other_file=1), b""),
+    ],
+    ids=["file", "two parts", "box", "rest of the box", "another item", "another file"],
+)
+def test_the_data_of_an_item_is_read_only_where_the_file_says_that_it_is(content: bytes, data: bytes) -> None:
+    assert Items(content).data(1, 100) == data
+    assert Items(content).data(1, 2) == data[:2]
+
+
+def test_a_declaration_of_colours_changes_nothing_else_of_a_picture() -> None:
+    made = with_code(BARE, (12, 13))
+    code = read_code(made)
+    assert code is not None
+    assert code.cicp == (12, 13)
+    assert Items(made).data(1, len(made)) == Items(BARE).data(1, len(BARE)) != b""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        BARE.replace(b"pitm", b"free"),
+        BARE.replace(b"ipma", b"free"),
+        BARE.replace(b"iloc", b"free"),
+        BARE.replace(b"ipma\0\0\0\0", b"ipma\0\0\0\1"),
+        BARE[:200],
+        b"",
+    ],
+    ids=["no primary item", "no properties", "no places", "long numbers", "cut off", "empty"],
+)
+def test_an_avif_with_boxes_of_another_form_is_refused_with_advice(content: bytes) -> None:
+    with pytest.raises(
+        Unrenderable, match=r"can't declare the picture's colours.* Declare profile = \"srgb\""
+    ):
+        with_code(content, (12, 13))
