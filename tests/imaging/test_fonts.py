@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from pathlib import Path
+from shutil import copyfile
 
 import numpy as np
 import pytest
@@ -10,11 +13,12 @@ from PIL import Image
 
 from imaging.fonts import attached, make_bitmap_font, make_collection, make_font
 from imaging.pictures import difference, encoded, opened, photo, pixels
-from renditions.errors import Undecodable
+from renditions.errors import Failed, Undecodable
+from renditions.imaging import lettering, typeface
 from renditions.imaging.font_choice import STAND_IN, Letters, Piece, choose_fonts
 from renditions.imaging.lettering import draw_letters
 from renditions.imaging.render import render
-from renditions.imaging.typeface import choose_face, default_font, find_missing, read_faces
+from renditions.imaging.typeface import choose_face, default_font, find_missing, own_fonts, read_faces
 from renditions.model.fields import Attachment
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition, Watermark
@@ -195,6 +199,35 @@ def test_a_truncated_font_fails_its_rendition_with_a_reason() -> None:
     recipe = Rendition(format="png", watermark=Watermark(text="a", font=broken))
     result = render(encoded(photo(), "png"), Accept(), {"it": recipe})
     assert str(result.errors["it"]).startswith("the watermark's font 'x.ttf': the font is damaged (")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a font", default_font()[:5000]])
+@pytest.mark.parametrize("kind", ["drawing", "watermark", "drawing in italics"])
+def test_a_damaged_bundled_font_is_reported_and_not_blamed_on_the_picture(
+    kind: str, content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in own_fonts():
+        copyfile(path, tmp_path / path.name)
+    is_italic = kind == "drawing in italics"
+    damaged = next(path for path in tmp_path.iterdir() if ("Italic" in path.name) == is_italic)
+    if content is None:
+        damaged.unlink()
+        damaged.symlink_to(tmp_path / "missing")
+    else:
+        damaged.write_bytes(content)
+    monkeypatch.setattr(typeface, "_folder", lambda: tmp_path)
+    lettering._add_own_fonts.cache_clear()
+    choose_fonts.cache_clear()
+    drawing = b'<svg xmlns="http://www.w3.org/2000/svg"><text y="20" font-style="italic">a</text></svg>'
+    marked = Rendition(format="png", watermark=Watermark(text="a")), encoded(photo(), "png")
+    recipe, picture = marked if kind == "watermark" else (Rendition(format="png"), drawing)
+    message = rf"can't use the bundled font {re.escape(str(damaged))}: .* Install it again: pip"
+    try:
+        with pytest.raises(Failed, match=message):
+            render(picture, Accept(formats=("png", "svg")), {"it": recipe})
+    finally:
+        lettering._add_own_fonts.cache_clear()
+        choose_fonts.cache_clear()
 
 
 def test_the_bundled_font_draws_a_text_without_a_declared_font() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from renditions.errors import Unrenderable
 from renditions.imaging.font_choice import Letters
 from renditions.imaging.machine_fonts import settle
-from renditions.imaging.typeface import default_font_file, own_fonts
+from renditions.imaging.typeface import default_font_file, own_fonts, read_own_font
 from renditions.imaging.vips import Image, translated
 
 _OWN_FAMILY = "Renditions"
@@ -36,7 +36,8 @@ def add_own_fonts() -> None:
     ``fonts.conf`` lets these fonts stand in for every family.
 
     Raises:
-        Failed: This process has drawn text with other fonts than the declared ones.
+        Failed: A bundled font is damaged, or this process has drawn text with other fonts than the declared
+            ones.
 
     """
     settle()
@@ -47,9 +48,10 @@ def add_own_fonts() -> None:
 def _add_own_fonts() -> None:
     """Add the fonts, by drawing a text with each font's file.
 
-    libvips has no other call for that.
+    libvips has no other call for that. It draws boxes, and reports nothing, if the font is damaged.
     """
     for path in own_fonts():
+        read_own_font(path)
         Image.text("x", font=str(path), fontfile=str(path)).avg()
 
 

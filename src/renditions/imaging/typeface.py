@@ -16,7 +16,7 @@ from importlib import resources
 from mmap import mmap
 from pathlib import Path
 
-from renditions.errors import Undecodable
+from renditions.errors import Failed, Undecodable
 
 _SIGNATURES = (b"\x00\x01\x00\x00", b"OTTO", b"true")
 _COLLECTION = b"ttcf"
@@ -44,9 +44,28 @@ def default_font_file() -> Path:
 def default_font() -> bytes:
     """Return the bundled font file, Open Sans.
 
-    It has Latin, Greek, Cyrillic and Hebrew letters.
+    It has Latin, Greek, Cyrillic and Hebrew letters. See :func:`read_own_font` for the error.
     """
-    return default_font_file().read_bytes()
+    return read_own_font(default_font_file())
+
+
+def read_own_font(path: Path) -> bytes:
+    """Return a bundled font file.
+
+    Raises:
+        Failed: The file can't be read, or is damaged. The picture isn't to blame.
+
+    """
+    try:
+        content = path.read_bytes()
+        read_faces(content)
+    except (OSError, Undecodable) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise Failed(
+            f"can't use the bundled font {path}: {reason}. Install it again: "
+            "pip install --force-reinstall fontpkg-open-sans"
+        ) from error
+    return content
 
 
 def own_fonts() -> tuple[Path, ...]:
