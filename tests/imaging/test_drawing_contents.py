@@ -349,6 +349,68 @@ def test_no_warning_is_given_for_a_css_variable_that_changes_nothing_in_the_draw
     assert shown(svg(inside), PNG).convert("RGB").getpixel((4, 3)) == (0, 255, 0)
 
 
+IGNORED = "so its declaration is ignored"
+
+
+@pytest.mark.parametrize(
+    ("inside", "warning"),
+    [
+        ('<rect width="calc(1px + 4px)" height="6"/>', f"the CSS function calc() isn't supported, {IGNORED}"),
+        ('<rect style="width: MIN(4px, 5px)"/>', f"the CSS function MIN() isn't supported, {IGNORED}"),
+        ('<rect fill="oklch(0.7 0.2 140)"/>', f"the CSS function oklch() isn't supported, {IGNORED}"),
+        ("<style>rect{fill:color-mix(in lab, red, blue)}</style>",
+         f"the CSS function color-mix() isn't supported, {IGNORED}"),
+        ('<rect clip-path="circle(2px)"/>', f"the CSS function circle() isn't supported, {IGNORED}"),
+        ('<text font-size="1.5rem">a</text>', f"the CSS unit rem isn't supported, {IGNORED}"),
+        ('<rect style="fill:red;width:.5vw"/>', f"the CSS unit vw isn't supported, {IGNORED}"),
+        ('<g transform-origin="4 3"/>',
+         "the CSS property transform-origin isn't supported, so it is ignored"),
+        ("<style>g{fill:red;translate: 4px}</style>",
+         "the CSS property translate isn't supported, so it is ignored"),
+        ("<style>@media (min-width: 1px){rect{fill:red}}</style>",
+         "CSS rules with @media aren't supported, so they are ignored"),
+        ("<style>g{}@supports (fill:red){rect{fill:red}}</style>",
+         "CSS rules with @supports aren't supported, so they are ignored"),
+        ("<style>g{fill:red} rect:is(.a, .b){fill:red}</style>",
+         "CSS rules with :is aren't supported, so they are ignored"),
+    ],
+)  # fmt: skip
+def test_a_warning_is_given_for_css_that_only_browsers_draw(inside: str, warning: str) -> None:
+    assert warnings_of(svg(inside + CROSS)) == [("not-drawn", warning)]
+
+
+@pytest.mark.parametrize("selector", ["svg", ":root", "*", ".page", "#top", "g, svg"])
+@pytest.mark.parametrize("name", ["background", "background-color"])
+def test_a_warning_is_given_for_a_background_of_the_drawing_in_a_style_sheet(
+    selector: str, name: str
+) -> None:
+    style = f"<style>g{{fill:red}} {selector} {{ {name}: white }}</style>"
+    root = 'width="8" height="6" class="a page" id="top"'
+    assert warnings_of(svg(style + CROSS, root)) == [
+        (
+            "not-drawn",
+            "a background in a style sheet is ignored; only one in the first element's style is drawn",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<style>@media (prefers-color-scheme: dark){svg{background:#000}path{stroke:var(--c)}}</style>",
+        "<style>@media print{path{stroke:red}}</style>",
+        "<style>/* @media screen{svg{background:red}} calc(1px) */</style>",
+        "<style>@keyframes a{from{fill:red}to{fill:blue}}</style>",
+        "<style>svg{background:none}.label{background:red}g svg{background:red}</style>",
+        '<filter id="f"><feDisplacementMap scale="3"/></filter><g aria-label="calc(1)" id="min(1)"/>',
+        '<g transform="rotate(45) scale(2)" fill="hsl(120 50% 50%)" color="rgb(0 0 0 / 50%)"/>',
+        '<g style="mask:url(data:image/png;base64,calc(+4vw+))"/>',
+    ],
+)
+def test_no_warning_is_given_for_css_that_changes_nothing_by_default(inside: str) -> None:
+    assert warnings_of(svg(inside + CROSS)) == []
+
+
 def test_what_stands_beside_html_in_a_switch_is_drawn() -> None:
     """Diagram tools put HTML and its replacement into a ``switch``."""
     content = svg(f"<switch><foreignObject><p>words</p></foreignObject><g>{CROSS}</g></switch>")

@@ -25,7 +25,8 @@ WARNINGS: Mapping[WarningCode, str] = {
     "damaged": 'The picture is damaged, and `[accept] damaged = "lenient"` renders what can be decoded.',
     "reference-dropped": "A drawing refers to something outside of it, which is never loaded.",
     "html-dropped": "A drawing contains HTML (`foreignObject`), which isn't drawn.",
-    "not-drawn": "A drawing has placed letters, text along a path or CSS variables, which browsers draw.",
+    "not-drawn": "A drawing has placed letters, text along a path, or CSS that only browsers draw, such as "
+    "variables, `calc()` and `@media`.",
     "glyph-missing": "A drawing, a PDF or a watermark has characters that no font has. In a PDF they are "
     "left out; otherwise \ufffd stands in for each.",
 }

@@ -60,7 +60,8 @@ ADVICE: Mapping[str, str] = {
     "damaged": "Check the renditions. If parts are missing, upload an undamaged copy.",
     "reference-dropped": "Put what the drawing refers to into the drawing itself, and upload it again.",
     "html-dropped": "Draw the content with SVG elements instead of HTML, and upload the drawing again.",
-    "not-drawn": "Convert text to paths and CSS variables to their values, and upload the drawing again.",
+    "not-drawn": "Convert text to paths, replace what only browsers know by plain values, and upload the "
+    "drawing again.",
     "glyph-missing": "Choose a font that has the characters, embed a PDF's fonts, or convert text to paths.",
 }
 """What a person can do, by the code of an error or a warning."""

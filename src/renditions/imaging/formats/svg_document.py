@@ -27,7 +27,8 @@ from renditions.imaging.formats.svg_style import (
     backgrounds_in,
     references_in,
     rules_in,
-    variables_in,
+    unsupported_in_attribute,
+    unsupported_in_sheet,
     without_outside,
 )
 from renditions.imaging.machine_fonts import without_machine_s
@@ -116,6 +117,7 @@ class _Reader:
         self._style = ""
         self._html = ""
         self._backgrounds: tuple[str, ...] = ()
+        self._root_selectors: tuple[str, ...] = ()
         self._letters: list[int] = []
         """The places in ``_written`` of the characters that are drawn."""
         self._references = References()
@@ -184,6 +186,8 @@ class _Reader:
             if element.local != "svg":
                 raise Undecodable(f"the first element is {element.local[:100]!r}, not 'svg'")
             self._backgrounds = backgrounds_in(attributes.get("style", ""))
+            classes = (f".{each}" for each in attributes.get("class", "").split())
+            self._root_selectors = (":root", "*", "svg", *classes, f"#{attributes.get('id')}")
             # Without a language, the machine's would decide which forms letters have.
             own = {} if "lang" in attributes else {"xml:lang": _LANGUAGE}
             attributes = _FONT_SIZE | own | with_size(attributes)
@@ -260,7 +264,8 @@ class _Reader:
             self._html = ""
 
     def _end_style(self) -> None:
-        self._warn_of_variables(self._style)
+        for text in unsupported_in_sheet(self._style, self._root_selectors):
+            self._warn("not-drawn", text)
         style = without_outside(self._style, self._drop)
         for selector, ids in rules_in(style):
             self._references.add_rule(selector, ids)
@@ -287,17 +292,12 @@ class _Reader:
             return None
         if name.rpartition(":")[2] in ("href", "src") and element.local != "a":
             return self._follow(element, value.strip())
+        for text in unsupported_in_attribute(name, value):
+            self._warn("not-drawn", text)
         if "(" in value:
-            self._warn_of_variables(value)
             value = without_outside(value, self._drop)
             self._references.refer(references_in(value).elements())
         return value
-
-    def _warn_of_variables(self, text: str) -> None:
-        for name in variables_in(text):
-            self._warn(
-                "not-drawn", f"the CSS variable {name[:100]} isn't supported, so default values replace it"
-            )
 
     def _follow(self, element: _Element, target: str) -> str | None:
         if target.startswith("#") or not target:

@@ -1,4 +1,6 @@
-"""Read a drawing's style sheets: drop outside references, find references within.
+"""Read a drawing's CSS: its references, and what librsvg ignores.
+
+This module drops references to the outside, and finds those within the drawing.
 
 The grammar is CSS Syntax 3, as far as references need it. If this module misses an outside reference, librsvg
 can't load it either, because it has no base URL. The regular expressions are written so that the time is
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 _STRING = r"\"[^\"]*+\"?|'[^']*+'?"
 _URL = re.compile(rf"url\(\s*+({_STRING}|[^)\"']*+)\s*+\)?", re.IGNORECASE)
@@ -17,7 +19,33 @@ _IMPORT = re.compile(rf"@import\s*+((?:{_URL.pattern}|{_STRING})?)[^;{{}}]*+;?",
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _COMBINATOR = re.compile(r"[\s>+~]+")
 _SIMPLE = re.compile(r"[.#]?[\w-]+|\*")
-_VARIABLE = re.compile(r"(?<![\w-])var\(\s*+(--[\w-]++)")
+_UNSUPPORTED = {
+    text: re.compile(pattern, re.IGNORECASE)
+    for text, pattern in {
+        "the CSS variable {} isn't supported, so default values replace it": (
+            r"(?<![\w-])var\(\s*+(--[\w-]++)"
+        ),
+        "the CSS function {}() isn't supported, so its declaration is ignored": (
+            r"(?<![\w-])(calc|min|max|clamp|lab|lch|oklab|oklch|color|color-mix"
+            r"|(?:repeating-)?(?:linear|radial|conic)-gradient|circle|ellipse|inset|polygon|path)\("
+        ),
+        "the CSS unit {} isn't supported, so its declaration is ignored": (
+            r"(?<![\w.#-])[+-]?[\d.]++(rem|[sld]?v(?:[wh]|min|max))\b"
+        ),
+        "the CSS property {} isn't supported, so it is ignored": (
+            r"(?:^|;)\s*+(translate|rotate|scale|transform-origin|transform-box|offset-path)\s*+:"
+        ),
+        "CSS rules with {} aren't supported, so they are ignored": (
+            r"(@(?:media|supports|layer|container|scope))\b|(?<!:)(:(?:is|where|has))\("
+        ),
+    }.items()
+}
+"""What browsers know and librsvg ignores: the text of a warning, and a pattern with the name."""
+_NO_DECLARATIONS = ("d", "points", "id", "class", "rotate", "scale", "translate")
+"""The attributes of SVG that aren't CSS, although their names or values may look like it."""
+_OTHER_MEDIA = re.compile(r"@media\b.*\b(?:dark|print|reduce)\b", re.IGNORECASE | re.DOTALL)
+"""Matches rules that browsers don't use by default either."""
+_NO_COLOURS = ("none", "transparent", "initial", "inherit", "unset")
 _BACKGROUND = re.compile(r"(?:(?<=;)|^)\s*+background(?:-color)?\s*+:([^;]*+)", re.IGNORECASE)
 _MOST_BACKGROUNDS = 8
 """How many of the last declared backgrounds are tried. Each costs two small drawings."""
@@ -47,13 +75,40 @@ def without_outside(text: str, drop: Callable[[str], None]) -> str:
     return _URL.sub(replace_url, text) if "(" in text else text
 
 
-def variables_in(text: str) -> list[str]:
-    """Return the names of the CSS variables that decide how something is drawn.
+def unsupported_in_attribute(name: str, value: str) -> Iterator[str]:
+    """Yield a warning for each CSS in an attribute that librsvg ignores."""
+    if name == "style":
+        yield from _unsupported_in(value)
+    elif name not in _NO_DECLARATIONS and ":" not in name and not name.startswith(("data-", "aria-")):
+        yield from _unsupported_in(f"{name}:{value}")
 
-    librsvg ignores a declaration with such a variable (CSS Custom Properties 1). The result is empty for a
-    text with ``light-dark(``, see ``_TWO_SCHEMES``.
+
+def unsupported_in_sheet(text: str, root: Container[str]) -> Iterator[str]:
+    """Yield a warning for each CSS in a style sheet that librsvg ignores.
+
+    ``root`` has the simple selectors that match the drawing's first element.
     """
-    return [] if _TWO_SCHEMES in text else _VARIABLE.findall(text)
+    for prelude, body, is_default in _rules(text):
+        if not is_default:
+            continue
+        yield from _unsupported_in(prelude)
+        yield from _unsupported_in(body)
+        values = set(backgrounds_in(body)).difference(_NO_COLOURS)
+        if values and any(selector.strip() in root for selector in prelude.split(",")):
+            yield ("a background in a style sheet is ignored; only one in the first element's style is drawn")
+
+
+def _unsupported_in(text: str) -> Iterator[str]:
+    """Yield a warning for each CSS in a text that librsvg ignores.
+
+    There is none for a text with ``light-dark(``, see ``_TWO_SCHEMES``.
+    """
+    if _TWO_SCHEMES in text:
+        return
+    text = _URL.sub("", text) if "(" in text else text
+    for warning, pattern in _UNSUPPORTED.items():
+        for match in pattern.finditer(text):
+            yield warning.format((match[1] or match[match.lastindex or 0])[:100])
 
 
 def backgrounds_in(style: str) -> tuple[str, ...]:
@@ -77,14 +132,31 @@ def rules_in(text: str) -> Iterator[tuple[str, Counter[str]]]:
     Only one part of a selector counts, the one that matches the fewest elements: a class, an id, a name or
     ``*``.
     """
-    for rule in _COMMENT.sub("", text).split("}"):
-        before, _, body = rule.rpartition("{")
+    for prelude, body, _ in _rules(text):
         if references := references_in(body):
-            for selector in before.rpartition("{")[2].split(","):
+            for selector in prelude.split(","):
                 last = _COMBINATOR.split(selector.strip())[-1]
                 # An attribute or a pseudo-class alone counts for all elements.
                 simple = _SIMPLE.findall(last) if _SIMPLE.match(last) else []
                 yield max(simple, key=_rank, default="*"), references
+
+
+def _rules(text: str) -> Iterator[tuple[str, str, bool]]:
+    """Yield each rule's prelude and body, and whether it counts by default.
+
+    The prelude is the text before the body, such as selectors. The body of a rule around others is the text
+    after them.
+    """
+    open_rules: list[tuple[str, bool]] = []
+    for piece in _COMMENT.sub("", text).split("}"):
+        *preludes, body = piece.split("{")
+        for prelude in preludes:
+            is_default = not open_rules or open_rules[-1][1]
+            own = prelude.rpartition(";")[2]
+            open_rules.append((own, is_default and not _OTHER_MEDIA.match(own.strip())))
+        if open_rules:
+            prelude, is_default = open_rules.pop()
+            yield prelude, body, is_default
 
 
 def _rank(simple: str) -> int:
