@@ -12,6 +12,11 @@ from renditions.model.recipe import Rendition
 PDF = Accept(formats=("pdf",))
 CYRILLIC = "/Encoding<</Type/Encoding/Differences[192/afii10017/afii10018/afii10019]>>"
 WORDS = "BT /F 40 Tf 10 20 Td (\\300\\301\\302) Tj ET"
+UPWARD = WORDS.replace("10 20 Td", "0 1 -1 0 60 5 Tm")
+DOWNWARD = "/Subtype/Type0/Encoding/UniJIS-UTF16-V/DescendantFonts[<</Type/Font/Subtype/CIDFontType0"
+DOWNWARD += "/BaseFont/Letters/CIDSystemInfo<</Registry(Adobe)/Ordering(Japan1)/Supplement 2>>"
+DOWNWARD += "/FontDescriptor<</Type/FontDescriptor/FontName/Letters/Flags 4/FontBBox[0 -200 1000 900]>>>>]"
+"""A font for writing from top to bottom."""
 
 
 def pdf(drawn: str, font: str = CYRILLIC) -> bytes:
@@ -37,11 +42,23 @@ def warnings_of(content: bytes) -> list[tuple[str, str]]:
     return [(warning.code, warning.text) for warning in result.warnings]
 
 
-@pytest.mark.parametrize("drawn", [WORDS, "/X Do"], ids=["page", "form"])
-def test_a_warning_names_the_font_of_text_that_no_font_can_draw(drawn: str) -> None:
+@pytest.mark.parametrize(
+    ("drawn", "font"),
+    [
+        (WORDS, CYRILLIC),
+        ("/X Do", CYRILLIC),
+        ("q 0 1 -1 0 100 0 cm /X Do Q", CYRILLIC),
+        (UPWARD, CYRILLIC),
+        (WORDS.replace("10 20 Td", ".7 .7 -.7 .7 50 20 Tm"), CYRILLIC),
+        (WORDS.replace("10 20 Td", ".98 .17 -.17 .98 50 20 Tm"), CYRILLIC),
+        ("BT /F 20 Tf 100 70 Td <65E5672C8A9E> Tj ET", DOWNWARD),
+    ],
+    ids=["page", "form", "upward form", "upward", "diagonal", "aslant", "from top to bottom"],
+)
+def test_a_warning_names_the_font_of_text_that_no_font_can_draw(drawn: str, font: str) -> None:
     expected = "text is left out, because the PDF doesn't contain its fonts: 'Letters'"
-    assert warnings_of(pdf(drawn)) == [("glyph-missing", expected)]
-    made = render(pdf(drawn), PDF, {"it": Rendition(format="png")}).made["it"].content
+    assert warnings_of(pdf(drawn, font)) == [("glyph-missing", expected)]
+    made = render(pdf(drawn, font), PDF, {"it": Rendition(format="png")}).made["it"].content
     assert opened(made).convert("L").getextrema() == (255, 255)
 
 
@@ -52,8 +69,19 @@ def test_a_warning_names_the_font_of_text_that_no_font_can_draw(drawn: str) -> N
         ("BT /F 40 Tf 10 20 Td (   ) Tj ET", ""),
         (f"3 Tr {WORDS}", CYRILLIC),
         (WORDS.replace("40 Tf", "0 Tf"), CYRILLIC),
+        ("BT /F 40 Tf 0 1 -1 0 60 5 Tm (ABC) Tj ET", ""),
+        ("BT /F 20 Tf 100 70 Td <002000203000> Tj ET", DOWNWARD),
+        ("BT /F 20 Tf 100 70 Td <004100420043> Tj ET", DOWNWARD),
     ],
-    ids=["Latin letters", "spaces", "the invisible text of a scan", "the size 0"],
+    ids=[
+        "Latin letters",
+        "spaces",
+        "the invisible text of a scan",
+        "the size 0",
+        "upward Latin letters",
+        "spaces from top to bottom",
+        "Latin letters from top to bottom",
+    ],
 )
 def test_no_warning_is_given_for_text_that_is_drawn_or_has_nothing_to_draw(drawn: str, font: str) -> None:
     assert warnings_of(pdf(drawn, font)) == []

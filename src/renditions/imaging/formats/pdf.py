@@ -118,7 +118,7 @@ def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
         raw = import_extra("pypdfium2.raw", _EXTRA)
         document.init_forms()
         page = document[header.page]
-        if fonts := find_missing_fonts(page):
+        if fonts := find_missing_fonts(page, lambda: document[header.page]):
             names = ", ".join(map(repr, fonts[:_MOST_NAMED]))
             warn("glyph-missing", f"text is left out, because the PDF doesn't contain its fonts: {names}")
         bitmap = import_extra("pypdfium2", _EXTRA).PdfBitmap.new_native(

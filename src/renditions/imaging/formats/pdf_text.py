@@ -1,15 +1,16 @@
 """Find the text of a PDF's page that PDFium can't draw.
 
 PDFium's own fonts have Latin letters and a few symbols. If a page doesn't embed a font with other characters,
-PDFium leaves out the text without a message. The bounds of such a text have a width, but no height. Spaces
-also have such bounds, so this module asks PDFium for the characters of the text. PDFium doesn't give the
-characters of text that isn't horizontal, so this module doesn't find such text.
+PDFium leaves out the text without a message. The bounds of such a text are a line. Spaces can also have such
+bounds, so this module asks PDFium for the characters of the text.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
+from itertools import compress
 from typing import Any
 
 from renditions.imaging.extras import import_extra
@@ -19,21 +20,37 @@ _MOST_OBJECTS = 20_000
 _MOST_DEPTH = 8
 """How many levels of a page are checked: the page itself, and the forms within each other."""
 _MOST_NAME = 100
+_FLAT = 1e-4
+"""A text is a line if its shorter side is less than this part of its longer side."""
+_DIAGONAL = math.sqrt(0.5)
+"""The sine and the cosine of 45 degrees."""
 _INVISIBLE = (3, 7)
 """The text rendering modes that paint nothing (ISO 32000-1, table 106). Scans have their text like that."""
 
 
-def find_missing_fonts(page: Any) -> list[str]:
-    """Return the names of the fonts whose text PDFium leaves out."""
+def find_missing_fonts(page: Any, load_again: Callable[[], Any]) -> list[str]:
+    """Return the names of the fonts whose text PDFium leaves out on a page.
+
+    PDFium gives no characters of a line that goes straight up or down. So this function also asks for the
+    characters on a copy of the page, which ``load_again`` returns, after it has turned the lines by 45
+    degrees.
+    """
     raw = import_extra("pypdfium2.raw", "pdf")
-    lost = [text for text in _texts(raw, page) if _is_lost(raw, text)]
-    if not lost:
+    lost = [_is_lost(raw, text) for text in _texts(raw, page)]
+    if not any(lost):
         return []
-    words = raw.FPDFText_LoadPage(page)
-    try:
-        return list(dict.fromkeys(_name_font(raw, text) for text in lost if _read(raw, text, words).strip()))
-    finally:
-        raw.FPDFText_ClosePage(words)
+    turned = load_again()
+    for text in compress(_texts(raw, turned), lost):
+        raw.FPDFPageObj_Transform(text, _DIAGONAL, _DIAGONAL, -_DIAGONAL, _DIAGONAL, 0, 0)
+    names: dict[str, None] = {}
+    for each in (page, turned):
+        words = raw.FPDFText_LoadPage(each)
+        try:
+            found = [text for text in compress(_texts(raw, each), lost) if _read(raw, text, words).strip()]
+            names |= dict.fromkeys(_name_font(raw, text) for text in found)
+        finally:
+            raw.FPDFText_ClosePage(words)
+    return list(names)
 
 
 def _texts(raw: Any, page: Any) -> Iterator[Any]:
@@ -58,14 +75,20 @@ def _texts(raw: Any, page: Any) -> Iterator[Any]:
 
 
 def _is_lost(raw: Any, text: Any) -> bool:
-    """Return whether PDFium draws nothing of the text. This is also true for spaces."""
+    """Return whether PDFium draws nothing of the text; spaces can count, too."""
     if raw.FPDFFont_GetIsEmbedded(raw.FPDFTextObj_GetFont(text)) != 0:
         return False
-    left, bottom, right, top = (ctypes.c_float() for _ in range(4))
-    has_bounds = raw.FPDFPageObj_GetBounds(text, left, bottom, right, top)
-    # A text of the size 0 has neither a width nor a height.
-    is_flat = top.value == bottom.value and right.value != left.value
-    return bool(has_bounds and is_flat) and raw.FPDFTextObj_GetTextRenderMode(text) not in _INVISIBLE
+    corners = raw.FS_QUADPOINTSF()
+    if not raw.FPDFPageObj_GetRotatedBounds(text, corners):
+        return False
+    # In writing from top to bottom, the line is a height without a width.
+    sides = (
+        math.hypot(corners.x2 - corners.x1, corners.y2 - corners.y1),
+        math.hypot(corners.x3 - corners.x2, corners.y3 - corners.y2),
+    )
+    # A text of the size 0 is a point.
+    is_flat = min(sides) < _FLAT * max(sides)
+    return is_flat and raw.FPDFTextObj_GetTextRenderMode(text) not in _INVISIBLE
 
 
 def _read(raw: Any, text: Any, words: Any) -> str:
