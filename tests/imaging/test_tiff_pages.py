@@ -16,6 +16,9 @@ from PIL import Image
 
 from imaging.pictures import difference, encoded, opened, photo, rendered, shown
 from imaging.tiffs import tiff
+from renditions.errors import Undecodable
+from renditions.imaging import tiff_tags
+from renditions.imaging.decode import read_header
 from renditions.imaging.render import render
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
@@ -45,6 +48,14 @@ def test_a_reduced_picture_or_a_mask_does_not_count_as_a_page(tags: Any, order: 
     both.seek(1)
     assert both.size == (64, 48)
     assert both.convert("RGB").getpixel((9, 9)) == (0, 0, 255)
+
+
+@pytest.mark.parametrize("page", [2, 3, 9])
+def test_a_page_that_a_tiff_lacks_is_not_read_from_a_reduced_picture(page: int) -> None:
+    source = tiff(FULL, SMALL, OTHER, SMALL, tags=[{}, REDUCED, PAGE, REDUCED])
+    assert tiff_tags.read_page(source, page, range(65_536)) == {}
+    with pytest.raises(Undecodable, match="page"):
+        read_header(source, "tiff", page)
 
 
 def test_a_preview_that_pillow_wrote_first_does_not_count_as_a_page() -> None:

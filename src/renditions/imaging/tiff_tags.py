@@ -104,8 +104,7 @@ class Directories:
 def read_page(content: bytes, page: int, tags: Container[int]) -> dict[int, Field]:
     """Return a page's fields with these tags, by tag.
 
-    Pages are numbered from 0. If there is no such page, the function reads the directory of this number. The
-    result is empty if there is no such directory either.
+    Pages are numbered from 0. The result is empty if there is no such page.
     """
     directories = Directories(content)
     at = next(islice(directories.offsets(), index_of(content, page), None), None)
@@ -115,9 +114,10 @@ def read_page(content: bytes, page: int, tags: Container[int]) -> dict[int, Fiel
 def index_of(content: bytes, page: int) -> int:
     """Return the number of the page's directory; both are numbered from 0.
 
-    If there is no such page, return ``page`` itself.
+    If there is no such page, return the number of directories, which is no directory's number.
     """
-    return next(islice(_full_pages(content), page, None), page)
+    index = next(islice(_full_pages(content), page, None), None)
+    return sum(1 for _ in Directories(content).offsets()) if index is None else index
 
 
 def count_pages(content: bytes) -> int:
