@@ -16,12 +16,20 @@ import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
+from pydicom.uid import (
+    UID,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    RLELossless,
+)
 
 from imaging.dicoms import ACCEPT, PNG, SECRET, dicom, ramp, refusal, row, sample, shown
 from imaging.pictures import encoded, photo
 from renditions.errors import Failed
 from renditions.imaging.formats import dicom as module
+from renditions.imaging.probe import sniff
 from renditions.imaging.render import render
 from renditions.model.original import Original
 from renditions.model.pipeline import Analyze, Limits
@@ -146,6 +154,46 @@ def test_a_lossless_jpeg_in_dicom_whose_pixels_would_be_wrong_is_refused(change:
     assert refusal(changed.getvalue()).startswith(
         "YBR and signed values aren't supported in a lossless JPEG."
     )
+
+
+def without_header(content: bytes) -> bytes:
+    """Return the data set alone, without the mark and the elements of the group 2."""
+    return content[132 + 12 + int.from_bytes(content[140:144], "little") :]
+
+
+@pytest.mark.parametrize(
+    "syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian], ids=["explicit", "implicit"]
+)
+@pytest.mark.parametrize(
+    "first",
+    [{}, {"SpecificCharacterSet": "ISO_IR 100"}, {"ImageType": ["DERIVED", "SECONDARY"]}],
+    ids=["class", "character set", "type"],
+)
+def test_a_dicom_without_its_header_is_recognised_and_drawn(syntax: UID, first: dict[str, Any]) -> None:
+    whole = dicom(ramp(0, 255, "u1"), syntax=syntax, **first)
+    for content in (whole[132:], without_header(whole)):
+        assert sniff(content) == "dicom"
+        assert row(content) == row(whole)
+
+
+def test_an_old_dicom_that_begins_with_the_length_of_a_group_is_recognised() -> None:
+    data = without_header(dicom(ramp(0, 255, "u1"), syntax=ImplicitVRLittleEndian))
+    assert row(b"\x08\0\0\0\4\0\0\0" + (99).to_bytes(4, "little") + data) == list(range(256))
+
+
+def test_compressed_pixels_of_a_dicom_without_its_header_are_rejected() -> None:
+    picture = encoded(photo(64, 48).convert("L"), "jpeg")
+    content = dicom(np.zeros((48, 64), "u1"), syntax=JPEGBaseline8Bit, encoded=[picture])
+    assert set(render(content[132:], ACCEPT, {"it": PNG}).made) == {"it"}
+    assert "the pixels are compressed, but the file doesn't say how" in refusal(without_header(content))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\x08\0\0\0\4\0\0\0" + bytes(99), b"\2\0\0\0" + bytes(99), b"\x08\0\5\0abc" * 9, b"\x08\0" * 99],
+)
+def test_files_that_only_look_a_little_like_a_dicom_are_not_taken_for_one(content: bytes) -> None:
+    assert sniff(content) is None
 
 
 def test_the_limits_of_pixels_and_pages_apply_to_a_dicom() -> None:

@@ -159,8 +159,10 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             name="dicom",
             suffixes=("dcm",),
             media_type="application/dicom",
-            # The 128 bytes before the mark DICM may look like another format.
-            signature=rb".{128}DICM",
+            # The 128 bytes before the mark DICM may look like another format. Old files lack them. They begin
+            # with an element of the group 2, or of the group 8 with its type or with a usual value.
+            signature=rb".{128}DICM|\x02\0[\0-\x03\x10]\0(?:UL|OB|UI)|\x08\0(?:[\0\x05\x08\x16\x18]\0(?:UL|CS|UI)"
+            rb"|\x05\0.\0\0\0ISO|\x08\0.\0\0\0(?:ORIGINAL|DERIVED)|\x16\0.\0\0\x001\.2\.|\0\0\x04\0\0\0.{4}\x08\0)",
             header="dicom:read_header",
             decoder="dicom_pixels:decode",
             has_pages=True,

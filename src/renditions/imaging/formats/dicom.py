@@ -58,6 +58,9 @@ _MAX_SHORT_BYTES = 4096
 _CHARACTER_SET = 0x00080005
 """The one element that pydicom always reads."""
 _PREAMBLE_BYTES = 132
+"""The length of the bytes before the elements, up to the mark ``DICM``. Old files begin with the elements."""
+_UNDEFINED = 0xFFFFFFFF
+"""The length of an element that ends with a delimiter, such as the fragments of compressed pixels."""
 _LIBRARIES = ("pydicom", "pylibjpeg", "openjpeg")
 _MAX_PIXEL_RATIO = 100
 """The largest allowed ratio of a pixel's longer side to its shorter side."""
@@ -143,10 +146,16 @@ def read_header(content: bytes, page: int) -> Header:
 def _read_syntax(pydicom: Any, source: io.BytesIO) -> str:
     """Return the UID of the file's transfer syntax.
 
+    A file without a preamble may name none. Its pixels are then raw.
+
     Raises:
         Undecodable: The syntax isn't supported, or the file names none.
     """
-    source.seek(_PREAMBLE_BYTES)
+    start = source.getvalue()[:_PREAMBLE_BYTES]
+    has_preamble = start.endswith(b"DICM")
+    if not has_preamble and start[0] != 2:
+        return RAW[1] if start[4:6].isalpha() else RAW[0]
+    source.seek(_PREAMBLE_BYTES if has_preamble else 0)
     meta = pydicom.filereader.read_dataset(
         source,
         is_implicit_VR=False,
@@ -193,10 +202,14 @@ def read(content: bytes) -> Dicom:
             pixels.append((source.tell(), kind or "OW", length))
         return tag == _PIXEL_DATA
 
-    data = pydicom.filereader.read_partial(source, stop_when=is_at_pixels, specific_tags=list(tags.values()))
+    data = pydicom.filereader.read_partial(
+        source, stop_when=is_at_pixels, specific_tags=list(tags.values()), force=True
+    )
     if not pixels:
         raise Undecodable("the DICOM file has no pixels")
     start, kind, length = pixels[0]
+    if syntax in RAW and length == _UNDEFINED:
+        raise Undecodable("the pixels are compressed, but the file doesn't say how. Save the picture again")
     found = Dicom(
         content=content,
         start=start,
