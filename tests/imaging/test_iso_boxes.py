@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from imaging.pictures import encoded, photo
+from imaging.pictures import encoded, photo, pixels, shown
 from renditions.errors import Unrenderable
 from renditions.imaging.formats.iso_boxes import Items
 from renditions.imaging.formats.iso_media import read_code, with_code
+from renditions.model.recipe import Rendition
 
 BARE = encoded(photo(64, 48), "avif").replace(b"colrnclx", b"freenclx")
 """An AVIF that declares no colours outside of its bitstream."""
@@ -43,6 +46,21 @@ def located(method: int, *extents: tuple[int, int], other_file: int = 0) -> byte
 def test_the_data_of_an_item_is_read_only_where_the_file_says_that_it_is(content: bytes, data: bytes) -> None:
     assert Items(content).data(1, 100) == data
     assert Items(content).data(1, 2) == data[:2]
+
+
+@pytest.mark.parametrize("width", [None, 64], ids=["own size", "smaller"])
+def test_an_avif_whose_alpha_weights_its_colours_is_not_too_dark(width: int | None) -> None:
+    picture = photo(256, 192).convert("RGBA")
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    plain, weighted = (
+        shown(
+            encoded(picture, "avif", quality=95, alpha_premultiplied=is_weighted),
+            Rendition(format="png", width=width),
+        )
+        for is_weighted in (False, True)
+    )
+    assert np.abs(pixels(plain, "RGBA")[8:] - pixels(weighted, "RGBA")[8:]).mean() < 2
+    assert pixels(weighted, "RGBA")[weighted.height // 4, 0, 3] < 70
 
 
 def test_a_declaration_of_colours_changes_nothing_else_of_a_picture() -> None:

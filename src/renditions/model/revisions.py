@@ -79,6 +79,7 @@ REVISIONS: tuple[Revision, ...] = (
         "As in browsers, text without a size has 16 px, and a background colour in the root's style counts.",
     ),
     Revision(20, "source", "png", "In grey HDR with alpha, alpha no longer counts as the brightest value."),
+    Revision(21, "source", "avif", "Colours that the file stores weighted by their alpha aren't too dark."),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 

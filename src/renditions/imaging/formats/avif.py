@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from renditions.imaging.declared import cicp_of, declare
-from renditions.imaging.formats.iso_media import count_frames, read_code, with_code
+from renditions.imaging.formats.iso_media import count_frames, is_weighted, read_code, with_code
 from renditions.imaging.formats.loaded import load_header, load_pixels
 from renditions.imaging.metadata import kept
 from renditions.imaging.probe import Header
@@ -41,9 +41,20 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
     """
 
     def load_again() -> Any:
-        return load_pixels(content, header, access="sequential")
+        return _load(content, header, access="sequential")
 
-    return declare(load_pixels(content, header, **options), read_code(content), load_again)
+    return declare(_load(content, header, **options), read_code(content), load_again)
+
+
+def _load(content: bytes, header: Header, **options: Any) -> Any:
+    """Return the image with colours that alpha doesn't weight.
+
+    libvips leaves weighted colours as they are.
+    """
+    image = load_pixels(content, header, **options)
+    if not (image.hasalpha() and is_weighted(content)):
+        return image
+    return image.unpremultiply().rint().cast(image.format)
 
 
 def is_animated(content: bytes, header: Header) -> bool:

@@ -133,12 +133,19 @@ class Items:
 
         For a grid, this is its first tile. An item that isn't derived is its own first part.
         """
+        return self.referred(b"dimg", item) or item
+
+    def referred(self, kind: bytes, item: int) -> int | None:
+        """Return the first item that this one refers to in this way.
+
+        Return None without such a reference (23008-12, 6.4).
+        """
         start, end = self._boxes.get(b"iref", (0, 0))
         size = 4 if start < end and self._content[start] else 2
         for name, (at, _) in boxes(self._content, start + 4, end):
-            if name == b"dimg" and int.from_bytes(self._content[at : at + size], "big") == item:
+            if name == kind and int.from_bytes(self._content[at : at + size], "big") == item:
                 return int.from_bytes(self._content[at + size + 2 : at + 2 * size + 2], "big")
-        return item
+        return None
 
     def extents(self) -> Iterator[tuple[int, Extent]]:
         """Yield each item with each part of its data (``iloc``: 14496-12, 8.11.3)."""

@@ -75,6 +75,18 @@ def _read_bitstream(items: Items, item: int) -> Cicp | None:
     return read_colours(items.data(part, _SEARCHED_BYTES)) if items.kind(part) == b"av01" else None
 
 
+def is_weighted(content: bytes) -> bool:
+    """Return whether the primary picture's colours are weighted by its alpha.
+
+    A reference of the type ``prem`` says so (23008-12, 6.10.1).
+    """
+    try:
+        items = Items(content)
+        return items.primary is not None and items.referred(b"prem", items.primary) is not None
+    except IndexError:
+        return False
+
+
 def with_code(content: bytes, cicp: tuple[int, int]) -> bytes:
     """Return an AVIF of libheif's encoder with a declaration of primaries and curve.
 
