@@ -217,6 +217,31 @@ def test_renditions_of_one_picture_can_have_different_profiles() -> None:
     assert [picture.info.get("icc_profile") for picture in made.values()] == [WIDE_GAMUT, None, WIDE_GAMUT]
 
 
+def sized(profile: bytes, size: int, version: int = 2) -> bytes:
+    """Return the profile with this length and version in its header."""
+    return size.to_bytes(4, "big") + profile[4:8] + bytes([version]) + profile[9:]
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        WIDE_GAMUT + b"\0",
+        WIDE_GAMUT + bytes(4),
+        sized(WIDE_GAMUT, len(WIDE_GAMUT) + 4),
+        sized(WIDE_GAMUT, 2**32 - 1),
+        sized(WIDE_GAMUT + b"\0", len(WIDE_GAMUT) + 1, version=4),
+    ],
+    ids=["a byte more", "padded", "without its end", "huge", "not aligned"],
+)
+def test_a_png_keeps_a_profile_whose_length_differs_from_its_header(profile: bytes) -> None:
+    picture = photo(64, 48)
+    made = shown(encoded(picture, "jpeg", quality=95, icc_profile=profile), replace(PNG, profile="keep"))
+    kept = made.info["icc_profile"]
+    assert kept[9 : len(WIDE_GAMUT)] == WIDE_GAMUT[9:]
+    assert int.from_bytes(kept[:4], "big") == len(kept)
+    assert difference(made, picture) < 3
+
+
 def test_a_grey_rendition_that_keeps_the_profile_keeps_its_greys() -> None:
     grey = shown(encoded(photo().convert("L"), "png", icc_profile=WIDE_GAMUT), replace(PNG, profile="keep"))
     assert np.array_equal(pixels(grey, "L"), pixels(photo().convert("L"), "L"))

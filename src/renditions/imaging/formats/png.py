@@ -177,9 +177,28 @@ def encode(image: Any, recipe: Rendition, _: int | None) -> bytes:
         bits = max(depth for depth in _PALETTE_DEPTHS if 2**depth <= recipe.palette)
         options |= {"palette": True, "bitdepth": bits}
         image = in_8_bits(image)
-    made = bytes(image.pngsave_buffer(keep=kept(recipe), **options))
+    made = bytes(_with_whole_profile(image).pngsave_buffer(keep=kept(recipe), **options))
     cicp = cicp_of(image)
     return _with_cicp(made, cicp) if cicp else made
+
+
+def _with_whole_profile(image: Any) -> Any:
+    """Return the image with an ICC profile as long as its header says.
+
+    libpng writes no other profile, and from version 4 only one whose length is a multiple of four (ICC.1,
+    7.2.2). Some programs pad a profile, or drop its end.
+    """
+    if not image.get_typeof(_PROFILE):
+        return image
+    profile: bytes = image.get(_PROFILE)
+    whole = profile[: int.from_bytes(profile[:4], "big")]
+    whole += bytes(-len(whole) % 4) if profile[8] >= 4 else b""
+    whole = len(whole).to_bytes(4, "big") + whole[4:]
+    if whole == profile:
+        return image
+    image = image.copy()
+    image.set_type(GValue.blob_type, _PROFILE, whole)
+    return image
 
 
 def _with_cicp(content: bytes, cicp: tuple[int, int]) -> bytes:
