@@ -177,6 +177,16 @@ def test_invalid_xmp_is_left_out(packet: bytes) -> None:
     assert xmp.true_part_of(packet) == xmp.rights_of(packet) == b""
 
 
+@pytest.mark.parametrize("size", [1, 3, 9_000_000])
+def test_an_exif_block_of_a_length_that_no_encoder_takes_is_left_out(size: int) -> None:
+    block = exif_block(orientation=1, copyright="© Жук".encode()).ljust(size, b"\0")[6:][:size]
+    source = encoded(photo(40, 30), "webp", exif=block)
+    made = rendered(source, Rendition(format="webp", metadata="all")).content
+    expected = {"exif-ifd0-Copyright": "© Жук".encode()} if size > 3 else {}
+    assert len(made) < 20_000
+    assert read_names(opened(made).info.get("exif", b"")) == expected
+
+
 def test_xmp_with_thousands_of_namespaces_is_read_within_seconds() -> None:
     many = " ".join(f'xmlns:p{number}="u"' for number in range(10_000))
     inner = '<p0:x xmlns:q="v"/>' * 10_000

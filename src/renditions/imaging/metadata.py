@@ -17,6 +17,8 @@ from renditions.imaging.vips import GValue, Keep
 from renditions.model.recipe import Rendition
 
 _EXIF, _XMP, _IPTC = "exif-data", "xmp-data", "iptc-data"
+_EXIF_BYTES = range(4, 2**23 + 1)
+"""The lengths of EXIF blocks that libvips' encoders accept."""
 _UNTRUE_TAGS = (
     "Orientation", "ImageWidth", "ImageLength", "BitsPerSample", "Compression",
     "PhotometricInterpretation", "NewSubfileType", "SubIFDs", "StripOffsets", "RowsPerStrip",
@@ -45,7 +47,10 @@ def encode_with(image: Any, metadata: str, encode: Callable[[Any], bytes]) -> by
     if metadata == "none":
         return encode(image)
     image = image.copy()
-    names = read_names(image.get(_EXIF)) if image.get_typeof(_EXIF) else {}
+    block: bytes = image.get(_EXIF) if image.get_typeof(_EXIF) else b""
+    names = read_names(block)
+    if block and len(block) not in _EXIF_BYTES:
+        image.remove(_EXIF)
     is_copyright = metadata == "copyright"
     for field in image.get_fields():
         if _UNTRUE_FIELD.fullmatch(field) or (is_copyright and field.startswith("exif-")):
