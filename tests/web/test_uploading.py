@@ -201,7 +201,8 @@ def test_uploads_continue_after_a_new_log_in_when_the_server_no_longer_accepts_t
         assert find_violations(page, "#login") == []
         dialog.evaluate("login => login.addEventListener('close', () => { login.dataset.closed = true; })")
         page.keyboard.press("Escape")
-        page.keyboard.press("Escape")  # closes it in Chromium whatever the page answers; the page opens it again
+        # This closes it in Chromium whatever the page answers; the page opens it again.
+        page.keyboard.press("Escape")
         expect(page.locator("#login[data-closed]")).to_be_visible()
         page.keyboard.type("another")
         page.keyboard.press("Enter")
@@ -338,7 +339,8 @@ def test_a_tab_without_a_stream_polls_as_soon_as_it_is_seen_again(browser: Brows
         expect(page.locator("#note")).to_have_text("No pictures yet.")
         world.upload("a.jpg", b"one")
         service.process("a.jpg")
-        with page.expect_response("**/pictures?history=true*", timeout=10_000):  # the next poll is due in 30 s
+        # The next poll is due in 30 seconds.
+        with page.expect_response("**/pictures?history=true*", timeout=10_000):
             page.evaluate("document.hidden = false; document.dispatchEvent(new Event('visibilitychange'))")
         expect(page.locator(".tile[data-status=done]")).to_have_count(1)
 
