@@ -81,6 +81,19 @@ def test_an_exclude_pattern_matches_a_part_of_a_key_or_the_start_of_a_key(
     assert [find_exclusion((pattern,), key) for key in kept] == [None] * len(kept)
 
 
+def test_an_exclude_pattern_matches_below_a_folder_whose_lower_case_is_longer() -> None:
+    assert len("İzmir".lower()) > len("İzmir")
+    assert find_exclusion(("drafts/",), "İzmir/drafts/a.jpg") == "drafts/"
+    assert DEFAULT.patterns.why_not("İzmir/.trash/a.jpg") == "it is excluded by '.*/' in [source] exclude"
+
+
+def test_a_key_in_many_folders_is_compared_with_the_patterns() -> None:
+    """S3 allows keys of 1,024 bytes, which is room for 500 folders."""
+    assert DEFAULT.matches("a/" * 500 + "b.jpg")
+    assert not DEFAULT.matches(".a/" + "a/" * 500 + "b.jpg")
+    assert not DEFAULT.matches("a/" * 500 + ".a/b.jpg")
+
+
 def test_the_reason_for_leaving_a_file_out_names_the_pattern_or_says_that_no_pattern_matches() -> None:
     patterns = Source(store="in", exclude=("drafts/", "*.bak")).patterns
     assert patterns.why_not("x/drafts/a.jpg") == "it is excluded by 'drafts/' in [source] exclude"

@@ -9,6 +9,7 @@ import fnmatch
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from renditions.model.formats import DEFAULT_SOURCES, SOURCE_FORMATS
 
@@ -76,23 +77,29 @@ def find_exclusion(exclude: tuple[str, ...], path: str) -> str | None:
     to folders.
     """
     folder = path[: path.rfind("/", 0, -1) + 1]
-    if folder and (found := _find_folder_exclusion(exclude, folder)):
-        return found
-    is_folder, whole = path.endswith("/"), path.lower().rstrip("/")
-    part = whole[len(folder) :]
-    for rule in _compile(exclude):
-        if (is_folder or not rule.is_folder) and rule.regex.match(whole if rule.is_anchored else part):
-            return rule.pattern
-    return None
+    return _find_folder_exclusion(exclude, folder) or _match(exclude, path, len(folder))
 
 
 @lru_cache(maxsize=4096)
 def _find_folder_exclusion(exclude: tuple[str, ...], folder: str) -> str | None:
-    """Call :func:`find_exclusion` for a folder, and cache the result.
+    """Return the pattern that excludes this folder or one above it.
 
-    A listing yields all files of a folder in a row.
+    Return None if no pattern does. The result is cached, because a listing yields all files of a folder in a
+    row.
     """
-    return find_exclusion(exclude, folder)
+    # A key in a bucket can have more than 500 folders, too many for a function that calls itself.
+    ends = [0, *(end for end, character in enumerate(folder, 1) if character == "/")]
+    found = (_match(exclude, folder[:end], start) for start, end in pairwise(ends))
+    return next(filter(None, found), None)
+
+
+def _match(exclude: tuple[str, ...], path: str, start: int) -> str | None:
+    """Return the pattern that matches a path or its part from ``start``."""
+    is_folder, whole, part = path.endswith("/"), path.lower().rstrip("/"), path[start:].lower().rstrip("/")
+    for rule in _compile(exclude):
+        if (is_folder or not rule.is_folder) and rule.regex.match(whole if rule.is_anchored else part):
+            return rule.pattern
+    return None
 
 
 @dataclass(frozen=True, slots=True)
