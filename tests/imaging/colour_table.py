@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.report import replace_section
 from PIL import Image
 
 from imaging.drawn import Drawn
@@ -66,7 +67,6 @@ _LINEAR_PROFILE = matrix_profile(
 _REC_2020_PROFILE = matrix_profile(
     (0.6735, 0.2790, -0.0019), (0.1657, 0.6754, 0.0300), (0.1251, 0.0456, 0.7969), 2.4
 )
-_BEGIN = "<!-- colours: begin -->\n"
 _PNG = Rendition(format="png")
 
 
@@ -216,8 +216,7 @@ def written(version: str, table: list[Row]) -> str:
 
 def main() -> int:
     """Write the measured table into ``docs/colour.md``."""
-    before, mark, _ = PAGE.read_text("utf-8").partition(_BEGIN)
-    PAGE.write_text(f"{before}{mark}{written(*rows())}\n", "utf-8")
+    replace_section("colours", written(*rows()), PAGE)
     print(f"wrote {PAGE}")
     return 0
 
