@@ -24,6 +24,7 @@ from renditions.web.answers import answer_file, answer_json
 from renditions.web.batch import run_batch
 from renditions.web.bin import BinApi
 from renditions.web.cors import share
+from renditions.web.demand import demand
 from renditions.web.formats import describe_formats
 from renditions.web.guard import COOKIE, Guard, is_signed_url, is_token
 from renditions.web.headers import Labelled, restrict
@@ -290,7 +291,7 @@ class _Api:
 
     def demand_rendition(self, request: Request) -> Response:
         with self._waiting.enter():
-            rendition = pictures.demand(self._service, **request.path_params)
+            rendition = demand(self._service, **request.path_params)
         if self._service.redirect:
             return RedirectResponse(
                 self._service.redirect(rendition.found.key), headers={"Cache-Control": "no-cache"}

@@ -8,7 +8,8 @@ from typing import Any
 
 from renditions.errors import RenditionsError
 from renditions.web.bin import delete_picture
-from renditions.web.pictures import request_rendition, retry_picture
+from renditions.web.demand import request_rendition
+from renditions.web.pictures import retry_picture
 from renditions.web.problems import ApiError, error_item
 from renditions.web.service import Service
 

@@ -7,7 +7,6 @@ import heapq
 import itertools
 import logging
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,16 +17,14 @@ from renditions.core.ask import Ask
 from renditions.core.catalog import Place
 from renditions.core.leases import reopen, wish
 from renditions.core.ports import IfMatch, Store, StoredObject, Unreadable
-from renditions.errors import Conflict, Failed, KeyRefused, UsageError
-from renditions.model.families import find_rendition
+from renditions.errors import Conflict, KeyRefused
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Pipeline
-from renditions.model.reason import Reason
-from renditions.model.recipe import Focus, Rendition
+from renditions.model.recipe import Focus
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.wishes import Wishes
 from renditions.runtime.manifest import make_snippet
-from renditions.web.causes import explain, find_codes, group_causes
+from renditions.web.causes import find_codes, group_causes
 from renditions.web.links import Links, find_shown_original, find_small
 from renditions.web.problems import ApiError
 from renditions.web.service import Service
@@ -38,9 +35,7 @@ CURSOR_PATTERN = r"^([0-9]{1,17})\.([\s\S]+)$"
 """A picture's place in a list: its time in microseconds of Unix time, and its name."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_RESTORE = Ask(verify="quick", is_retry=True)
 _MOST_TRIES = 50
-_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,73 +160,19 @@ def set_focus(service: Service, name: str, focus: Focus | None) -> Record:
         Superseded: The catalog uses another version of the pipeline file.
 
     """
-    _wish(service, name, lambda wishes: replace(wishes, focus=focus))
+    change_wishes(service, name, lambda wishes: replace(wishes, focus=focus))
     service.hint(name)
     return get_picture(service, name)
 
 
-def demand(service: Service, rendition: str, name: str) -> Download:
-    """Return a declared rendition.
-
-    This function makes it first if it is missing or if another file replaced it.
+def change_wishes(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> None:
+    """Change what clients wish for a picture.
 
     Raises:
-        ApiError: There is no such rendition or picture, the rendition can't be made, or the picture waits for
-            too long.
-        Superseded: The rendition must be made, but the catalog uses another version of the pipeline file.
+        ApiError: There is no record of the picture, or the record keeps changing.
+        Superseded: The catalog uses another version of the pipeline file.
 
     """
-    declared = _find_declared(service, rendition)
-    record = service.parts.catalog.get(name) or service.process(name).record
-    if record is None:
-        raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
-    if content := _read_output(service, record, rendition):
-        return content
-    if declared.on_demand and rendition not in record.wishes.demanded:
-        _demand(service, rendition, name)
-    for _ in range(_MOST_TRIES):
-        outcome = service.process(name, _RESTORE)
-        record = outcome.record
-        if record and (content := _read_output(service, record, rendition)):
-            return content
-        if outcome.result == "failed":  # another attempt would render the picture again
-            log.error("can't make the rendition %r of %r: %s", rendition, name, outcome.reason)
-            code = outcome.code or Failed.code
-            detail = f"can't make the rendition {rendition!r} of {name!r} now: {explain(code)}"
-            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, detail, code=code)
-        if outcome.again_after is None:
-            why = _why_missing(record, rendition) or Reason(outcome.reason or outcome.result, outcome.code)
-            detail = f"can't make the rendition {rendition!r} of {name!r}: {why}"
-            raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, code=why.code or None)
-        time.sleep(_PAUSE_SECONDS)
-    raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, f"{name!r} is being processed; try again shortly")
-
-
-def _why_missing(record: Record | None, rendition: str) -> Reason | None:
-    """Return why the picture lacks this rendition; None if its record doesn't say."""
-    if record is None or record.reason is None:
-        return None
-    if record.status == "failed":  # the reason may have paths of the server
-        return Reason(explain(record.code or Failed.code), record.code)
-    return dict(record.errors).get(rendition) or Reason(record.reason, record.code)
-
-
-def _find_declared(service: Service, rendition: str) -> Rendition:
-    """Return the recipe of a rendition, or raise ApiError (404)."""
-    try:
-        return find_rendition(service.parts.pipeline.renditions, rendition)
-    except UsageError as error:
-        raise ApiError(HTTPStatus.NOT_FOUND, str(error)) from None
-
-
-def _demand(service: Service, rendition: str, name: str) -> None:
-    def add(wishes: Wishes) -> Wishes:
-        return replace(wishes, demanded=tuple(dict.fromkeys((*wishes.demanded, rendition))))
-
-    _wish(service, name, add)
-
-
-def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> None:
     service.insist_in_force()
     for _ in range(_MOST_TRIES):
         record = get_picture(service, name)
@@ -302,20 +243,6 @@ def retry_picture(service: Service, name: str) -> None:
     service.hint(name)
 
 
-def request_rendition(service: Service, rendition: str, name: str) -> None:
-    """Let a picture's declared rendition be made soon, even one with ``on_demand``.
-
-    Raises:
-        ApiError: There is no such rendition, there is no record of the picture, or the record keeps changing.
-        Superseded: The rendition must be requested, but the catalog uses another version of the file.
-
-    """
-    declared, record = _find_declared(service, rendition), get_picture(service, name)
-    if declared.on_demand and rendition not in record.wishes.demanded:
-        _demand(service, rendition, name)
-    service.hint(name)
-
-
 def read_original(service: Service, name: str) -> Download:
     """Return a picture's original, or raise ApiError (404)."""
     found = find_original(service, name)
@@ -329,12 +256,12 @@ def read_original(service: Service, name: str) -> Download:
 
 def read_rendition(service: Service, rendition: str, name: str) -> Download:
     """Return the file of an existing rendition, or raise ApiError (404)."""
-    if content := _read_output(service, get_picture(service, name), rendition):
+    if content := find_output(service, get_picture(service, name), rendition):
         return content
     raise ApiError(HTTPStatus.NOT_FOUND, f"there is no rendition {rendition!r} of {name!r}")
 
 
-def _read_output(service: Service, record: Record, rendition: str) -> Download | None:
+def find_output(service: Service, record: Record, rendition: str) -> Download | None:
     """Return the rendition's file; None if it is missing or another file replaced it."""
     output = record.serving_output(rendition)
     found = service.parts.output.head(output.key) if output else None
