@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from commands import RENDITIONS, draw, write_pipeline
-from web.browser import find_port, served, wait_for
+from web.browser import await_any, find_port, served, wait_for
 
 THUMB = "[renditions.thumb]\nwidth = 20\n"
 BAGS = ("bag-001.jpg", "bag-002.jpg", "bag-003.jpg")
@@ -79,6 +79,48 @@ def test_the_key_escape_skips_existing_pictures_and_uploads_all_other_pictures(
     expect(page.locator("#uploads .summary")).to_have_text("1 done, 1 skipped of 2 pictures", timeout=60_000)
     assert (tmp_path / "inbox" / BAGS[0]).read_bytes() == before
     assert sorted(each.name for each in (tmp_path / "inbox").glob("*.jpg")) == [*BAGS, "new.jpg"]
+
+
+def test_new_pictures_are_uploaded_while_more_existing_ones_than_run_at_once_wait_for_the_answer(
+    page: Page, tmp_path: Path
+) -> None:
+    upload(page, tmp_path, *BAGS, "new.jpg")
+    question = page.get_by_role("dialog")
+    expect(question).to_contain_text("already exists")
+    expect(page.locator("#uploads li.good")).to_contain_text("new.jpg")
+    expect(question).to_be_visible()
+    question.get_by_role("button", name="Skip").click()
+    expect(page.locator("#uploads .summary")).to_have_text("1 done, 3 skipped of 4 pictures")
+
+
+def test_the_page_sends_at_most_three_files_at_once_after_the_answer(page: Page, tmp_path: Path) -> None:
+    names = [f"many {number}.jpg" for number in range(8)]
+    for name in names:
+        draw(tmp_path / "inbox" / name, 40, 30)
+    expect(page.locator(".tile img")).to_have_count(len(BAGS) + len(names))
+    sent: list[Route] = []
+    page.route("**/uploads/file", lambda route: sent.append(route))  # noqa: PLW0108 - it wants no builtin
+    upload(page, tmp_path, *names)
+    expect(page.locator("#uploads li", has_text="already exists")).to_have_count(len(names))
+    page.get_by_role("button", name="Keep both").click()
+    for _ in names:
+        await_any(page, sent)
+        assert len(sent) <= 3
+        sent.pop(0).continue_()
+    expect(page.locator("#uploads li.good")).to_have_count(len(names))
+
+
+def test_three_files_of_the_same_name_do_not_hold_up_others(page: Page, tmp_path: Path) -> None:
+    files = [tmp_path / str(number) / "same.jpg" for number in range(4)] + [tmp_path / "other.jpg"]
+    for number, file in enumerate(files):
+        draw(file, 60, 40, seed=number)
+    page.set_input_files("#choose", files)
+    question = page.get_by_role("dialog")
+    expect(question).to_contain_text("same.jpg already exists")
+    expect(page.locator("#uploads li.good")).to_have_count(2)
+    question.get_by_role("button", name="Keep both").click()
+    expect(page.locator("#uploads li.good")).to_have_count(len(files))
+    assert len(list((tmp_path / "inbox").glob("same*.jpg"))) == 4
 
 
 def test_two_files_of_the_same_name_in_one_upload_can_both_be_kept(page: Page, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ export class Upload {
     const form = await ask(this.answer === 'replace');
     if (form.name === this.wanted || this.answer) return form;
     this.turn('uploading', 'already exists');
-    this.answer = await conflict.decide(this.wanted, this.queue.countOpen() - 1);
+    this.answer = await this.queue.standAside(conflict.decide(this.wanted, this.queue.countOpen() - 1));
     if (this.hasEnded) return null;
     if (this.answer === 'replace') {
       this.former = (await this.readRecord())?.timestamp;

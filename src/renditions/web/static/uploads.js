@@ -19,9 +19,10 @@ const summary = section.querySelector('.summary');
 const cancelAll = document.querySelector('#cancel-all');
 const againAll = document.querySelector('#again-all');
 const uploads = new Set();
-const waiting = [];
+const waiting = []; // functions that let an upload go on
 const expected = new Map(); // by the name that the picture got: its uploads, the last one last
 const wanted = new Map(); // by the name of the file: the last upload
+let begun = 0; // the uploads that haven't ended
 let running = 0;
 let saidAt = 0;
 let due = null;
@@ -34,7 +35,16 @@ const queue = {
   waitForName: async (upload) => {
     const other = wanted.get(upload.wanted);
     wanted.set(upload.wanted, upload);
-    if (other && other !== upload) await other.ended;
+    if (other && other !== upload) await queue.standAside(other.ended);
+  },
+  // Lets other uploads go on until the promise ends.
+  standAside: async (promise) => {
+    leave();
+    try {
+      return await promise;
+    } finally {
+      await new Promise((resolve) => { waiting.unshift(resolve); next(); });
+    }
   },
   // Moves the focus from a button that disappears to the next one, or else to the list's title.
   passFocus: (row) => {
@@ -51,8 +61,7 @@ const queue = {
     if (hadFocus) again.button.focus();
     uploads.delete(upload);
     uploads.add(again);
-    waiting.push(again);
-    next();
+    start(again);
   },
   note: () => { due ??= requestAnimationFrame(() => { due = null; describe(); }); },
 };
@@ -63,11 +72,10 @@ export function add(files, answer) {
   for (const each of files) {
     const upload = new Upload(each, queue, answer);
     uploads.add(upload);
-    waiting.push(upload);
     list.insertBefore(upload.row, list.querySelector('.good'));
+    start(upload);
   }
   describe();
-  next();
 }
 
 // The uploads that a report about this picture concerns: the last one, and those before it that still wait for a result.
@@ -82,16 +90,27 @@ export function wait(name, reason) {
   for (const upload of openOf(name)) upload.wait(reason);
 }
 
+// Runs an upload when it is its turn.
+function start(upload) {
+  begun += 1;
+  upload.ended = new Promise((resolve) => { waiting.push(resolve); }).then(() => upload.run()).finally(() => {
+    begun -= 1;
+    if (!begun) conflict.forget();
+    leave();
+  });
+  next();
+}
+
 function next() {
   while (running < AT_ONCE && waiting.length) {
     running += 1;
-    const upload = waiting.shift();
-    upload.ended = upload.run().finally(() => {
-      running -= 1;
-      next();
-      if (!running) conflict.forget();
-    });
+    waiting.shift()();
   }
+}
+
+function leave() {
+  running -= 1;
+  next();
 }
 
 function describe() {
