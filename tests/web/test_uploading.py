@@ -18,6 +18,7 @@ import pytest
 from playwright.sync_api import APIResponse, Browser, Dialog, Page, Route, expect
 
 from commands import draw, write_pipeline
+from renditions.core.ask import Ask
 from renditions.model.record import Record
 from renditions.web.app import make_app
 from renditions.web.pictures import picture_item
@@ -365,6 +366,47 @@ def test_a_poll_finds_all_changes_since_the_last_one(browser: Browser) -> None:
         held[0].continue_()
         expect(page.locator(f".tile[aria-label^='{names[-1]}']")).to_have_count(1)
         expect(page.locator("#gallery li").first).to_have_attribute("aria-setsize", str(len(names)))
+
+
+def test_the_page_loads_its_list_again_if_there_were_more_changes_than_it_reads(browser: Browser) -> None:
+    service = open_service(world := World())
+    held: list[Route] = []
+
+    def read_one_page(route: Route) -> None:
+        before, limit, after = route.fetch().text().partition("MOST_PAGES = 20;")
+        assert limit
+        route.fulfill(content_type="text/javascript", body=f"{before}MOST_PAGES = 1;{after}")
+
+    def change(name: str, content: bytes | None) -> None:
+        if content:
+            world.upload(name, content)
+        else:
+            world.remove(name)
+        service.process(name, Ask(removal="asked"))
+
+    with answered(make_app(service, secret=b"s", reach=Reach())) as address, open_page(browser) as page:
+        page.add_init_script("delete window.SharedWorker")
+        page.route("**/connection.js", read_one_page)
+        page.route("**/events", lambda route: route.abort())
+        change("replaced.jpg", b"one")
+        change("removed.jpg", b"two")
+        page.goto(f"{address}/?picture=replaced.jpg")
+        expect(page.locator("#connection")).to_have_text("updated every few seconds")
+        expect(page.locator(".tile[data-status=done]")).to_have_count(2)
+        page.route("**/pictures?history=true*", lambda route: held.append(route), times=1)  # noqa: PLW0108
+        await_any(page, held)
+        change("replaced.jpg", b"bad")
+        change("removed.jpg", None)
+        for number in range(250):
+            change(f"{number:03}.jpg", b"new")
+        held[0].continue_()
+        expect(page.locator("#picture")).to_contain_text("rejected")
+        page.keyboard.press("Escape")
+        page.keyboard.press("g")
+        page.keyboard.press("End")
+        expect(page.locator("#gallery li").last).to_have_attribute("aria-setsize", "251")
+        page.keyboard.press("End")
+        expect(page.locator(".tile[data-status=rejected]")).to_have_count(1)
 
 
 def test_the_page_loads_again_if_one_of_its_scripts_did_not_arrive(browser: Browser) -> None:

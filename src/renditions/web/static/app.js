@@ -74,8 +74,13 @@ function report({ name, picture, result, reason }) {
   totalsDue ??= setTimeout(() => { totalsDue = null; showTotals(); status.show(); problems.refresh(); bin.refresh(); }, 300);
 }
 
+function reload() {
+  gallery.reload();
+  pictureView.reload();
+}
+
 let state = '';
-connect(report, (now) => {
+connect(report, reload, (now) => {
   if (now === state) return;
   connection.textContent = STATES[now];
   if (state === 'lost' || now === 'lost') say(now === 'lost' ? 'The connection to the server is lost.' : 'The server answers again.', 'connection');

@@ -8,12 +8,12 @@ const HIDDEN_POLL_MS = 30_000;
 const POLLED = 200;
 const MOST_PAGES = 20;
 
-// Calls onPicture with each change ({name, picture}; picture is null if it was deleted), and onState with 'live',
-// 'polling' or 'lost'.
-export function connect(onPicture, onState) {
+// Calls onPicture with each change ({name, picture}; picture is null if it was deleted), onMissed if there were more
+// changes than it can report, and onState with 'live', 'polling' or 'lost'.
+export function connect(onPicture, onMissed, onState) {
   let isLive = false;
   const heard = new Map(); // when each picture's last event came
-  const look = makeLook(onPicture, (name) => heard.get(name) ?? -Infinity);
+  const look = makeLook(onPicture, onMissed, (name) => heard.get(name) ?? -Infinity);
   const lookIfPossible = async () => {
     try { await look(); } catch { return 'lost'; }
     return 'polling';
@@ -70,22 +70,23 @@ function openOwn(report) {
 // Returns a function that reports the changes since its last call, the oldest first. It reads the list, whose newest
 // pictures come first, as far as all pictures are new, but not for ever. An event that comes while the list is on its way
 // is newer than the list.
-function makeLook(onPicture, heardAt) {
+function makeLook(onPicture, onMissed, heardAt) {
   let seen = new Map();
   const ask = async () => {
     const asked = performance.now();
     const [newest] = seen.values();
     const pictures = [];
     let next = '';
-    for (let pages = 0; pages < MOST_PAGES; pages += 1) {
+    let isComplete = false;
+    for (let pages = 0; pages < MOST_PAGES && !isComplete; pages += 1) {
       const page = await call('GET', `/pictures?${new URLSearchParams({ history: true, limit: POLLED, ...(next && { cursor: next }) })}`);
       pictures.push(...page.pictures);
       next = page.next;
-      if (!next || !newest || pictures[pictures.length - 1].timestamp < newest.timestamp) break;
+      isComplete = !next || !newest || pictures[pictures.length - 1].timestamp < newest.timestamp;
     }
-    return { asked, pictures, next };
+    return { asked, pictures, next, isComplete };
   };
-  return inOrder(ask, ({ asked, pictures, next }) => {
+  return inOrder(ask, ({ asked, pictures, next, isComplete }) => {
     const now = new Map(pictures.map((picture) => [picture.name, picture]));
     const oldest = next && pictures[pictures.length - 1].timestamp;
     const gone = [...seen.values()].filter(({ name, timestamp }) => !now.has(name) && (!oldest || timestamp > oldest));
@@ -94,5 +95,6 @@ function makeLook(onPicture, heardAt) {
     const isCurrent = ({ name }) => heardAt(name) < asked;
     for (const { name } of gone.filter(isCurrent)) onPicture({ name, picture: null });
     for (const picture of changed.filter(isCurrent).reverse()) onPicture({ name: picture.name, picture });
+    if (!isComplete) onMissed();
   });
 }

@@ -38,6 +38,16 @@ export class Gallery {
     if (status === this.status) { this.draw(); return; }
     this.status = status;
     this.pictures = [...this.known.values()].filter((picture) => this.fits(picture)).sort(newestFirst);
+    await this.load();
+  }
+
+  // Loads the list again, because changes were missed.
+  async reload() {
+    this.known.clear();
+    await this.load();
+  }
+
+  async load() {
     this.isFresh = false;
     this.late = [];
     this.cursor = undefined;

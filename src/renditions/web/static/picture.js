@@ -98,6 +98,11 @@ export async function report(name, picture) {
   else close();
 }
 
+// Loads the open picture's record again.
+export async function reload() {
+  if (shown !== null) await load();
+}
+
 async function showSteps() {
   const name = shown;
   const found = await gallery.neighbours(name);
