@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from starlette.types import ASGIApp
 
 from commands import RENDITIONS
@@ -54,15 +54,40 @@ def open_browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("NOT TESTED: there is no chromium")
     with sync_playwright() as playwright:
-        # Renditions' engine sets FONTCONFIG_FILE to its own fonts. Without other fonts the browser crashes.
-        environment: dict[str, str | float | bool] = {
-            name: value for name, value in os.environ.items() if name != "FONTCONFIG_FILE"
-        }
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS), env=environment)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS), env=_environment())
         try:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def open_browser_without_site_data(profile: Path) -> Iterator[BrowserContext]:
+    """Yield a browser that blocks all cookies and all storage.
+
+    Its profile is in this folder, which must be empty. Skip the test if Chromium is missing.
+    """
+    if CHROMIUM is None:
+        pytest.skip("NOT TESTED: there is no chromium")
+    (profile / "Default").mkdir()
+    blocked = {"profile": {"default_content_setting_values": {"cookies": 2}}}
+    (profile / "Default" / "Preferences").write_text(json.dumps(blocked))
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(profile), executable_path=CHROMIUM, args=list(_FLAGS), env=_environment()
+        )
+        try:
+            yield context
+        finally:
+            context.close()
+
+
+def _environment() -> dict[str, str | float | bool]:
+    """Return the browser's environment.
+
+    Renditions' engine sets FONTCONFIG_FILE to its own fonts. Without other fonts the browser crashes.
+    """
+    return {name: value for name, value in os.environ.items() if name != "FONTCONFIG_FILE"}
 
 
 @contextmanager

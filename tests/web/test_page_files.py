@@ -32,7 +32,8 @@ def test_browsers_may_keep_every_file_of_the_page_for_ever(client: TestClient) -
     linked = {
         link for path in ("/", "/docs") for link in re.findall(r'="(static/[^"]+)"', client.get(path).text)
     }
-    unlinked = {"index.html", "docs.html", "login.html", "token.html", "token.js", "stream-worker.js"}
+    html = {file.name for file in STATIC.iterdir() if file.name.endswith(".html")}
+    unlinked = {*html, "token.js", "cookies.js", "stream-worker.js"}
     assert linked == {f"{FILES}{file.name}" for file in STATIC.iterdir() if file.name not in unlinked}
     for file in STATIC.iterdir():
         answer = client.get(f"/{FILES}{file.name}")
@@ -54,7 +55,7 @@ def test_the_browser_requests_all_modules_of_the_page_at_once(browser: Browser) 
         page.goto(address, wait_until="commit")
         await_any(page, held)
         modules = {file.name for file in STATIC.iterdir() if file.name.endswith(".js")}
-        for name in modules - {"app.js", "docs.js", "trial.js", "token.js", "stream-worker.js"}:
+        for name in modules - {"app.js", "docs.js", "trial.js", "token.js", "cookies.js", "stream-worker.js"}:
             await_any(page, asked[name])
         held[0].continue_()
         expect(page.locator("#connection")).to_have_text("live")

@@ -1,5 +1,7 @@
 // Calls to the API.
 
+import { Stored } from './stored.js';
+
 // A refusal: the same request would be refused again. After any other error, a retry may succeed.
 export class Problem extends Error {}
 
@@ -7,7 +9,7 @@ const DISK_FULL = 507; // until a person frees space
 export const isPassing = (status) => status === 429 || (status >= 500 && status !== DISK_FULL);
 
 // If the server sets no cookie, the page keeps the token until the tab is closed.
-export const TOKEN = 'token';
+export const token = new Stored('sessionStorage', 'token');
 
 // The URL of a path of the API, which is beside the page. A proxy may serve this server below a path of its own.
 export const urlOf = (path) => new URL(`.${path}`, document.baseURI);
@@ -29,9 +31,11 @@ export function logIn() {
 let renew = () => null;
 export function onRefusedToken(how) { renew = how; }
 
+// The headers that send the token, if the page keeps one.
+export const authorize = () => (token.read() ? { Authorization: `Bearer ${token.read()}` } : {});
+
 export async function call(method, path, body) {
-  const token = sessionStorage.getItem(TOKEN);
-  const options = { method, headers: token ? { Authorization: `Bearer ${token}` } : {} };
+  const options = { method, headers: authorize() };
   if (body !== undefined) {
     options.headers['Content-Type'] = 'application/json';
     options.body = JSON.stringify(body);

@@ -1,6 +1,6 @@
 // The page: connects its parts with the server's events and with the page's URL.
 
-import { TOKEN, logIn } from './api.js';
+import { logIn, token } from './api.js';
 import { say } from './announcer.js';
 import * as bin from './bin.js';
 import { connect } from './connection.js';
@@ -88,8 +88,8 @@ connect(report, reload, (now) => {
 });
 
 // If the server sets a cookie, its page already has a button to log out.
-if (sessionStorage.getItem(TOKEN)) {
-  document.querySelector('footer').append(button('Log out', () => { sessionStorage.removeItem(TOKEN); logIn(); }));
+if (token.read()) {
+  document.querySelector('footer').append(button('Log out', () => { token.write(''); logIn(); }));
 }
 
 shortcuts.connect([

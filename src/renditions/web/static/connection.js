@@ -48,8 +48,13 @@ export function connect(onPicture, onMissed, onState) {
 
 function openStream(report) {
   if (!document.querySelector('link[type="text/event-stream"]')) return; // the API on AWS has no stream
-  if (!window.SharedWorker) { openOwn(report); return; }
-  const worker = new SharedWorker(new URL('stream-worker.js', import.meta.url), { type: 'module' });
+  let worker;
+  try {
+    worker = new SharedWorker(new URL('stream-worker.js', import.meta.url), { type: 'module' });
+  } catch { // a browser without such workers, or one that blocks site data
+    openOwn(report);
+    return;
+  }
   worker.onerror = () => openOwn(report); // a browser whose workers have no modules
   worker.port.onmessage = ({ data }) => report(data);
   const join = () => worker.port.postMessage('join');

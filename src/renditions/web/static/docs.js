@@ -1,12 +1,12 @@
 // Shows the API's description from openapi.json.
 
-import { call, TOKEN } from './api.js';
+import { call, token } from './api.js';
 import { element } from './dom.js';
 import { makeTrial } from './trial.js';
 
 const api = await call('GET', '/openapi.json');
 // A link can't send a token.
-if (sessionStorage.getItem(TOKEN)) document.querySelector('[href="openapi.json"]').href = URL.createObjectURL(new Blob([JSON.stringify(api)], { type: 'application/json' }));
+if (token.read()) document.querySelector('[href="openapi.json"]').href = URL.createObjectURL(new Blob([JSON.stringify(api)], { type: 'application/json' }));
 const root = document.querySelector('#operations');
 for (const [path, methods] of Object.entries(api.paths)) {
   for (const [method, operation] of Object.entries(methods)) {

@@ -1,6 +1,6 @@
 // Asks for a token in a dialog, so that the page keeps its uploads while a person logs in again.
 
-import { TOKEN, logIn, urlOf } from './api.js';
+import { logIn, token, urlOf } from './api.js';
 import { button, element } from './dom.js';
 
 const dialog = document.querySelector('#login');
@@ -39,14 +39,14 @@ function leave() {
 }
 
 // Returns why the server refuses the token; nothing if the page can go on with it.
-async function use(token) {
-  if (sessionStorage.getItem(TOKEN)) {
-    sessionStorage.setItem(TOKEN, token);
+async function use(given) {
+  if (token.read()) {
+    token.write(given);
     return '';
   }
   try {
     // The answer to the right token leads to the page, which isn't needed.
-    const { type, status } = await fetch(urlOf('/login'), { method: 'POST', body: new URLSearchParams({ token }), redirect: 'manual' });
+    const { type, status } = await fetch(urlOf('/login'), { method: 'POST', body: new URLSearchParams({ token: given }), redirect: 'manual' });
     if (type === 'opaqueredirect') return '';
     return status === 401 ? 'Wrong token: try again.' : `The server answered ${status}: try again later.`;
   } catch {

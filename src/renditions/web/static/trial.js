@@ -1,6 +1,6 @@
 // A form that sends one request of the API's description, and shows the answer.
 
-import { TOKEN, urlOf } from './api.js';
+import { authorize, urlOf } from './api.js';
 import { button, element } from './dom.js';
 
 const LEAST_SUCCESS = 200;
@@ -55,8 +55,7 @@ function fill(path, fields) {
 }
 
 async function request(method, path, body) {
-  const token = sessionStorage.getItem(TOKEN);
-  const headers = { ...(token ? { Authorization: `Bearer ${token}` } : {}), ...(body ? { 'Content-Type': body.type } : {}) };
+  const headers = { ...authorize(), ...(body ? { 'Content-Type': body.type } : {}) };
   const began = performance.now();
   const answer = await fetch(urlOf(path), { method: method.toUpperCase(), headers, ...(body ? { body: body.text } : {}) });
   const content = await answer.blob();
