@@ -5,15 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
+import urllib.request
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageOps
 
-from commands import draw, run
+from commands import draw, run, write_pipeline
 from renditions.demo.folder import prepare
 from renditions.errors import UsageError
 from renditions.pipeline_file.reading import load
+from web.browser import read, served
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +146,33 @@ def test_a_pipeline_file_that_a_person_wrote_is_not_overwritten(tmp_path: Path) 
         prepare(tmp_path, None)
     assert (tmp_path / "renditions.toml").read_text() == "# mine\n"
     assert not (tmp_path / "inbox").exists()
+
+
+def test_serving_the_demo_uses_its_pipeline_file_after_a_person_changed_it(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    write_pipeline(tmp_path / "demo", "[renditions.own]\nwidth = 20\n")
+    draw(tmp_path / "demo" / "inbox" / "mine.jpg")
+    with served(tmp_path, "--demo") as address:
+        assert read(f"{address}/status")["file_problem"] is None
+        with urllib.request.urlopen(f"{address}/i/own/mine.jpg", timeout=60) as answer:  # noqa: S310 - our own
+            assert answer.status == 200
+    assert [path.name for path in (tmp_path / "demo" / "inbox").glob("*.*g")] == ["mine.jpg"]
+
+
+def test_serving_the_demo_refuses_another_pipeline_file(tmp_path: Path) -> None:
+    for arguments in (("serve", "--demo", "-p", "my.toml"), ("-p", "my.toml", "serve", "--demo")):
+        ended = run(tmp_path, *arguments)
+        assert (ended.code, ended.out) == (2, "")
+        assert "Use either --demo or --pipeline." in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_processes_can_prepare_the_demo_in_one_folder_at_the_same_time(tmp_path: Path) -> None:
+    script = "import pathlib; from renditions.demo.folder import prepare; prepare(pathlib.Path('demo'), None)"
+    both = [subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path) for _ in range(2)]
+    assert [each.wait(120) for each in both] == [0, 0]
+    assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == ["inbox", "renditions.toml"]
+    assert (tmp_path / "demo" / "inbox" / "notes.jpg").exists()
 
 
 def test_preparing_the_demo_raises_an_error_if_its_folder_cannot_be_created(tmp_path: Path) -> None:

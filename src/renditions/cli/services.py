@@ -149,7 +149,9 @@ def serve(  # noqa: PLR0913 - one for each option
     from renditions.web.server import serve as serve_session  # noqa: PLC0415
 
     if demo:
-        file = prepare(Path("demo"), None)
+        if file or context.obj:
+            raise UsageError("serve: --demo has its own pipeline file. Use either --demo or --pipeline.")
+        file = prepare(Path("demo"), None, keeps_file=True)
     reach = Reach.parse(
         host,
         allowed_hosts=allowed_host or (),

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from renditions.errors import Failed, UsageError
 
@@ -46,11 +47,12 @@ format = "pdf"
 """
 
 
-def prepare(directory: Path, photos: Path | None) -> Path:
+def prepare(directory: Path, photos: Path | None, *, keeps_file: bool = False) -> Path:
     """Create the demo's folder and return its pipeline file.
 
     ``photos`` is the source, which the demo only reads. If ``photos`` is None, the source is the folder
-    ``inbox`` in ``directory``; if there is no such folder yet, draw a few pictures into it.
+    ``inbox`` in ``directory``; if there is no such folder yet, draw a few pictures into it. With
+    ``keeps_file``, use a pipeline file that a person changed, and draw nothing then.
 
     Raises:
         UsageError: The folder can't be created or written, or contains another pipeline file, or the path of
@@ -65,6 +67,8 @@ def prepare(directory: Path, photos: Path | None) -> Path:
         text = _PIPELINE.format(source=_quote(source))
         if photos:  # nothing is written into a person's own folder, not even the marker
             text = text.replace("\n\n[accept]", "\nread_only = true\n\n[accept]", 1)
+        if keeps_file and pipeline.exists() and pipeline.read_bytes() != text.encode():
+            return pipeline
         _write_once(pipeline, text.encode())
         if photos is None and not (directory / "inbox").exists():
             _draw(directory / "inbox")
@@ -108,12 +112,14 @@ def _draw(inbox: Path) -> None:
 
     The calling process must not load an imaging library. Raise ``Failed`` if the separate process fails.
     """
-    making = inbox.with_name("inbox.part")
-    command = [sys.executable, "-P", "-m", "renditions.demo.scenery", str(making)]
-    drawn = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
-    if drawn.returncode:
-        raise Failed(
-            f"can't draw the demo's pictures ({drawn.stderr.strip()[-500:]}). Check the installation of "
-            "pyvips, or name a folder of your own pictures with --photos."
-        )
-    making.rename(inbox)
+    with TemporaryDirectory(prefix="drawing-", dir=inbox.parent) as making:
+        drawn_folder = Path(making, inbox.name)
+        command = [sys.executable, "-P", "-m", "renditions.demo.scenery", str(drawn_folder)]
+        drawn = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+        if drawn.returncode:
+            raise Failed(
+                f"can't draw the demo's pictures ({drawn.stderr.strip()[-500:]}). Check the installation of "
+                "pyvips, or name a folder of your own pictures with --photos."
+            )
+        if not inbox.exists():  # another demo in this folder may have drawn them meanwhile
+            drawn_folder.rename(inbox)
