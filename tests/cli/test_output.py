@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from commands import RENDITIONS, draw, run, write_pipeline
+from renditions.cli.app import app
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +37,22 @@ def run_in_shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
         timeout=120,
         check=False,
     )
+
+
+def find_commands(group: Any) -> Iterator[Any]:
+    for name in group.list_commands(None):
+        command = group.get_command(None, name)
+        yield from find_commands(command) if hasattr(command, "list_commands") else [command]
+
+
+def test_the_help_of_each_command_names_arguments_in_capitals_and_breaks_no_line_of_a_paragraph() -> None:
+    """Rich prints each line break of a docstring."""
+    commands = list(find_commands(typer.main.get_command(app)))
+    assert len(commands) > 20
+    for command in commands:
+        assert all("\n" not in paragraph for paragraph in command.help.strip().split("\n\n"))
+        for each in command.params:
+            assert each.param_type_name != "argument" or each.metavar not in (None, each.name), each.name
 
 
 @pytest.mark.parametrize("command", ["list", "list --json", "manifest", "show a.jpg --json", "--version"])

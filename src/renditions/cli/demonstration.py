@@ -20,9 +20,10 @@ from renditions.runtime.parts import open_parts
 
 
 def demo(
-    directory: Annotated[Path, typer.Argument(help="The folder to create.")] = Path("demo"),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to create.")] = Path("demo"),
     photos: Annotated[
-        Path | None, typer.Option(help="A folder of your own pictures, which the demo only reads.")
+        Path | None,
+        typer.Option(metavar="DIR", help="A folder of your own pictures, which the demo only reads."),
     ] = None,
     workers: WorkersOption = WORKERS,
     *,

@@ -33,17 +33,25 @@ def sign(
     context: typer.Context,
     rendition: Annotated[
         str,
-        typer.Argument(help="The rendition's name in the pipeline file.", autocompletion=complete_rendition),
+        typer.Argument(
+            metavar="RENDITION",
+            help="The rendition's name in the pipeline file.",
+            autocompletion=complete_rendition,
+        ),
     ],
-    name: Annotated[str, typer.Argument(help="The picture's name.", autocompletion=complete_name)],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="The picture's name.", autocompletion=complete_name),
+    ],
     file: FileOption = None,
     hours: Annotated[int, typer.Option(min=1, help="How many hours the URL is valid.")] = 24,
     root_path: RootPathOption = "",
 ) -> None:
     """Print the signed URL of a rendition, for the server of `renditions serve`.
 
-    The URL has no host: put the server's address before it. A client needs no token to use the URL, and any
-    site may embed the picture.
+    The URL has no host: put the server's address before it.
+
+    A client needs no token to use the URL, and any site may embed the picture.
     """
     loaded = load(chosen_file(context, file), os.environ)
     find_rendition(loaded.pipeline.renditions, rendition)

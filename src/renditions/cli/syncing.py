@@ -14,7 +14,7 @@ import typer
 from renditions.cli import display
 from renditions.cli.advice import spell_selection
 from renditions.cli.app import WORKERS, FileOption, JsonOption, WorkersOption
-from renditions.cli.completion import NamesArgument, complete_rendition
+from renditions.cli.completion import NamesArgument, complete_name, complete_rendition
 from renditions.cli.console import messages
 from renditions.cli.left_out import print_counts
 from renditions.cli.markup import escape
@@ -209,14 +209,23 @@ def retry(  # noqa: PLR0913 - one for each option
 
 def focus(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The picture's key, relative to the source.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="The picture's key, relative to the source.", autocompletion=complete_name
+        ),
+    ],
     x: Annotated[
         float | None,
-        typer.Argument(min=0, max=100, help="The point's distance from the left edge, in percent."),
+        typer.Argument(
+            metavar="X", min=0, max=100, help="The point's distance from the left edge, in percent."
+        ),
     ] = None,
     y: Annotated[
         float | None,
-        typer.Argument(min=0, max=100, help="The point's distance from the top edge, in percent."),
+        typer.Argument(
+            metavar="Y", min=0, max=100, help="The point's distance from the top edge, in percent."
+        ),
     ] = None,
     file: FileOption = None,
     workers: WorkersOption = WORKERS,
