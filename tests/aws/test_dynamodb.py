@@ -36,7 +36,7 @@ from renditions.model.catalog_place import CatalogPlace
 from renditions.model.folding import EXACT, Folding
 from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
 from renditions.model.reason import Reason
-from renditions.model.record import ATTRIBUTES, MOST_EVENTS, MOST_REASON_LENGTH, Event, Output, Record
+from renditions.model.record import ATTRIBUTES, MOST_EVENTS, MOST_REASON_LENGTH, Event, Output, Record, Status
 from renditions.model.registry import Shared
 from renditions.model.retired import Retired
 from world import World
@@ -440,6 +440,21 @@ def test_query_skips_a_record_that_changed_after_the_index_was_read(stored: Reco
     found = ok(Responses={"table": [record_to_item(stored, KEY)]}, UnprocessedKeys={})
     with answering([ok(Items=[row]), found]) as (clients, _):
         assert list(DynamoCatalog(clients.dynamodb, "table", KEY).query("done")) == []
+
+
+def test_query_lists_a_record_once_that_an_index_shows_with_its_former_and_its_new_status(
+    catalog: DynamoCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index lags behind its table, and its partitions are read one by one."""
+    record = catalog.write(make_record(timestamp=NOW))
+    shown = catalog._reader.query_status
+
+    def lagging(status: Status, before: Any, **options: Any) -> Iterator[tuple[str, str, Status]]:
+        former = [("2020-01-01T00:00:00.000000Z", record.name, status)] if status == "processing" else []
+        return iter([*shown(status, before, **options), *former])
+
+    monkeypatch.setattr(catalog._reader, "query_status", lagging)
+    assert list(catalog.query()) == [record]
 
 
 def test_query_reports_an_unreadable_record_and_yields_the_readable_records(stored: Record) -> None:

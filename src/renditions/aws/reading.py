@@ -150,13 +150,14 @@ class TableReader:
     def find_all(self, keys_of_items: Sequence[str]) -> Iterator[Item]:
         """Yield the items of these keys, without missing ones, in any order.
 
-        There may be up to ``READ_AT_ONCE`` keys.
+        There may be up to ``READ_AT_ONCE`` keys. A key may be repeated: a record whose status has just
+        changed can be in two partitions of an index.
 
         Raises:
             CatalogFailed: The table can't be read, or every attempt left some keys unprocessed.
 
         """
-        keys = [self.key(each) for each in keys_of_items]
+        keys = [self.key(each) for each in dict.fromkeys(keys_of_items)]  # DynamoDB refuses repeated keys
         for attempt in range(ATTEMPTS):
             with self.reported():
                 answer = self._client.batch_get_item(
