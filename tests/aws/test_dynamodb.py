@@ -359,6 +359,21 @@ def test_a_retried_write_recognises_the_revision_that_it_wrote_before_its_answer
     assert len(seen) == 3
 
 
+def test_a_retried_write_recognises_its_record_although_dynamodb_writes_numbers_in_another_way(
+    stored: Record,
+) -> None:
+    """DynamoDB trims zeroes and writes out exponents."""
+    analysis = Analysis(exif=Exif(f_number=8.0, exposure_seconds=0.00005))
+    photo = replace(stored, original=Original(1, "jpeg", 2, 2, 1, analysis))
+    kept = json.dumps(record_to_item(replace(photo, revision=8), KEY))
+    assert '"8.0"' in kept
+    assert '"5e-05"' in kept
+    ours = json.loads(kept.replace('"8.0"', '"8"').replace('"5e-05"', '"0.00005"'))
+    lost, refused = Answer(500, "{}"), refusal("ConditionalCheckFailedException", Item=ours)
+    with answering([read(photo), lost, refused]) as (clients, _):
+        assert DynamoCatalog(clients.dynamodb, "table", KEY).write(photo).revision == 8
+
+
 def test_writing_an_outdated_record_raises_a_conflict(stored: Record) -> None:
     ours = record_to_item(replace(stored, revision=8), KEY)
     theirs = record_to_item(replace(stored, revision=8, reason="theirs"), KEY)

@@ -300,10 +300,11 @@ class DynamoCatalog:
         """Write a record whose claims stay the same; raise Conflict at another revision.
 
         If the answer to a write got lost, botocore writes again. DynamoDB refuses the second write, because
-        the first one already raised the revision. The stored item then equals the item of this write:
+        the first one already raised the revision. The stored item then has the values of this write:
 
             A  put if r7 → r8 …the answer is lost…   put if r7 → refused, and the stored item is our own
 
+        This method compares the values and not their texts, because DynamoDB returns the number 8.0 as 8.
         (Transactions don't need this: botocore gives each a token by which DynamoDB recognises the second.)
         """
         with self._reader.reported():
@@ -317,7 +318,8 @@ class DynamoCatalog:
                     if error_code(error) != "ConditionalCheckFailedException":
                         raise
                     is_repeated = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
-                    if not (is_repeated and error.response.get("Item") == put["Item"]):
+                    stored = read_attributes(error.response.get("Item", {}))
+                    if not (is_repeated and stored == read_attributes(put["Item"])):
                         raise changed(name) from error
                 return
         raise CatalogFailed(
