@@ -15,6 +15,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 from faults.mutations import MUTATIONS, apply
 
@@ -52,9 +53,8 @@ def main() -> int:
         return 0
     began = time.monotonic()
     with ThreadPoolExecutor(PROCESSES) as executor:
-        size = -(-arguments.histories // PROCESSES)
-        firsts = range(arguments.first, arguments.first + arguments.histories, size)
-        results = list(executor.map(lambda first: live_apart(first, size), firsts))
+        parts = share(arguments.first, arguments.histories)
+        results = list(executor.map(lambda part: live_apart(part.start, len(part)), parts))
         seconds = time.monotonic() - began
         histories, calls = (
             sum(getattr(result, name) for result in results) for name in ("histories", "calls")
@@ -73,6 +73,12 @@ def main() -> int:
     seconds = time.monotonic() - began
     print(f"{len(MUTATIONS) - missed} of {len(MUTATIONS)} mutations caught; {seconds:,.0f} s in all")
     return 1 if failures or missed else 0
+
+
+def share(first: int, histories: int) -> list[range]:
+    """Return the numbers of the histories that each process runs."""
+    bounds = [first + histories * process // PROCESSES for process in range(PROCESSES + 1)]
+    return [range(*part) for part in pairwise(bounds)]
 
 
 def count_crash_points() -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from faults.__main__ import live_apart
+from faults.__main__ import live_apart, share
 from faults.history import History
 from faults.mutations import MUTATIONS, Mutation, edit
 
@@ -28,6 +28,11 @@ def test_two_simulated_histories_with_one_number_make_as_many_calls_and_send_the
     assert [notice.describe() for notice in once.observer.sent] == [
         notice.describe() for notice in again.observer.sent
     ]
+
+
+@pytest.mark.parametrize("histories", [0, 1, 7, 300])
+def test_the_processes_together_run_each_chosen_history_once(histories: int) -> None:
+    assert [number for part in share(5, histories) for number in part] == list(range(5, 5 + histories))
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
