@@ -308,15 +308,15 @@ def test_a_renamed_record_keeps_its_claims_and_all_other_fields(catalog: Catalog
     assert catalog.write(replace(renamed, outputs=(), pending_keys=()))
 
 
-def test_renaming_an_outdated_record_or_renaming_to_the_name_of_another_record_changes_nothing(
+def test_renaming_from_or_to_a_record_that_another_process_wrote_changes_nothing_and_names_the_record(
     catalog: Catalog,
 ) -> None:
     first = catalog.write(make_record("a.jpg", outputs=("1",)))
     second = catalog.write(replace(first, status="done"))
     other = catalog.write(make_record("b.jpg", outputs=("2",)))
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=r"a\.jpg"):
         catalog.rename(first, "c.jpg")
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=r"b\.jpg"):
         catalog.rename(second, "b.jpg")
     assert list(catalog.list()) == [second, other]
     assert (catalog.owner_of("1"), catalog.owner_of("2")) == ("a.jpg", "b.jpg")

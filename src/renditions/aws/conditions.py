@@ -62,17 +62,20 @@ def may_claim(name: str, former: str | None = None) -> dict[str, Any]:
 
 
 def refuse(
-    name: str, codes: Sequence[str], reasons: Sequence[dict[str, Any]], added: Sequence[str]
+    names: Sequence[str], codes: Sequence[str], reasons: Sequence[dict[str, Any]], added: Sequence[str]
 ) -> NoReturn:
     """Raise the error of a transaction's failed condition: Conflict or KeyTaken.
 
-    If several conditions failed, the record's own condition decides.
+    If several conditions failed, the first one decides: the records come before the claimed keys.
     """
-    if codes[0] != "ConditionalCheckFailed":
-        for key, code, reason in zip(added, codes[1:], reasons[1:], strict=False):
-            if code == "ConditionalCheckFailed":
-                raise KeyTaken(key, reason["Item"]["owner"]["S"])
-    raise changed(name)
+    for name, code in zip(names, codes, strict=False):
+        if code == "ConditionalCheckFailed":
+            raise changed(name)
+    first = len(names)
+    for key, code, reason in zip(added, codes[first:], reasons[first:], strict=False):
+        if code == "ConditionalCheckFailed":
+            raise KeyTaken(key, reason["Item"]["owner"]["S"])
+    raise changed(names[0])
 
 
 def changed(name: str) -> Conflict:

@@ -140,7 +140,7 @@ class DynamoCatalog:
         put = self._put(written, revision)
         if added or freed:
             claims = [self._claim(key, record.name) for key in added]
-            self._transact(record.name, [{"Put": put}, *claims, *map(self._unclaim, freed)], added)
+            self._transact([record.name], [{"Put": put}, *claims, *map(self._unclaim, freed)], added)
         else:
             self._put_alone(record.name, put)
         return written
@@ -153,7 +153,7 @@ class DynamoCatalog:
         revision, freed = self._shed(stored, sorted(stored.claimed_keys()), MAX_CLAIMS - len(notices))
         delete = {"TableName": self._table, "Key": self._reader.key(record.name)} | only_at(revision)
         kept = [{"Put": self._notices.put(notice)} for notice in notices]
-        self._transact(record.name, [{"Delete": delete}, *kept, *map(self._unclaim, freed)])
+        self._transact([record.name], [{"Delete": delete}, *kept, *map(self._unclaim, freed)])
 
     def rename(self, record: Record, name: str) -> Record | None:
         """See :meth:`Catalog.rename <renditions.core.catalog.Catalog.rename>`.
@@ -169,7 +169,7 @@ class DynamoCatalog:
         written = replace(record, name=name, revision=0).raised()
         delete = {"TableName": self._table, "Key": self._reader.key(record.name)} | only_at(record.revision)
         moved = [{"Put": self._put(written, 0)}, *(self._claim(key, name, record.name) for key in claims)]
-        self._transact(record.name, [{"Delete": delete}, *moved])
+        self._transact([record.name, name], [{"Delete": delete}, *moved])
         return written
 
     def find_content(self, sha256: str) -> SameContent:
@@ -345,7 +345,7 @@ class DynamoCatalog:
                 retired=tuple(old for old in stored.retired if old.place or old.key not in now),
             )
             put = self._put(stored.raised(), stored.revision)
-            self._transact(stored.name, [{"Put": put}, *map(self._unclaim, sorted(now))])
+            self._transact([stored.name], [{"Put": put}, *map(self._unclaim, sorted(now))])
             stored = stored.raised()
         return stored.revision, freed
 

@@ -58,4 +58,4 @@ class NoticeItems:
 
     def _write(self, operations: Sequence[dict[str, Any]]) -> None:
         for start in range(0, len(operations), WRITTEN_AT_ONCE):
-            transact(self._client, self._reader, "notices", operations[start : start + WRITTEN_AT_ONCE])
+            transact(self._client, self._reader, ["notices"], operations[start : start + WRITTEN_AT_ONCE])

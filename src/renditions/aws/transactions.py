@@ -15,7 +15,7 @@ from renditions.errors import CatalogFailed
 def transact(
     client: Any,
     reader: TableReader,
-    name: str,
+    names: Sequence[str],
     operations: Sequence[dict[str, Any]],
     added: Sequence[str] = (),
 ) -> None:
@@ -24,9 +24,9 @@ def transact(
     Args:
         client: A DynamoDB client.
         reader: The reader of the table.
-        name: The record's name, or another word for the items, for error messages.
-        operations: The operations. If keys are claimed, the first operation is on the record.
-        added: The keys that are claimed, in the order of the operations after the first one.
+        names: The names of the records, or another word for the items, for error messages.
+        operations: The operations. The first ones are on the records, in the order of their names.
+        added: The keys that are claimed, in the order of the operations after those.
 
     Raises:
         Conflict, KeyTaken: A condition doesn't hold. Nothing was written.
@@ -42,12 +42,12 @@ def transact(
                 reasons = error.response.get("CancellationReasons", ())
                 codes = [reason.get("Code", "None") for reason in reasons]
                 if "ConditionalCheckFailed" in codes:
-                    refuse(name, codes, reasons, added)
+                    refuse(names, codes, reasons, added)
                 if not codes or not PASSING_REASONS.issuperset(codes):
                     raise
                 pause(attempt)
             else:
                 return
     raise CatalogFailed(
-        f"{reader}: can't write {name!r} in {ATTEMPTS} attempts ({', '.join(codes)}). Try again later."
+        f"{reader}: can't write {names[0]!r} in {ATTEMPTS} attempts ({', '.join(codes)}). Try again later."
     )
