@@ -108,6 +108,13 @@ def test_only_a_person_changes_the_output_store_and_the_binding_keeps_the_former
     assert bind(catalog, claim(output="out")).former_outputs == ("out2",)
 
 
+def test_a_process_whose_catalog_lost_its_binding_stops_and_names_this_cause() -> None:
+    catalog = MemoryCatalog()
+    standing = Standing(MemoryCatalog(), bind(catalog, claim()), claim())
+    with pytest.raises(Superseded, match="emptied or replaced"):
+        standing.refresh()
+
+
 def test_a_binding_that_a_newer_release_wrote_is_refused() -> None:
     catalog = MemoryCatalog()
     catalog.write_binding(Binding("id", "a.toml", "in", "out", "one", schema=2))

@@ -131,7 +131,13 @@ class Standing:
 
         """
         binding = self._catalog.read_binding()
-        if binding is None or binding.generation != self._generation:
+        if binding is None:
+            raise Superseded(
+                "The catalog no longer says which pipeline file it belongs to: it was emptied or replaced. "
+                "This process stopped writing. Put the catalog back and start the process again, or run "
+                "renditions sync to begin a new one"
+            )
+        if binding.generation != self._generation:
             raise Superseded(
                 "The catalog now uses another version of the pipeline file, so this process stopped "
                 "writing. Start it again, or run renditions sync, to apply this file"
