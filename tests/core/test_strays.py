@@ -13,9 +13,11 @@ from renditions.core.leases import Leases
 from renditions.core.neighbours import Neighbours
 from renditions.core.ports import IfAbsent, IfMatch
 from renditions.core.selection import EVERYTHING, Selection
-from renditions.core.strays import Stray, delete_stray, list_strays
+from renditions.core.strays import Claims, Stray, delete_stray, list_strays
+from renditions.model.folding import EXACT
+from renditions.model.recipe import Rendition
 from renditions.model.record import Record
-from world import Crash, Stepped, Steps, World
+from world import NAME, Crash, Stepped, Steps, World
 
 NEIGHBOURS = Neighbours(frozenset({"us", "before"}), {"them": None})
 
@@ -142,6 +144,32 @@ def test_no_stray_is_deleted_in_a_former_store_that_became_the_output_store_agai
     assert why == "its store is the output store of the pipeline file again; try again"
     assert world.output.head("photo.jpg/thumb.jpg")
     assert not list(world.catalog.list())
+
+
+def test_an_output_that_keep_replaced_keeps_in_a_former_store_is_no_stray_after_its_picture_got_other_keys(
+    world: World,
+) -> None:
+    world.use_output(keep_replaced=3600.0)
+    world.bind()
+    world.upload(NAME, b"one")
+    world.settle()
+    former = world.pipeline.output.store
+    world.move_output("elsewhere")
+    moved = Rendition(width=200, key="moved/{name}")
+    world.pipeline = replace(world.pipeline, renditions={"thumb": moved})
+    world.settle()
+
+    def list_former() -> list[str]:
+        claims = Claims.read(world.catalog, EXACT, former, is_present=False)
+        found = list_strays(world.former[former], NEIGHBOURS, claims, EVERYTHING)
+        return [stray.found.key for stray in found if stray.found.key.startswith(NAME)]
+
+    kept = {old.key for old in world.record(NAME).retired}
+    assert kept
+    assert list_former() == []
+    record = world.record(NAME)
+    world.catalog.write(replace(record, retired=()))
+    assert set(list_former()) == kept, "nothing keeps them any more"
 
 
 def test_sync_completes_the_deletion_of_a_stray_after_a_crash(world: World) -> None:

@@ -94,8 +94,6 @@ class OutputStore:
         }
 
     def _is_named(self, key: str) -> bool:
-        owner = self.catalog.owner_of(key)
-        record = self.catalog.get(owner) if owner else None
-        left = record.retired if record else ()
+        left = (old for record in self.catalog.list() for old in record.retired)
         is_left = any((old.place, self.fold(old.key)) == (self.name, key) for old in left)
         return is_left or self.claimant(key) is not None

@@ -183,7 +183,7 @@ def find_strays(site: Site, place: str) -> list[Stray]:
     """List the strays of an output store, as ``renditions strays`` does."""
     store, catalog = site.open_place(place), site.cloud_catalog
     neighbours = Neighbours.read(store, site.stand().catalog_id, US)
-    claims = Claims(catalog, store.folding(), place, is_present=place == site.pipeline.output.store)
+    claims = Claims.read(catalog, store.folding(), place, is_present=place == site.pipeline.output.store)
     return list(list_strays(store, neighbours, claims, EVERYTHING))
 
 

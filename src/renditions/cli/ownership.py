@@ -90,7 +90,8 @@ class _Place:
 
     def list(self, selection: Selection) -> Iterator[Stray]:
         """Yield the strays, and the outputs of other catalogs."""
-        claims = Claims(self.parts.catalog, self.store.folding(), self.url, self.is_present)
+        folding = self.store.folding()
+        claims = Claims.read(self.parts.catalog, folding, self.url, is_present=self.is_present)
         return list_strays(self.store, self.neighbours, claims, selection)
 
 

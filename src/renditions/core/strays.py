@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import uuid4
 
 from renditions.core.catalog import Catalog
@@ -76,13 +76,33 @@ class Claims:
     """The store, as the pipeline file spells it."""
     is_present: bool
     """Whether this is the current output store. There, every claim counts."""
+    left: frozenset[str]
+    """The folded keys of objects that records left in this former store and don't claim any more."""
+
+    @classmethod
+    def read(cls, catalog: Catalog, folding: Folding, place: str, *, is_present: bool) -> Self:
+        """Return the claims. For a former store, this method reads every record once.
+
+        A record that leaves an object there later isn't known.
+        """
+        records = () if is_present else catalog.list(on_unreadable=lambda _: None)
+        left = (
+            folding(old.key)
+            for record in records
+            for old in record.retired
+            if old.place == place and old.key not in record.claimed_keys()
+        )
+        return cls(catalog, folding, place, is_present, frozenset(left))
 
     def __call__(self, key: str) -> bool:
         """Return whether a record claims the key in this store.
 
         In a former store, a claim counts only if the record's outputs are still in that store, if the record
-        left an object with this key there, or if the record can't be read.
+        left an object with this key there, or if the record can't be read. An object that a record left there
+        counts as claimed, too.
         """
+        if self.folding(key) in self.left:
+            return True
         name = self.catalog.owner_of(key)
         if self.is_present or name is None:
             return name is not None
