@@ -10,10 +10,12 @@ from contract.cloud import CLIENTS
 from contract.test_catalog import FULL
 from renditions.aws.sqs import Queue
 from renditions.model.binding import Held
+from renditions.model.digest import Digest
 from renditions.model.notices import Notice
 
 DONE = Notice("done", make_record())
 REJECTED = Notice("rejected", FULL)
+DIGEST = Notice("digest", Digest.of([DONE.to_reported()]))
 HELD = Notice("removals_held", Held("removals", 60, "60 of 100 pictures are gone", FULL.timestamp))
 
 

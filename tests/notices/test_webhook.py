@@ -14,7 +14,7 @@ import pytest
 
 from commands import draw, run, write_pipeline
 from notices.http_receiver import Receiver, receiving
-from notices.receiving import DONE, HELD, REJECTED
+from notices.receiving import DIGEST, DONE, HELD, REJECTED
 from renditions.core.notify import Placed
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.model.notify import Notify
@@ -51,15 +51,16 @@ def test_a_receiver_can_verify_a_notice_and_read_it() -> None:
     assert headers["content-type"] == "application/json"
 
 
-def test_a_notice_names_the_bucket_and_the_whole_key() -> None:
-    """A notice about held work has no ``source``."""
+def test_a_notice_names_the_bucket_with_the_whole_key_of_its_picture_or_with_the_prefix_of_all() -> None:
+    """A receiver of several pipelines must know which one a notice is from."""
     with receiving() as receiver:
         notifier = Placed(make_notifier(receiver.url), "s3://photos-in/uploads/")
         notifier.send(DONE)
         notifier.send(HELD)
-    done, held = (json.loads(body) for _, body in receiver.got)
+        notifier.send(DIGEST)
+    done, held, digest = (json.loads(body) for _, body in receiver.got)
     assert done["source"] == f"s3://photos-in/uploads/{DONE.name}"
-    assert "source" not in held
+    assert held["source"] == digest["source"] == "s3://photos-in/uploads/"
 
 
 def test_the_signature_is_that_of_standard_webhooks() -> None:

@@ -51,7 +51,7 @@ class Notifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A notifier whose notices say where the source object is."""
+    """A notifier whose notices name their source, or one object of it."""
 
     notifier: Notifier
     store: str

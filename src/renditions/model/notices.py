@@ -53,7 +53,7 @@ class Notice:
     source: str = ""
     """The URL or path of the source object, even if the object is gone.
 
-    It has no meaning if the notice isn't about one picture.
+    If the notice isn't about one picture, this is the source itself, with a slash at the end.
     """
 
     @property
@@ -107,7 +107,7 @@ class Notice:
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form, without internal attributes of the subject."""
         item = self.subject.to_item()
-        named = {"source": self.source} if self.source and self.name else {}
+        named = {"source": self.source} if self.source else {}
         return {"event": self.event} | named | {name: item[name] for name in item if name not in _INTERNAL}
 
 
