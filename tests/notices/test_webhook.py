@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,6 +151,35 @@ def test_an_unreachable_or_slow_receiver_causes_a_retryable_error(
             make_notifier(receiver.url).send(DONE)
         assert type(raised.value) is NotifyFailed
         assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nX: "], ids=["status line", "header"])
+def test_an_answer_that_arrives_byte_by_byte_is_ended_like_one_that_does_not_come(
+    begin: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a receiver could otherwise hold ``sync`` without end."""
+    monkeypatch.setattr(webhook, "TIMEOUT_SECONDS", 0.5)
+    is_over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(begin)
+                while not is_over.wait(0.05):
+                    connection.sendall(b"H")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        guard = threading.Timer(20, is_over.set)
+        guard.start()
+        with pytest.raises(NotifyFailed, match="timed out"):
+            make_notifier(f"http://127.0.0.1:{server.getsockname()[1]}/").send(DONE)
+        assert not is_over.is_set()
+        is_over.set()
+        guard.cancel()
+        thread.join()
 
 
 def test_a_receiver_that_does_not_answer_with_http_causes_a_retryable_error() -> None:

@@ -7,8 +7,10 @@ signature is in :mod:`renditions.notices.signature`.
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -27,7 +29,7 @@ from renditions.model.registry import Shared
 from renditions.notices.signature import make_headers, parse_secrets
 
 TIMEOUT_SECONDS = 10.0
-"""How long the receiver may take to accept the connection, and then for each part of its answer."""
+"""How long the receiver may take to accept the connection, and then for its answer."""
 
 PASSING = frozenset(
     {
@@ -116,8 +118,56 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
+class _Limited(io.RawIOBase):
+    """What a socket receives within ``TIMEOUT_SECONDS`` in all.
+
+    A socket's own timeout is for each part that arrives. So the head of an answer that comes byte by byte
+    could take for ever.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock, self._received = sock, sock.makefile("rb", buffering=0)
+        self._ends_at = time.monotonic() + TIMEOUT_SECONDS
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if (seconds := self._ends_at - time.monotonic()) <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(seconds)
+        return self._received.readinto(buffer)
+
+    def close(self) -> None:
+        self._received.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *arguments: Any, **named: Any) -> None:
+        super().__init__(sock, *arguments, **named)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Limited(sock))
+
+
+class _Limits(urllib.request.AbstractHTTPHandler):
+    """A handler that reads an answer, also one of a proxy, as an ``_Answer``."""
+
+    def do_open(self, http_class: Any, *arguments: Any, **named: Any) -> Any:
+        limited: Any = type(http_class.__name__, (http_class,), {"response_class": _Answer})
+        return super().do_open(limited, *arguments, **named)
+
+
+class _Http(_Limits, urllib.request.HTTPHandler):
+    pass
+
+
+class _Https(_Limits, urllib.request.HTTPSHandler):
+    pass
+
+
 def _opener() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(_NoRedirects)
+    return urllib.request.build_opener(_NoRedirects, _Http, _Https)
 
 
 def _id_of(notice: Notice) -> str:
