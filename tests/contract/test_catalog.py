@@ -75,7 +75,7 @@ FULL = Record(
     ),
     stand_ins=(("wide", "small"), ("wider", "small")),
     code="unrenderable",
-    warnings=(PictureWarning("animation-dropped", "only one frame"), PictureWarning("of-2.0", "é\n")),
+    warnings=(PictureWarning("animation-dropped", "one frame", ("moving",)), PictureWarning("of-2.0", "é\n")),
     errors=(("large", Reason("too half", "unrenderable")), ("text", Reason("of version 0.1"))),
     pending_keys=("b", "old/large.jpg"),
     attempts=2,
@@ -137,7 +137,9 @@ records = st.builds(
     stand_ins=st.dictionaries(texts, texts, max_size=2).map(lambda served: tuple(served.items())),
     code=st.just("") | texts,
     errors=st.dictionaries(texts, reasons, max_size=2).map(lambda errors: tuple(errors.items())),
-    warnings=st.lists(st.builds(PictureWarning, texts, texts), max_size=2).map(tuple),
+    warnings=st.lists(
+        st.builds(PictureWarning, texts, texts, st.lists(texts, max_size=2).map(tuple)), max_size=2
+    ).map(tuple),
     pending_keys=keys.map(tuple),
     attempts=st.integers(0, 3),
     blocked_by=st.none() | texts,

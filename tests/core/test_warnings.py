@@ -31,6 +31,14 @@ def render(content: bytes, accept: Accept, recipes: Mapping[str, Rendition], ana
     return replace(rendering, warnings=tuple(WARNINGS[name] for name in recipes))
 
 
+def warn_of_each(
+    content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
+) -> Rendering:
+    """Render by hashing, and give one warning about all recipes."""
+    warning = PictureWarning("animation-dropped", "one frame", tuple(recipes))
+    return replace(hash_render(content, accept, recipes, analyze), warnings=(warning,))
+
+
 def test_the_record_and_the_notice_about_a_picture_have_its_warnings(world: World) -> None:
     world.processor(render=render).process(NAME)
     assert world.record().status == "done"
@@ -45,6 +53,25 @@ def test_rendering_one_rendition_again_keeps_the_earlier_warnings(world: World) 
     world.pipeline = replace(world.pipeline, renditions=changed)
     world.processor(render=hash_render).process(NAME)
     assert world.record().warnings == tuple(WARNINGS.values())
+
+
+def test_rendering_one_rendition_again_replaces_the_warnings_about_it_alone(world: World) -> None:
+    world.processor(render=warn_of_each).process(NAME)
+    assert [warning.renditions for warning in world.record().warnings] == [("thumb", "large")]
+    changed = {**world.pipeline.renditions, "large": Rendition(width=1000)}
+    world.pipeline = replace(world.pipeline, renditions=changed)
+    world.processor(render=hash_render).process(NAME)
+    assert world.record().to_item()["warnings"] == [
+        {"code": "animation-dropped", "text": "one frame", "renditions": ["thumb"]}
+    ]
+
+
+def test_a_rendition_that_is_no_longer_declared_has_no_warnings(world: World) -> None:
+    world.processor(render=warn_of_each).process(NAME)
+    thumb = world.pipeline.renditions["thumb"]
+    world.pipeline = replace(world.pipeline, renditions={"thumb": thumb})
+    world.processor(render=hash_render).process(NAME)
+    assert [warning.renditions for warning in world.record().warnings] == [("thumb",)]
 
 
 def test_a_replaced_picture_loses_the_warnings_about_its_old_content(world: World) -> None:

@@ -137,9 +137,8 @@ def test_a_syllable_in_parts_is_drawn_by_a_font_that_has_the_syllable() -> None:
 def test_characters_that_no_font_has_are_reported_for_each_picture() -> None:
     for _ in range(2):
         picture, warnings = drawn("A日本", WIDE)
-        assert [(each.code, each.text) for each in warnings] == [
-            ("glyph-missing", "no font has a glyph for these characters of the watermark: 本")
-        ]
+        text = "no font has a glyph for these characters of the watermark: 本"
+        assert warnings == (PictureWarning("glyph-missing", text, ("it",)),)
     assert difference(picture, drawn(f"A日{STAND_IN}", WIDE)[0]) == 0
     assert drawn("A日", WIDE)[1] == ()
     assert find_missing(default_font(), STAND_IN) == ""

@@ -24,8 +24,8 @@ def test_a_kept_animation_with_one_decoded_frame_gives_a_warning() -> None:
     recipes = {"moving": KEPT, "still": Rendition(width=20)}
     (warning,) = render(animation("png"), Accept(), recipes).warnings
     assert warning.code == "animation-dropped"
-    assert "moving" in warning.text
-    assert "still" not in warning.text
+    assert warning.renditions == ("moving",)
+    assert str(warning).endswith(" (moving) [animation-dropped]")
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,15 @@ def test_a_warning_with_the_same_text_is_reported_once() -> None:
         warn("animation-dropped", "two")
         warn("animation-dropped", "one")
     assert warnings == [PictureWarning("animation-dropped", text) for text in ("one", "two")]
+
+
+def test_a_warning_about_several_renditions_is_reported_once_and_names_all_of_them() -> None:
+    with collected() as warnings:
+        warn("glyph-missing", "one", "thumb")
+        warn("glyph-missing", "one", "large", "thumb")
+        warn("glyph-missing", "two", "thumb")
+        warn("glyph-missing", "two")
+    assert [(each.text, each.renditions) for each in warnings] == [("one", ("thumb", "large")), ("two", ())]
 
 
 def test_the_number_and_the_length_of_warnings_are_limited() -> None:

@@ -33,6 +33,7 @@ from renditions.model.pipeline import Pipeline
 from renditions.model.reason import Reason, common_code
 from renditions.model.record import MIXED, Output, Record
 from renditions.model.rendering import Rendered, Rendering
+from renditions.model.warning import combine, narrow
 
 log = logging.getLogger(__name__)
 
@@ -165,10 +166,10 @@ class Updater:
         rendering = rendering.without(unsure)
         rendering = replace(rendering, made={**copies, **rendering.made})
         original = rendering.original.completed_from(record.original)
-        # Outputs that aren't rendered now keep the warnings of their rendering.
+        # Outputs that aren't rendered now keep the warnings of their rendering, and so does the picture.
         is_whole = rendering.rejected is not None or len(recipes) == len(wanted)
-        earlier = () if is_whole else record.warnings
-        warnings = tuple(dict.fromkeys((*earlier, *rendering.warnings)))
+        earlier = () if is_whole else narrow(record.warnings, wanted.keys() - recipes.keys())
+        warnings = combine((*earlier, *rendering.warnings))
         record = replace(record, sha256=content.sha256, original=original, warnings=warnings)
         # The format is known only now, and it decides which revisions count.
         goal = self.pipeline.goal_of(
@@ -294,7 +295,7 @@ class Updater:
             outputs=kept,
             stand_ins=keep_valid(old, difference),
             errors=(),
-            warnings=old.warnings if same_picture else (),
+            warnings=narrow(old.warnings, keys) if same_picture else (),
             attempts=old.attempts if old.goal == goal else 0,
             setbacks=old.setbacks if old.goal == goal else 0,
             blocked_by=None,

@@ -272,7 +272,7 @@ def warn_of_stills(content: bytes, header: Header, recipes: Mapping[str, Renditi
         if recipe.animation == "keep" and not keeps_animation(recipe, header)
     ]
     if stills and _is_animated(content, header):
-        warn("animation-dropped", f"only the first frame of the animation is in {', '.join(stills)}")
+        warn("animation-dropped", "only the first frame of the animation is kept", *stills)
 
 
 def is_lenient(format_found: str, accept: Accept) -> bool:

@@ -111,7 +111,9 @@ def _add_padding(image: Any, task: Task) -> Any:
 
 
 def _draw_watermark(images: Images, task: Task) -> Images:
-    return draw(tuple(map(in_8_bits, images)), task.recipe.watermark) if task.recipe.watermark else images
+    if task.recipe.watermark is None:
+        return images
+    return draw(tuple(map(in_8_bits, images)), task.recipe.watermark, task.name)
 
 
 def _flatten(image: Any, task: Task) -> Any:

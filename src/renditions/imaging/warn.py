@@ -10,21 +10,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from renditions.model.warning import MOST_TEXT, MOST_WARNINGS, PictureWarning, WarningCode
+from renditions.model.warning import MOST_TEXT, MOST_WARNINGS, PictureWarning, WarningCode, combine
 
 _collected: ContextVar[list[PictureWarning] | None] = ContextVar("warnings", default=None)
 
 
-def warn(code: WarningCode, text: str) -> None:
-    """Report what the engine leaves out or assumes about the picture.
+def warn(code: WarningCode, text: str, *renditions: str) -> None:
+    """Report what the engine leaves out of the renditions, or assumes.
 
-    A repeated warning, one after ``MOST_WARNINGS`` others, and one outside :func:`collected` are dropped.
-    ``text`` says what is wrong, without the picture's name: "the colour profile can't be used, so the colours
-    count as sRGB".
+    The warning is about these renditions; without any, it is about the picture. A repeated warning is
+    reported once, for all of its renditions. A warning after ``MOST_WARNINGS`` others, and one outside
+    :func:`collected`, are dropped. ``text`` says what is wrong, without the names of the picture and the
+    renditions: "the colour profile can't be used, so the colours count as sRGB".
     """
-    warnings, warning = _collected.get(), PictureWarning(code, text[:MOST_TEXT])
-    if warnings is not None and warning not in warnings and len(warnings) < MOST_WARNINGS:
-        warnings.append(warning)
+    warnings = _collected.get()
+    if warnings is not None:
+        every = combine((*warnings, PictureWarning(code, text[:MOST_TEXT], renditions)))
+        warnings[:] = every[:MOST_WARNINGS]
 
 
 def has_warned(code: WarningCode) -> bool:

@@ -37,10 +37,10 @@ _OUTLINE = 1 / 9
 """An outline's width, relative to the font size."""
 
 
-def draw(images: tuple[Any, ...], watermark: Watermark) -> tuple[Any, ...]:
+def draw(images: tuple[Any, ...], watermark: Watermark, rendition: str) -> tuple[Any, ...]:
     """Return the images, all of one size, with the mark over them.
 
-    An image without alpha gets none.
+    An image without alpha gets none. ``rendition`` is the name for warnings.
 
     Raises:
         Unrenderable: The mark is too large, is damaged or can't be drawn.
@@ -49,7 +49,8 @@ def draw(images: tuple[Any, ...], watermark: Watermark) -> tuple[Any, ...]:
 
     """
     if watermark.text and (missing := _lay_out(watermark.text, watermark.font, watermark.face).missing):
-        warn("glyph-missing", f"no font has a glyph for these characters of the watermark: {missing}")
+        text = f"no font has a glyph for these characters of the watermark: {missing}"
+        warn("glyph-missing", text, rendition)
     canvas = Size(images[0].width, images[0].height)
     mark = _prepare(watermark, canvas)
     at = _place(Size(mark.width, mark.height), canvas, watermark)

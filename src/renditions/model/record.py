@@ -303,7 +303,7 @@ class Record:
             "stand_ins": dict(self.stand_ins),
             "errors": {rendition: reason.text for rendition, reason in self.errors},
             "error_codes": {rendition: reason.code for rendition, reason in self.errors if reason.code},
-            "warnings": [dataclasses.asdict(warning) for warning in self.warnings],
+            "warnings": [warning.to_item() for warning in self.warnings],
             "etag": self.etag,
             "sha256": self.sha256,
             "goal": self.goal,
@@ -364,9 +364,7 @@ class Record:
                 (rendition, Reason(text, codes.get(rendition, "")))
                 for rendition, text in item.get("errors", {}).items()
             ),
-            warnings=tuple(
-                PictureWarning(warning["code"], warning["text"]) for warning in item.get("warnings", ())
-            ),
+            warnings=tuple(map(PictureWarning.from_item, item.get("warnings", ()))),
             pending_keys=tuple(item.get("pending_keys", ())),
             attempts=item.get("attempts", 0),
             setbacks=item.get("setbacks", 0),

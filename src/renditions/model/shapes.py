@@ -67,6 +67,14 @@ _FOCUS = {
     "y": number("The distance from the top edge, in percent.") | _PERCENT,
 }
 
+_WARNING = {
+    "code": text("The code.", examples=list(WARNINGS)),
+    "text": text("What was left out or assumed, for people."),
+    "renditions": listing(
+        text("The rendition's name."), "The renditions that it is about. Missing if it is about the picture."
+    ),
+}
+
 
 def describe_record(key: str = "image_name") -> Schema:
     """Return the schema of a record's JSON form.
@@ -102,13 +110,7 @@ def describe_record(key: str = "image_name") -> Schema:
         ),
         "error_codes": mapping(text(f"The code; {_CODE}."), "The codes of these reasons."),
         "warnings": listing(
-            table(
-                {
-                    "code": text("The code.", examples=list(WARNINGS)),
-                    "text": text("What was left out or assumed, for people."),
-                },
-                ("code", "text"),
-            ),
+            table(_WARNING, ("code", "text")),
             f"What was left out of renditions, or assumed about the picture; {_CODE}.",
         ),
         "history": listing(

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self, get_args
 
 WarningCode = Literal[
     "animation-dropped",
@@ -47,7 +47,50 @@ class PictureWarning:
     code: str
     """One of :data:`WARNINGS`, or a code of a newer version."""
     text: str
+    renditions: tuple[str, ...] = ()
+    """The renditions that it is about; empty if it is about the picture."""
 
     def __str__(self) -> str:
-        """Return the text, with the code in brackets."""
-        return f"{self.text} [{self.code}]"
+        """Return the text, with the renditions and the code in brackets."""
+        about = f" ({', '.join(self.renditions)})" if self.renditions else ""
+        return f"{self.text}{about} [{self.code}]"
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form of the warning."""
+        about = {"renditions": list(self.renditions)} if self.renditions else {}
+        return {"code": self.code, "text": self.text} | about
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Self:
+        """Return the warning that :meth:`to_item` turned into ``item``."""
+        return cls(item["code"], item["text"], tuple(item.get("renditions", ())))
+
+
+def combine(warnings: Iterable[PictureWarning]) -> tuple[PictureWarning, ...]:
+    """Return one warning for each code and text.
+
+    It is about the renditions of all warnings with this code and text. If one of them is about the picture,
+    it is about the picture.
+    """
+    combined: dict[tuple[str, str], PictureWarning] = {}
+    for warning in warnings:
+        known = combined.setdefault((warning.code, warning.text), warning)
+        names = dict.fromkeys((*known.renditions, *warning.renditions))
+        is_about_picture = not (known.renditions and warning.renditions)
+        combined[warning.code, warning.text] = replace(
+            known, renditions=() if is_about_picture else tuple(names)
+        )
+    return tuple(combined.values())
+
+
+def narrow(warnings: Iterable[PictureWarning], renditions: Collection[str]) -> tuple[PictureWarning, ...]:
+    """Return the warnings about the picture or one of these renditions.
+
+    The result names no other renditions.
+    """
+    narrowed = (
+        (warning, tuple(name for name in warning.renditions if name in renditions)) for warning in warnings
+    )
+    return tuple(
+        replace(warning, renditions=left) for warning, left in narrowed if left or not warning.renditions
+    )

@@ -51,7 +51,7 @@ HONEST = Rendering(
     made={"thumb": Rendered(b"\xff\xd8thumb", "jpeg", 20, 13), "own": Rendered(b"own", "webp", 30, 20)},
     errors={},
     stand_ins={"photo-9": "photo-8", "photo-8": "photo-8"},
-    warnings=(PictureWarning("damaged", "two rows are missing"),),
+    warnings=(PictureWarning("damaged", "two rows are missing", ("thumb",)),),
 )
 REJECTED = Rendering(Original(len(PICTURE)), rejected=Reason("no picture", "source-unreadable"))
 _VALUES: tuple[Any, ...] = (

@@ -149,6 +149,7 @@ def change(path: str, value: Any) -> Any:
         ("made.warnings", [{"code": "harmless", "text": "x"}]),
         ("made.warnings", [{"code": "damaged", "text": "x" * 301}]),
         ("made.warnings", [{"code": "damaged", "text": "x"}] * 13),
+        ("made.warnings", [{"code": "damaged", "text": "x", "renditions": ["other"]}]),
         ("made", None),
         ("made", ...),
         ("broken", {"text": 7}),

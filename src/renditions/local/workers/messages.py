@@ -195,7 +195,7 @@ def decode_answer(content: Any, parts: list[bytes], picture: bytes, job: Job) ->
     reasons = [*answer.errors.values(), *([answer.rejected] if answer.rejected else [])]
     _check(all(why.code in REJECTIONS for why in reasons), "reasons of a renderer")
     _check(len(answer.warnings) <= MOST_WARNINGS, "few warnings")
-    _check(all(_is_warning(warning) for warning in answer.warnings), "known warnings")
+    _check(all(_is_warning(warning, job.recipes) for warning in answer.warnings), "known warnings")
     _check_renditions(answer, job.recipes)
     times = [made.seconds for made in answer.made.values() if made.seconds is not None]
     _check(all(0 <= seconds <= _MOST_SECONDS for seconds in times), "plausible times")
@@ -253,8 +253,9 @@ def _check_renditions(answer: _Made, recipes: Mapping[str, Rendition]) -> None:
         _check(made.format == (source.auto if declared == AUTO and source else declared), "declared formats")
 
 
-def _is_warning(warning: PictureWarning) -> bool:
-    return warning.code in WARNINGS and len(warning.text) <= MOST_TEXT
+def _is_warning(warning: PictureWarning, recipes: Mapping[str, Rendition]) -> bool:
+    is_about_these = recipes.keys() >= set(warning.renditions)
+    return is_about_these and warning.code in WARNINGS and len(warning.text) <= MOST_TEXT
 
 
 def _check(is_plausible: bool, expected: str) -> None:

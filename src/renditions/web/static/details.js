@@ -16,7 +16,7 @@ export function head(picture) {
     'div', {},
     ...(picture.reason ? [element('p', { class: 'reason' }, `${picture.status}: ${picture.reason}`)] : []),
     ...(picture.source_missing_since ? [element('p', { class: 'warning' }, 'The source of this picture is missing. Its renditions are kept.')] : []),
-    ...(picture.warnings ?? []).map(({ code, text }) => element('p', { class: 'warning', title: code }, `Warning: ${text}`)),
+    ...(picture.warnings ?? []).map(({ code, text, renditions }) => element('p', { class: 'warning', title: code }, `Warning: ${text}${renditions ? ` (${renditions.join(', ')})` : ''}`)),
     ...(picture.unsent_notices ?? []).map((notice) => element('p', { class: 'reason' }, `The notice "${notice.event}" wasn't sent to ${notice.target}: ${notice.reason || 'not tried yet'}`)),
   );
 }
