@@ -15,6 +15,8 @@ import pytest
 from PIL import Image
 
 from commands import RENDITIONS, draw, run, write_pipeline
+from renditions.local.sqlite import SqliteCatalog
+from renditions.model.record import Record
 
 THUMB = '[renditions.thumb]\nkey = "{dir}thumb_{name}"\nwidth = 200\nheight = 200\n'
 
@@ -372,6 +374,40 @@ def test_watch_processes_new_and_deleted_pictures(folder: Path) -> None:
     assert command.returncode == 0
     assert "Traceback" not in err
     assert list(outputs(folder)) == ["sub/thumb_second.jpg"]
+
+
+def test_ctrl_c_leaves_pictures_that_wait_for_a_worker_to_the_next_sync(folder: Path) -> None:
+    write_pipeline(folder, '[renditions.slow]\nformat = "avif"\n')
+    names = ["a.jpg", "b.jpg", "c.jpg"]
+    for name in names:
+        draw(folder / "inbox" / name, 3200, 2400)
+    command = subprocess.Popen(
+        [RENDITIONS, "sync", "--json", "--workers", "1"], cwd=folder,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while [record.name for record in read_records(folder)] != names:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(command.pid, signal.SIGINT)
+    out, err = command.communicate(timeout=60)
+    assert command.returncode == 130
+    summary = json.loads(out)
+    waiting = 3 - summary["processed"].get("done", 0)
+    assert waiting > 0
+    assert summary["waiting"] == waiting
+    assert b"Traceback" not in err
+    assert [record.status for record in read_records(folder)] == ["done"] * (3 - waiting)
+    again = run(folder, "sync", "--json")
+    assert (again.code, again.data["processed"]) == (0, {"done": waiting})
+
+
+def read_records(folder: Path) -> list[Record]:
+    """Return the records in the catalog's file, if it exists."""
+    if not (folder / "renditions.db").exists():
+        return []
+    with SqliteCatalog(folder / "renditions.db") as catalog:
+        return list(catalog.list())
 
 
 def test_show_prints_warnings_and_list_selects_pictures_by_warning(folder: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from doubles import MemoryStore
 from renditions.core.ask import ALLOWED
 from renditions.core.leases import reopen, wish
-from renditions.core.ports import IfAbsent, IfMatch, StoredObject
+from renditions.core.ports import IfAbsent, IfMatch, Stopped, StoredObject
 from renditions.errors import Archived, Failed, RenderTimedOut, StoreFailed, WorkerDied
 from renditions.local.folder import FolderStore
 from renditions.model.lease import LONGEST_LEASE, Lease
@@ -52,6 +52,28 @@ def test_a_second_hint_about_an_unchanged_picture_does_nothing(world: World) -> 
     assert outcome.result == "unchanged"
     assert steps.names == ["MemoryCatalog.get", "MemoryStore.head"]
     assert len(world.notifier.sent) == 1
+
+
+def test_a_picture_that_is_not_rendered_because_the_program_ends_has_the_same_record_as_before(
+    world: World,
+) -> None:
+    def render(*_: object) -> NoReturn:
+        raise Stopped
+
+    world.upload(NAME, b"one")
+    with pytest.raises(Stopped):
+        world.processor(render=render).process(NAME)
+    assert list(world.catalog.list()) == []
+    world.processor().process(NAME)
+    before = world.record(NAME)
+    moved = Rendition(width=1000, key="moved/{name}")
+    world.pipeline = replace(world.pipeline, renditions={**world.pipeline.renditions, "large": moved})
+    with pytest.raises(Stopped):
+        world.processor(render=render).process(NAME)
+    assert replace(world.record(NAME), revision=before.revision) == before
+    assert world.catalog.owner_of("moved/photo.jpg") is None
+    assert world.processor("other").process(NAME).result == "done"
+    world.check_promise()
 
 
 def test_processing_a_picture_without_notices_takes_two_catalog_writes(world: World) -> None:

@@ -185,6 +185,32 @@ def test_a_stopped_sync_finishes_pictures_in_progress(world: World) -> None:
     world.check_promise()
 
 
+def test_a_sync_that_is_stopped_while_it_waits_for_a_picture_begins_no_other_picture(world: World) -> None:
+    class Stop(threading.Event):
+        """An event that is set while the sync waits for a free thread."""
+
+        asked = 0
+
+        def is_set(self) -> bool:
+            self.asked += 1
+            return super().is_set()
+
+    stop, begun = Stop(), list[str]()
+
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
+        begun.append(name)
+        deadline = time.monotonic() + 60
+        while stop.asked < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        stop.set()
+        return world.processor().process(name, ask)
+
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        world.upload(name, name.encode())
+    assert sync(world.run(process, threads=1, stop=stop)).interrupted
+    assert begun == ["a.jpg"]
+
+
 def test_plan_raises_an_error_if_the_source_cannot_be_listed(world: World) -> None:
     class Away:
         def list(self, *_: object) -> Iterator[StoredObject]:

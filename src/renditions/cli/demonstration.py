@@ -37,7 +37,7 @@ def demo(
         standing = parts.bind(Start(sets_generation=True))
         with (
             display.show_progress("pictures", None, quiet=as_json) as progress,
-            open_workers(parts, workers, standing) as process,
+            open_workers(parts, workers, standing, stop=stop) as process,
         ):
             summary = sync_parts(
                 parts,

@@ -44,7 +44,7 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
     with (
         stopping() as stop,
         display.show_progress("pictures", _count_work(parts, order), quiet=manner.as_json) as progress,
-        open_workers(parts, manner.workers, standing) as process,
+        open_workers(parts, manner.workers, standing, stop=stop) as process,
     ):
 
         def tell(outcome: Outcome) -> None:

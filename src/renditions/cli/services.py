@@ -86,7 +86,7 @@ def watch(
                 "can't watch: this catalog uses another version of the pipeline file. Run "
                 "renditions sync to apply this version"
             )
-        with open_workers(parts, workers, session.standing) as process:
+        with open_workers(parts, workers, session.standing, stop=session.ended) as process:
             messages.print(f"watching {escape(parts.pipeline.source.store)} (Ctrl-C to stop)")
             machine.watch(session, process, workers=workers, on_outcome=tell)
 
@@ -222,7 +222,7 @@ def worker(
         taken = open_queue(deployed.queue, parts.shared)
         guard = parts.make_guard(standing, is_attended=False)
         tick = Tick(parts.plan_tick, guard, place, taken.send, parts.end_run, now)
-        with open_workers(parts, workers, standing) as process:
+        with open_workers(parts, workers, standing, stop=stop) as process:
             worker = Worker(
                 taken,
                 place,

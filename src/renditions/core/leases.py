@@ -128,6 +128,16 @@ class Leases:
         """Write the record and give its lease back; return the record as stored."""
         return self.catalog.write(replace(held, lease=None))
 
+    def undo(self, leased: Record, before: Record | None) -> None:
+        """Store the record as it was before this lease.
+
+        The worker wrote and deleted nothing under it.
+        """
+        if before is None:
+            self.catalog.delete(leased)
+        else:
+            self.release(replace(before, generation=leased.generation, revision=leased.revision))
+
     def put(
         self,
         leased: Record,

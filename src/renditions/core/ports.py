@@ -240,6 +240,10 @@ class Store(Protocol):
         ...
 
 
+class Stopped(Exception):
+    """The program ends, and the renderer hasn't begun the picture."""
+
+
 class Renderer(Protocol):
     """A function that turns one picture's bytes into renditions."""
 
@@ -252,6 +256,7 @@ class Renderer(Protocol):
 
         Raises:
             Failed: Something other than the picture failed (time limit, worker). Trying again may help.
+            Stopped: The program ends, and the renderer hasn't begun the picture.
 
         """
         ...

@@ -38,7 +38,7 @@ from renditions.core.notify import Notifier, rejection_pause, resting_notices
 from renditions.core.outbox import Outbox
 from renditions.core.outcome import MAX_ATTEMPTS, Outcome, retry_pause
 from renditions.core.places import is_in_place, leave_place
-from renditions.core.ports import Renderer, Store, StoredObject
+from renditions.core.ports import Renderer, Stopped, Store, StoredObject
 from renditions.core.retire import due_retired
 from renditions.core.twins import Twins, why_renamed, with_twin
 from renditions.core.update import Updater
@@ -127,6 +127,7 @@ class Processor:
             Superseded: The catalog uses another version of the pipeline file. A process of that version
                 continues what this one began.
             Failed: Something other than the picture failed, such as a store, and no record says so.
+            Stopped: The program ends, and the picture isn't rendered.
         """
         held: Record | None = None
         worked = False
@@ -151,7 +152,7 @@ class Processor:
                 # Another worker took the lease, or another picture a former key of this one: compare again.
                 held = held if isinstance(refusal, KeyTaken) else None
                 continue
-            except Failed:
+            except (Failed, Stopped):
                 if held:
                     with suppress(Conflict):  # the lease may be lost too, but the caller needs the failure
                         self._leases.release(held)
@@ -231,6 +232,9 @@ class Processor:
                 return updater.make(begun)
             except Failed as error:
                 failed = updater.fail(begun.record, error)
+            except Stopped:
+                self._leases.undo(begun.record, difference.record)
+                raise
         if failed.attempts < MAX_ATTEMPTS:
             return _describe(failed, retry_pause(failed.attempts + failed.setbacks))
         return failed

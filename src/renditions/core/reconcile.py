@@ -322,6 +322,8 @@ def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Itera
             places = Places.of(map(folding, (difference.keys or {}).values()))
             while len(running) >= run.threads or not all(map(places.are_apart_from, running.values())):
                 yield from _take_ended(running)
+            if run.stop.is_set():
+                break
             asked = allow_removal(ask) if difference.action == "remove" else ask
             running[executor.submit(run.process, difference.name, asked)] = places
         while running:

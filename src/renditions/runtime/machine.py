@@ -27,6 +27,7 @@ from renditions.core.guard import Guard
 from renditions.core.leases import PERMISSION_LASTS, permit_removal
 from renditions.core.left_out import LeftOut
 from renditions.core.outcome import Outcome
+from renditions.core.ports import Stopped
 from renditions.core.process import Process
 from renditions.core.reconcile import EVERYTHING_ONCE, Order, Run, count_pictures
 from renditions.core.selection import Selection
@@ -59,12 +60,17 @@ have been renamed."""
 
 @contextmanager
 def open_workers(
-    parts: Parts, workers: int, standing: Standing, on_open: Callable[[RenderPool], None] = lambda _: None
+    parts: Parts,
+    workers: int,
+    standing: Standing,
+    on_open: Callable[[RenderPool], None] = lambda _: None,
+    stop: threading.Event | None = None,
 ) -> Iterator[Process]:
     """Open a pool of worker processes; yield a function that processes a picture.
 
     The function gets the picture's name. If one picture fails, it returns an outcome with the error. It
-    raises only ``Superseded``, because that error concerns every picture. ``on_open`` receives the pool.
+    raises only ``Superseded``, because that error concerns every picture. ``on_open`` receives the pool. If
+    ``stop`` is set, a picture that no worker renders yet waits for the next run.
 
     Raises:
         Unconfined: The system can't confine workers as the pipeline file demands.
@@ -74,7 +80,7 @@ def open_workers(
     """
     limits = parts.attached.limits
     previews = find_preview_cache(parts.pipeline, parts.directory)
-    with _own(parts.owners) as owner, open_pool(parts, workers) as render:
+    with _own(parts.owners) as owner, open_pool(parts, workers, stop) as render:
         on_open(render)
         if limits.confine == "require":
             render.start()  # raises before the first picture
@@ -89,15 +95,17 @@ def open_workers(
                 raise
             except RenditionsError as error:
                 return Outcome.failed(name, error)
+            except Stopped:
+                return Outcome(name, "waiting", "the program was stopped before it was rendered", timedelta())
             return outcome
 
         yield process
 
 
-def open_pool(parts: Parts, workers: int) -> RenderPool:
+def open_pool(parts: Parts, workers: int, stop: threading.Event | None = None) -> RenderPool:
     """Return a pool with the pipeline's limits; it starts workers when it needs them."""
     limits = parts.attached.limits
-    return RenderPool(workers, limits.seconds, limits=limits)
+    return RenderPool(workers, limits.seconds, limits=limits, stop=stop)
 
 
 def find_preview_cache(pipeline: Pipeline, directory: Path) -> PreviewCache | None:

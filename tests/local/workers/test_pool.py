@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from renditions.core.ports import Stopped
 from renditions.errors import Failed, RenderTimedOut, RenditionsError, WorkerDied
 from renditions.local.workers.pool import RenderPool
 from renditions.model.original import Original
@@ -302,6 +303,21 @@ def test_closing_the_pool_waits_for_the_running_picture_and_ends_the_workers(tmp
     assert not is_running(worker)
     with pytest.raises(Failed, match="are being stopped"):
         run(pool, b"x")
+
+
+def test_a_stopped_pool_finishes_the_running_picture_and_begins_none_that_waits(tmp_path: Path) -> None:
+    stop = threading.Event()
+    with (
+        RenderPool(1, LIMIT_SECONDS, "local.workers.pool_jobs:act", layers=(), stop=stop) as pool,
+        ThreadPoolExecutor(3) as threads,
+    ):
+        running = threads.submit(run, pool, f"touch {tmp_path / 'end'} 0.3".encode())
+        wait_until((tmp_path / "end.began").exists, "it is being processed")
+        waiting = [threads.submit(run, pool, b"x") for _ in range(2)]
+        stop.set()
+        assert running.result().made
+        for each in waiting:
+            assert isinstance(each.exception(), Stopped)
 
 
 def test_an_exception_in_the_context_of_the_pool_kills_the_workers(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Collection, Mapping
 from typing import NoReturn, Self
 
+from renditions.core.ports import Stopped
 from renditions.errors import Failed, NotAccepted, RenderTimedOut, Unconfined
 from renditions.local.workers.confine import LAYERS, LayerState, find_missing
 from renditions.local.workers.messages import Broken, Job
@@ -55,6 +56,7 @@ class RenderPool:
         limits: How much of a picture the function may decode, and how much memory a worker may hold. If the
             system doesn't report memory (macOS), only the estimate before decoding is checked.
         layers: The names of the layers that confine workers; None lets ``limits.confine`` choose.
+        stop: If this is set, the pool begins no further picture, but finishes the pictures in progress.
 
     """
 
@@ -65,12 +67,14 @@ class RenderPool:
         render: str = RENDER,
         limits: Limits = _LIMITS,
         layers: Collection[str] | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
         self._seconds = seconds_per_picture
         self._render = render
         self._limits = limits
         self._layers = _layers_of(limits) if layers is None else layers
         self._count = workers
+        self._stop = stop or threading.Event()
         # The last worker used comes first, so that the pool starts no more than it needs.
         self._idle: queue.LifoQueue[WorkerProcess | None] = queue.LifoQueue()
         for _ in range(workers):
@@ -103,11 +107,12 @@ class RenderPool:
                 and was killed.
             Unconfined: ``[limits] confine`` demands layers that the system lacks.
             Failed: The function raised an error, no worker could be started, or the pool is closed.
+            Stopped: ``stop`` was set before a worker was idle.
 
         """
         job = Job(accept, recipes, analyze, self._limits)
         reply: Rendering | Broken | None = None
-        worker = self._idle.get()
+        worker = self._take_idle()
         try:
             while reply is None:
                 if worker is None or not worker.is_idle():
@@ -199,6 +204,14 @@ class RenderPool:
             self.close()
         else:
             self.terminate()
+
+    def _take_idle(self) -> WorkerProcess | None:
+        """Wait for an idle worker, and return it; None if one must be started."""
+        worker = self._idle.get()
+        if self._stop.is_set():
+            self._idle.put(worker)
+            raise Stopped
+        return worker
 
     def _start(self) -> WorkerProcess:
         with self._lock:
