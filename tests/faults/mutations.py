@@ -252,6 +252,12 @@ MUTATIONS = (
         "if False:",
     ),
     Mutation(
+        "kept outputs in a former store are strays once their keys were given up",
+        "strays",
+        "if self.folding(key) in self.left:",
+        "if False:",
+    ),
+    Mutation(
         "another catalog's outputs count as ours",
         "strays",
         "    if writer in neighbours.own:\n",
