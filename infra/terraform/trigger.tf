@@ -6,9 +6,9 @@ locals {
 
   # How long a message stays hidden: six times the function's time limit, as AWS recommends, and at least as long
   # as the lease of a picture whose call was killed. Otherwise SQS would redeliver the message while the lease still
-  # blocks the picture. lease_seconds is the lease with the default of [limits] seconds in the pipeline file.
-  lease_seconds      = 360
-  visibility_seconds = max(6 * var.function.timeout_seconds, local.lease_seconds)
+  # blocks the picture. A lease lasts until its call's time limit and this margin longer.
+  lease_margin_seconds = 300
+  visibility_seconds   = max(6 * var.function.timeout_seconds, var.function.timeout_seconds + local.lease_margin_seconds)
 
   # A picture is tried three times before it is given up. The other two deliveries are for calls that were throttled
   # or killed.

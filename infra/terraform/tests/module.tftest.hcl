@@ -215,6 +215,19 @@ run "bad_values_are_refused" {
   ]
 }
 
+run "a_message_stays_hidden_as_long_as_the_lease_of_a_killed_call_lasts" {
+  command = plan
+
+  variables {
+    function = { timeout_seconds = 10 }
+  }
+
+  assert {
+    condition     = aws_sqs_queue.this["queue"].visibility_timeout_seconds == 310
+    error_message = "SQS would redeliver the message while the lease still blocks its picture."
+  }
+}
+
 run "no_api_is_created_by_default" {
   assert {
     condition     = length(aws_apigatewayv2_api.this) == 0 && length(aws_lambda_function.api) == 0 && output.api_url == null

@@ -51,7 +51,7 @@ from renditions.model.record import Decided, OwedNotice, Record
 from renditions.model.retired import Retired
 
 LEASE_MARGIN = timedelta(minutes=5)
-"""How much longer than the limit for rendering a lease lasts, for the other steps."""
+"""How much longer than the limit for rendering (on Lambda: than the call) a lease lasts."""
 
 MAX_ROUNDS = 8
 """How many rounds one call makes at most. A change of the picture or its record costs another round."""
@@ -103,10 +103,13 @@ class Processor:
     """Reads which catalogs use the output store; None if no output can be adopted."""
     circuits: Circuits = field(default_factory=Circuits)
     """The targets of notices that failed a moment ago."""
+    left_seconds: Callable[[], float] | None = None
+    """Returns how long the caller can still work; None if it can work as long as ``[limits] seconds``."""
 
     @property
     def _leases(self) -> Leases:
-        lasts = timedelta(seconds=self.pipeline.limits.seconds) + LEASE_MARGIN
+        seconds = self.left_seconds() if self.left_seconds else self.pipeline.limits.seconds
+        lasts = timedelta(seconds=seconds) + LEASE_MARGIN
         return Leases(self.catalog, self.output, self.owner, self.clock, lasts, self.standing)
 
     def _updater(self, reader: Reader) -> Updater:

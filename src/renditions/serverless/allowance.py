@@ -22,6 +22,17 @@ class Context(Protocol):
 
 
 @dataclass
+class Current:
+    """The call in progress. A function on Lambda has one at a time."""
+
+    context: Context | None = None
+
+    def left_seconds(self) -> float:
+        """Return the time until Lambda ends the call, in seconds; 0 if there is no call."""
+        return self.context.get_remaining_time_in_millis() / 1000 if self.context else 0.0
+
+
+@dataclass
 class Pace:
     """The processing times of the last hundred pictures since the cold start."""
 

@@ -9,9 +9,9 @@ import json
 import logging
 import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from renditions.pipeline_file.environment import override
 from renditions.pipeline_file.plain import from_plain
 from renditions.runtime.edge import Invalidate, watch_outputs
 from renditions.runtime.parts import Parts, now, open_parts, open_queue
-from renditions.serverless.allowance import Context
+from renditions.serverless.allowance import Context, Current
 from renditions.serverless.redelivery import Redelivery
 from renditions.serverless.room import Room, read_memory, return_freed_memory
 from renditions.serverless.telemetry import metrics
@@ -72,6 +72,8 @@ class Bundled:
     """Puts messages that aren't done back into that queue; None without a queue."""
     refetch: Invalidate
     """Invalidates CloudFront's copies of changed outputs; a failure is logged with the given fields."""
+    current: Current = field(default_factory=Current)
+    """The call in progress, whose time limits the leases that it takes."""
 
     def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
         """Process one picture.
@@ -89,10 +91,20 @@ class Bundled:
         """
         return self.parts.make_guard(self._standing, is_attended=False)
 
-    def invalidate(self, context: Context) -> None:
-        """Have CloudFront fetch the outputs again that this call replaced or deleted."""
-        function = {"FunctionName": context.function_name}
-        self.refetch({"request_id": context.aws_request_id} | metrics(function, {"InvalidationsFailed": 1}))
+    @contextmanager
+    def call(self, context: Context) -> Iterator[None]:
+        """Do the work of one call in this block.
+
+        At its end, CloudFront fetches the outputs again that the call replaced or deleted.
+        """
+        self.current.context = context
+        try:
+            yield
+        finally:
+            function = {"FunctionName": context.function_name}
+            self.refetch(
+                {"request_id": context.aws_request_id} | metrics(function, {"InvalidationsFailed": 1})
+            )
 
     def renew_totals(self, has_time: Callable[[], bool]) -> None:
         """Count the records for the API, if there is time for it.
@@ -138,10 +150,9 @@ class Bundled:
 
     @cached_property
     def _processor(self) -> Processor:
-        limits = self.parts.pipeline.limits
-        return self.parts.make_processor(
-            self.room.make_renderer(limits), f"lambda-{uuid.uuid4().hex}", self._standing
-        )
+        render = self.room.make_renderer(self.parts.pipeline.limits)
+        processor = self.parts.make_processor(render, f"lambda-{uuid.uuid4().hex}", self._standing)
+        return replace(processor, left_seconds=self.current.left_seconds)
 
 
 def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:

@@ -10,7 +10,7 @@ are redelivered. For any other event it raises an exception.
 The function renders pictures in its own process. A harmful picture can crash or block one call, at most until
 the function's time limit. Lambda then starts the function again, and SQS redelivers the messages. A message
 that kills the function each time ends in the dead-letter queue. ``limits.seconds`` has no effect here; the
-function's own time limit applies.
+function's own time limit applies, also to leases.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,8 +97,8 @@ class Function:
     """The memory and the cores that the pictures of a call share."""
     renew_totals: Callable[[Callable[[], bool]], object] = lambda _: None
     """Counts the records after a tick, as long as the time allows."""
-    invalidate: Callable[[Context], object] = lambda _: None
-    """Invalidates CloudFront's copies of the outputs that a call changed."""
+    call: Callable[[Context], AbstractContextManager[object]] = nullcontext
+    """Opens the block in which a call does its work."""
 
     def handle(self, event: Any, context: Context) -> Any:
         """Process the event's pictures, and return the answer that its origin waits for.
@@ -112,7 +113,8 @@ class Function:
 
         """
         try:
-            return self._handle(event, context)
+            with self.call(context):
+                return self._handle(event, context)
         except NOT_IN_FORCE as error:
             fields = {"request_id": context.aws_request_id}
             fields |= metrics({"FunctionName": context.function_name}, {"Superseded": 1})
@@ -125,8 +127,6 @@ class Function:
             for start in range(0, len(bodies), SEND_AT_ONCE):
                 self.postpone(bodies[start : start + SEND_AT_ONCE])
             return {"batchItemFailures": []}
-        finally:
-            self.invalidate(context)
 
     def _handle(self, event: Any, context: Context) -> Any:
         allowance = Allowance(context, self.pace)
@@ -331,7 +331,7 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
         redelivery=opened.redelivery,
         room=opened.room,
         renew_totals=opened.renew_totals,
-        invalidate=opened.invalidate,
+        call=opened.call,
     )
 
 

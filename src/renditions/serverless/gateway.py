@@ -85,10 +85,8 @@ def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any],
     def handle(event: Any, context: Any) -> Any:
         if not (isinstance(event, dict) and {"version", "requestContext"} <= event.keys()):
             raise UsageError(f"expected a call of an HTTP API, found {json.dumps(event)[:200]}")
-        try:
+        with opened.call(context):
             return limit(adapter(event, context))
-        finally:
-            opened.invalidate(context)
 
     return handle
 
