@@ -1,5 +1,5 @@
-# The optional API: a second function behind an HTTP API. An authorizer checks each call, except calls of the page's own
-# files and of signed URLs.
+# The optional API: a second function behind an HTTP API. An authorizer checks each call, except the health check and
+# calls of the page's own files and of signed URLs.
 
 locals {
   api_count = var.api == null ? 0 : 1
@@ -199,6 +199,18 @@ resource "aws_apigatewayv2_route" "page" {
 
   api_id             = aws_apigatewayv2_api.this[0].id
   route_key          = each.key
+  target             = "integrations/${aws_apigatewayv2_integration.this[0].id}"
+  authorization_type = "NONE"
+}
+
+# A monitor that has neither a token nor a signature can see that the API answers. The answer contains nothing else.
+resource "aws_apigatewayv2_route" "health" {
+  #checkov:skip=CKV_AWS_309:the answer is the same for all callers; the stage limits the requests
+
+  count = local.api_count
+
+  api_id             = aws_apigatewayv2_api.this[0].id
+  route_key          = "GET /health"
   target             = "integrations/${aws_apigatewayv2_integration.this[0].id}"
   authorization_type = "NONE"
 }

@@ -53,7 +53,7 @@ JWT = """{
 IAM = '{ bundle = "${path.module}/api.zip" }'
 """The values of ``api`` in main.tf: ``JWT`` is for an API with tokens, ``IAM`` for one with signatures."""
 PAGE = ("GET /", "GET /docs", "GET /login", "GET /static/{proxy+}")
-"""The page's own files. They contain no pictures, and only they are served without authorization."""
+"""The page's own files, which contain no pictures. They and the health check need no authorization."""
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_the_applied_module_processes_uploads_and_can_be_destroyed(
 def test_the_api_is_created_on_request_and_needs_authorization(
     tmp_path: Path, runtime: Path, api: str, authorization: str
 ) -> None:
-    """Every route needs authorization, except the routes of the page's own files.
+    """Only the health check and the page's own files need no authorization.
 
     The function accepts an upload.
     """
@@ -167,7 +167,8 @@ def test_the_api_is_created_on_request_and_needs_authorization(
     assert outputs["api_url"].startswith(found["ApiEndpoint"])
     routes = gateway.get_routes(ApiId=found["ApiId"])["Items"]
     kinds = {route["RouteKey"]: route["AuthorizationType"] for route in routes}
-    assert kinds == {"$default": authorization} | dict.fromkeys(PAGE if api == JWT else (), "NONE")
+    page = PAGE if api == JWT else ()
+    assert kinds == {"$default": authorization} | dict.fromkeys(("GET /health", *page), "NONE")
     if api == JWT:
         rules = CLIENTS.s3.get_bucket_cors(Bucket=outputs["input_bucket"])["CORSRules"]
         assert [rule["AllowedOrigins"] for rule in rules] == [[found["ApiEndpoint"]]]
@@ -194,6 +195,8 @@ def test_the_api_is_created_on_request_and_needs_authorization(
         assert [picture["name"] for picture in ask("GET", "/pictures")["pictures"]] == ["a.jpg"]
         refused = function.call(make_call("2.0", "GET", "/pictures", authorizer=None)).value
         assert refused["statusCode"] == 401
+        healthy = function.call(make_call("2.0", "GET", "/health", authorizer=None)).value
+        assert read(healthy) == {"status": "ok"}
     assert applied.deployment.plan_destruction(with_pictures=True)
     applied.deployment.unlock_pictures()
     applied.deployment.apply()

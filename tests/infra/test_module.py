@@ -208,10 +208,12 @@ def test_policies_name_only_resources_of_the_module() -> None:
     assert named <= known
 
 
-def test_only_the_files_of_the_page_are_served_without_a_token() -> None:
-    routes = resources()["aws_apigatewayv2_route", "page"]
-    keys = set(re.findall(r'"GET (/[^"]*)"', str(routes["for_each"]).replace("\\", "")))
-    assert keys == {*OPEN_PATHS, f"{OPEN_FOLDER}{{proxy+}}"} - {"/health"}
+def test_only_the_health_check_and_the_files_of_the_page_need_no_token() -> None:
+    """They are the paths that the function answers without an authorizer."""
+    found = resources()
+    page, health = (found["aws_apigatewayv2_route", name] for name in ("page", "health"))
+    routes = (str(page["for_each"]) + str(health["route_key"])).replace("\\", "")
+    assert set(re.findall(r'"GET (/[^"]*)"', routes)) == {*OPEN_PATHS, f"{OPEN_FOLDER}{{proxy+}}"}
 
 
 def test_signed_urls_skip_the_authorizer_only_if_the_function_has_signing_keys() -> None:

@@ -302,7 +302,7 @@ def test_subscribers_get_only_their_declared_events_and_alarms_have_a_separate_t
 
 @needs_terraform
 def test_a_token_with_only_the_scope_for_reading_can_not_delete(plan: Plan) -> None:
-    """Only the page's own files need no token."""
+    """Only the page's own files and the health check need no token."""
     routes = {
         values["route_key"]: (values["authorization_type"], values["authorization_scopes"])
         for address, values in plan.resources("scoped").items()
@@ -314,6 +314,7 @@ def test_a_token_with_only_the_scope_for_reading_can_not_delete(plan: Plan) -> N
         "GET /{proxy+}": reading,
         "HEAD /{proxy+}": reading,
         "DELETE /{proxy+}": ("JWT", ["pictures/admin"]),
+        "GET /health": ("NONE", None),
     }
 
 

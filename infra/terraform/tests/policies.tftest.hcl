@@ -178,12 +178,17 @@ run "an_api_without_jwt_needs_signatures_of_iam" {
 
   assert {
     condition     = aws_apigatewayv2_route.this[0].authorization_type == "AWS_IAM"
-    error_message = "An API should never be open."
+    error_message = "An API should be open for nothing but its health check."
   }
 
   assert {
     condition     = length(aws_apigatewayv2_route.page) == 0 && length(aws_s3_bucket_cors_configuration.page) == 0
     error_message = "No browser can sign with IAM, so no page is for it."
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_route.health[0].route_key == "GET /health" && aws_apigatewayv2_route.health[0].authorization_type == "NONE"
+    error_message = "A monitor can't sign with IAM either, so the health check needs no signature."
   }
 
   assert {
