@@ -381,6 +381,8 @@ def test_stream_yields_an_object_in_pieces_of_limited_size(store: Store) -> None
         (4, 99, b"456789"),
         (10, None, b""),
         (0, 10, b"0123456789"),
+        (0, 0, b""),
+        (6, 4, b""),
     ],
 )
 def test_stream_yields_the_requested_part_of_an_object(
@@ -390,14 +392,16 @@ def test_stream_yields_the_requested_part_of_an_object(
     assert b"".join(store.stream("a", IfMatch(stored.etag), start, stop)) == expected
 
 
-def test_stream_yields_nothing_of_an_empty_object(store: Store) -> None:
+@pytest.mark.parametrize("stop", [None, 0])
+def test_stream_yields_nothing_of_an_empty_object(store: Store, stop: int | None) -> None:
     stored = put(store, "a", b"")
-    assert list(store.stream("a", IfMatch(stored.etag))) == []
+    assert list(store.stream("a", IfMatch(stored.etag), 0, stop)) == []
 
 
-def test_stream_refuses_a_replaced_and_a_missing_object(store: Store) -> None:
+@pytest.mark.parametrize("stop", [None, 0])
+def test_stream_refuses_a_replaced_and_a_missing_object(store: Store, stop: int | None) -> None:
     first = put(store, "a", b"one")
     put(store, "a", b"three")
     for key in ("a", "b", "b/c"):
         with pytest.raises(Conflict):
-            list(store.stream(key, IfMatch(first.etag)))
+            list(store.stream(key, IfMatch(first.etag), 0, stop))

@@ -127,7 +127,8 @@ class S3Store:
         self, key: str, condition: IfMatch, start: int = 0, stop: int | None = None
     ) -> Iterator[bytes]:
         """See :meth:`Store.stream <renditions.core.ports.Store.stream>`."""
-        last = "" if stop is None else stop - 1
+        # No range is empty: S3 ignores one that ends before it starts, and sends the whole object.
+        last = "" if stop is None else max(stop - 1, start)
         part = {"Range": f"bytes={start}-{last}"} if start or stop is not None else {}
         with self._reported(key):
             try:
@@ -142,7 +143,10 @@ class S3Store:
                 if error_code(error) == "InvalidObjectState":
                     raise self._archived(key, error) from error
                 raise
-            yield from answer["Body"].iter_chunks(PIECE_BYTES)
+            if stop is None or stop > start:
+                yield from answer["Body"].iter_chunks(PIECE_BYTES)
+            else:
+                answer["Body"].close()
 
     def is_spelled(self, key: str) -> bool:  # noqa: ARG002 - a bucket has one spelling for each key
         """See :meth:`Store.is_spelled <renditions.core.ports.Store.is_spelled>`."""
