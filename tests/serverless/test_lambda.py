@@ -380,7 +380,8 @@ def test_a_tick_with_a_lost_catalog_processes_no_picture_and_logs_a_metric(
     function = replace(make(world), plan=plan, send=sent.extend if has_queue else None)
     assert function.handle(load("schedule-in-sqs"), Call()) == {"batchItemFailures": []}
     assert (sent, world.known) == ([], 0)
-    (line,) = [line for line in read_lines(capsys) if "OutputsHeld" in line]
+    (line,) = [line for line in read_lines(capsys) if "CatalogLost" in line]
+    assert (line["CatalogLost"], "OutputsHeld" in line) == (1, False)
     assert "because of 1 unknown output: the catalog is empty, but 1 of 1 output keys" in line["message"]
     binding = world.catalog.read_binding()
     assert binding

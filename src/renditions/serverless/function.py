@@ -46,7 +46,7 @@ from renditions.serverless.allowance import Allowance, Context, Pace
 from renditions.serverless.bundled import find_bucket, open_bundled
 from renditions.serverless.redelivery import Redelivery
 from renditions.serverless.room import Room
-from renditions.serverless.telemetry import log_to_stdout, metrics
+from renditions.serverless.telemetry import HELD, log_to_stdout, metrics
 
 log = logging.getLogger(__name__)
 
@@ -261,9 +261,8 @@ class Function:
 
     def _report_held(self, held: Sequence[Held], context: Context) -> None:
         for each in held:
-            name = "RemovalsHeld" if each.what == "removals" else "OutputsHeld"
             fields = {"request_id": context.aws_request_id}
-            fields |= metrics({"FunctionName": context.function_name}, {name: each.count})
+            fields |= metrics({"FunctionName": context.function_name}, {HELD[each.what]: each.count})
             log.error(
                 "%s Run renditions status to see how to allow this.",
                 each.describe(),

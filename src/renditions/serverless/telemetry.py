@@ -46,13 +46,15 @@ METRICS: Mapping[str, Metric] = {
         "Count", "FunctionName", "Calls after which CloudFront may serve former outputs."
     ),
     "RemovalsHeld": Metric("Count", "FunctionName", "Missing pictures whose removal waits for permission."),
-    "OutputsHeld": Metric(
-        "Count",
-        "FunctionName",
-        "Pictures whose missing outputs wait for permission, or unknown outputs after the catalog was lost.",
+    "OutputsHeld": Metric("Count", "FunctionName", "Pictures whose missing outputs wait for permission."),
+    "CatalogLost": Metric(
+        "Count", "FunctionName", "Unknown outputs that a tick found after the catalog was lost."
     ),
 }
 """Every metric, by its name."""
+
+HELD: Mapping[str, str] = {"removals": "RemovalsHeld", "output": "OutputsHeld", "catalog": "CatalogLost"}
+"""The metric of each kind of work that a tick holds back. Each counts something else."""
 
 
 class JsonLines(logging.Handler):
