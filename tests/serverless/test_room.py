@@ -113,6 +113,29 @@ def test_each_thread_gets_the_seconds_that_its_picture_waited() -> None:
     assert waited[0] < 0.5 < waited[1]
 
 
+def test_the_wait_of_a_picture_that_gets_no_room_in_time_counts_as_waiting() -> None:
+    room = Room(1024, cores=1)
+    let = threading.Event()
+    has_time = iter([True, True])
+    room.begin(lambda: next(has_time, False))
+    renders = Renders(lambda: let.wait(30))
+    render = room.make_renderer(Limits(), renders)
+
+    def wait() -> float:
+        with pytest.raises(NoTimeLeft):
+            render(b"1", Accept(), RECIPES, NO_ANALYSIS)
+        return room.waited_seconds()
+
+    with ThreadPoolExecutor(2) as executor:
+        first = executor.submit(render, b"1", Accept(), RECIPES, NO_ANALYSIS)
+        while not renders.most:
+            time.sleep(0.01)
+        waited_seconds = executor.submit(wait).result(timeout=30)
+        let.set()
+        assert first.exception(timeout=30) is None
+    assert waited_seconds > 0.3
+
+
 @pytest.mark.parametrize("memory_mb", [128, 256])
 def test_the_reason_for_rejecting_a_picture_that_cannot_fit_names_the_memory_of_the_function(
     memory_mb: int,

@@ -124,14 +124,16 @@ class Room:
         """
         need = min(float(need_bytes), self._total_bytes)
         begun = time.monotonic()
-        with self._changed:
-            while self._running and not self._is_free(need):
-                if not self._has_time():
-                    raise NoTimeLeft("the call had too little time left to render it")
-                self._changed.wait(_LOOK_SECONDS)
-            self._running += 1
-            self._taken_bytes += need
-        self._own.waited = getattr(self._own, "waited", 0.0) + time.monotonic() - begun
+        try:
+            with self._changed:
+                while self._running and not self._is_free(need):
+                    if not self._has_time():
+                        raise NoTimeLeft("the call had too little time left to render it")
+                    self._changed.wait(_LOOK_SECONDS)
+                self._running += 1
+                self._taken_bytes += need
+        finally:
+            self._own.waited = getattr(self._own, "waited", 0.0) + time.monotonic() - begun
         try:
             yield
         finally:
