@@ -139,6 +139,15 @@ def test_deploy_and_destroy_apply_nothing_without_the_answer_yes(
     assert "apply" not in [call[0] for call in calls(folder)]
 
 
+def test_deploy_says_after_the_answer_no_that_nothing_was_applied_because_its_folder_has_changed(
+    folder: Path,
+) -> None:
+    ended = run(folder, "deploy", answer="n\n")
+    assert (folder / "deployment" / "bundle.zip").exists()
+    assert (ended.code, "Nothing was changed" in ended.err) == (1, False)
+    assert "Nothing was applied. To apply the plan, run renditions deploy." in ended.err.replace("\n", " ")
+
+
 def test_deploy_with_the_option_plan_only_applies_nothing(folder: Path) -> None:
     ended = run(folder, "deploy", "--plan-only", "--yes", "--sync")
     assert (ended.code, ended.out) == (0, ""), ended.err

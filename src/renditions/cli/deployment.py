@@ -55,6 +55,7 @@ SyncOption = Annotated[
 PlanOnlyOption = Annotated[bool, typer.Option("--plan-only", help="Show the plan, and apply nothing.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Apply the plan without asking.")]
 
+NOT_APPLIED = "Nothing was applied. To apply the plan, run renditions deploy."
 SYNC_QUESTION = "Compare all pictures with the pipeline now?"
 TICK = {"source": "renditions", "detail-type": "Reconcile"}
 """The schedule's message to the function."""
@@ -97,10 +98,10 @@ def deploy(  # noqa: PLR0913 - one for each option
     build(pipeline, deployment.folder / BUNDLE, target, lock=lock)
     is_changed = deployment.plan()
     if plan_only:
-        messages.print("Nothing was applied. To apply the plan, run renditions deploy.")
+        messages.print(NOT_APPLIED)
         return
     if is_changed:
-        ask("Apply this plan?", yes=yes)
+        ask("Apply this plan?", yes=yes, otherwise=NOT_APPLIED)
         deployment.apply(NAME_ADVICE)
     outputs = deployment.read_outputs()
     if sync is None and is_changed:

@@ -9,13 +9,13 @@ import typer
 from renditions.cli.console import messages
 
 
-def ask(question: str, *, yes: bool) -> None:
+def ask(question: str, *, yes: bool, otherwise: str = "Nothing was changed.") -> None:
     """Ask the question; end the program with exit code 1 unless the answer is yes.
 
-    With ``yes``, the person has answered already, so don't ask.
+    With ``yes``, the person has answered already, so don't ask. ``otherwise`` is printed before the end.
     """
     if not yes and not is_yes(question):
-        messages.print("Nothing was changed.")
+        messages.print(otherwise)
         raise typer.Exit(1)
 
 
