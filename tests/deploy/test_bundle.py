@@ -276,6 +276,18 @@ def test_package_warns_of_a_bundle_that_lambda_accepts_only_from_a_bucket(
     assert "warning: b.zip has 52.4 MB" in capsys.readouterr().err
 
 
+def test_building_a_bundle_fails_with_the_reason_if_its_files_can_not_be_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("renditions.deploy.bundle._COMPILE", "raise OSError('No space left on device')")
+    reason = (
+        r"can't compile the bundle's files: \S+ ended with exit code 1 \(OSError: No space left on device\)"
+    )
+    with pytest.raises(Failed, match=reason):
+        build(preset("base64"), tmp_path / "bundle.zip", HERE)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_bundle_that_lambda_would_refuse_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ import renditions
 from renditions.deploy.fonts import with_small_fonts
 from renditions.deploy.pins import LOCKED, Pins
 from renditions.deploy.wheels import BULK, File, Target, collect_libraries
-from renditions.errors import UsageError
+from renditions.errors import Failed, UsageError
 from renditions.imaging.extras import is_installed
 from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 from renditions.model.pipeline import Pipeline
@@ -130,7 +130,7 @@ def build(
     Raises:
         UsageError: The file can't be written, a library isn't installed here, a wheel isn't in the lock, the
             lock can't be read, there is neither pip nor uv, or the content is larger than Lambda allows.
-        Failed: pip can't download a library for the target.
+        Failed: pip can't download a library for the target, or the target's Python can't compile the files.
 
     """
     libraries = (*role.libraries, *find_libraries(pipeline))
@@ -209,6 +209,10 @@ def _compile(files: Iterable[File], target: Target) -> Iterator[File]:
     A function can't store bytecode. Without bytecode in the bundle, each cold start would compile the files
     that it imports. The function's Python doesn't check the bytecode against its source, so the files' times
     don't matter.
+
+    Raises:
+        Failed: The interpreter ended with an error.
+
     """
     python = _find_python(target.python)
     if python is None:
@@ -221,7 +225,14 @@ def _compile(files: Iterable[File], target: Target) -> Iterator[File]:
             place.write_bytes(entry.content)
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         environ["PYTHONHASHSEED"] = "0"  # the order of sets in bytecode depends on it
-        subprocess.run([python, "-P", "-S", "-s", "-c", _COMPILE, folder], env=environ, check=True)  # noqa: S603 - no shell, our own words
+        command = [python, "-P", "-S", "-s", "-c", _COMPILE, folder]
+        ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, our own words
+        if ended.returncode:
+            reason = (ended.stderr.strip().splitlines() or ["no message"])[-1]
+            raise Failed(
+                f"can't compile the bundle's files: {python} ended with exit code {ended.returncode} "
+                f"({reason}). Check this Python, and the space for temporary files"
+            )
         for path in Path(folder).rglob("*.pyc"):
             inner = PurePosixPath(path.relative_to(folder).as_posix())
             source = inner.parent.parent / f"{inner.name.partition('.')[0]}.py"
