@@ -293,8 +293,9 @@ def test_destroy_keeps_the_buckets_and_the_table(folder: Path) -> None:
 
 def test_destroy_with_the_option_pictures_unlocks_the_pictures_and_destroys_everything(folder: Path) -> None:
     (folder / "deployment" / "main.tf").write_text("# mine")
+    (folder / "deployment" / "state.json").write_text("{}")
     assert run(folder, "destroy", "--pictures", "--yes").code == 0
-    _, _, shown, _, unlock, plan, apply = calls(folder)
+    _, _, shown, _, unlock, _, plan, apply = calls(folder)
     assert shown[-2:] == plan[-2:] == ["-destroy", "-var=keep_pictures=false"]
     assert [option for option in unlock if option.startswith("-target")] == [
         "-target=module.renditions.aws_cloudwatch_log_group.this",
@@ -303,6 +304,33 @@ def test_destroy_with_the_option_pictures_unlocks_the_pictures_and_destroys_ever
         '-target=module.renditions.aws_s3_bucket_policy.this["input"]',
     ]
     assert apply == ["apply", "-input=false", "deployment.tfplan"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "values", "code"),
+    [
+        ("aws_dynamodb_table", "this", {"deletion_protection_enabled": True}, 2),
+        ("aws_s3_bucket", "this", {"force_destroy": False}, 2),
+        ("aws_dynamodb_table", "this", {"deletion_protection_enabled": False}, 0),
+        ("aws_s3_bucket", "this", {"force_destroy": True}, 0),
+        ("aws_s3_bucket", "mine", {"force_destroy": False}, 0),
+    ],
+)
+def test_destroy_destroys_no_function_if_the_table_or_a_bucket_stays_protected(
+    folder: Path, kind: str, name: str, values: dict[str, bool], code: int
+) -> None:
+    """For example, a main.tf can give the module ``keep_pictures = true``."""
+    (folder / "deployment" / "main.tf").write_text("# mine")
+    address = f"module.renditions.{kind}.{name}"
+    resource = {"mode": "managed", "type": kind, "name": name, "address": address, "values": values}
+    module = {"child_modules": [{"resources": [resource]}]}
+    (folder / "deployment" / "state.json").write_text(json.dumps({"values": {"root_module": module}}))
+    ended = run(folder, "destroy", "--pictures", "--yes")
+    assert ended.code == code, ended.err
+    applied = ["apply", "-input=false", "deployment.tfplan"] in calls(folder)
+    assert applied == (code == 0)
+    refusal = f"can't destroy {address}: the module still protects the pictures. Nothing was destroyed."
+    assert (refusal in ended.err.replace("\n", " ")) == (code == 2)
 
 
 def test_destroy_finds_nothing_to_destroy_if_only_kept_resources_are_left(folder: Path) -> None:

@@ -174,10 +174,20 @@ class Deployment:
         return bool(others) and self._plan("-destroy", *_as_targets(others))
 
     def unlock_pictures(self) -> None:
-        """Remove the protection of buckets and table, and plan to destroy everything."""
+        """Remove the protection of buckets and table, and plan to destroy everything.
+
+        Raises:
+            UsageError: They are still protected, so the plan would fail after it destroyed the functions.
+
+        """
         kept, _ = self._find_resources()
         if kept:
             self._run("apply", "-input=false", "-auto-approve", UNLOCKED, *_as_targets(kept))
+        if locked := [one["address"] for one in self._read_resources() if _is_locked(one)]:
+            raise UsageError(
+                f"can't destroy {', '.join(locked)}: the module still protects the pictures. Nothing was "
+                f"destroyed. In {self.folder / 'main.tf'}, give the module keep_pictures = var.keep_pictures."
+            )
         self._plan("-destroy", UNLOCKED)
 
     def apply(self, advice: str = "") -> None:
@@ -231,9 +241,7 @@ class Deployment:
     def is_deployed(self) -> bool:
         """Return whether Terraform's state has a resource on AWS."""
         self._run("init", "-input=false")
-        state = json.loads(self._read("show", "-json"))
-        module = state.get("values", {}).get("root_module", {})
-        return any(one["type"].startswith("aws_") for one in _find_resources(module))
+        return any(one["type"].startswith("aws_") for one in self._read_resources())
 
     def find_unused(self, pipeline: Pipeline, target: Target) -> list[str]:
         """Return the values of a pipeline that ``main.tf`` should use and doesn't.
@@ -256,13 +264,17 @@ class Deployment:
 
     def read_function(self) -> str | None:
         """Return the ARN of the deployed function, or None if there is none."""
-        state = json.loads(self._read("show", "-json")).get("values", {}).get("root_module", {})
         arns = [
             str(one["values"]["arn"])
-            for one in _find_resources(state)
+            for one in self._read_resources()
             if (one["type"], one["name"]) == ("aws_lambda_function", "this")
         ]
         return arns[0] if arns else None
+
+    def _read_resources(self) -> list[Mapping[str, Any]]:
+        """Return the managed resources in Terraform's state, with their values."""
+        state = json.loads(self._read("show", "-json"))
+        return list(_find_resources(state.get("values", {}).get("root_module", {})))
 
     def _read_settings(self) -> dict[str, Any]:
         """Return the pipeline's values of the last deployment; empty if there was none.
@@ -351,6 +363,17 @@ def _find_resources(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from (one for one in module.get("resources", ()) if one["mode"] == "managed")
     for child in module.get("child_modules", ()):
         yield from _find_resources(child)
+
+
+def _is_locked(resource: Mapping[str, Any]) -> bool:
+    """Return whether a destruction would fail at this table or bucket of the module."""
+    match resource["type"], resource["name"]:
+        case "aws_dynamodb_table", "this":
+            return bool(resource["values"].get("deletion_protection_enabled"))
+        case "aws_s3_bucket", "this":
+            return not resource["values"].get("force_destroy")
+        case _:
+            return False
 
 
 def _as_targets(addresses: Iterable[str]) -> list[str]:
