@@ -24,7 +24,7 @@ from commands import run
 from deploy.test_bundle import HERE, NOT_HERE, preset
 from renditions.deploy.bundle import build
 from renditions.deploy.pins import LOCKED, Pins
-from renditions.deploy.wheels import collect_libraries
+from renditions.deploy.wheels import _find_pip, collect_libraries
 from renditions.errors import UsageError
 from renditions.pipeline_file.reading import read_preset
 
@@ -92,6 +92,14 @@ def test_uv_downloads_the_same_libraries_if_pip_is_missing(
         list(collect_libraries([FONT], HERE, Pins()))
     (programs / "uv").symlink_to(Path(sys.executable).with_name("uv"))
     assert list(collect_libraries([FONT], HERE, Pins())) == by_pip
+
+
+def test_the_advice_to_install_pip_quotes_the_path_of_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("sys.executable", "/my projects/.venv/bin/python")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UsageError, match=r"or run: '/my projects/\.venv/bin/python' -m ensurepip"):
+        _find_pip()
 
 
 def test_a_version_that_is_not_in_the_lock_is_refused(index: Path, tmp_path: Path) -> None:

@@ -108,8 +108,8 @@ def test_check_finds_a_missing_variable_and_an_unknown_url(
     monkeypatch.setenv("TEAM_URL", f"nonsense://{CANARY}")
     checked = run(tmp_path, "check")
     assert (
-        "notify[0].to: expected only URLs that apprise supports in ${TEAM_URL}, found another URL"
-        in checked.err
+        "notify[0].to: expected only URLs that apprise supports in the environment variable TEAM_URL, "
+        "found another URL" in checked.err
     )
     assert CANARY not in checked.out + checked.err
     monkeypatch.setenv("TEAM_URL", f"json://127.0.0.1:{find_port()}/{CANARY}")

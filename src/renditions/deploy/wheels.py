@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -160,7 +161,7 @@ def _find_pip() -> list[str]:
         raise UsageError(
             f"can't download the libraries: {sys.executable} has no pip, and uv isn't on the PATH. Install "
             f"uv (https://docs.astral.sh/uv/getting-started/installation/), "
-            f"or run: {sys.executable} -m ensurepip"
+            f"or run: {shlex.quote(sys.executable)} -m ensurepip"
         )
     return [*uv, "tool", "run", "--quiet", "--python", sys.executable, "pip"]
 

@@ -16,7 +16,7 @@ import apprise
 from renditions.errors import NotifyFailed, NotifyRefused, Problem
 from renditions.model.notices import Notice
 from renditions.model.notify import Notify
-from renditions.model.references import VariableUnset, fill_in
+from renditions.model.references import VariableUnset, fill_in, find_variables
 from renditions.model.registry import Shared
 from renditions.model.wording import make_subject, make_text
 
@@ -45,7 +45,8 @@ class AppriseNotifier:
             raise NotifyRefused(f"{spelled}: {error}. Set it and run the command again") from None
         if services is None:
             raise NotifyRefused(
-                f"{spelled}: apprise doesn't know this form of URL. Correct the variable's value"
+                f"{spelled}: apprise doesn't know this form of URL. Correct the value of the environment "
+                f"variable {_variable_of(self._notify)}"
             )
         kind = apprise.NotifyType.WARNING if notice.is_trouble else apprise.NotifyType.INFO
         try:
@@ -63,7 +64,7 @@ class AppriseNotifier:
         if not is_sent:
             raise NotifyFailed(
                 f"{spelled}: the service can't be reached or refused the notice. For the reason, run: "
-                f'apprise -vvv -b test "${self._notify.to.removeprefix("apprise:$").strip("{}")}"'
+                f'apprise -vvv -b test "${_variable_of(self._notify)}"'
             )
 
 
@@ -84,8 +85,13 @@ def find_problems(place: str, notify: Notify, environ: Mapping[str, str]) -> Ite
         yield Problem(f"{place}.to", f"a value in the environment variable {error.name}", "none")
         return
     if _open_services(urls) is None:
-        variable = notify.to.removeprefix("apprise:")
-        yield Problem(f"{place}.to", f"only URLs that apprise supports in {variable}", "another URL")
+        expected = f"only URLs that apprise supports in the environment variable {_variable_of(notify)}"
+        yield Problem(f"{place}.to", expected, "another URL")
+
+
+def _variable_of(notify: Notify) -> str:
+    (name,) = find_variables(notify.to)
+    return name
 
 
 def open_notifier(notify: Notify, _shared: Shared) -> AppriseNotifier:
