@@ -22,7 +22,8 @@ from renditions.core.binding import FOLLOWS
 from renditions.core.leases import reopen
 from renditions.core.readable import get_readable
 from renditions.errors import UsageError
-from renditions.messages.dead_letter_queue import READ_AT_ONCE, DeadLetter, look
+from renditions.messages.dead_letter_queue import DeadLetter, look
+from renditions.messages.intake import AT_ONCE
 from renditions.model.counting import count_of
 from renditions.model.places import S3Place, parse_store
 from renditions.runtime.parts import Parts, open_queue
@@ -100,8 +101,8 @@ class DeadLetters:
 
 
 def _in_batches(some: Sequence[Received]) -> Iterator[Sequence[Received]]:
-    for start in range(0, len(some), READ_AT_ONCE):
-        yield some[start : start + READ_AT_ONCE]
+    for start in range(0, len(some), AT_ONCE):
+        yield some[start : start + AT_ONCE]
 
 
 @contextmanager
@@ -176,8 +177,8 @@ def redrive(
             )
         letters.parts.bind(FOLLOWS)
         chosen = _choose(letters, ids, every=every)
-        for start in range(0, len(chosen), READ_AT_ONCE):
-            some = chosen[start : start + READ_AT_ONCE]
+        for start in range(0, len(chosen), AT_ONCE):
+            some = chosen[start : start + AT_ONCE]
             for letter in some:
                 _reopen(letters.parts, letter)
             letters.queue.send([letter.body for letter in some])

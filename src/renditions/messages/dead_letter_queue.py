@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from renditions.errors import RecordUnreadable
 from renditions.messages.events import SyncRequest, decode
-from renditions.messages.intake import Picture, Refused, read_task
+from renditions.messages.intake import AT_ONCE, Picture, Refused, read_task
 from renditions.model.places import S3Place
 from renditions.model.record import Record
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 120
 """How long SQS hides a message while a command reads the queue. Then other receivers can get it again."""
-READ_AT_ONCE = 10
 
 _EVENTBRIDGE_ERROR = ("ERROR_CODE", "ERROR_MESSAGE")
 """The attributes of an event that EventBridge couldn't deliver.
@@ -75,7 +74,7 @@ def look(
     """
     seen: set[str] = set()
     while len(seen) < limit:
-        received = queue.look(min(READ_AT_ONCE, limit - len(seen)), LOOK_SECONDS)
+        received = queue.look(min(AT_ONCE, limit - len(seen)), LOOK_SECONDS)
         fresh = [message for message in received if message.id not in seen]
         if not fresh:
             return

@@ -25,13 +25,11 @@ from renditions.core.difference import Difference
 from renditions.core.guard import Census, Guard
 from renditions.errors import CatalogLost
 from renditions.messages.events import Kind, SyncRequest, encode_change, encode_sync
+from renditions.messages.intake import AT_ONCE
 from renditions.model.binding import Held
 from renditions.model.places import S3Place
 
 log = logging.getLogger(__name__)
-
-SEND_AT_ONCE = 10
-"""How many messages one request sends: as many as SQS accepts."""
 
 _NOTHING_TO_DO = ("keep", "hold", "unreadable")
 
@@ -170,7 +168,7 @@ class _Batch:
         """
         self._bodies.append(body)
         self._sent += 1
-        if len(self._bodies) == SEND_AT_ONCE:
+        if len(self._bodies) == AT_ONCE:
             self._send(self._bodies)
             self._bodies = []
 

@@ -24,6 +24,7 @@ from renditions.core.process import Process
 from renditions.errors import Failed, QueueFailed, RenditionsError, Superseded
 from renditions.messages.events import SyncRequest, decode
 from renditions.messages.intake import (
+    AT_ONCE,
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
     Picture,
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
     from renditions.aws.sqs import Queue, Received
 
 log = logging.getLogger(__name__)
-
-RENEW_AT_ONCE = 10
-"""How many messages one request renews: as many as SQS accepts."""
 
 MOST_DOUBLINGS = 10
 """How often a pause doubles before it stays the same."""
@@ -110,9 +108,9 @@ class Held:
         while not over.wait(self._times.beat):
             with self._lock:
                 messages = list(self._messages.values())
-                for start in range(0, len(messages), RENEW_AT_ONCE):
+                for start in range(0, len(messages), AT_ONCE):
                     try:
-                        self._queue.hide(messages[start : start + RENEW_AT_ONCE], self._times.hold)
+                        self._queue.hide(messages[start : start + AT_ONCE], self._times.hold)
                     except QueueFailed as error:
                         log.warning("%s. Other workers may receive the messages in progress.", error)
 

@@ -36,8 +36,8 @@ from renditions.core.process import Process
 from renditions.core.reconcile import Run
 from renditions.errors import BindingRefused, CatalogLost, Failed, NoTimeLeft, Superseded
 from renditions.messages.events import Incoming, Message, SyncRequest, decode, find_bodies
-from renditions.messages.intake import Picture, Refused, Task, needs_redelivery, read_task
-from renditions.messages.tick import SEND_AT_ONCE, Tick, hold_lost
+from renditions.messages.intake import AT_ONCE, Picture, Refused, Task, needs_redelivery, read_task
+from renditions.messages.tick import Tick, hold_lost
 from renditions.model.binding import Held
 from renditions.model.places import S3Place
 from renditions.model.reason import Reason
@@ -124,8 +124,8 @@ class Function:
                 raise
             # Send the messages as new ones. A redelivery would count as a failed attempt, and after a few
             # failed attempts the queue would move the message to its dead-letter queue.
-            for start in range(0, len(bodies), SEND_AT_ONCE):
-                self.postpone(bodies[start : start + SEND_AT_ONCE])
+            for start in range(0, len(bodies), AT_ONCE):
+                self.postpone(bodies[start : start + AT_ONCE])
             return {"batchItemFailures": []}
 
     def _handle(self, event: Any, context: Context) -> Any:

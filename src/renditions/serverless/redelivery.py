@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 from renditions.core.outcome import Outcome
 from renditions.errors import NoTimeLeft, QueueFailed
 from renditions.messages.events import Message
-from renditions.messages.intake import needs_redelivery, redelivery_pause
-from renditions.messages.tick import SEND_AT_ONCE
+from renditions.messages.intake import AT_ONCE, needs_redelivery, redelivery_pause
 
 if TYPE_CHECKING:
     from renditions.aws.sqs import Received
@@ -71,10 +70,10 @@ class Redelivery:
             if received:
                 pauses[redelivery_pause(undone, received.deliveries)].append(received)
         for seconds, messages in pauses.items():
-            for start in range(0, len(messages), SEND_AT_ONCE):
-                _attempt(self.hide, messages[start : start + SEND_AT_ONCE], seconds)
-        for start in range(0, len(resent), SEND_AT_ONCE):
-            some = resent[start : start + SEND_AT_ONCE]
+            for start in range(0, len(messages), AT_ONCE):
+                _attempt(self.hide, messages[start : start + AT_ONCE], seconds)
+        for start in range(0, len(resent), AT_ONCE):
+            some = resent[start : start + AT_ONCE]
             if not _attempt(self.send, [body for _, body in some]):
                 failed += [identifier for identifier, _ in some]
         return failed
