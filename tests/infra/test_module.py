@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from itertools import product
 from typing import Any
 
 import hcl2
@@ -13,6 +14,8 @@ from infra.terraform import MODULE
 from renditions.aws.table import table_schema
 from renditions.core.outcome import MAX_ATTEMPTS
 from renditions.core.process import LEASE_MARGIN
+from renditions.deploy.terraform import LONGEST_NAME, is_name
+from renditions.deploy.wheels import ARCHITECTURE, PYTHON
 from renditions.messages.events import Incoming, Message, SyncRequest, decode
 from renditions.model import backends
 from renditions.model.catalog_place import CatalogPlace
@@ -20,6 +23,7 @@ from renditions.pipeline_file import environment as pipeline_environment
 from renditions.runtime import edge
 from renditions.serverless import bundled, gateway
 from renditions.serverless.gateway import OPEN_FOLDER, OPEN_PATHS, SIGNED_FOLDER
+from renditions.serverless.telemetry import METRICS, NAMESPACE
 from renditions.web.signing import SIGNING_KEYS
 
 
@@ -124,6 +128,33 @@ def test_the_queue_allows_two_deliveries_more_than_attempts() -> None:
 def test_the_queue_hides_a_message_until_the_lease_of_a_killed_call_has_ended() -> None:
     """The module's own tests show that it adds this to the function's time limit."""
     assert read_locals("trigger.tf")["locals", "lease_margin_seconds"] == LEASE_MARGIN.total_seconds()
+
+
+def test_the_module_runs_a_bundle_on_the_target_that_package_builds_it_for_by_default() -> None:
+    kind = str(read("variables.tf", "variable")["function"]["type"]).replace("\\", "")
+    for name, value in (("architecture", ARCHITECTURE), ("python", PYTHON)):
+        assert re.findall(rf'{name}\b.*?optional\(string, "([^"]+)"\)', kind)[0] == value
+
+
+def test_the_module_accepts_exactly_the_names_that_deploy_accepts() -> None:
+    text = (MODULE / "variables.tf").read_text()
+    form, refused = re.findall(r'regex\("([^"]+)", var\.name\)', text)
+    starts = ("a", "z", "0", "-", "A", "xn--", "xn-", "sthree-", "amzn-s3-demo-", "")
+    lengths = (0, 1, *range(LONGEST_NAME - 3, LONGEST_NAME))
+    names = [
+        start + middle * length + end
+        for start, middle, length, end in product(starts, "b7-_", lengths, ("", "c", "-"))
+    ]
+    accepted = [name for name in names if re.search(form, name) and not re.search(refused, name)]
+    assert accepted == [name for name in names if is_name(name)]
+    assert accepted
+
+
+def test_the_alarms_about_renditions_watch_metrics_that_the_function_reports() -> None:
+    alarms = re.findall(r'namespace += "(\w+)", metric = "(\w+)"', (MODULE / "alarms.tf").read_text())
+    watched = {metric for namespace, metric in alarms if namespace == NAMESPACE}
+    assert watched == {"Superseded", "InvalidationsFailed"}
+    assert watched <= METRICS.keys()
 
 
 def test_the_module_filters_no_upload_by_its_suffix() -> None:

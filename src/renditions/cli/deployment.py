@@ -21,7 +21,7 @@ from renditions.cli.questions import ask, is_yes
 from renditions.deploy.bundle import build
 from renditions.deploy.pins import LOCKED
 from renditions.deploy.terraform import BUNDLE, Deployment, find_program
-from renditions.deploy.wheels import Target
+from renditions.deploy.wheels import ARCHITECTURE, PYTHON, Target
 from renditions.errors import UsageError
 from renditions.model.pipeline import Pipeline
 from renditions.model.places import S3Place, parse_store
@@ -69,8 +69,8 @@ def deploy(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     file: FileOption = None,
     folder: FolderOption = None,
-    architecture: ArchitectureOption = "arm64",
-    python: PythonOption = "3.13",
+    architecture: ArchitectureOption = ARCHITECTURE,
+    python: PythonOption = PYTHON,
     lock: LockOption = LOCKED,
     name: NameOption = None,
     *,

@@ -23,7 +23,7 @@ from renditions.deploy.bundle import (
 )
 from renditions.deploy.negotiation import write_function
 from renditions.deploy.pins import LOCKED
-from renditions.deploy.wheels import Architecture, Target
+from renditions.deploy.wheels import ARCHITECTURE, PYTHON, Architecture, Target
 from renditions.errors import PipelineError
 from renditions.model.pipeline import Pipeline
 from renditions.pipeline_file.backend_checks import find_lambda_problems
@@ -55,8 +55,8 @@ def package(  # noqa: PLR0913 - one for each option
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The zip to write.")] = Path(
         "bundle.zip"
     ),
-    architecture: ArchitectureOption = "arm64",
-    python: PythonOption = "3.13",
+    architecture: ArchitectureOption = ARCHITECTURE,
+    python: PythonOption = PYTHON,
     file: FileOption = None,
     lock: LockOption = LOCKED,
     *,
