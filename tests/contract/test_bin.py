@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -244,24 +245,52 @@ def refuse(*_, **__):
 os.link = refuse
 os.rename = lambda *_, **__: os._exit(3)
 _, folder, key, etag, deletion = sys.argv
-FolderBin(Root(Path(folder))).put(key, IfMatch(etag), deletion)
+bin_ = FolderBin(Root(Path(folder)))
+bin_.put(key, IfMatch(etag), deletion) if etag else bin_.restore(deletion, key)
 """
+
+
+def die_in_a_copy(tmp_path: Path, etag: str, deletion: str) -> Path:
+    """Move the original in a process that dies; return the unfinished copy."""
+    died = subprocess.run(
+        [sys.executable, "-c", DIES_IN_A_COPY, tmp_path / "in", KEY, etag, deletion], check=False
+    )
+    assert died.returncode == 3
+    (unfinished,) = tmp_path.rglob("*.part")
+    return unfinished
 
 
 def test_a_copy_that_a_crash_interrupted_is_not_taken_for_the_original(tmp_path: Path) -> None:
     site = open_folder(tmp_path)
     before, deletion = put(site.store, KEY, b"one"), make_deletion(NOW)
-    died = subprocess.run(
-        [sys.executable, "-c", DIES_IN_A_COPY, tmp_path / "in", KEY, before.etag, deletion], check=False
-    )
-    assert died.returncode == 3
-    assert len(list(tmp_path.rglob("*.part"))) == 1
+    die_in_a_copy(tmp_path, before.etag, deletion)
     assert site.bin.read(deletion) is None
     assert site.bin.restore(deletion, KEY) is None
     assert site.store.get(KEY) == (before, b"one")
     FolderBin(Root(tmp_path / "in")).drop(deletion)
     assert not site.bin.deletions()
     assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.parametrize("then", ["restored", "dropped"])
+def test_an_unfinished_copy_in_the_source_is_removed_with_its_entry_of_the_bin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    """A process died while it restored an original to another disk."""
+    site = open_folder(tmp_path)
+    put(site.store, KEY, b"one")
+    binned = site.delete()
+    unfinished = die_in_a_copy(tmp_path, "", binned.deletion)
+    assert unfinished.parent == (tmp_path / "in" / KEY).parent
+    if then == "restored":
+        monkeypatch.setattr(os, "link", Mock(side_effect=OSError(errno.EXDEV, "refused")))
+        assert site.bin.restore(binned.deletion, KEY)
+        assert site.content() == b"one"
+    else:
+        site.bin.drop(binned.deletion)
+        assert keys(site.store) == []
+    assert not list(tmp_path.rglob("*.part"))
+    assert not site.bin.deletions()
 
 
 def test_an_interrupted_restoration_is_completed_by_the_next_restoration(

@@ -11,9 +11,7 @@ import os
 import re
 import shutil
 import stat
-import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 
 from renditions.core.bin import DELETION_PATTERN, Binned, make_name_conflict
 from renditions.core.ports import IfMatch, StoredObject
@@ -76,7 +74,7 @@ class FolderBin:
                 closed(open_folder(root, parts[:-1])) as folder,
                 closed(open_folder(work, entry, make=True)) as kept,
             ):
-                _move(folder, kept, parts[-1], work)
+                _move(folder, kept, parts[-1], work, _unfinished(deletion))
             remove_empty(root, parts[:-1])
         return Binned(deletion, key, status.st_size)
 
@@ -122,7 +120,7 @@ class FolderBin:
                 if is_back:
                     os.unlink(parts[-1], dir_fd=kept)
                 else:
-                    _move(kept, folder, parts[-1], folder)
+                    _move(kept, folder, parts[-1], folder, _unfinished(deletion))
                 status = os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
             remove_empty(work, entry[:-1])
         return StoredObject(key, etag_of(status), status.st_size)
@@ -139,9 +137,24 @@ class FolderBin:
         ):
             with closed(open_folder(work, entry)) as folder:
                 parts = _find_file(folder)
-                with absence(), closed(open_folder(folder, parts[:-1])) as kept:
-                    os.unlink(parts[-1], dir_fd=kept)
+                _remove(root, (*parts[:-1], _unfinished(deletion)))
+                _remove(folder, parts)
             remove_empty(work, (*entry, *parts[:-1]))
+
+
+def _unfinished(deletion: str) -> bytes:
+    """Return the name of an unfinished copy of the original of this deletion.
+
+    No picture's name begins with a dot. The store sweeps names with this ending from its working folder. In
+    the source's other folders, the next restoration of this deletion or its end removes the file.
+    """
+    return f".renditions-{deletion}.part".encode()
+
+
+def _remove(root: int, parts: Sequence[bytes]) -> None:
+    """Remove the file at this path, if there is one."""
+    with absence(), closed(open_folder(root, parts[:-1])) as folder:
+        os.unlink(parts[-1], dir_fd=folder)
 
 
 def _find(root: int, parts: Sequence[bytes]) -> os.stat_result | None:
@@ -187,11 +200,11 @@ def _check_free(root: int, parts: Sequence[bytes], key: str, kept: os.stat_resul
     return False
 
 
-def _move(source: int, target: int, name: bytes, scratch: int) -> None:
+def _move(source: int, target: int, name: bytes, scratch: int, unfinished: bytes) -> None:
     """Move a file to another folder; raise Conflict if that folder has the name.
 
-    If the file must be copied, its unfinished copy is in the folder ``scratch``, which must be on the disk of
-    the target folder.
+    If the file must be copied, its unfinished copy is ``unfinished`` in the folder ``scratch``, which must be
+    on the disk of the target folder.
 
     A rename would replace a file that another program creates there at this moment. A hard link fails
     instead, so this function adds the new name and then removes the old one. Two moves lack this protection:
@@ -205,7 +218,7 @@ def _move(source: int, target: int, name: bytes, scratch: int) -> None:
         ) from None
     except OSError as error:
         if error.errno == errno.EXDEV:
-            _copy(source, target, name, scratch)
+            _copy(source, target, name, scratch, unfinished)
         elif error.errno in _NO_LINKS:
             os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
             os.fsync(target)
@@ -218,15 +231,14 @@ def _move(source: int, target: int, name: bytes, scratch: int) -> None:
     os.fsync(source)
 
 
-def _copy(source: int, target: int, name: bytes, scratch: int) -> None:
+def _copy(source: int, target: int, name: bytes, scratch: int, unfinished: bytes) -> None:
     """Copy a file into a folder of another file system, whole or not at all.
 
-    A file that has the name there is replaced. If the process dies, the unfinished copy stays in ``scratch``.
-    For a move into the bin, this is the working folder. In an entry of the bin, it would be taken for the
-    original.
+    A file that has the name there is replaced. If the process dies, the unfinished copy stays in ``scratch``,
+    and the next copy replaces it. For a move into the bin, this is the working folder. In an entry of the
+    bin, it would be taken for the original.
     """
-    # No picture's name begins with a dot. The store sweeps names with this ending from its working folder.
-    unfinished = f".renditions-{uuid.uuid4().hex}.part".encode()
+    _remove(scratch, (unfinished,))
     with closed(os.open(name, OPEN_FILE, dir_fd=source)) as original:
         status = os.fstat(original)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -239,8 +251,7 @@ def _copy(source: int, target: int, name: bytes, scratch: int) -> None:
                 os.fsync(copy)
             os.rename(unfinished, name, src_dir_fd=scratch, dst_dir_fd=target)
         except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(unfinished, dir_fd=scratch)
+            _remove(scratch, (unfinished,))
             raise
 
 
