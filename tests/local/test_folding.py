@@ -182,20 +182,24 @@ def test_two_pictures_do_not_share_an_output_on_an_exfat_disk(tmp_path: Path) ->
         assert run(tmp_path, "sync").out.startswith("Nothing to do")
 
 
-@pytest.mark.parametrize("folding", [EXACT, IGNORES_CASE])
-def test_a_picture_whose_name_changes_only_in_case_is_renamed_on_a_disk_that_ignores_case(
-    folding: Folding,
+@pytest.mark.parametrize(
+    ("ignored", "former", "name"),
+    [(IGNORES_CASE, "photo.jpg", "Photo.jpg"), (IGNORES_FORM, COMPOSED, DECOMPOSED)],
+    ids=["case", "form"],
+)
+@pytest.mark.parametrize("does_output_ignore", [False, True])
+def test_a_picture_is_renamed_if_its_name_changes_only_in_a_way_that_the_disk_ignores(
+    ignored: Folding, former: str, name: str, *, does_output_ignore: bool
 ) -> None:
     """Such a disk finds the picture under its former name, too."""
-    world = World(
-        source=MemoryStore(IGNORES_CASE), output=MemoryStore(folding), catalog=MemoryCatalog(folding)
-    )
-    world.upload("photo.jpg", b"one")
+    folding = ignored if does_output_ignore else EXACT
+    world = World(source=MemoryStore(ignored), output=MemoryStore(folding), catalog=MemoryCatalog(folding))
+    world.upload(former, b"one")
     world.settle()
-    world.remove("photo.jpg")
-    world.upload("Photo.jpg", b"one")
+    world.remove(former)
+    world.upload(name, b"one")
     assert sync(world.run()).renamed == 1
-    assert [record.name for record in world.catalog.list()] == ["Photo.jpg"]
+    assert [record.name for record in world.catalog.list()] == [name]
     world.settle()
     world.check_promise()
 
@@ -217,7 +221,7 @@ def test_a_folder_that_tells_upper_from_lower_case_looks_for_another_spelling_on
     (tmp_path / "photo.jpg").write_bytes(b"one")
     store = FolderStore(tmp_path)
     assert store.is_spelled("photo.jpg")
-    monkeypatch.setattr("renditions.local.folder.is_there", None)
+    monkeypatch.setattr("renditions.local.probe.is_there", None)
     assert store.is_spelled("photo.jpg")
 
 
@@ -271,9 +275,39 @@ def test_a_missing_file_does_not_show_that_a_folder_tells_upper_from_lower_case(
     def is_there(root: int, parts: Sequence[bytes]) -> bool:  # as on a disk that ignores case
         return parts[-1].lower() in {os.fsencode(name).lower() for name in os.listdir(root)}
 
-    monkeypatch.setattr("renditions.local.folder.is_there", is_there)
+    monkeypatch.setattr("renditions.local.probe.is_there", is_there)
     store = FolderStore(tmp_path)
     store.is_spelled("photo.jpg")
     (tmp_path / "Photo.jpg").write_bytes(b"one")
     assert store.is_spelled("Photo.jpg")
     assert not store.is_spelled("photo.jpg")
+
+
+@pytest.mark.parametrize("key", [COMPOSED, f"{COMPOSED}/photo.jpg"])
+def test_is_spelled_is_true_only_for_the_listed_form_on_a_disk_that_ignores_only_the_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """Such a disk tells upper from lower case, which says nothing about forms."""
+
+    def is_there(_: int, parts: Sequence[bytes]) -> bool:
+        return IGNORES_FORM(b"/".join(parts).decode()) in IGNORES_FORM(key)
+
+    monkeypatch.setattr("renditions.local.probe.is_there", is_there)
+    (tmp_path / key).parent.mkdir(exist_ok=True)
+    (tmp_path / key).write_bytes(b"one")
+    store = FolderStore(tmp_path)
+    for _ in range(2):
+        assert store.is_spelled(key)
+        assert not store.is_spelled(unicodedata.normalize("NFD", key))
+
+
+def test_a_folder_that_tells_forms_apart_looks_for_another_form_only_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (COMPOSED, DECOMPOSED, "É.jpg"):
+        (tmp_path / name).write_bytes(b"one")
+    store = FolderStore(tmp_path)
+    assert store.is_spelled("É.jpg")
+    monkeypatch.setattr("renditions.local.probe.is_there", None)
+    assert store.is_spelled(COMPOSED)
+    assert store.is_spelled(DECOMPOSED)

@@ -169,8 +169,8 @@ class Store(Protocol):
     def is_spelled(self, key: str) -> bool:
         """Return whether a listing shows the object under exactly this key.
 
-        A folder that ignores case finds a file under other spellings of its name, too. The result says
-        nothing if there is no object.
+        A folder that ignores case or Unicode forms finds a file under other spellings of its name, too. The
+        result says nothing if there is no object.
         """
         ...
 

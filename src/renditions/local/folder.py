@@ -31,7 +31,7 @@ from renditions.core.ports import (
     Unreadable,
 )
 from renditions.errors import Conflict, ForeignOutput, StoreFailed
-from renditions.local.probe import probe_folding
+from renditions.local.probe import Spellings, probe_folding
 from renditions.local.registrations import (
     has_marker,
     read_registrations,
@@ -43,11 +43,9 @@ from renditions.local.registrations import (
 from renditions.local.root import NotMade, Root, etag_of
 from renditions.local.tree import (
     OPEN_FILE,
-    Listings,
     absence,
     closed,
     find_obstacle,
-    is_there,
     kind_of,
     open_folder,
     parse_key,
@@ -87,9 +85,7 @@ class FolderStore:
         self._root = Root(root, create=create)
         self._rest_seconds = rest_seconds
         self._folding: Folding | None = None
-        self._is_exact = False
-        """Whether this folder is known to tell upper from lower case."""
-        self._listings = Listings()
+        self._spellings = Spellings()
 
     def list(
         self,
@@ -220,19 +216,13 @@ class FolderStore:
     def is_spelled(self, key: str) -> bool:
         """See :meth:`Store.is_spelled <renditions.core.ports.Store.is_spelled>`.
 
-        If a lookup finds the file, but not under another spelling, the folder tells upper from lower case.
-        Otherwise this method compares the key with listings, which may be up to two seconds old.
+        See :class:`~renditions.local.probe.Spellings`.
         """
-        if self._is_exact:
-            return True
         parts = parse_key(key)
-        other = (*parts[:-1], parts[-1].swapcase())
+        if not self._spellings.may_differ(parts):
+            return True
         with self._root.reported(key), suppress(NotMade), absence(), closed(self._root.open()) as root:
-            # In this order: a file that was deleted meanwhile is found under neither spelling.
-            if other != parts and not is_there(root, other) and is_there(root, parts):
-                self._is_exact = True
-                return True
-            return self._listings.have(root, parts)
+            return self._spellings.have(root, parts)
         return True
 
     def folding(self) -> Folding:

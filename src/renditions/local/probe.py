@@ -1,11 +1,13 @@
-"""How a folder compares names, found with test folders inside it."""
+"""How a folder compares names."""
 
 from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from renditions.local.tree import Listings, is_there
 from renditions.model.folding import Folding
 
 _CASE = "case"
@@ -13,7 +15,7 @@ _FORM = unicodedata.normalize("NFC", "é")
 
 
 def probe_folding(work: int) -> Folding:
-    """Return how this open folder compares names.
+    """Return how this open folder compares names, found with test folders inside it.
 
     Raises:
         OSError: A test folder can't be created there, or can't be looked up.
@@ -33,3 +35,62 @@ def _is_one(work: int, name: str, other: str) -> bool:
         os.stat(other.encode(), dir_fd=work)
         return True  # the inodes aren't compared: a FUSE file system may have one for each name
     return False
+
+
+_Swap = Callable[[Sequence[bytes]], Sequence[bytes] | None]
+
+
+class Spellings:
+    """Which spelling of a name a folder has.
+
+    A disk may ignore case or Unicode forms.
+
+    If a lookup finds a file, but not under a spelling that differs in case, the folder tells upper from lower
+    case. The same is true of forms. As long as one of both isn't known, the folder's listings decide. They
+    may be up to two seconds old. Threads may share one object.
+    """
+
+    def __init__(self) -> None:
+        self._doubted: frozenset[_Swap] = frozenset((_swap_case, _swap_form))
+        """The kinds of spelling that the folder may ignore."""
+        self._listings = Listings()
+
+    def may_differ(self, parts: Sequence[bytes]) -> bool:
+        """Return whether the file at this path may have another spelling there."""
+        return any(swap(parts) for swap in self._doubted)
+
+    def have(self, root: int, parts: Sequence[bytes]) -> bool:
+        """Return whether the file at this path has this spelling in the open folder.
+
+        Raises:
+            OSError: See :func:`~renditions.local.tree.open_folder`.
+
+        """
+        for swap in self._doubted:
+            if other := swap(parts):
+                # In this order: a file that was deleted meanwhile is found under neither spelling.
+                if is_there(root, other) or not is_there(root, parts):
+                    return self._listings.have(root, parts)
+                self._doubted -= {swap}
+        return True
+
+
+def _swap_case(parts: Sequence[bytes]) -> Sequence[bytes]:
+    """Return the path with the last part in the other case.
+
+    Return the same path if the part has no ASCII letters.
+    """
+    return (*parts[:-1], parts[-1].swapcase())
+
+
+def _swap_form(parts: Sequence[bytes]) -> Sequence[bytes] | None:
+    """Return the path in another Unicode form.
+
+    It ends after the last part that has one. Return None if no part has one.
+    """
+    for depth in range(len(parts), 0, -1):
+        text = parts[depth - 1].decode()
+        for form in ("NFD", "NFC"):
+            if (other := unicodedata.normalize(form, text)) != text:
+                return (*parts[: depth - 1], other.encode())
+    return None
