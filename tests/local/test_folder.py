@@ -300,6 +300,20 @@ def test_only_unfinished_files_of_dead_writers_are_removed(root: Path) -> None:
         assert names_in(work) == ["living.part", "lock"]
 
 
+def test_a_folder_that_another_process_locks_costs_no_descriptor(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("renditions.local.locks.WAIT_SECONDS", 0.0)
+    put(FolderStore(root), "a")
+    store = FolderStore(root)
+    with (root / ".renditions" / "lock").open() as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        before = open_descriptors()
+        with pytest.raises(StoreFailed):
+            put(store, "a")
+        assert open_descriptors() == before
+
+
 def test_a_writer_keeps_its_unfinished_file_locked(root: Path) -> None:
     put(FolderStore(root), "a")
     work = os.open(root / ".renditions", os.O_RDONLY)

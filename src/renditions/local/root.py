@@ -70,7 +70,11 @@ class Root:
                 f"{where} is not a folder. Renditions keeps temporary files under this name: move it away"
             ) from None
         if not self._swept:
-            sweep(work)
+            try:
+                sweep(work)
+            except BaseException:
+                os.close(work)
+                raise
             self._swept = True
         return work
 
