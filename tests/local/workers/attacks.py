@@ -31,6 +31,7 @@ _CALLS = {
     "socket": (41, 198), "tgkill": (234, 131), "unlinkat": (263, 35),
     "umount2": (166, 39), "clone": (56, 220), "renameat": (264, 38), "wait4": (61, 260), "write": (1, 64),
     "exit_group": (231, 94), "keyctl": (250, 219), "prlimit64": (302, 261), "fcntl": (72, 25),
+    "truncate": (76, 45),
 }  # fmt: skip
 """The numbers of system calls on x86-64 and arm64, written down apart from those in the package."""
 
@@ -145,6 +146,10 @@ def _write_catalog(scene: Scene) -> None:
 
 def _truncate(scene: Scene) -> None:
     call("openat", _HERE, _path(scene, "to-truncate"), os.O_WRONLY | os.O_TRUNC, 0)
+
+
+def _truncate_by_name(scene: Scene) -> None:
+    call("truncate", _path(scene, "to-truncate"), 0)
 
 
 def _make_folder(scene: Scene) -> None:
@@ -318,6 +323,7 @@ ATTACKS: Mapping[str, Mapping[str, Callable[[Scene], None]]] = {
         "new": _write_new,
         "catalog": _write_catalog,
         "truncate": _truncate,
+        "truncate by name": _truncate_by_name,
         "folder": _make_folder,
         "delete": _delete,
         "rename": _rename,

@@ -71,10 +71,8 @@ def prepared_scene(user: int) -> Iterator[Scene]:
         yield Scene(str(folder), victim.pid, secret_at, tcp.getsockname()[1], name, 0)
 
 
-def run_attacks(scene: Scene, user: int, layers: Iterable[str]) -> Outcomes:
+def run_attacks(scene: Scene, render: str, layers: Iterable[str]) -> Outcomes:
     """Run all attacks in workers that these layers confine; return the outcomes."""
-    changes_user = user != os.geteuid()
-    render = f"local.workers.taken_over{'_as_user' if changes_user else ''}:attack"
     shown = {name: value for name, value in asdict(scene).items() if name != "descriptor"}
     with RenderPool(1, 60, render, layers=tuple(layers)) as pool:
 
@@ -95,9 +93,10 @@ def run_all(scene: Scene, user: int) -> Runs:
     Return the outcomes, by the layers.
     """
     sets: list[tuple[str, ...]] = [(), *((name,) for name in NAMES), NAMES]
+    render = f"local.workers.taken_over{'_as_user' if user != os.geteuid() else ''}:attack"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET.decode())
-        return {layers: run_attacks(scene, user, layers) for layers in sets}
+        return {layers: run_attacks(scene, render, layers) for layers in sets}
 
 
 @pytest.fixture(scope="module", params=["root", "ordinary user"])
@@ -242,6 +241,56 @@ def test_no_picture_is_rendered_if_a_required_layer_is_missing() -> None:
             pool.start()
         with pytest.raises(Unconfined, match="Missing: landlock"):
             pool(b"x", Accept(), {"a": Rendition()})
+
+
+OLD_LANDLOCK = """
+from local.workers.taken_over import attack
+from renditions.local.workers import landlock
+call = landlock.call
+def call_old_kernel(name, *arguments):
+    asks_version = name == "landlock_create_ruleset" and arguments[0] is None
+    return 2 if asks_version else call(name, *arguments)
+landlock.call = call_old_kernel
+"""
+
+
+@pytest.mark.parametrize("layers", [NAMES, ("landlock",)], ids=["all layers", "landlock"])
+def test_seccomp_stops_a_truncation_that_version_2_of_landlock_lets_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layers: tuple[str, ...]
+) -> None:
+    """This version, of Linux before 6.2, knows no right to truncate files."""
+    (tmp_path / "old_landlock.py").write_text(OLD_LANDLOCK)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    with prepared_scene(os.geteuid()) as scene:
+        outcomes = run_attacks(scene, "old_landlock:attack", layers)
+        content = Path(scene.folder, "to-truncate").read_bytes()
+    through = {name for name, outcome in outcomes["writing files"].items() if outcome == "through"}
+    assert through == (set() if "seccomp" in layers else {"truncate by name"})
+    assert content == (SECRET if "seccomp" in layers else b"")
+
+
+FILTERED_THREAD = """
+import threading
+from renditions.local.workers import confine, seccomp
+wait = threading.Event()
+filtered = threading.Event()
+def filter_one_thread():
+    seccomp._ALL_THREADS = 0
+    seccomp.restrict()
+    filtered.set()
+    wait.wait()
+thread = threading.Thread(target=filter_one_thread)
+thread.start()
+filtered.wait()
+seccomp._ALL_THREADS = 1
+(state,) = (each for each in confine.confine(["seccomp"], 0) if each.state != "off")
+print(state.state, state.detail == f"thread {thread.native_id} has a filter of its own")
+wait.set()
+"""
+
+
+def test_seccomp_counts_as_missing_if_a_thread_can_not_take_the_filter_over() -> None:
+    assert subprocess.check_output([sys.executable, "-c", FILTERED_THREAD], text=True) == "missing True\n"
 
 
 def test_importing_the_modules_of_a_worker_starts_no_thread() -> None:

@@ -20,7 +20,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from renditions.local.workers.kernel import call, forbid_new_privileges, number_of
+from renditions.local.workers.kernel import UnavailableError, call, forbid_new_privileges, number_of
 
 _ALL_BITS = 0xFFFFFFFF
 _CLONE_THREAD = 0x10000
@@ -93,7 +93,7 @@ def restrict() -> None:
     """Let this process make only the system calls that decoders need, from now on.
 
     Raises:
-        UnavailableError: This isn't Linux on a known machine.
+        UnavailableError: This isn't Linux on a known machine, or another thread can't take the filter over.
         OSError: The kernel refuses the filter.
 
     """
@@ -102,7 +102,9 @@ def restrict() -> None:
     forbid_new_privileges()
     wanted = _Program(len(program) // 8, program)
     flags = _ALL_THREADS | _WITHOUT_MITIGATIONS
-    call("seccomp", _SET_MODE_FILTER, flags, ctypes.byref(wanted))
+    if thread := call("seccomp", _SET_MODE_FILTER, flags, ctypes.byref(wanted)):
+        # seccomp(2): with _ALL_THREADS, the call then filters no thread at all.
+        raise UnavailableError(f"thread {thread} has a filter of its own")
 
 
 def _compile() -> Iterator[bytes]:
