@@ -17,7 +17,9 @@ def refuse_taken_key(taken: KeyTaken, pipeline: Pipeline, keys: Mapping[str, str
     """
     for rendition, key in keys.items():
         if key == taken.key:
-            return KeyTaken(key, taken.owner, advise_on_shared_key(pipeline.renditions[rendition].key))
+            return KeyTaken(
+                key, taken.owner, advise_on_shared_key(pipeline.renditions[rendition].key_template(rendition))
+            )
     return taken
 
 

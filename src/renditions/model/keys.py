@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain, product
+
 from renditions.model.fields import hash_of, parse_template
 
 OF_CONTENT = ("hash", "version")
@@ -40,18 +43,46 @@ def version_of(fingerprint: str, sha256: str) -> str:
 
 
 def find_sharing_names(template: str) -> tuple[str, str] | None:
-    """Return two different names whose pictures can get the same key from a template.
+    """Return two different names whose pictures get the same key from a template.
 
-    Return None if the template has ``{key}``, or ``{dir}`` and ``{name}``. If the template has a field of
-    :data:`OF_CONTENT` or ``{etag}``, the two pictures get one key only if they have the same value in this
-    field.
+    Return None if no two names do. This function misses some templates that have several ``{dir}`` and more
+    than four parts.
+
+    If the template has a field of :data:`OF_CONTENT` or ``{etag}``, the two pictures get one key only if they
+    have the same value in this field.
+
+    Args:
+        template: A key template as :meth:`~renditions.model.recipe.Rendition.key_template` returns it.
+
     """
-    used = fields_of(template)
-    if "key" in used or {"dir", "name"} <= used:
-        return None
-    if "dir" not in used:
-        return ("a/photo.jpg", "b/photo.jpg") if used & {"name", "stem"} else ("a.jpg", "b.jpg")
-    return ("photo.jpg", "photo.jpeg") if "stem" in used else ("a.jpg", "b.jpg")
+    pairs = (("a.jpg", "b.jpg"), ("a/photo.jpg", "b/photo.jpg"), ("photo.jpg", "photo.jpeg"))
+    for one, other in chain(pairs, _shift(template)):
+        if _fill(template, one) == _fill(template, other):
+            return one, other
+    return None
+
+
+def _shift(template: str) -> Iterator[tuple[str, str]]:
+    """Yield pairs of names: one has in its folder what the other has in its base.
+
+    Both can get the same key if no slash stands between the base name and ``{dir}``, as in ``{name}{dir}x``.
+    """
+    folder = "a"
+    literals = [literal.rpartition("/")[2] for literal, _ in parse_template(template)]
+    for base, more in product(("photo.tif", "photo"), filter(None, ("f", ".tif", *literals))):
+        before = _before_folder(template, base)
+        longer = base + before.partition(base)[2] + more
+        moved = _before_folder(template, longer).removeprefix(before)
+        yield f"{moved}{folder}/{base}", f"{folder}/{longer}"
+
+
+def _before_folder(template: str, base: str) -> str:
+    """Return what stands before the first ``{dir}`` in its part of the key."""
+    return _fill(template, base, dir="\0").partition("\0")[0].rpartition("/")[2]
+
+
+def _fill(template: str, name: str, **others: str) -> str:
+    return template.format_map(template_values(name, "etag", "hash") | {"version": "version"} | others)
 
 
 def advise_on_shared_key(template: str) -> str:

@@ -203,7 +203,7 @@ def find_warnings(pipeline: Pipeline) -> Iterator[PipelineWarning]:
     for name, rendition in pipeline.renditions.items():
         if rendition.watermark:
             yield from find_watermark_warnings(rendition.watermark, f"{_table_of(name, rendition)}.watermark")
-        pair = find_sharing_names(rendition.key)
+        pair = find_sharing_names(rendition.key_template(name))
         if pair is None:
             continue
         used = fields_of(rendition.key)
@@ -213,8 +213,7 @@ def find_warnings(pipeline: Pipeline) -> Iterator[PipelineWarning]:
         yield PipelineWarning(
             f"{_table_of(name, rendition)}.key",
             f"{rendition.key!r} can give two pictures the same key, such as {' and '.join(pair)}{condition}. "
-            "The later picture is then rejected. To keep such pictures apart, put {key}, or {dir} and "
-            "{name}, into the template",
+            "The later picture is then rejected. To keep such pictures apart, put {key} into the template",
         )
 
 
