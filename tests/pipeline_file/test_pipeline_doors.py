@@ -7,11 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from renditions.errors import PipelineError, RenditionsError
-from renditions.pipeline_file.reading import check, load, parse, preset_names, read_preset
+from renditions.pipeline_file.reading import check, check_recipes, load, parse, preset_names, read_preset
 from renditions.runtime.parts import open_parts
 
 HERE = Path("/pipelines")
@@ -122,6 +123,14 @@ def test_any_value_in_any_field_is_accepted_or_reported_with_its_place(table: st
         place = "renditions.one" if table == "rendition" else table
         expected = (place, "source", "output", "catalog", "renditions.one")  # some are about two at once
         assert all(problem.place.startswith(expected) for problem in error.problems)  # noqa: PT017 - as above
+
+
+@pytest.mark.parametrize("recipe", [{"trim": "\ud800"}, {"watermark": {"image": "\ud800"}}])
+def test_half_of_a_surrogate_pair_is_reported_with_its_place(recipe: dict[str, Any]) -> None:
+    """A program can pass such a text, which no file in UTF-8 can contain."""
+    with pytest.raises(PipelineError) as caught:
+        check_recipes({"one": recipe}, HERE)
+    assert caught.value.problems[0].place in ("renditions.one.trim", "renditions.one.watermark.image")
 
 
 VARIABLES = ("SOURCE_BUCKET", "SOURCE_PREFIX", "OUTPUT_BUCKET", "OUTPUT_PREFIX", "TABLE_NAME", "TABLE_KEY",

@@ -307,6 +307,12 @@ BAD_FILES = {
         pipeline_text('pages = "all"\nformats = ["png"]'), "renditions.one.pages",
     ),
     "auto with effort": (pipeline_text('key="{key}"\nformat = "auto"\neffort = 1'), "renditions.one.effort"),
+    "all origins and one": (
+        pipeline_text(more='cors_origins = ["*", "https://shop.example"]'), "output.cors_origins",
+    ),
+    "a transparent background without pixels": (
+        pipeline_text('format = "base64"\nbackground = "transparent"'), "renditions.one.background",
+    ),
 }  # fmt: skip
 
 BEYOND_A_SCHEMA = {
@@ -335,9 +341,6 @@ BEYOND_A_SCHEMA = {
     ),
     "too high with its padding": (
         pipeline_text('format = "webp"\nheight = 16380\npadding = 2'), "renditions.one.padding",
-    ),
-    "all origins and one": (
-        pipeline_text(more='cors_origins = ["*", "https://shop.example"]'), "output.cors_origins",
     ),
     "output is the source": (pipeline_text(output="./inbox"), "output.store"),
     "output in the source": (pipeline_text(output="inbox/made"), "output.store"),

@@ -293,10 +293,8 @@ def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
     yield from _check_sides(rendition, place)
     default = Rendition()
     for field in FILE_CHOICES if facts.holds_file else ():
-        if (field == "background" and rendition.background == "transparent") or (
-            field == "width" and rendition.widths
-        ):
-            continue  # reported above, or as widths
+        if field == "width" and rendition.widths:
+            continue  # reported as widths
         if getattr(rendition, field) != getattr(default, field):
             value = getattr(rendition, field)
             found = "a table" if is_dataclass(value) else repr(value)

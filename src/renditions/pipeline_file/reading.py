@@ -218,7 +218,7 @@ class _Reader:
             value = int(value)  # in JSON Schema, 2.0 is an integer too
         try:
             msgspec.convert(value, leaf_type(base, marks), strict=True)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):  # the latter: half of a surrogate pair
             if isinstance(value, str) and any(isinstance(mark, Template) for mark in marks):
                 self.problems.append(explain_template(value, place))
                 return None
@@ -249,7 +249,8 @@ class _Reader:
             if path not in self._files:
                 self._files[path] = path.read_bytes()
             return Attachment(name, self._files[path])
-        except (OSError, RuntimeError) as error:  # RuntimeError: the home of an unknown user
+        # RuntimeError: the home of an unknown user. UnicodeEncodeError: no path can have this name.
+        except (OSError, RuntimeError, UnicodeEncodeError) as error:
             found = f"{name!r} ({getattr(error, 'strerror', None) or error})"
             self.problems.append(Problem(place, "a file that can be read", found))
             return None

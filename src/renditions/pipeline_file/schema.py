@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from renditions.model.backends import CATALOGS
+from renditions.model.backends import CATALOGS, NOTIFIERS
 from renditions.model.fields import (
     NAME,
     SEVERAL_PAGES,
@@ -53,6 +53,9 @@ def json_schema() -> dict[str, Any]:
         _when({"burned_in_annotation": _one_of(True)}, _must(in_dicom)),
         _when({"fonts": _one_of("system")}, _must({"formats": {"contains": _one_of(*sorted(WITH_TEXT))}})),
     ]
+    schema["properties"]["notify"]["items"]["allOf"] = list(_notify_rules())
+    origins = schema["properties"]["output"]["properties"]["cors_origins"]
+    origins |= {"if": {"contains": _one_of("*")}, "then": {"maxItems": 1}}
     schema["properties"]["catalog"]["properties"]["key"]["not"] = _one_of(*sorted(RESERVED_ATTRIBUTES))
     copy = _must({"format": _one_of(*(each.name for each in OUTPUT_FORMATS.values() if each.holds_file))})
     schema["allOf"] = [
@@ -127,6 +130,18 @@ def _watermark_rules() -> Iterator[dict[str, Any]]:
     default = Watermark()
     yield _when({"colour": {"not": _one_of(default.colour)}}, {"required": ["text"]})
     yield _when({"gap": {"not": _one_of(default.gap)}}, _must({"tile": _one_of(True)}))
+
+
+def _notify_rules() -> Iterator[dict[str, Any]]:
+    """Yield the rules between the fields of a notice target.
+
+    ``notify_checks`` has the same rules with messages.
+    """
+    for backend in NOTIFIERS:
+        needed = ["secret"] * backend.is_signed + ["sender"] * backend.has_sender
+        unused = {"secret", "sender", "subject", "text"}.difference(needed, backend.wording)
+        rules = {"required": needed, "properties": dict.fromkeys(sorted(unused), False)}
+        yield _when({"to": {"pattern": f"^{backend.prefix}"}}, rules)
 
 
 def _format_rules(facts: OutputFormat) -> dict[str, Any]:
