@@ -83,6 +83,7 @@ def test_a_file_that_a_recipe_names_is_read_with_the_pipeline_file(tmp_path: Pat
         ('{image = "text"}', "image", "a picture (jpeg, ", "bytes of no known format"),
         ('{image = "empty"}', "image", "a picture (jpeg, ", "bytes of no known format"),
         ('{text = "a", font = "none"}', "font", "a file that can be read", "'none' (No such file"),
+        ('{text = "a", font = "source:a.ttf"}', "font", 'a font file ("source:KEY" is', "'source:a.ttf'"),
         ('{text = "a", font = "text"}', "font", "a TrueType or OpenType font", "'text' (the file isn't a"),
         ('{text = "a", font = "large"}', "font", "a TrueType or OpenType font", "'large' (the file isn't a"),
         ('{text = "a", font = "huge"}', "font", "a file of at most 50,000,000 bytes", "'huge' of 50,000,001"),

@@ -229,12 +229,13 @@ SEVERAL_PAGES = r"^all$|[-,]"
 PictureFile = Annotated[
     Attachment,
     MostBytes(10_000_000),
-    Pattern(
-        r"^(source:[^\x00-\x1f\x7f]+|(?!source:)[^\x00-\x1f\x7f]+)(?!\n)$",
-        'a picture file or "source:KEY"',
-    ),
+    Pattern(r"^(?!source:$)[^\x00-\x1f\x7f]+(?!\n)$", 'a picture file or "source:KEY"'),
 ]
-FontFile = Annotated[Attachment, MostBytes(50_000_000), Pattern(r"^[^\x00-\x1f\x7f]+(?!\n)$", "a font file")]
+FontFile = Annotated[
+    Attachment,
+    MostBytes(50_000_000),
+    Pattern(r"^(?!source:)[^\x00-\x1f\x7f]+(?!\n)$", 'a font file ("source:KEY" is only for pictures)'),
+]
 """A font file. Its limit leaves room for Chinese, Japanese and Korean fonts, which are large."""
 _INVISIBLE = (
     r"\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u205f-\u206f"
@@ -279,10 +280,7 @@ MatchPattern = Annotated[
                 "a pattern without ! at its start (patterns of files to leave out belong in source.exclude)",
             ),
             (r".*/$", "a pattern of files, such as 'folder/*'"),
-            (
-                r"(.*/)?\.[^/]*$",
-                "a pattern of names that don't start with a dot, such as '*.jpg'",
-            ),
+            (r"(.*/)?\.[^/]*$", "a pattern of names that don't start with a dot, such as '*.jpg'"),
             *_NEVER,
         )
     ),
