@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from mangum import Mangum
 
 from commands import draw
 from contract.cloud import CLIENTS
@@ -26,7 +27,7 @@ from messages.test_events import load
 from renditions.deploy.bundle import API
 from renditions.pipeline_file.plain import to_plain
 from renditions.pipeline_file.reading import parse
-from renditions.serverless.gateway import MOST_ANSWERED_BYTES, limit, open_gateway
+from renditions.serverless.gateway import MOST_ANSWERED_BYTES, Authorized, limit, open_gateway
 from renditions.web.pages import FILES
 from renditions.web.signing import SIGNING_KEYS, SigningKeys
 from serverless.deployed import start
@@ -190,6 +191,39 @@ def test_calls_without_an_authorizer_are_refused_except_the_health_check(functio
         assert (refused["statusCode"], read(refused)["title"]) == (401, "Unauthorized")
         assert function.call(make_call(version, "GET", "/health", authorizer=None)).value["statusCode"] == 200
     assert function.call({"Records": []}).error["errorType"] == "UsageError"
+
+
+async def _answer_ok(_scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"{}"})
+
+
+@pytest.mark.parametrize(
+    ("version", "found", "is_allowed"),
+    [
+        ("1.0", {"authorizer": {"claims": None, "scopes": None}}, False),
+        ("1.0", {"authorizer": {"claims": {"sub": "ann"}, "scopes": None}}, True),
+        ("1.0", {"authorizer": {"principalId": "ann"}}, True),
+        ("1.0", {"authorizer": None, "identity": {"sourceIp": "192.0.2.1", "userArn": None}}, False),
+        ("1.0", {"identity": {"sourceIp": "192.0.2.1", "userArn": "arn:aws:iam::1:user/ann"}}, True),
+        ("2.0", {"authorizer": {}}, False),
+        ("2.0", {"authorizer": {"lambda": None}}, True),
+        ("2.0", {"authorizer": {"iam": {"userArn": "arn:aws:iam::1:user/ann"}}}, True),
+    ],
+)
+def test_a_call_needs_an_authorizer_that_allowed_it(
+    version: str, found: dict[str, Any], *, is_allowed: bool
+) -> None:
+    """AWS's example of payload 1.0 has an authorizer with only null values.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+    """
+    call = make_call(version, "GET", "/pictures", authorizer=None)
+    call["requestContext"] |= found
+    context: Any = Call()
+    with event_loop():
+        answer = Mangum(Authorized(_answer_ok), "off")(call, context)
+    assert answer["statusCode"] == (200 if is_allowed else 401)
 
 
 def test_a_signed_url_makes_a_rendition_and_leads_to_its_file(

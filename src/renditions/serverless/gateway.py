@@ -132,7 +132,7 @@ class Authorized:
         """Refuse the request, or pass it on to the app."""
         app: ASGIApp = self.app
         is_open = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER)
-        if not is_open and not scope["aws.event"]["requestContext"].get("authorizer"):
+        if not (is_open or _is_authorized(scope["aws.event"])):
             app = self._check_signature(scope)
         await app(scope, receive, send if is_open else changing(send, keep_private))
 
@@ -149,6 +149,21 @@ class Authorized:
         if scope["method"] != "GET":
             why = "A signed URL allows only GET."
         return problem(HTTPStatus.FORBIDDEN, why) if why else self.app
+
+
+def _is_authorized(event: Mapping[str, Any]) -> bool:
+    """Return whether an authorizer of the API allowed the call.
+
+    In payload 2.0, ``authorizer`` has an entry for the kind of the authorizer, whose value may be null. In
+    payload 1.0, a route without an authorizer can have it too, with only null values, and the caller that IAM
+    found is in ``identity``.
+    """
+    context = event["requestContext"]
+    found = context.get("authorizer") or {}
+    if event["version"] == "2.0":
+        return bool(found)
+    caller = context.get("identity", {}).get("userArn")
+    return caller is not None or any(value is not None for value in found.values())
 
 
 def limit(answer: dict[str, Any]) -> dict[str, Any]:
