@@ -267,8 +267,16 @@ def test_a_signed_url_makes_a_rendition_and_leads_to_its_file(
 
 
 def test_an_answer_that_is_too_long_for_lambda_is_replaced_by_an_error_answer() -> None:
-    answer = {"statusCode": 200, "body": "x" * MOST_ANSWERED_BYTES, "isBase64Encoded": True}
+    quotes = len('""')
+    answer = {"statusCode": 200, "body": "x" * (MOST_ANSWERED_BYTES - quotes), "isBase64Encoded": True}
     assert limit(answer) == answer
-    longer = limit(answer | {"body": "x" * (MOST_ANSWERED_BYTES + 1)})
+    longer = limit(answer | {"body": "x" * (MOST_ANSWERED_BYTES - quotes + 1)})
     assert longer["statusCode"] == 501
     assert "has 6,000,001 bytes" in read(longer)["detail"]
+
+
+@pytest.mark.parametrize("name", ['"', "ä", "\\"], ids=["quotes", "umlauts", "backslashes"])
+def test_the_length_of_an_answer_is_that_of_its_json_for_lambda(name: str) -> None:
+    """Lambda gets the body as a text in JSON, with escapes and in UTF-8."""
+    answer = {"statusCode": 200, "body": name * (MOST_ANSWERED_BYTES // 2 + 1), "isBase64Encoded": False}
+    assert limit(answer)["statusCode"] == 501
