@@ -51,6 +51,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field
+from typing import Any
 
 
 class RenditionsError(Exception):
@@ -61,6 +62,13 @@ class RenditionsError(Exception):
     http_status = 500
     retryable = False
     is_try = True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Give copies, and processes that unpickle the error, its text and its attributes.
+
+        By default they would get the text as the first argument of a class, which may have other arguments.
+        """
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class UsageError(RenditionsError):

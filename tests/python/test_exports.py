@@ -5,7 +5,9 @@ Each of them is a promise, see docs/python.md.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
 import re
 import subprocess
 import sys
@@ -82,6 +84,25 @@ def test_the_errors_module_has_exactly_the_listed_classes() -> None:
         name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__
     ]
     assert sorted(own) == ERRORS
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.UsageError("no"),
+        errors.PipelineError("a.toml", (errors.Problem("source", "a table", "nothing", 3),)),
+        errors.PipelineError("a.toml", (), "can't read a.toml"),
+        errors.KeyTaken("a.jpg", "b.jpg"),
+        errors.ForeignOutput("a.jpg"),
+        errors.RecordUnreadable("renditions.db", "a.jpg"),
+        errors.CatalogLost(0, 3, 4),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_process_that_unpickles_an_error_gets_its_text_and_attributes(error: Exception) -> None:
+    """A process pool or a task queue sends errors so; one that can't be read ends the whole pool."""
+    for same in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - from this process
+        assert (type(same), str(same), vars(same)) == (type(error), str(error), vars(error))
 
 
 def test_an_open_pipeline_has_exactly_the_listed_public_names(tmp_path: Path) -> None:
