@@ -34,6 +34,7 @@ from renditions.pipeline_file import reading
 from renditions.pipeline_file.reading import LoadedPipeline
 from renditions.runtime import machine
 from renditions.runtime.alone import Recipes, RenderedPicture, read_picture, render_alone
+from renditions.runtime.arguments import check_path, check_text, choose_pictures, list_names, to_folder
 from renditions.runtime.machine import check_catalog_not_lost, open_workers
 from renditions.runtime.manifest import list_entries
 from renditions.runtime.parts import Parts, open_parts
@@ -58,7 +59,7 @@ def load(pipeline: PathLike | Mapping[str, Any], *, directory: PathLike | None =
 
     Raises:
         PipelineError: The pipeline has problems, and the error lists all of them; or the file can't be read.
-        UsageError: The pipeline is a path, and ``directory`` is given.
+        UsageError: The pipeline is a path, and ``directory`` is given; or it is neither a path nor a mapping.
 
     """
     if not isinstance(pipeline, Mapping):
@@ -67,7 +68,8 @@ def load(pipeline: PathLike | Mapping[str, Any], *, directory: PathLike | None =
                 "load: directory is for mappings. Paths in a file start at the file's folder: leave "
                 "directory out"
             )
-        return reading.load(Path(pipeline), os.environ)
+        path = check_path(pipeline, "a pipeline as a path or a mapping")
+        return reading.load(Path(path), os.environ)
     checked = reading.check(pipeline, "pipeline", Path(directory or ".").absolute(), os.environ)
     return replace(checked, file="")
 
@@ -94,15 +96,17 @@ def render(
         Rejected: The picture breaks a rule, is damaged, or isn't a picture.
         Failed: Something other than the picture failed, such as a worker process.
         PipelineError: The pipeline or the recipes have problems.
-        UsageError: The picture or a watermark can't be read, a rendition is unknown, or all are on demand.
+        UsageError: The picture or a watermark can't be read, a rendition is unknown, all are on demand, or an
+            argument has another type.
 
     """
-    names, recipes = _list(renditions), _find_recipes(pipeline)
+    names, recipes = list_names(renditions), _find_recipes(pipeline)
     recipes = replace(recipes, renditions={}) if names == [] else recipes.choose(names)
     if isinstance(picture, (bytes, bytearray, memoryview)):
         content = bytes(picture)
     else:
-        content = read_picture(picture, recipes.accept)
+        path = check_path(picture, "a picture as bytes or a path (of an open file, pass file.read())")
+        content = read_picture(path, recipes.accept)
     return render_alone(find_pool(recipes.limits), content, recipes)
 
 
@@ -236,23 +240,25 @@ class OpenPipeline:
         renditions and its record. A picture that can't be processed has an outcome with the reason.
 
         Raises:
+            UsageError: The name isn't a text.
             BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The catalog uses another version of the pipeline file.
 
         """
-        return self._run().process(name, ALLOWED)
+        return self._run().process(check_text(name), ALLOWED)
 
     def record(self, name: str) -> Record | None:
         """Return what the catalog knows about one picture; None if it has no record.
 
         Raises:
+            UsageError: The name isn't a text.
             RecordUnreadable: The record is damaged, or a newer version of Renditions wrote it.
 
         """
         with self._reading() as parts:
-            return parts.catalog.get(name)
+            return parts.catalog.get(check_text(name))
 
-    def records(self, status: Status | None = None, prefix: str = "") -> Iterator[Record]:
+    def records(self, status: Status | None = None, prefix: str | None = None) -> Iterator[Record]:
         """Yield the records of all or some pictures, newest first.
 
         ``prefix`` is a folder. Unreadable records are logged and left out. The iteration raises the errors.
@@ -264,7 +270,7 @@ class OpenPipeline:
         statuses = get_args(Status)
         if status is not None and status not in statuses:
             raise UsageError(f"records: expected a status of {', '.join(statuses)}, found {status!r}")
-        folder = _folder(prefix)
+        folder = to_folder(prefix or "")
         with self._reading() as parts:
             check_prefixes(parts, Selection(prefixes=(folder,)))
             yield from parts.catalog.query(status, prefix=folder, on_unreadable=_log_unreadable)
@@ -293,7 +299,7 @@ class OpenPipeline:
 
         """
         with self._reading() as parts:
-            chosen = _choose(names, prefix)
+            chosen = choose_pictures(names, prefix)
             if chosen is not None:
                 selection = Selection.of(chosen)
                 check_prefixes(parts, selection)
@@ -323,7 +329,7 @@ class OpenPipeline:
         self, parts: Parts, names: Iterable[str] | None, prefix: str | None, renditions: Iterable[str] | None
     ) -> Order | None:
         """Return the order for the chosen pictures; None for an empty choice."""
-        chosen, wanted = _choose(names, prefix), _list(renditions)
+        chosen, wanted = choose_pictures(names, prefix), list_names(renditions)
         if chosen is None or wanted == []:
             return None
         ask = Ask(verify=parts.default_verify(is_attended=self._is_attended))
@@ -364,28 +370,6 @@ def _close(stack: ExitStack, process: int) -> None:
     """Close what a pipeline opened, but not in a forked copy of its process."""
     if os.getpid() == process:
         stack.close()
-
-
-def _choose(names: Iterable[str] | None, prefix: str | None) -> list[str] | None:
-    """Return the names and the prefix in one list, like a command's arguments.
-
-    An empty list means all pictures. Return None for an empty list of names without a prefix.
-    """
-    given = _list(names)
-    if given == [] and prefix is None:
-        return None
-    return (given or []) if prefix is None else [*(given or []), _folder(prefix) or "/"]
-
-
-def _list(names: Iterable[str] | None) -> list[str] | None:
-    """Return the names as a list. A single text is one name; None stays None."""
-    return [names] if isinstance(names, str) else None if names is None else list(names)
-
-
-def _folder(prefix: str) -> str:
-    """Return the prefix of a folder with its slash; empty for the whole source."""
-    trimmed = prefix.strip("/")
-    return f"{trimmed}/" if trimmed else ""
 
 
 def _ignore(_: Outcome) -> None:

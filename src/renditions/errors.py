@@ -64,7 +64,7 @@ class RenditionsError(Exception):
     is_try = True
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Give copies, and processes that unpickle the error, its text and its attributes.
+        """Keep the text and the attributes in copies and in other processes.
 
         By default they would get the text as the first argument of a class, which may have other arguments.
         """

@@ -100,7 +100,7 @@ def test_the_errors_module_has_exactly_the_listed_classes() -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_a_process_that_unpickles_an_error_gets_its_text_and_attributes(error: Exception) -> None:
-    """A process pool or a task queue sends errors so; one that can't be read ends the whole pool."""
+    """An error that can't be unpickled ends a whole process pool."""
     for same in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - from this process
         assert (type(same), str(same), vars(same)) == (type(error), str(error), vars(error))
 

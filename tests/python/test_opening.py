@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -192,3 +193,34 @@ def test_a_mapping_can_have_paths_and_tuples(site: Path) -> None:
     assert list(loaded.pipeline.renditions) == ["photo-10", "photo-20"]
     with pytest.raises(errors.PipelineError, match=r"renditions\.5"):
         renditions.load(tables | {"renditions": {5: {"size": 1}}})
+
+
+@pytest.mark.parametrize("name", [Path("a.jpg"), b"a.jpg", 5])
+def test_a_name_that_is_not_a_text_raises_a_usage_error(site: Path, name: Any) -> None:
+    """A path was once reported as a failure of the catalog."""
+    with renditions.open(site / "renditions.toml") as pipeline:
+        calls: list[Callable[[], object]] = [
+            lambda: pipeline.process(name), lambda: pipeline.record(name), lambda: pipeline.sync(name),
+            lambda: pipeline.sync([name]), lambda: list(pipeline.plan(prefix=name)),
+            lambda: list(pipeline.records(prefix=name)), lambda: list(pipeline.manifest([name])),
+            lambda: list(pipeline.plan(renditions=[name])),
+        ]  # fmt: skip
+        for call in calls:
+            with pytest.raises(errors.UsageError, match="as a text"):
+                call()
+
+
+@pytest.mark.parametrize("pipeline", [None, 5, b"renditions.toml", [("thumb", {})]])
+def test_a_pipeline_that_is_neither_a_path_nor_a_mapping_raises_a_usage_error(pipeline: Any) -> None:
+    with pytest.raises(errors.UsageError, match="a pipeline as a path or a mapping"):
+        renditions.load(pipeline)
+    with pytest.raises(errors.UsageError, match="a pipeline as a path or a mapping"):
+        renditions.open(pipeline)
+    with pytest.raises(errors.UsageError, match="a pipeline as a path or a mapping"):
+        renditions.render(b"", pipeline)
+
+
+def test_the_methods_take_none_as_no_prefix(site: Path) -> None:
+    with renditions.open(site / "renditions.toml") as pipeline:
+        pipeline.sync(prefix=None)
+        assert len(list(pipeline.records(None, None))) == len(list(pipeline.plan(None, None))) == 2

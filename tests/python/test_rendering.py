@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import renditions
@@ -121,6 +125,17 @@ def test_render_returns_the_warnings_about_a_picture(site: Path) -> None:
     assert [each.code for each in renditions.render(content, loaded).warnings] == ["reference-dropped"]
 
 
+def test_recipes_can_have_numbers_of_numpy(site: Path) -> None:
+    picture = site / "inbox" / "a.jpg"
+    recipe = {"widths": [np.int64(60), np.uint16(80)], "quality": np.int32(40), "blur": np.float32(0.5)}
+    plain = {"widths": [60, 80], "quality": 40, "blur": 0.5}
+    rendered = renditions.render(picture, {"t": recipe})
+    assert rendered.outputs == renditions.render(picture, {"t": plain}).outputs
+    assert rendered["t-60"].width == 60
+    with pytest.raises(errors.PipelineError, match=r"from 1 to 65,535, found 0\.5"):
+        renditions.render(picture, {"t": {"width": Fraction(1, 2)}})
+
+
 def test_problems_in_recipes_name_the_fields() -> None:
     with pytest.raises(errors.PipelineError) as caught:
         renditions.render(b"", {"thumb": {"width": -1, "heigth": 2}})
@@ -180,3 +195,9 @@ def test_a_single_text_names_one_rendition_and_an_empty_list_names_none(site: Pa
 def test_a_path_with_a_null_byte_raises_a_usage_error() -> None:
     with pytest.raises(errors.UsageError, match="can't read"):
         renditions.render("a\0b.jpg", THUMB)
+
+
+@pytest.mark.parametrize("picture", [io.BytesIO(b"GIF89a"), None, 5, ["a.jpg"]], ids=str)
+def test_a_picture_that_is_neither_bytes_nor_a_path_raises_a_usage_error(picture: Any) -> None:
+    with pytest.raises(errors.UsageError, match=r"bytes or a path.*found (BytesIO|NoneType|int|list)"):
+        renditions.render(picture, THUMB)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from importlib import resources
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -305,14 +306,23 @@ _DEEPEST = 20
 
 
 def _to_toml(value: Any, depth: int = 0) -> Any:
-    """Return a program's value as TOML has it: paths as texts, tuples as arrays."""
+    """Return a program's value as TOML has it.
+
+    Paths become texts, tuples become arrays, and the numbers of other libraries become plain ones.
+    """
     if depth == _DEEPEST:
         return value
     if isinstance(value, Mapping):
         return {str(key): _to_toml(each, depth + 1) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [_to_toml(each, depth + 1) for each in value]
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, Real):
+        return int(value) if isinstance(value, Integral) else float(value)
+    return value
 
 
 def preset_names() -> list[str]:
