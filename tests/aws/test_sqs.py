@@ -78,6 +78,22 @@ def test_receiving_from_a_missing_queue_is_refused(url: str) -> None:
         Queue(CLIENTS.sqs, f"{url}-not").receive(wait_seconds=0)
 
 
+@pytest.mark.parametrize(
+    ("status", "code"), [(403, "OverLimit"), (400, "KMS.ThrottlingException"), (400, "KmsThrottled")]
+)
+def test_a_queue_with_too_many_messages_in_progress_or_a_throttled_key_causes_a_retryable_error(
+    status: int, code: str
+) -> None:
+    """A worker waits and tries again then, and doesn't end.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+    """
+    refused = Answer(status, json.dumps({"__type": f"com.amazonaws.sqs#{code}", "message": "words"}))
+    with answering([refused]) as (clients, _), pytest.raises(QueueFailed) as raised:
+        Queue(clients.sqs, "http://queue").receive()
+    assert type(raised.value) is QueueFailed
+
+
 @pytest.mark.parametrize(("code", "ours", "error"), [("ReceiptHandleIsInvalid", True, QueueRefused),
                                                       ("InternalError", False, QueueFailed)])  # fmt: skip
 def test_a_batch_request_that_fails_for_one_message_raises_an_error(
