@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
+from urllib3.exceptions import SSLError
+from urllib3.response import HTTPResponse
 
 from aws.answers import Answer, answering
 from contract.cloud import CLIENTS, REGION, name_of
@@ -289,6 +291,25 @@ def test_errors_of_s3_are_raised_as_errors_of_this_package(answer: Answer, error
         S3Store(clients.s3, S3Place("bucket", "in/")).get("a")
     assert type(raised.value) is error
     assert "s3://bucket/in/a" in str(raised.value)
+
+
+def test_an_object_that_is_damaged_on_the_way_causes_a_retryable_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def read_damaged(*_: object, **__: object) -> bytes:
+        raise SSLError("decryption failed or bad record mac")
+
+    damaged = Answer(200, "content", {"ETag": '"e1"', "x-amz-checksum-crc32": "AAAAAA=="})
+    with answering([damaged]) as (clients, _):
+        store = S3Store(clients.s3, S3Place("bucket", ""))
+        with pytest.raises(StoreFailed, match="did not match calculated checksum") as by_checksum:
+            store.get("a")
+        monkeypatch.setattr(HTTPResponse, "read", read_damaged)
+        with pytest.raises(StoreFailed, match="bad record mac") as by_tls:
+            store.get("a")
+    for raised in (by_checksum, by_tls):
+        assert type(raised.value) is StoreFailed
+        assert "s3://bucket/a: no whole answer arrived" in str(raised.value)
 
 
 @pytest.mark.parametrize(

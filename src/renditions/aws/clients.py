@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
     NoRegionError,
@@ -27,6 +28,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
+from urllib3.exceptions import HTTPError as StreamError
 
 from renditions.errors import Failed, UsageError
 
@@ -263,6 +265,15 @@ _ADVICE = {
 }
 """What a person can do about AWS's lasting errors, by their codes."""
 
+_NO_WHOLE_ANSWER = (
+    HTTPClientError,
+    BotoConnectionError,
+    IncompleteReadError,
+    FlexibleChecksumError,
+    StreamError,  # for example, TLS finds damaged data while an object is read
+)
+"""The errors if no answer arrived, or only a part of it, or if it was damaged on the way."""
+
 
 @contextmanager
 def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Iterator[None]:
@@ -285,9 +296,9 @@ def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Ite
         raise (passing if _can_pass(error) else lasting)(text) from error
     except ResponseParserError as error:  # something else than the service answered: a proxy, for example
         raise passing(f"{where}: {error}") from error
-    except (HTTPClientError, BotoConnectionError, IncompleteReadError) as error:
+    except _NO_WHOLE_ANSWER as error:
         raise passing(
-            f"{where}: no complete answer arrived ({_trim(error)}). Check the network and AWS_ENDPOINT_URL, "
+            f"{where}: no whole answer arrived ({_trim(error)}). Check the network and AWS_ENDPOINT_URL, "
             "then try again"
         ) from error
     except BotoCoreError as error:  # no credentials, a wrong parameter
