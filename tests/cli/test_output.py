@@ -55,6 +55,16 @@ def test_the_help_of_each_command_names_arguments_in_capitals_and_breaks_no_line
             assert each.param_type_name != "argument" or each.metavar not in (None, each.name), each.name
 
 
+@pytest.mark.parametrize("command", ["init", "demo"])
+def test_a_command_that_can_not_write_its_pipeline_file_leaves_no_part_of_it(
+    tmp_path: Path, command: str
+) -> None:
+    ended = run_in_shell(tmp_path, f"ulimit -f 0; renditions {command}")
+    assert ended.returncode == 2
+    assert "File too large" in ended.stderr
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 @pytest.mark.parametrize("command", ["list", "list --json", "manifest", "show a.jpg --json", "--version"])
 def test_a_command_that_can_not_write_its_output_prints_an_error_without_a_traceback(
     site: Path, command: str

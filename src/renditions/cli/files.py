@@ -18,6 +18,7 @@ from renditions.model.wishes import Wishes
 from renditions.pipeline_file.backend_checks import find_missing_libraries, find_target_problems
 from renditions.pipeline_file.reading import load, preset_names, read_preset
 from renditions.pipeline_file.schema import json_schema
+from renditions.pipeline_file.writing import write_new
 
 
 def init(
@@ -36,8 +37,7 @@ def init(
     path = chosen_file(context, file)
     text = read_preset(preset)
     try:
-        with path.open("x", encoding="utf-8") as target:
-            target.write(text)
+        write_new(path, text)
     except FileExistsError:
         raise UsageError(
             f"can't create {path}: it already exists. It is unchanged. Choose another file with --pipeline."

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from renditions.errors import Failed, UsageError
+from renditions.pipeline_file.writing import write_new
 
 _PIPELINE = """\
 # The renditions that the demo makes of each picture. Change this file and run: renditions plan
@@ -69,7 +70,7 @@ def prepare(directory: Path, photos: Path | None, *, keeps_file: bool = False) -
             text = text.replace("\n\n[accept]", "\nread_only = true\n\n[accept]", 1)
         if keeps_file and pipeline.exists() and pipeline.read_bytes() != text.encode():
             return pipeline
-        _write_once(pipeline, text.encode())
+        _write_once(pipeline, text)
         if photos is None and not (directory / "inbox").exists():
             _draw(directory / "inbox")
     except OSError as error:
@@ -91,16 +92,15 @@ def _quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _write_once(file: Path, content: bytes) -> None:
+def _write_once(file: Path, text: str) -> None:
     """Write the file unless it exists; never overwrite a user's file.
 
     Raise ``UsageError`` if the file exists with another content.
     """
     try:
-        with file.open("xb") as new:
-            new.write(content)
+        write_new(file, text)
     except FileExistsError:
-        if file.read_bytes() != content:
+        if file.read_bytes() != text.encode():
             raise UsageError(
                 f"can't write {file}: another pipeline file exists there. "
                 "Run 'renditions sync' with it, or name another folder for the demo."

@@ -1,0 +1,22 @@
+"""Write a new pipeline file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def write_new(path: Path, text: str) -> None:
+    """Create a pipeline file whole, or not at all.
+
+    Raises:
+        FileExistsError: Something has this path. It is unchanged.
+        OSError: The file can't be written, for example because the disk is full.
+    """
+    content = text.encode()
+    file = path.open("xb")
+    try:
+        with file:
+            file.write(content)
+    except OSError:
+        path.unlink()
+        raise
