@@ -85,6 +85,24 @@ def test_rejected_pictures_show_their_reason_in_the_gallery(browser: Browser, ad
     page.close()
 
 
+def test_a_small_tile_shows_only_whole_lines_of_a_long_reason(browser: Browser, address: str) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(address)
+    shown = page.locator(".tile", has_text="broken.jpg").locator(".frame span").first
+    shown.evaluate("(element) => { element.textContent = 'a long reason '.repeat(40); }")
+    cut = shown.evaluate(
+        """(element) => {
+          const range = document.createRange();
+          range.selectNodeContents(element);
+          const { bottom } = element.getBoundingClientRect();
+          const isCut = (line) => line.top + 2 < bottom && line.bottom - 2 > bottom;
+          return [...range.getClientRects()].filter(isCut).length;
+        }"""
+    )
+    assert cut == 0
+    page.close()
+
+
 def read_paste(page: Page) -> str:
     """Return what the clipboard pastes into a text field."""
     page.evaluate(

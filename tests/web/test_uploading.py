@@ -190,7 +190,9 @@ def test_uploads_continue_after_a_new_log_in_when_the_server_no_longer_accepts_t
     with answered(app) as address, open_page(browser) as page:
         page.goto(address)
         page.get_by_role("textbox").fill(TOKEN)
-        page.keyboard.press("Enter")
+        # Only this poll could report results of the uploads.
+        with page.expect_response("**/pictures?history=true*"):
+            page.keyboard.press("Enter")
         expect(page.locator("#note")).to_have_text("No pictures yet.")
         page.route("**/uploads", lambda route: held.append(route), times=1)  # noqa: PLW0108 - it wants no builtin
         page.set_input_files("#choose", draw_some(tmp_path, "kept", 5))
@@ -212,6 +214,24 @@ def test_uploads_continue_after_a_new_log_in_when_the_server_no_longer_accepts_t
         page.keyboard.press("Enter")
         expect(dialog).to_be_hidden()
         expect(page.locator("#uploads li", has_text="the renditions will follow")).to_have_count(5)
+
+
+def test_the_names_of_uploads_can_be_read_on_a_telephone(
+    browser: Browser, address: str, tmp_path: Path
+) -> None:
+    draw(tmp_path / "a-name-of-a-photo.jpg", 64, 48)
+    (tmp_path / "an-empty-picture.jpg").write_bytes(b"")
+    held: list[Route] = []
+    with open_page(browser, 390, 844) as page:
+        page.goto(address)
+        page.route("**/uploads/file", lambda route: held.append(route))  # noqa: PLW0108 - it wants no builtin
+        page.set_input_files("#choose", list(tmp_path.glob("*.jpg")))
+        expect(page.locator("#uploads li.bad")).to_have_count(1)
+        await_any(page, held)
+        cut = "(names) => names.filter((each) => each.scrollWidth > each.clientWidth).length"
+        assert page.locator("#uploads .name").evaluate_all(cut) == 0
+        assert page.locator("#uploads progress:visible").count() == 1
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_pasted_pictures_are_uploaded_and_pasted_text_is_ignored(page: Page, tmp_path: Path) -> None:
