@@ -641,6 +641,13 @@ def test_a_request_for_a_missing_resource_gets_status_404(client: TestClient, pa
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_the_answer_to_an_unknown_path_has_the_path_and_says_where_the_known_paths_are(
+    client: TestClient,
+) -> None:
+    detail = client.get("/picture/a b.jpg").json()["detail"]
+    assert detail == "There is nothing at '/picture/a b.jpg'. The page /docs lists the paths of this server."
+
+
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [

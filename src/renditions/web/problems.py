@@ -96,7 +96,7 @@ def error_item(error: ApiError | RenditionsError) -> dict[str, Any]:
     return problem_item(error.http_status, detail, error.code)
 
 
-def answer_error(_: Request, error: Exception) -> Response:
+def answer_error(request: Request, error: Exception) -> Response:
     """Return the problem document for an exception that an endpoint raised.
 
     Raise any exception again that isn't one of ApiError, RenditionsError and HTTPException.
@@ -107,6 +107,9 @@ def answer_error(_: Request, error: Exception) -> Response:
         case RenditionsError(retryable=is_passing):
             pass
         case HTTPException(status_code=status, detail=detail, headers=headers):
+            if status == HTTPStatus.NOT_FOUND:  # no route has this path
+                path = request.scope["path"]
+                detail = f"There is nothing at {path!r}. The page /docs lists the paths of this server."
             response = problem(status, detail)
             response.headers.update(headers or {})
             return response
