@@ -55,6 +55,14 @@ def test_the_help_of_each_command_names_arguments_in_capitals_and_breaks_no_line
             assert each.param_type_name != "argument" or each.metavar not in (None, each.name), each.name
 
 
+def test_a_url_can_be_signed_for_a_million_hours_at_most(site: Path) -> None:
+    assert run(site, "sign", "thumb", "a.jpg", "--hours", "1000000").code == 0
+    for command in (("sign", "thumb", "a.jpg"), ("manifest",)):
+        refused = run(site, *command, "--hours", "1000001")
+        assert refused.code == 2
+        assert "'--hours': 1000001 is not in the range 1<=x<=1000000." in refused.err
+
+
 @pytest.mark.parametrize("command", ["init", "demo"])
 def test_a_command_that_can_not_write_its_pipeline_file_leaves_no_part_of_it(
     tmp_path: Path, command: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from renditions.web.links import LocalLinks
 from renditions.web.pages import FILES, STATIC
 from renditions.web.placing import place
 from renditions.web.reach import Reach
+from renditions.web.server import open_listener
 from renditions.web.signing import SigningKeys
 from web.test_api import FORM, open_service
 from world import World
@@ -27,6 +29,28 @@ TOKEN = "right"  # noqa: S105 - the tests' own
 PROXY, CLIENT = "10.0.0.5", "203.0.113.7"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 SHOP = "https://shop.example"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"), [("127.0.0.1", "http://127.0.0.1:8080/"), ("::1", "http://[::1]:8080/")]
+)
+def test_the_url_of_a_server_on_an_ipv6_address_has_brackets(host: str, url: str) -> None:
+    assert Reach.parse(host).make_url("http", 8080) == url
+
+
+def test_an_empty_host_is_refused_because_it_would_mean_every_address() -> None:
+    with pytest.raises(UsageError, match="--host: expected an address"):
+        Reach.parse("")
+
+
+def test_the_error_about_a_port_in_use_advises_another_port_and_that_about_a_host_another_host() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(UsageError, match=r"in use\)\. Another program uses the port\."):
+            open_listener("127.0.0.1", port)
+    with pytest.raises(UsageError, match=r"\)\. Choose an address of this machine as --host\.$") as refused:
+        open_listener("192.0.2.1", port)  # an address for documentation, RFC 5737
+    assert "attempting" not in str(refused.value)
 
 
 @contextmanager

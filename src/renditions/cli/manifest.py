@@ -16,7 +16,7 @@ from renditions.cli.app import FileOption
 from renditions.cli.completion import NamesArgument
 from renditions.cli.console import messages
 from renditions.cli.opening import opened
-from renditions.cli.signing import expire_after, find_keys
+from renditions.cli.signing import MOST_HOURS, expire_after, find_keys
 from renditions.core.selection import Selection
 from renditions.errors import UsageError
 from renditions.model.families import find_members
@@ -47,7 +47,9 @@ def manifest(
     hours: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Sign the URLs of renditions on demand; they stay valid for this many hours."
+            min=1,
+            max=MOST_HOURS,
+            help="Sign the URLs of renditions on demand; they stay valid for this many hours.",
         ),
     ] = None,
 ) -> None:

@@ -169,8 +169,8 @@ def serve(  # noqa: PLR0913 - one for each option
     path = chosen_file(context, file)
     loaded = _load(path)
     with open_listener(host, port) as listener:
-        scheme = "https" if tls else "http"
-        messages.print(f"{scheme}://{host}:{port}/ (Ctrl-C to stop)")
+        url = reach.make_url("https" if tls else "http", port)
+        messages.print(f"{escape(url)} (Ctrl-C to stop)")
         if made:  # A token that the user chose stays out of the log.
             messages.print(f"token: {escape(made)}")
         _run(

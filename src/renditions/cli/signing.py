@@ -27,6 +27,7 @@ from renditions.runtime.selecting import has_record, suggest
 from renditions.web.signing import SIGNING_KEYS, SigningKeys
 
 HOUR_SECONDS = 3600
+MOST_HOURS = 1_000_000
 
 
 def sign(
@@ -44,7 +45,7 @@ def sign(
         typer.Argument(metavar="NAME", help="The picture's name.", autocompletion=complete_name),
     ],
     file: FileOption = None,
-    hours: Annotated[int, typer.Option(min=1, help="How many hours the URL is valid.")] = 24,
+    hours: Annotated[int, typer.Option(min=1, max=MOST_HOURS, help="How many hours the URL is valid.")] = 24,
     root_path: RootPathOption = "",
 ) -> None:
     """Print the signed URL of a rendition, for the server of `renditions serve`.

@@ -56,6 +56,8 @@ class Reach:
             tuple(trusted_proxies),
             tuple(map(str.lower, allowed_origins)),
         )
+        if not host:  # the system would listen on every address
+            raise UsageError("--host: expected an address such as 127.0.0.1, found ''")
         if not _ROOT_PATH.fullmatch(root_path):
             raise UsageError(f"--root-path: expected a path like /gallery, found {root_path!r}")
         for name in reach.allowed_hosts:
@@ -78,6 +80,10 @@ class Reach:
                     f"found {proxy!r} ({error})"
                 ) from error
         return reach
+
+    def make_url(self, scheme: str, port: int) -> str:
+        """Return the URL at which the server listens."""
+        return f"{scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{port}/"
 
     @property
     def is_for_others(self) -> bool:

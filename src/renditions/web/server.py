@@ -6,6 +6,7 @@ It runs the web application and follows the source folder.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import secrets
 import socket
@@ -66,6 +67,13 @@ def make_token() -> str:
     return secrets.token_urlsafe(24)
 
 
+_PORT_ADVICE = {
+    errno.EADDRINUSE: "Another program uses the port. End it, or choose another --port",
+    errno.EACCES: "This user may not use the port. Choose a --port from 1024 on",
+}
+"""What to do if the server can't listen on a port, by the error's number."""
+
+
 def open_listener(host: str, port: int) -> socket.socket:
     """Return a listening socket.
 
@@ -79,10 +87,9 @@ def open_listener(host: str, port: int) -> socket.socket:
     try:
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise UsageError(
-            f"can't listen on {host}:{port} ({error.strerror}). "
-            "If another program uses the port, choose another --port."
-        ) from error
+        why = (error.strerror or "").partition(" (while")[0]
+        advice = _PORT_ADVICE.get(error.errno or 0, "Choose an address of this machine as --host")
+        raise UsageError(f"can't listen on {host}:{port} ({why}). {advice}.") from error
     notice_gone(listener)
     return listener
 
