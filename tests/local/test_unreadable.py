@@ -160,7 +160,7 @@ def test_a_catalog_that_this_user_may_not_read_or_write_is_reported_by_its_path(
             ended = run_bound_by_permissions(tmp_path, "sync")
         assert ended.code == 1
         assert f"the catalog {path}{why}" in ended.err
-        assert "must be able to write the file and its folder" in ended.err
+        assert "must be able to write the file and its folder, and its -wal and -shm files" in ended.err
     assert run(tmp_path, "sync").code == 0
 
 

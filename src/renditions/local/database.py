@@ -20,8 +20,8 @@ _WHEN_DAMAGED = (
     "move it away together with its -wal and -shm files, and run renditions sync --adopt"
 )
 _WHEN_READ_ONLY = (
-    "Renditions must be able to write the file and its folder. Check their permissions, and whether the disk "
-    "is mounted read-only"
+    "Renditions must be able to write the file and its folder, and its -wal and -shm files if there are any. "
+    "Check their permissions, and whether the disk is mounted read-only"
 )
 _ADVICE = {
     sqlite3.SQLITE_CORRUPT: _WHEN_DAMAGED,
