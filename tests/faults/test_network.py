@@ -42,6 +42,7 @@ from renditions.core.leases import reopen
 from renditions.core.outbox import Outbox, send_again
 from renditions.core.outcome import Outcome
 from renditions.core.planning import plan
+from renditions.core.ports import IfMatch
 from renditions.core.reconcile import sync
 from renditions.errors import CatalogFailed, Failed, QueueFailed, StoreFailed
 from renditions.messages.events import SyncRequest, encode_sync
@@ -309,6 +310,42 @@ def test_a_web_page_with_status_200_in_place_of_an_answer_causes_a_retryable_err
     ):
         call(clients)
     assert type(raised.value) is error
+
+
+OBJECT_CALLS: dict[str, Callable[[S3Store], object]] = {
+    "head": lambda store: store.head("a"),
+    "get": lambda store: store.get("a"),
+    "stream": lambda store: list(store.stream("a", IfMatch("e1"))),
+    "put": lambda store: store.put("a", b"content", IfMatch("e1"), "image/jpeg"),
+}
+
+
+@pytest.mark.parametrize(
+    "body", ["<html><center>404 Not Found</center><hr></html>", "404 page not found", ""]
+)
+@pytest.mark.parametrize("call", OBJECT_CALLS.values(), ids=OBJECT_CALLS)
+def test_an_object_does_not_count_as_missing_if_a_proxy_answers_with_status_404(
+    call: Callable[[S3Store], object], body: str
+) -> None:
+    """S3's answer has an error in XML."""
+    with (
+        answering([Answer(404, body)]) as (clients, _),
+        pytest.raises(StoreFailed, match="s3://bucket/a: another server answered") as raised,
+    ):
+        call(S3Store(clients.s3, S3Place("bucket", "")))
+    assert type(raised.value) is StoreFailed
+
+
+@pytest.mark.parametrize("call", OBJECT_CALLS.values(), ids=OBJECT_CALLS)
+def test_an_answer_about_an_object_without_an_etag_causes_a_retryable_error(
+    call: Callable[[S3Store], object],
+) -> None:
+    with (
+        answering([Answer(200, "")]) as (clients, _),
+        pytest.raises(StoreFailed, match="s3://bucket/a: another server answered") as raised,
+    ):
+        call(S3Store(clients.s3, S3Place("bucket", "")))
+    assert type(raised.value) is StoreFailed
 
 
 @pytest.mark.parametrize("what", [what for what in CALLS if "objects" not in what])

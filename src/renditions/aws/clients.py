@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from http.client import MULTIPLE_CHOICES
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -71,6 +71,9 @@ PASSING = frozenset(
 
 For example, the call was throttled, incomplete, or signed while the clock was wrong.
 """
+_WITH_ETAG = ("GetObject", "HeadObject", "PutObject")
+"""The calls to S3 whose successful answers have an ETag."""
+_CHECK = "Check AWS_ENDPOINT_URL and any proxy"
 _WRONG_CLOCK = ("Signature expired", "Signature not yet current")
 """The beginnings of error messages that blame the clock.
 
@@ -211,27 +214,31 @@ def _refuse_cut(http_response: Any, model: Any, **_: Any) -> None:
 def _refuse_foreign(operation_model: Any, response_dict: Any, **_: Any) -> None:
     """Raise ResponseParserError for an answer of another server, such as a proxy.
 
-    A proxy may answer with a page of its own, and status 200. botocore reads most such answers as empty, so
-    the call seems to succeed. For others it raises obscure errors.
+    A proxy may answer with a page of its own, and status 200 or 404. botocore reads most such answers as
+    empty, so the call seems to succeed, or an object seems to be missing. For others it raises obscure
+    errors.
     """
-    model, body = operation_model, response_dict["body"]
-    if model.has_streaming_output or model.http["method"] == "HEAD":
+    model, status, body = operation_model, response_dict["status_code"], response_dict["body"]
+    is_success = status < HTTPStatus.MULTIPLE_CHOICES
+    if is_success and model.name in _WITH_ETAG and "ETag" not in response_dict["headers"]:
+        raise ResponseParserError(
+            f"another server answered instead of the service, without an ETag. {_CHECK}"
+        )
+    if model.http["method"] == "HEAD" or (is_success and model.has_streaming_output):
         return
-    if response_dict["status_code"] >= MULTIPLE_CHOICES:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # after such a status, botocore sends the call again
         return
     start = body[:100].lstrip().lower()
     protocol = model.service_model.resolved_protocol
-    is_foreign = (
-        start.startswith((b"<!doctype html", b"<html"))
-        or (protocol == "json" and not start.startswith(b"{"))
-        or (protocol == "query" and f"{model.name}Result".encode() not in body)
-    )
+    is_foreign = start.startswith((b"<!doctype html", b"<html"))
+    if is_success:
+        is_foreign |= protocol == "json" and not start.startswith(b"{")
+        is_foreign |= protocol == "query" and f"{model.name}Result".encode() not in body
+    elif status == HTTPStatus.NOT_FOUND:
+        is_foreign |= protocol == "rest-xml" and b"<Error" not in body
     if is_foreign:
         shown = start[:40].decode(errors="replace")
-        raise ResponseParserError(
-            f"another server answered instead of the service, with {shown!r}. Check AWS_ENDPOINT_URL "
-            "and any proxy"
-        )
+        raise ResponseParserError(f"another server answered instead of the service, with {shown!r}. {_CHECK}")
 
 
 def error_code(error: ClientError) -> str:
