@@ -51,7 +51,7 @@ function fill(path, fields) {
     if (where === 'path') filled = filled.replace(`{${name}}`, input.value.split('/').map(encodeURIComponent).join('/'));
     else if (input.value) query.set(name, input.value);
   }
-  return query.size ? `${filled}?${query}` : filled;
+  return String(query) ? `${filled}?${query}` : filled;
 }
 
 async function request(method, path, body) {
