@@ -1,4 +1,4 @@
-"""Requests for renditions that must be made first."""
+"""Requests for pictures without a record, and for missing renditions."""
 
 from __future__ import annotations
 
@@ -36,6 +36,31 @@ def test_a_request_for_an_unknown_picture_gets_503_if_a_store_fails() -> None:
     answer = request(World(), f"/i/thumb/{NAME}", process)
     assert (answer.status_code, answer.json()["code"]) == (503, "store-failed")
     assert "Check that the store is reachable and has space" in answer.json()["detail"]
+    assert "/srv" not in answer.text
+
+
+def test_a_request_for_the_record_of_an_unknown_picture_gets_503_if_the_source_can_not_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    path = f"/pictures/{NAME}"
+
+    def process(name: str, ask: Ask) -> Outcome:
+        return world.processor().process(name, ask)
+
+    unknown = request(world, path, process)
+    assert (unknown.status_code, unknown.json()["detail"]) == (404, f"there is no record of '{NAME}'")
+    world.upload(NAME, b"one")
+    waiting = request(world, path, process)
+    assert (waiting.status_code, waiting.json()["code"]) == (404, "not-found")
+    assert "it waits to be processed" in waiting.json()["detail"]
+
+    def fail(_: str) -> None:
+        raise StoreFailed("the folder /srv/inbox is missing")
+
+    monkeypatch.setattr(world.source, "head", fail)
+    answer = request(world, path, process)
+    assert (answer.status_code, answer.json()["code"]) == (503, "store-failed")
     assert "/srv" not in answer.text
 
 

@@ -225,7 +225,7 @@ class _Api:
         return answer_json(request, found)
 
     def show_picture(self, request: Request) -> Response:
-        record = pictures.get_picture(self._service, request.path_params["name"])
+        record = pictures.find_picture(self._service, request.path_params["name"])
         return answer_json(request, pictures.show_picture(self._service, record))
 
     def process_picture(self, request: Request) -> Response:

@@ -121,6 +121,18 @@ def get_picture(service: Service, name: str) -> Record:
     raise ApiError(HTTPStatus.NOT_FOUND, f"there is no record of {name!r}")
 
 
+def find_picture(service: Service, name: str) -> Record:
+    """Return the record of this name, or raise ApiError (404).
+
+    Without a record, this function also looks into the source. So if the source can't be read, the answer is
+    that error: nothing shows then that there is no such picture.
+    """
+    record = service.parts.catalog.get(name)
+    if record is None and find_original(service, name):
+        raise ApiError(HTTPStatus.NOT_FOUND, f"{name!r} has no record yet, because it waits to be processed")
+    return record or get_picture(service, name)
+
+
 def process_picture(service: Service, name: str, *, again: bool) -> dict[str, Any]:
     """Process a picture now, and return its outcome.
 
