@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pyvips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -261,6 +262,13 @@ def test_a_compressed_tiff_with_overwritten_bytes_in_a_strip_is_rejected(compres
         if order == "unsound":
             whole[at : at + size] = np.random.default_rng(5).bytes(size)
         assert bool(render(bytes(whole), Accept(), RECIPES).rejected) == (order == "unsound")
+
+
+def test_a_deflated_tiff_in_a_tile_far_larger_than_the_picture_is_read() -> None:
+    """A tile always has its full size in the file."""
+    image = pyvips.Image.new_from_array(np.asarray(photo(10, 6)))
+    source = image.tiffsave_buffer(tile=True, tile_width=256, tile_height=256, compression="deflate")
+    assert difference(shown(source, Rendition(format="png")), photo(10, 6)) == 0
 
 
 def test_a_tiff_whose_palette_is_cut_off_is_rejected() -> None:

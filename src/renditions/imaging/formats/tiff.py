@@ -28,6 +28,8 @@ _OFFSETS = (273, 324)
 """StripOffsets and TileOffsets."""
 _COUNTS = (279, 325)
 """StripByteCounts and TileByteCounts."""
+_TILE_SIDES = (322, 323)
+"""TileWidth and TileLength."""
 _DEFLATE = (8, 32946)
 _PIECE_BYTES = 16_384
 """How many deflated bytes this module inflates at once. The inflated data has at most 17 MB."""
@@ -129,12 +131,15 @@ def check_data(content: bytes, header: Header, _: int) -> None:
 
     This function skips fields that it can't read: the decoder will find their damage.
     """
-    fields = tiff_tags.read_page(content, header.page, (tiff_tags.COMPRESSION, *_OFFSETS, *_COUNTS))
+    tags = tiff_tags.COMPRESSION, *_OFFSETS, *_COUNTS, *_TILE_SIDES
+    fields = tiff_tags.read_page(content, header.page, tags)
     compression = fields.get(tiff_tags.COMPRESSION)
     if compression is None or compression.first not in _DEFLATE:
         return
-    # No strip or tile can inflate to more.
-    most_bytes = _MAX_VALUE_BYTES * header.bands * header.stored.width * header.stored.height
+    # No strip can inflate to more than the page, and no tile to more than the page rounded up to whole tiles.
+    sides = zip((header.stored.width, header.stored.height), _TILE_SIDES, strict=True)
+    across, down = (side + (fields[tag].first if tag in fields else 0) for side, tag in sides)
+    most_bytes = _MAX_VALUE_BYTES * header.bands * across * down
     for offsets, counts in zip(_OFFSETS, _COUNTS, strict=True):
         if not (offsets in fields and counts in fields):
             continue
