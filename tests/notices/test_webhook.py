@@ -209,6 +209,30 @@ def test_environment_variables_can_be_parts_of_the_url_of_a_webhook() -> None:
     assert len(receiver.got) == 1
 
 
+@pytest.mark.parametrize("value", ["canary 7f3a", "canary\t", "ann:canary@a.example", "a:canary", "[canary"])
+def test_the_error_about_an_invalid_url_does_not_contain_the_values_of_its_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """The library's own errors contain parts of the URL."""
+    with pytest.raises(NotifyRefused, match="the URL isn't valid") as raised:
+        make_notifier("https://${HOOK_HOST}/hook", HOOK_HOST=value).send(DONE)
+    assert "canary" not in str(raised.value)
+    hook = '[[notify]]\non = ["done"]\nto = "webhook:https://${HOOK_HOST}/hook"\nsecret = "${HOOK}"\n'
+    write_pipeline(tmp_path, THUMB, hook)
+    monkeypatch.setenv("HOOK", SECRET)
+    monkeypatch.setenv("HOOK_HOST", value)
+    checked = run(tmp_path, "check")
+    assert "notify[0].to: expected a valid URL with the values of its variables" in checked.err
+    assert "canary" not in checked.err + checked.out
+
+
+def test_spaces_around_the_url_of_a_webhook_are_ignored() -> None:
+    """Many programs write a secret with a line break at its end."""
+    with receiving() as receiver:
+        make_notifier(receiver.url.replace("/hook", "/${HOOK_PATH}"), HOOK_PATH="hook\n").send(DONE)
+    assert len(receiver.got) == 1
+
+
 def test_the_error_about_an_invalid_secret_does_not_contain_the_secret() -> None:
     for secret in ("canary", "whsec_canary", "whsec_kanäri", "whsec_" + base64.b64encode(b"short").decode()):
         with pytest.raises(NotifyRefused, match="openssl rand") as raised:

@@ -17,8 +17,10 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from renditions.errors import NotifyFailed, NotifyRefused, Problem
+from renditions.model.backends import find_notifier
 from renditions.model.digest import Digest
 from renditions.model.fields import hash_of
 from renditions.model.items import format_time
@@ -80,13 +82,18 @@ class WebhookNotifier:
     def _make_request(self, notice: Notice) -> urllib.request.Request:
         body = json.dumps(notice.to_item()).encode()
         try:
-            url = fill_in(self._notify.to.removeprefix("webhook:"), self._environ)
+            url = _fill_in_url(self._notify, self._environ)
             secrets = fill_in(self._notify.secret or "", self._environ)
-            headers = make_headers(_id_of(notice), body, secrets, time.time())
         except VariableUnset as error:
             raise NotifyRefused(
                 f"{self._notify.spelled}: {error}. Set it and run the command again"
             ) from None
+        except ValueError as error:
+            raise NotifyRefused(
+                f"{self._notify.spelled}: {error}. Correct them and run the command again"
+            ) from None
+        try:
+            headers = make_headers(_id_of(notice), body, secrets, time.time())
         except ValueError as error:
             raise NotifyRefused(f"{self._notify.spelled}: the secret isn't valid: {error}") from None
         headers |= {"Content-Type": "application/json", "User-Agent": "renditions"}
@@ -170,6 +177,25 @@ def _opener() -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(_NoRedirects, _Http, _Https)
 
 
+def _fill_in_url(notify: Notify, environ: Mapping[str, str]) -> str:
+    """Return the webhook's URL with the values of its variables.
+
+    Raises:
+        VariableUnset: A variable is unset or empty.
+        ValueError: With the values, the URL isn't valid. The error doesn't contain them.
+
+    """
+    target = fill_in(notify.to, environ).strip()
+    url = target.removeprefix("webhook:")
+    try:
+        is_valid = find_notifier(target) is not None and urlsplit(url).port != 0
+    except ValueError:  # the port isn't a number, or a bracket is missing
+        is_valid = False
+    if not is_valid:
+        raise ValueError("the URL isn't valid with the values of its environment variables")
+    return url
+
+
 def _id_of(notice: Notice) -> str:
     """Return a notice's message id, which is the same at each attempt to send it.
 
@@ -182,12 +208,14 @@ def _id_of(notice: Notice) -> str:
 def find_problems(place: str, notify: Notify, environ: Mapping[str, str]) -> Iterator[Problem]:
     """Yield the problems of the URL and of the secret.
 
-    There is a problem if a variable in them isn't set, or if the secret is invalid.
+    There is a problem if a variable in them isn't set, or if the URL or the secret is invalid.
     """
     try:
-        fill_in(notify.to, environ)
+        _fill_in_url(notify, environ)
     except VariableUnset as error:
         yield Problem(f"{place}.to", f"a value in the environment variable {error.name}", "none")
+    except ValueError:
+        yield Problem(f"{place}.to", "a valid URL with the values of its variables", "an invalid one")
     try:
         parse_secrets(fill_in(notify.secret or "", environ))
     except VariableUnset as error:
