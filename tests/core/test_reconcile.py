@@ -367,6 +367,25 @@ def test_a_sync_counts_a_picture_once_whose_taken_key_becomes_free_in_the_same_r
     world.check_promise()
 
 
+def test_a_sync_of_several_passes_counts_a_picture_once_whose_file_was_only_touched(world: World) -> None:
+    world.upload("b.jpg", b"b")
+    world.upload("c.jpg", b"c")
+    run_sync(world)
+    world.source.touch("b.jpg")
+    world.source.touch("c.jpg")
+    world.upload("a.jpg", b"a")
+    waited: list[str] = []
+
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
+        if name == "a.jpg" and name not in waited:
+            waited.append(name)
+            return Outcome(name, "waiting", "it is still being written", again_after=timedelta(0))
+        return world.processor().process(name, ask)
+
+    summary = sync(world.run(process))
+    assert (summary.results, summary.standing) == ({"unchanged": 2, "done": 1}, {})
+
+
 def test_a_hint_about_an_excluded_picture_causes_no_output(world: World) -> None:
     world.upload("#recycle/a.jpg", b"x")
     outcome = world.processor().process("#recycle/a.jpg")

@@ -10,7 +10,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from renditions.core.ask import PLAIN, Ask, allow_removal, unverified
@@ -111,13 +111,13 @@ def sync(run: Run) -> Summary:
     summary = Summary()
     pause: timedelta | None = timedelta()
     blocked: Iterable[Outcome] = ()
-    refused: set[str] = set()
+    decided = _Decided()
     resting = Resting(run.on_wait)
     passes = 1 if run.ask.is_forced else MAX_PASSES  # a second one would make everything again
     for number in range(passes):
         if pause is None or run.stop.wait(pause.total_seconds()):
             break
-        one = _Pass(run, summary, resting, refused, is_last=number == passes - 1)
+        one = _Pass(run, summary, resting, decided, is_last=number == passes - 1)
         one.work()
         pause, blocked = one.pause, one.blocked
     for ended in resting.finish(run.process, run.stop):
@@ -128,20 +128,29 @@ def sync(run: Run) -> Summary:
     return summary
 
 
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """The pictures that earlier passes of a sync decided. Each picture counts once."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    """How many pictures the run counted, by the status that their record has since then."""
+    refused: set[str] = field(default_factory=set)
+    """The pictures that the run rejected because another picture has their key.
+
+    If a later pass finds the key free, the picture's new result counts in place of the former one.
+    """
+
+
 class _Pass:
     """One pass of a sync: it compares every picture, and does the work."""
 
     def __init__(
-        self, run: Run, summary: Summary, resting: Resting, refused: set[str], *, is_last: bool
+        self, run: Run, summary: Summary, resting: Resting, decided: _Decided, *, is_last: bool
     ) -> None:
         self._run = run
         self._summary = summary
         self._resting = resting
-        self._refused = refused
-        """The pictures that this run rejected because another picture has their key.
-
-        If a later pass finds the key free, the picture's new result counts in place of the former one.
-        """
+        self._decided = decided
         self._is_last = is_last
         self._has_blocked = self._has_freed = self._has_renamed = self._has_landing = False
         self.pause: timedelta | None = None
@@ -159,7 +168,7 @@ class _Pass:
         summary.held = []
         summary.reasons = Reasons()
         # Pictures decided in an earlier pass of this run need no work now, and don't count as standing.
-        summary.standing = Counter({status: -summary.results[status] for status in STATUSES})
+        summary.standing = Counter({status: -self._decided.counts[status] for status in STATUSES})
         census = run.guard.open_census()
         for ended in _process_all(run, self._first_share(census), run.ask):
             self._take(ended)
@@ -247,7 +256,7 @@ class _Pass:
 
     def count(self, ended: Outcome | Difference) -> None:
         """Report an outcome, and count the picture in the summary."""
-        summary = self._summary
+        summary, decided = self._summary, self._decided
         if isinstance(ended, Difference):
             if record := ended.record:
                 self._has_blocked = self._has_blocked or record.blocked_by is not None
@@ -271,13 +280,16 @@ class _Pass:
             return
         if ended.renamed_from is not None:
             summary.renamed += 1
-        if ended.name in self._refused:
-            self._refused.remove(ended.name)
+        if ended.name in decided.refused:
+            decided.refused.remove(ended.name)
+            decided.counts["rejected"] -= 1
             summary.results["rejected"] -= 1
         is_refused = ended.result == "rejected" and ended.record and ended.record.blocked_by is not None
-        if is_refused and len(self._refused) < MOST_BLOCKED:
-            self._refused.add(ended.name)
+        if is_refused and len(decided.refused) < MOST_BLOCKED:
+            decided.refused.add(ended.name)
             self._has_blocked = True
+        kept = ended.record if ended.result == "unchanged" else None
+        decided.counts[kept.status if kept else ended.result] += 1
         summary.results[ended.result] += 1
         summary.reasons.add(ended.result, ended.name, ended.reason, ended.code)
 
