@@ -329,7 +329,7 @@ def test_a_tick_with_a_queue_sends_messages_for_new_pictures_and_a_message_to_co
         world.upload(picture, picture.encode())
     sent: list[str] = []
     function = replace(make(world), send=sent.extend)
-    left = iter([60.0, 60.0, 4.0])
+    left = iter([60.0, 60.0, 60.0, 4.0])
     assert function.handle(load("schedule-in-sqs"), Call(lambda: next(left))) == {"batchItemFailures": []}
     assert list(world.catalog.list()) == []
     assert len(sent) == 3

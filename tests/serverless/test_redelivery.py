@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from renditions.core.outcome import Outcome
 from renditions.errors import NoTimeLeft, QueueFailed
 from renditions.model.recipe import Rendition
 from renditions.serverless.redelivery import Redelivery
-from serverless.test_lambda import Call, failures, make_function, put
+from serverless.test_lambda import Call, failures, load, make_function, put
 from world import World, make_pipeline
 
 
@@ -64,7 +64,7 @@ def sent() -> Sent:
     return Sent()
 
 
-def handle(sent: Sent, event: Any, left_seconds: float = 60.0) -> list[str]:
+def handle(sent: Sent, event: Any, left_seconds: float | Callable[[], float] = 60.0) -> list[str]:
     """Have a function with fixed outcomes handle the event.
 
     Return the identifiers that it reports.
@@ -110,6 +110,19 @@ def test_pictures_that_a_call_does_not_begin_are_sent_again(sent: Sent) -> None:
     event = records(put("done.jpg"), put("failed.jpg"))
     assert handle(sent, event, left_seconds=0.5) == []
     assert sent.sent == [record["body"] for record in event["Records"]]
+
+
+def test_a_tick_for_which_the_pictures_leave_no_time_is_sent_again(sent: Sent) -> None:
+    """Otherwise Lambda could end the call, and redeliver all its messages."""
+    event = records(put("done.jpg"), load("schedule"))
+    left = iter([60.0, 60.0])
+    assert handle(sent, event, lambda: next(left, 3.0)) == []
+    assert sent.sent == [event["Records"][1]["body"]]
+
+
+def test_a_tick_begins_although_no_call_has_much_time(sent: Sent) -> None:
+    assert handle(sent, records(load("schedule")), left_seconds=3.0) == []
+    assert sent.sent == []
 
 
 def test_a_message_about_several_pictures_counts_as_failed_if_one_of_them_failed(sent: Sent) -> None:

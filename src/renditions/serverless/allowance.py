@@ -63,6 +63,12 @@ class Allowance:
 
     def allows_one_more(self) -> bool:
         """Return whether enough time is left to process one more picture."""
-        left_seconds = self.left_seconds
-        needed_seconds = min(self._pace.longest_seconds, self._given_seconds - 2 * MARGIN_SECONDS)
-        return left_seconds > max(needed_seconds, 0.0) + MARGIN_SECONDS
+        return self.allows(self._pace.longest_seconds)
+
+    def allows(self, seconds: float) -> bool:
+        """Return whether work can begin that takes this long.
+
+        At the start of a call it can, even if the call has less time.
+        """
+        needed_seconds = min(seconds, self._given_seconds - 2 * MARGIN_SECONDS)
+        return self.left_seconds > max(needed_seconds, 0.0) + MARGIN_SECONDS

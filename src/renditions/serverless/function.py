@@ -195,11 +195,9 @@ class Function:
             "request_id": allowance.context.aws_request_id,
         }
         log.info(
-            "Processing image from bucket: %s, key: %s",
-            about["bucket"],
-            about["key"],
+            "Processing image from bucket: %s, key: %s", about["bucket"], about["key"],
             extra={"fields": about},
-        )
+        )  # fmt: skip
         self.room.waited_seconds()
         started = time.monotonic()
         try:
@@ -222,8 +220,11 @@ class Function:
     def _reconcile(self, request: SyncRequest, allowance: Allowance) -> Outcome:
         """Process the pictures that differ, for one call of a schedule's tick.
 
-        With a queue, send a message for each picture; without one, process the pictures in this call.
+        With a queue, send a message for each picture; without one, process the pictures in this call. If the
+        pictures of the same event left too little time, give the tick back.
         """
+        if not allowance.allows(FAN_OUT_SECONDS):
+            return Outcome("the sync", "waiting", NOT_BEGUN, RECHECK, code=NoTimeLeft.code)
         about = {"request_id": allowance.context.aws_request_id}
         try:
             if self.send:
