@@ -60,6 +60,7 @@ def load(pipeline: PathLike | Mapping[str, Any], *, directory: PathLike | None =
     Raises:
         PipelineError: The pipeline has problems, and the error lists all of them; or the file can't be read.
         UsageError: The pipeline is a path, and ``directory`` is given; or it is neither a path nor a mapping.
+            Or the current folder, where relative paths in a mapping would start, was deleted.
 
     """
     if not isinstance(pipeline, Mapping):
@@ -70,7 +71,13 @@ def load(pipeline: PathLike | Mapping[str, Any], *, directory: PathLike | None =
             )
         path = check_path(pipeline, "a pipeline as a path or a mapping")
         return reading.load(Path(path), os.environ)
-    checked = reading.check(pipeline, "pipeline", Path(directory or ".").absolute(), os.environ)
+    try:
+        folder = Path(directory or ".").absolute()
+    except FileNotFoundError as error:
+        raise UsageError(
+            "load: the current folder was deleted, so relative paths have no start. Pass a directory"
+        ) from error
+    checked = reading.check(pipeline, "pipeline", folder, os.environ)
     return replace(checked, file="")
 
 
@@ -114,7 +121,7 @@ def _find_recipes(pipeline: LoadedPipeline | PathLike | Mapping[str, Any]) -> Re
     if isinstance(pipeline, LoadedPipeline):
         return Recipes.of(pipeline)
     if isinstance(pipeline, Mapping):
-        return Recipes.check(pipeline, Path.cwd())
+        return Recipes.check(pipeline, Path())  # the current folder may be gone, and no path need start there
     return Recipes.of(load(pipeline))
 
 

@@ -161,6 +161,21 @@ def test_render_reads_a_watermark_from_the_source(site: Path) -> None:
         renditions.render(b"", {"thumb": {"watermark": {"image": "source:logo.png"}}})
 
 
+def test_bytes_are_rendered_in_a_program_whose_current_folder_was_deleted(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = (site / "inbox" / "a.jpg").read_bytes()
+    gone = site / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert renditions.render(content, THUMB)["thumb"].width == 100
+    tables = {"source": {"store": "in"}, "output": {"store": "out"}, "renditions": THUMB}
+    with pytest.raises(errors.UsageError, match="the current folder was deleted"):
+        renditions.load(tables)
+    assert renditions.load(tables, directory=site).directory == site
+
+
 def test_threads_can_render_at_the_same_time(site: Path) -> None:
     content = (site / "inbox" / "a.jpg").read_bytes()
     with ThreadPoolExecutor(8) as threads:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -15,6 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -262,11 +265,28 @@ def test_a_picture_fails_if_its_worker_can_not_be_started(monkeypatch: pytest.Mo
     with RenderPool(1, LIMIT_SECONDS, "local.workers.pool_jobs:act", layers=()) as pool:
         with monkeypatch.context() as patched:
             patched.setattr(sys, "executable", "/no/such/python")
-            with pytest.raises(Failed, match=r"can't start a worker process \(.*No such file"):
+            with pytest.raises(Failed, match=r"\(.*No such file.*\)\. sys\.executable must be a Python"):
                 run(pool, b"x")
             assert "can't start a worker process" in (pool.problem or "")
         assert run(pool, b"x").made
         assert pool.problem is None
+
+
+@pytest.mark.parametrize("place", [(socket, "socketpair"), (subprocess, "Popen")], ids=["socket", "process"])
+def test_a_picture_fails_with_advice_if_no_file_can_be_opened(
+    monkeypatch: pytest.MonkeyPatch, place: tuple[Any, str]
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with RenderPool(1, LIMIT_SECONDS, "local.workers.pool_jobs:act", layers=()) as pool:
+        with monkeypatch.context() as patched:
+            patched.setattr(*place, refuse)
+            with pytest.raises(
+                Failed, match=r"Too many open files\)\. Use fewer workers, or raise the system"
+            ):
+                run(pool, b"x")
+        assert run(pool, b"x").made
 
 
 def test_large_pictures_and_large_results_are_sent_unchanged(pool: RenderPool) -> None:

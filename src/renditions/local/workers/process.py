@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -29,6 +30,20 @@ _CODE = (
 )
 
 
+_LIMITS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+"""The errors of a system that has no process, memory or open file left."""
+
+
+def _explain(error: OSError) -> Failed:
+    """Return an error that says why no process starts, and what to do."""
+    advice = (
+        "Use fewer workers, or raise the system's limits on processes and open files"
+        if error.errno in _LIMITS
+        else "sys.executable must be a Python interpreter. If it was replaced, start this program again"
+    )
+    return Failed(f"can't start a worker process ({error}). {advice}")
+
+
 class WorkerProcess:
     """A worker process and the pool's end of its socket.
 
@@ -43,7 +58,10 @@ class WorkerProcess:
         self.calls = 0
         """How many pictures the process has received."""
         self._jobs = JobSender()
-        self._socket, theirs = socket.socketpair()
+        try:
+            self._socket, theirs = socket.socketpair()
+        except OSError as error:
+            raise _explain(error) from error
         start = json.dumps([theirs.fileno(), render, list(layers), sys.path])
         flags = ["-B"] if sys.dont_write_bytecode else []
         environment = clean_environment(os.environ) if "environment" in layers else None
@@ -58,10 +76,7 @@ class WorkerProcess:
             )
         except OSError as error:
             self._socket.close()
-            raise Failed(
-                f"can't start a worker process ({error}). Use fewer workers, or raise the system's limits on "
-                "processes and open files"
-            ) from error
+            raise _explain(error) from error
         finally:
             theirs.close()
 
