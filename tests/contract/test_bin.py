@@ -16,9 +16,11 @@ from unittest.mock import Mock
 
 import pytest
 
+from aws.proxy import Fault, Request, proxied
 from contract.cloud import CLIENTS, REGION, name_of
 from contract.stores import keys, put
 from renditions.aws.bin import S3Bin
+from renditions.aws.clients import Clients
 from renditions.aws.s3 import S3Store
 from renditions.core.bin import Bin, Binned, empty, find_binned, make_deletion
 from renditions.core.ports import IfMatch, Store, StoredObject
@@ -198,6 +200,33 @@ def test_dropping_an_object_from_the_bin_of_a_bucket_leaves_no_version_and_no_ma
     left = CLIENTS.s3.list_object_versions(Bucket=name_of(tmp_path), Prefix="a+ü/a")
     assert not left.get("Versions")
     assert not left.get("DeleteMarkers")
+
+
+def test_a_deleted_original_stays_in_the_bin_although_the_answer_about_its_deletion_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client repeats the request, which S3 then refuses as the object is gone."""
+    lost: list[str] = []
+
+    def lose(request: Request) -> Fault | None:
+        if request.method != "DELETE" or lost:
+            return None
+        lost.append(request.path)
+        return "lost"
+
+    site = open_s3(tmp_path)
+    put(site.store, KEY, b"one")
+    with proxied(os.environ["AWS_ENDPOINT_URL"], lose) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        bucket = S3Bin(Clients().s3, S3Place(name_of(tmp_path), "a+ü/"))
+        there = site.store.head(KEY)
+        assert there
+        binned = bucket.put(KEY, IfMatch(there.etag), make_deletion(NOW))
+    assert lost
+    assert binned
+    assert list(site.bin.deletions()) == [binned.deletion]
+    assert site.bin.restore(binned.deletion, KEY) == there
+    assert site.content() == b"one"
 
 
 def test_a_restored_original_stays_when_its_leftover_entry_in_the_bin_is_deleted(tmp_path: Path) -> None:

@@ -109,6 +109,8 @@ class S3Bin:
             except ClientError as error:
                 if error_code(error) not in (*CONDITION_FAILED, *MISSING):
                     raise
+                if self._is_done(key, version, error):
+                    return Binned(deletion, key, size_bytes)
                 self._client.delete_object(**self._entry_target(deletion))
                 if error_code(error) in MISSING:
                     return None
@@ -116,6 +118,18 @@ class S3Bin:
                     f"{key!r} changed since it was read, so it was not moved to the bin. Try again"
                 ) from error
         return Binned(deletion, key, size_bytes)
+
+    def _is_done(self, key: str, version: str, refusal: ClientError) -> bool:
+        """Return whether a refused deletion was done before, and its answer got lost.
+
+        botocore then deletes again:
+
+            A  delete → marker …the answer is lost…   delete → refused, and the version is below the marker
+        """
+        if not refusal.response["ResponseMetadata"].get("RetryAttempts", 0):
+            return False
+        newest, below = self._find_newest(key)
+        return bool(newest and _is_marker(newest) and below and below["VersionId"] == version)
 
     def deletions(self) -> Sequence[str]:
         """See :meth:`~renditions.core.bin.Bin.deletions`."""
