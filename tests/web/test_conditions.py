@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from commands import draw, write_pipeline
+from renditions.model.recipe import Rendition
+from renditions.web.app import make_app
 from renditions.web.pages import STATIC
-from web.browser import LAN_HOST, find_port, served, start_server, wait_for
+from renditions.web.reach import Reach
+from web.browser import LAN_HOST, answered, find_port, open_page, served, start_server, wait_for
+from web.test_api import open_service
+from world import World
 
 RENDITIONS = "[renditions.thumb]\nwidth = 20\n[renditions.large]\nwidth = 30\nformat = 'webp'\n"
 TOKEN = "a-token-for-the-test"  # noqa: S105 - for tests
@@ -101,6 +107,41 @@ def test_a_small_tile_shows_only_whole_lines_of_a_long_reason(browser: Browser, 
     )
     assert cut == 0
     page.close()
+
+
+def test_a_picture_with_a_long_rendition_name_needs_no_sideways_scrolling_on_a_telephone(
+    browser: Browser,
+) -> None:
+    world = World()
+    world.pipeline = replace(world.pipeline, renditions={"a_name_of_a_rendition_" * 3: Rendition()})
+    world.upload("photo.jpg", b"one")
+    service = open_service(world)
+    service.process("photo.jpg")
+    with (
+        answered(make_app(service, secret=b"s", reach=Reach())) as address,
+        open_page(browser, 390, 844) as page,
+    ):
+        page.goto(f"{address}/?picture=photo.jpg")
+        dialog = page.locator("#picture")
+        expect(dialog.locator("table")).to_be_visible()
+        assert dialog.evaluate("(each) => each.scrollWidth - each.clientWidth") == 0
+        page.keyboard.press("Escape")
+        title, views = page.locator("h1").bounding_box(), page.locator("nav").bounding_box()
+        assert title
+        assert views
+        assert title["y"] + title["height"] <= views["y"]
+
+
+def test_a_picture_says_what_to_do_if_its_rendition_can_not_be_loaded(browser: Browser, address: str) -> None:
+    with open_page(browser) as page:
+        page.route("**/renditions/large/**", lambda route: route.abort())
+        page.goto(f"{address}/?picture=good.jpg")
+        dialog = page.get_by_role("dialog", name="good.jpg")
+        expect(dialog).to_contain_text(
+            "The rendition large can't be loaded. If it is lost, process the picture again."
+        )
+        expect(dialog.get_by_alt_text("Original of good.jpg")).to_be_visible()
+        expect(dialog.get_by_role("slider")).to_have_count(0)
 
 
 def read_paste(page: Page) -> str:

@@ -43,11 +43,15 @@ export function compare(picture, rendition) {
   };
   slider.addEventListener('input', cut);
   cut();
-  return element(
+  const shown = element(
     'div', {},
     element('div', { class: 'compare' }, originalOf(picture), over, edge, slider),
     element('div', { class: 'labels', 'aria-hidden': 'true' }, element('span', {}, 'original'), element('span', {}, rendition)),
   );
+  over.addEventListener('error', () => shown.replaceChildren(
+    original(picture), element('p', { class: 'reason' }, `The rendition ${rendition} can't be loaded. If it is lost, process the picture again.`),
+  ));
+  return shown;
 }
 
 export function table(picture) {
