@@ -519,6 +519,16 @@ def test_a_template_that_lets_pictures_share_an_output_gets_a_warning() -> None:
     assert read(pipeline_text('key = "{dir}thumb_{name}"')).warnings == ()
 
 
+def test_a_store_with_a_reference_to_a_variable_gets_a_warning() -> None:
+    """Only [[notify]] has references. The store would be a folder with this name."""
+    (warning,) = read(pipeline_text(output="${HOME}/out")).warnings
+    assert warning.startswith(
+        "line 4: output.store: '${HOME}/out' stays as it is written: ${HOME} stands for"
+    )
+    (warning,) = read(pipeline_text(more='[catalog]\nstore = "sqlite:${DATA}/renditions.db"')).warnings
+    assert "catalog.store: 'sqlite:${DATA}/renditions.db'" in warning
+
+
 def test_an_accepted_format_without_a_pattern_gets_a_warning() -> None:
     accept = '[accept]\nformats = ["jpeg", "svg"]'
     (warning,) = read(pipeline_text(more=accept)).warnings

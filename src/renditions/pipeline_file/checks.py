@@ -21,7 +21,7 @@ from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.model.recipe import Rendition
 from renditions.model.record import ATTRIBUTES
 from renditions.pipeline_file.key_checks import check_keys_apart, check_loop
-from renditions.pipeline_file.paths import find_unusable_paths
+from renditions.pipeline_file.paths import find_path_warnings, find_unusable_paths
 from renditions.pipeline_file.warnings import PipelineWarning
 from renditions.pipeline_file.watermark_checks import find_watermark_problems, find_watermark_warnings
 
@@ -191,6 +191,7 @@ def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Prob
 
 def find_warnings(pipeline: Pipeline) -> Iterator[PipelineWarning]:
     """Yield warnings about allowed but surprising values."""
+    yield from find_path_warnings(pipeline)
     for name in pipeline.accept.formats:
         facts = SOURCE_FORMATS[name]
         suffix = facts.suffixes[0]

@@ -1,4 +1,4 @@
-"""Find the paths of stores and catalogs that the file system can't have."""
+"""Find paths of stores and catalogs that can't be used or are hardly meant."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from renditions.errors import Problem
 from renditions.model.pipeline import Pipeline
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
+from renditions.model.references import find_variables
+from renditions.pipeline_file.warnings import PipelineWarning
 
 MOST_SHOWN = 60
 """How many characters of a path a problem shows."""
@@ -18,11 +20,7 @@ def find_unusable_paths(pipeline: Pipeline, directory: Path) -> Iterator[Problem
 
     A missing or forbidden path is no problem here: the function that opens it reports the error.
     """
-    for place, url in (
-        ("source.store", pipeline.source.store),
-        ("output.store", pipeline.output.store),
-        ("catalog.store", pipeline.catalog.store),
-    ):
+    for place, url in _urls_of(pipeline).items():
         try:
             path = _find_path(place, url, directory)
             if path:
@@ -33,6 +31,26 @@ def find_unusable_paths(pipeline: Pipeline, directory: Path) -> Iterator[Problem
             shown = url if len(url) <= MOST_SHOWN else f"{url[:MOST_SHOWN]}…"
             why = getattr(error, "strerror", None) or error
             yield Problem(place, "a path that the file system can have", f"{shown!r} ({why})")
+
+
+def find_path_warnings(pipeline: Pipeline) -> Iterator[PipelineWarning]:
+    """Yield a warning for each store or catalog whose path has ``${NAME}`` in it."""
+    for place, url in _urls_of(pipeline).items():
+        if names := find_variables(url):
+            yield PipelineWarning(
+                place,
+                f"{url!r} stays as it is written: ${{{names[0]}}} stands for an environment variable only in "
+                "[[notify]]. Write the path itself",
+            )
+
+
+def _urls_of(pipeline: Pipeline) -> dict[str, str]:
+    """Return the URLs of the stores and of the catalog by their places in the file."""
+    return {
+        "source.store": pipeline.source.store,
+        "output.store": pipeline.output.store,
+        "catalog.store": pipeline.catalog.store,
+    }
 
 
 def _find_path(place: str, url: str, directory: Path) -> Path | None:
