@@ -280,6 +280,8 @@ def test_a_request_that_s3_throttles_is_sent_again() -> None:
         (xml_error(403, "InvalidAccessKeyId"), StoreRefused),
         (xml_error(400, "ExpiredToken"), StoreRefused),
         (xml_error(400, "KMS.DisabledException"), StoreRefused),
+        (xml_error(501, "NotImplemented"), StoreRefused),
+        (xml_error(408, "Timeout"), StoreFailed),
         (xml_error(409, "OperationAborted"), StoreFailed),
         (Answer(200, "half", {"ETag": '"e1"'}, announced_bytes=9), StoreFailed),
         (xml_error(403, "InvalidObjectState", "<StorageClass>GLACIER</StorageClass>"), Archived),

@@ -258,6 +258,7 @@ _ADVICE = {
     "NotFound": _CHECK_NAME,
     "NotFoundException": _CHECK_NAME,
     "AWS.SimpleQueueService.NonExistentQueue": _CHECK_NAME,
+    "NotImplemented": "This server lacks something that Renditions needs, for example conditional writes",
     "PermanentRedirect": "The bucket is in another region: set AWS_REGION",
     "AuthorizationHeaderMalformed": "The bucket is in another region: set AWS_REGION",
     "AccessDenied": _CHECK_POLICIES,
@@ -322,8 +323,8 @@ def _can_pass(error: ClientError) -> bool:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     message = str(error.response.get("Error", {}).get("Message", ""))
     return (
-        status >= 500
-        or status in (409, 429)
+        (status >= 500 and status != HTTPStatus.NOT_IMPLEMENTED)
+        or status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS)
         or error_code(error) in PASSING
         or message.startswith(_WRONG_CLOCK)
     )
