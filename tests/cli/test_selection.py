@@ -87,6 +87,19 @@ def test_the_error_about_an_unknown_name_suggests_the_name_of_the_typed_path(
     assert f"Did you mean {meant}?" in " ".join(refused.err.split())
 
 
+@pytest.mark.parametrize(
+    ("command", "typed"), [("sync", "cats"), ("list", "cats"), ("manifest", "cats"), ("plan", "inbox/cats")]
+)
+def test_the_error_about_a_folder_without_a_slash_says_to_write_the_slash(
+    synced: Path, command: str, typed: str
+) -> None:
+    refused = run(synced, command, typed)
+    assert (refused.code, refused.out) == (2, "")
+    assert "'cats' is a folder. To select all pictures below it, write 'cats/'" in " ".join(
+        refused.err.split()
+    )
+
+
 def test_the_error_about_an_unknown_name_suggests_nothing_that_does_not_exist(synced: Path) -> None:
     for name in ("./nothing.jpg", "inbox/nothing.jpg", "../renditions.toml", "inbox/nothing/"):
         assert "Did you mean" not in run(synced, "plan", name).err, name

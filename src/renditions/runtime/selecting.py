@@ -132,7 +132,8 @@ def suggest(parts: Parts, name: str) -> str:
 
     Return an empty text if there is none.
 
-    People type the path of a file, as the shell completes it, or another Unicode form of a name.
+    People type the path of a file, as the shell completes it, another Unicode form of a name, or a folder
+    without its slash.
     """
     for form in ("NFC", "NFD"):
         same = unicodedata.normalize(form, name)
@@ -141,6 +142,9 @@ def suggest(parts: Parts, name: str) -> str:
     for key in _find_keys(parts, name):
         if key != name and _leads_somewhere(parts, key):
             return f"Did you mean {key!r}? Names are relative to the source"
+    for key in (name, *_find_keys(parts, name)):
+        if key and not key.endswith("/") and _leads_somewhere(parts, f"{key}/"):
+            return f"{key!r} is a folder. To select all pictures below it, write {key + '/'!r}"
     return ""
 
 
