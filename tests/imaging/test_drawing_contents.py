@@ -326,12 +326,11 @@ def test_a_warning_is_given_for_text_along_a_path_in_a_drawing() -> None:
 @pytest.mark.parametrize(
     "inside",
     [
-        '<rect width="8" height="6" fill="var(--c, red)"/>',
-        '<rect width="8" height="6" style="fill: var( --c )"/>',
+        '<g style="--c: red"><rect width="8" height="6" fill="var(--c, lime)"/></g>',
         '<style>:root{--c:red}rect{fill:var(--c)}</style><rect width="8" height="6"/>',
     ],
 )
-def test_a_warning_is_given_for_a_css_variable_in_a_drawing(inside: str) -> None:
+def test_a_warning_is_given_for_a_css_variable_that_a_drawing_declares(inside: str) -> None:
     expected = [("not-drawn", "the CSS variable --c isn't supported, so default values replace it")]
     assert warnings_of(svg(inside)) == expected
 
@@ -342,6 +341,11 @@ def test_a_warning_is_given_for_a_css_variable_in_a_drawing(inside: str) -> None
         '<rect width="8" height="6" fill="lime" style="fill: light-dark(lime, var(--dark, #121212))"/>',
         '<rect width="8" height="6" fill="lime" data-x="my-var(--c)"/>',
         "<style>rect{--c:red;fill:lime}</style><rect width='8' height='6'/>",
+        '<rect width="8" height="6" fill="var(--c, lime)"/>',
+        '<rect width="8" height="6" style="fill: VAR( --a, var(--b, rgb(0, 255, 0)) )"/>',
+        '<rect width="var(--w, 8)" height="6" fill="lime"/>',
+        "<style>rect{fill:var(--c,lime)}</style><rect width='8' height='6'/>",
+        '<g fill="lime"><rect width="8" height="6" fill="var(--c)"/></g>',
     ],
 )
 def test_no_warning_is_given_for_a_css_variable_that_changes_nothing_in_the_drawing(inside: str) -> None:
@@ -365,6 +369,10 @@ IGNORED = "so its declaration is ignored"
         ('<rect style="fill:red;width:.5vw"/>', f"the CSS unit vw isn't supported, {IGNORED}"),
         ('<g transform-origin="4 3"/>',
          "the CSS property transform-origin isn't supported, so it is ignored"),
+        ('<g style="transform: scale(2); transform-origin: center; animation: a 1s"/>',
+         "the CSS property transform-origin isn't supported, so it is ignored"),
+        ('<text alignment-baseline="middle">a</text>',
+         "the CSS property alignment-baseline isn't supported, so it is ignored"),
         ("<style>g{fill:red;translate: 4px}</style>",
          "the CSS property translate isn't supported, so it is ignored"),
         ("<style>@media (min-width: 1px){rect{fill:red}}</style>",
@@ -377,6 +385,50 @@ IGNORED = "so its declaration is ignored"
 )  # fmt: skip
 def test_a_warning_is_given_for_css_that_only_browsers_draw(inside: str, warning: str) -> None:
     assert warnings_of(svg(inside + CROSS)) == [("not-drawn", warning)]
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<style>g{transform-origin:center;animation:a 1s}@keyframes a{to{rotate:1turn}}</style>",
+        '<g style="animation: a 1s; transform-box: fill-box; transform-origin: center"/>',
+        '<text alignment-baseline="baseline">a</text>',
+    ],
+)
+def test_no_warning_is_given_for_css_that_changes_nothing_in_a_still_drawing(inside: str) -> None:
+    assert warnings_of(svg(inside + CROSS)) == []
+
+
+@pytest.mark.parametrize("sides", ["", 'width="160"', 'width="20" height="40"', 'width="5in" height="240"'])
+@pytest.mark.parametrize(
+    ("transform", "corner"),
+    [
+        ('transform="rotate(180)"', (1, 1)),
+        ('transform="scale(-1 1)" x="7"', (1, 0)),
+        ('style="fill:red; transform: scale(1, -1); transform-origin: center"', (0, 1)),
+        ('transform="scale(-1 1)" style="transform:none"', (0, 0)),
+    ],
+)
+def test_a_transform_of_the_first_element_applies_around_its_centre(
+    sides: str, transform: str, corner: tuple[int, int]
+) -> None:
+    """With librsvg alone, the whole drawing would be outside of the picture."""
+    quarter = svg('<rect width="20" height="10"/>', f'viewBox="0 0 40 20" {sides}')
+    turned = quarter.replace(b"<svg ", f"<svg {transform} ".encode())
+    for width in (40, 100):
+        recipe = replace(PNG, width=width)
+        expected = shown(quarter, recipe)
+        if corner[0]:
+            expected = expected.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        if corner[1]:
+            expected = expected.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+        assert ink(turned, recipe) == expected.getchannel("A").point(lambda a: 255 * (a > 127)).getbbox()
+        assert warnings_of(turned, recipe) == []
+
+
+def test_a_translation_of_the_first_element_is_in_css_pixels() -> None:
+    source = svg('<rect width="20" height="10"/>', 'viewBox="0 0 40 20" width="80" transform="translate(20)"')
+    assert ink(source, replace(PNG, width=160)) == (40, 0, 120, 40)
 
 
 @pytest.mark.parametrize("selector", ["svg", ":root", "*", ".page", "#top", "g, svg"])

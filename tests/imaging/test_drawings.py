@@ -198,6 +198,8 @@ BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
         (svg(CROSS)[:-1], "the XML isn't well-formed"),
         (svg(CROSS)[:150], "the XML isn't well-formed"),
         (svg("<g></h>"), "the XML isn't well-formed"),
+        (svg('<use b:href="#a"/>'),
+         "the XML isn't well-formed (the prefix of 'b:href' isn't declared). Declare it with xmlns:b in the"),
         (svg(CROSS) + b"<g/>", "the XML isn't well-formed"),
         (svg(CROSS, before="<?xml version='1.0' encoding='no-such'?>"), "the XML isn't well-formed"),
         (b"<?xml version='1.0'?><html><svg/></html>", "not a picture in a known format"),

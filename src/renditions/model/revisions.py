@@ -80,6 +80,12 @@ REVISIONS: tuple[Revision, ...] = (
     ),
     Revision(20, "source", "png", "In grey HDR with alpha, alpha no longer counts as the brightest value."),
     Revision(21, "source", "avif", "Colours that the file stores weighted by their alpha aren't too dark."),
+    Revision(
+        22,
+        "source",
+        "svg",
+        "As in browsers, the root is transformed around its centre, and variables have their default values.",
+    ),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 

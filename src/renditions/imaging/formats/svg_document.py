@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import ChainMap
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from xml.parsers import expat
@@ -29,8 +30,11 @@ from renditions.imaging.formats.svg_style import (
     rules_in,
     unsupported_in_attribute,
     unsupported_in_sheet,
+    variables_in,
+    with_defaults,
     without_outside,
 )
+from renditions.imaging.formats.svg_transform import take_transform
 from renditions.imaging.machine_fonts import without_machine_s
 from renditions.imaging.typeface import default_font, find_missing
 from renditions.model.warning import WarningCode
@@ -112,9 +116,12 @@ class _Reader:
         self._content = content
         self._open: list[_Element] = []
         self._written: list[str] = []
+        self._after = ""
+        """What follows the first element in the document for librsvg."""
         self._elements = 0
         self._characters = 0
         self._style = ""
+        self._variables = variables_in(content)
         self._html = ""
         self._backgrounds: tuple[str, ...] = ()
         self._root_selectors: tuple[str, ...] = ()
@@ -143,7 +150,7 @@ class _Reader:
             raise Undecodable(f"the XML isn't well-formed ({error})") from error
         self._references.check()
         self._replace_missing()
-        content = "".join(self._written).encode()
+        content = "".join((*self._written, self._after)).encode()
         return Drawing(content, bool(self._letters), self._backgrounds, tuple(self._warnings))
 
     def _replace_missing(self) -> None:
@@ -190,13 +197,15 @@ class _Reader:
             self._root_selectors = (":root", "*", "svg", *classes, f"#{attributes.get('id')}")
             # Without a language, the machine's would decide which forms letters have.
             own = {} if "lang" in attributes else {"xml:lang": _LANGUAGE}
-            attributes = _FONT_SIZE | own | with_size(attributes)
+            attributes, before, self._after = take_transform(_FONT_SIZE | own | with_size(attributes))
+            self._written.append(before)
         if element.namespace in (*_SVG, _XHTML):
             check_element(element.local)
             for attribute, value in attributes.items():
                 check_attribute(attribute, value)
         self._open.append(element)
         if element.is_drawn:
+            _check_prefixes(attributes, element.namespaces)
             if element.is_text:
                 self._warn_of_text(element.local, attributes)
             self._references.start(element.local, attributes)
@@ -264,9 +273,10 @@ class _Reader:
             self._html = ""
 
     def _end_style(self) -> None:
-        for text in unsupported_in_sheet(self._style, self._root_selectors):
+        style = with_defaults(self._style, self._variables)
+        for text in unsupported_in_sheet(style, self._root_selectors):
             self._warn("not-drawn", text)
-        style = without_outside(self._style, self._drop)
+        style = without_outside(style, self._drop)
         for selector, ids in rules_in(style):
             self._references.add_rule(selector, ids)
         self._written.append(escape(style))
@@ -292,6 +302,7 @@ class _Reader:
             return None
         if name.rpartition(":")[2] in ("href", "src") and element.local != "a":
             return self._follow(element, value.strip())
+        value = with_defaults(value, self._variables)
         for text in unsupported_in_attribute(name, value):
             self._warn("not-drawn", text)
         if "(" in value:
@@ -308,6 +319,17 @@ class _Reader:
             return self._embedded.read(target)
         self._drop(target)
         return None
+
+
+def _check_prefixes(attributes: Iterable[str], namespaces: Container[str]) -> None:
+    """Raise ``Undecodable`` if the prefix of an attribute isn't declared."""
+    for name in attributes:
+        prefix = name.rpartition(":")[0]
+        if prefix and prefix not in ("xml", "xmlns") and prefix not in namespaces:
+            raise Undecodable(
+                f"the XML isn't well-formed (the prefix of {name[:100]!r} isn't declared). Declare it with "
+                f"xmlns:{prefix[:100]} in the first element"
+            )
 
 
 def _is_spoken(languages: str | None) -> bool:

@@ -54,6 +54,20 @@ def with_size(attributes: dict[str, str]) -> dict[str, str]:
     return sized | {name: f"{side:.6g}" for name, side in sides.items() if side is not None}
 
 
+def own_size(attributes: dict[str, str]) -> tuple[float, float]:
+    """Return the width and height of a root for librsvg, in CSS pixels.
+
+    The attributes are those of :func:`with_size`, so the root has a view box, or both sides.
+    """
+    styled = {name.lower(): value for name, value in _STYLED.findall(attributes.get("style", ""))}
+    width, height = (_to_pixels(styled.get(each, attributes.get(each, "")).strip()) for each in _DEFAULTS)
+    box = [float(number) for number in _NUMBER.findall(attributes.get("viewBox", ""))][2:]
+    across, down = box if len(box) == 2 and min(box) > 0 else (width or 1.0, height or 1.0)
+    if width is None:
+        width = across if height is None else height * across / down
+    return width, down * width / across if height is None else height
+
+
 def _to_pixels(text: str) -> float | None:
     """Return the length in CSS pixels.
 

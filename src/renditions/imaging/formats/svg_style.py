@@ -33,7 +33,8 @@ _UNSUPPORTED = {
             r"(?<![\w.#-])[+-]?[\d.]++(rem|[sld]?v(?:[wh]|min|max))\b"
         ),
         "the CSS property {} isn't supported, so it is ignored": (
-            r"(?:^|;)\s*+(translate|rotate|scale|transform-origin|transform-box|offset-path)\s*+:"
+            r"(?:^|;)\s*+(translate|rotate|scale|transform-origin|transform-box|offset-path"
+            r"|alignment-baseline)\s*+:(?!\s*+(?:none|auto|alphabetic|baseline|inherit)\b)"
         ),
         "CSS rules with {} aren't supported, so they are ignored": (
             r"(@(?:media|supports|layer|container|scope))\b|(?<!:)(:(?:is|where|has))\("
@@ -43,13 +44,21 @@ _UNSUPPORTED = {
 """What browsers know and librsvg ignores: the text of a warning, and a pattern with the name."""
 _NO_DECLARATIONS = ("d", "points", "id", "class", "rotate", "scale", "translate")
 """The attributes of SVG that aren't CSS, although their names or values may look like it."""
-_OTHER_MEDIA = re.compile(r"@media\b.*\b(?:dark|print|reduce)\b", re.IGNORECASE | re.DOTALL)
-"""Matches rules that browsers don't use by default either."""
+_OTHER_TIMES = re.compile(
+    r"@media\b.*\b(?:dark|print|reduce)\b|@(?:-\w++-)?keyframes\b", re.IGNORECASE | re.DOTALL
+)
+"""Matches rules that browsers don't use by default either, and the steps of animations."""
+_TRANSFORM = re.compile(r"(?:^|;)\s*+transform\s*+:", re.IGNORECASE)
+_ORIGIN = re.compile(r"(?:^|;)\s*+transform-(?:origin|box)\s*+:[^;]*+", re.IGNORECASE)
 _NO_COLOURS = ("none", "transparent", "initial", "inherit", "unset")
 _BACKGROUND = re.compile(r"(?:(?<=;)|^)\s*+background(?:-color)?\s*+:([^;]*+)", re.IGNORECASE)
 _MOST_BACKGROUNDS = 8
 """How many of the last declared backgrounds are tried. Each costs two small drawings."""
 _COLOUR = re.compile(r"[#\w%.,()/\s-]{1,100}")
+_DECLARED = re.compile(rb"(--[\w-]++)\s*+:")
+_VARIABLE = re.compile(r"(?<![\w-])var\(\s*+(--[\w-]++)\s*+(?:,((?:[^()]|\([^()]*+\))*+))?\)", re.IGNORECASE)
+_MOST_NESTED = 8
+"""How deep default values of variables may be nested."""
 _TWO_SCHEMES = "light-dark("
 """Programs that write this also write a plain attribute beside the style, which librsvg then uses."""
 _NOWHERE = "url(#-outside-)"
@@ -73,6 +82,26 @@ def without_outside(text: str, drop: Callable[[str], None]) -> str:
     if "@" in text:
         text = _IMPORT.sub(replace_import, text)
     return _URL.sub(replace_url, text) if "(" in text else text
+
+
+def variables_in(content: bytes) -> frozenset[str]:
+    """Return the names of the CSS variables that a document may declare."""
+    return frozenset(name.decode(errors="replace") for name in _DECLARED.findall(content))
+
+
+def with_defaults(text: str, declared: Container[str]) -> str:
+    """Return the CSS with the default value of each variable that isn't declared.
+
+    A page may set such a variable in a drawing that it contains. In a drawing alone, browsers take the
+    default value, and ignore a declaration without one.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        return match[0] if match[1] in declared else (match[2] or "").strip()
+
+    for _ in range(_MOST_NESTED if "--" in text else 0):
+        text = _VARIABLE.sub(replace, text)
+    return text
 
 
 def unsupported_in_attribute(name: str, value: str) -> Iterator[str]:
@@ -101,10 +130,13 @@ def unsupported_in_sheet(text: str, root: Container[str]) -> Iterator[str]:
 def _unsupported_in(text: str) -> Iterator[str]:
     """Yield a warning for each CSS in a text that librsvg ignores.
 
-    There is none for a text with ``light-dark(``, see ``_TWO_SCHEMES``.
+    There is none for a text with ``light-dark(``, see ``_TWO_SCHEMES``, and none for the origin of an
+    animation's transforms, because the drawing is drawn without its animations.
     """
     if _TWO_SCHEMES in text:
         return
+    if "animation" in text and not _TRANSFORM.search(text):
+        text = _ORIGIN.sub("", text)
     text = _URL.sub("", text) if "(" in text else text
     for warning, pattern in _UNSUPPORTED.items():
         for match in pattern.finditer(text):
@@ -153,7 +185,7 @@ def _rules(text: str) -> Iterator[tuple[str, str, bool]]:
         for prelude in preludes:
             is_default = not open_rules or open_rules[-1][1]
             own = prelude.rpartition(";")[2]
-            open_rules.append((own, is_default and not _OTHER_MEDIA.match(own.strip())))
+            open_rules.append((own, is_default and not _OTHER_TIMES.match(own.strip())))
         if open_rules:
             prelude, is_default = open_rules.pop()
             yield prelude, body, is_default
