@@ -90,6 +90,22 @@ def test_a_receiver_refuses_a_changed_body_another_secret_and_an_old_message() -
             verify({name: headers[name] for name in headers if name != missing}, b"{}", SECRET, now=1_000)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("webhook-timestamp", "9" * 400),
+        ("webhook-timestamp", "soon"),
+        ("webhook-id", "\udcff"),
+        ("webhook-signature", "v1,\udcff"),
+    ],
+)
+def test_a_receiver_refuses_headers_that_no_sender_writes(name: str, value: str) -> None:
+    """Some servers pass bytes that aren't UTF-8 on as lone surrogates."""
+    headers = make_headers("msg_1", b"{}", SECRET, now=1_000) | {name: value}
+    with pytest.raises(BadSignature, match="isn't ASCII, or webhook-timestamp isn't a time"):
+        verify(headers, b"{}", SECRET, now=1_000)
+
+
 def test_while_a_secret_is_replaced_receivers_with_either_secret_accept_the_notice() -> None:
     with receiving() as receiver:
         make_notifier(receiver.url, f"{SECRET} {OTHER}").send(DONE)

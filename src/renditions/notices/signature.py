@@ -18,6 +18,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import time
 from collections.abc import Mapping
 
@@ -27,6 +28,8 @@ REPLAY_SECONDS = 300
 FEWEST_BYTES = 24
 MOST_BYTES = 64
 
+_HEADERS = ("id", "timestamp", "signature")
+_SECONDS = re.compile(r"[0-9]{1,15}")
 _PREFIX = "whsec_"
 _HOW_TO_MAKE = f'To make one: echo "{_PREFIX}$(openssl rand -base64 32)"'
 
@@ -109,24 +112,22 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: str, now: float | N
 
     """
     given = {name.lower(): value for name, value in headers.items()}
-    try:
-        message_id, timestamp = given["webhook-id"], given["webhook-timestamp"]
-        signatures = given["webhook-signature"].split()
-        seconds = int(timestamp)
-    except (KeyError, ValueError):
+    message_id, timestamp, signatures = (given.get(f"webhook-{name}", "") for name in _HEADERS)
+    is_readable = bool(message_id and signatures) and f"{message_id}{signatures}".isascii()
+    if not is_readable or not _SECONDS.fullmatch(timestamp):
         raise BadSignature(
-            "the message lacks one of the headers webhook-id, webhook-timestamp and webhook-signature, or "
-            "its webhook-timestamp isn't a whole number. Check that the sender signs its messages, and that "
-            "no proxy changes headers"
-        ) from None
-    if abs((time.time() if now is None else now) - seconds) > REPLAY_SECONDS:
+            "the message lacks one of the headers webhook-id, webhook-timestamp and webhook-signature, one "
+            "of them isn't ASCII, or webhook-timestamp isn't a time in seconds. Check that the sender signs "
+            "its messages, and that no proxy changes headers"
+        )
+    if abs((time.time() if now is None else now) - int(timestamp)) > REPLAY_SECONDS:
         raise BadSignature(
             f"the message's timestamp is more than {REPLAY_SECONDS} seconds away from now. If it is new, "
             "check this machine's clock"
         )
     expected = [sign(message_id, timestamp, body, secret).encode() for secret in parse_secrets(secrets)]
     # Compare all of them, so that the time says nothing about which one is valid.
-    found = [hmac.compare_digest(one, each.encode()) for one in expected for each in signatures]
+    found = [hmac.compare_digest(one, each.encode()) for one in expected for each in signatures.split()]
     if not any(found):
         raise BadSignature(
             "no signature of the message is valid. Check that the sender has the same secret, and that the "
