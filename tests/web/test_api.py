@@ -24,6 +24,7 @@ from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Focus, Rendition
 from renditions.web.app import make_app
+from renditions.web.causes import explain
 from renditions.web.guard import MOST_WRONG_TOKENS, Guard
 from renditions.web.headers import Labelled
 from renditions.web.limits import Gate, Rate
@@ -443,6 +444,20 @@ def test_a_request_for_a_rendition_makes_one_attempt_if_a_store_fails_and_gets_a
     assert said in answer.json()["detail"]
     assert "/srv" not in answer.text
     assert attempts == ["a/photo.jpg"]
+
+
+@pytest.mark.parametrize("kind", [StoreFailed, StoreRefused])
+def test_processing_a_picture_explains_a_failure_that_no_record_has_without_paths_of_the_server(
+    world: World, kind: type[StoreFailed]
+) -> None:
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
+        return Outcome.failed(name, kind("can't access /srv/inbox/photo.jpg: Input/output error"))
+
+    service = replace(open_service(world), process=process)
+    with TestClient(make_app(service, secret=b"secret", reach=REACH)) as client:
+        answer = client.post("/pictures/a/photo.jpg/process").json()
+    assert (answer["result"], answer["code"]) == ("failed", kind.code)
+    assert answer["reason"] == explain(kind.code)
 
 
 def test_a_request_for_a_lost_rendition_of_a_missing_failed_picture_gets_no_paths_of_the_server(

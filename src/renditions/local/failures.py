@@ -42,7 +42,8 @@ class reported:  # noqa: N801 - it is used like contextlib.suppress
             raise _temporary_failed(f"{path} can't be listed", "names", error) from error
         if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
             raise KeyRefused(
-                f"{path}: the file system refuses this name: {error.strerror}. Use a different name"
+                f"{self._key or path}: the file system refuses this name: {error.strerror}. "
+                "Use a different name"
             ) from error
         if error.errno in NO_SPACE:
             raise StoreFull(f"can't write {path}: {error.strerror}. Free some space") from error

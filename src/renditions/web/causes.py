@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from renditions.core.outcome import Outcome
 from renditions.errors import Failed, Rejected, RenditionsError
 from renditions.model.record import Record, Status
 from renditions.model.warning import WARNINGS
@@ -81,6 +82,15 @@ def explain(code: str) -> str:
     An error's own text may have paths of the server; this text has none.
     """
     return f"{describe_code(code)} {ADVICE.get(code, '')}".strip()
+
+
+def explain_unrecorded(outcome: Outcome) -> Outcome:
+    """Return the outcome with an explanation as its reason if no record has it.
+
+    No record says then why the picture failed, and the reason is an error's own text.
+    """
+    is_recorded = outcome.result != "failed" or outcome.record is not None
+    return outcome if is_recorded else replace(outcome, reason=explain(outcome.code))
 
 
 def _walk(kind: type[RenditionsError]) -> Iterator[type[RenditionsError]]:

@@ -24,7 +24,7 @@ from renditions.model.recipe import Focus
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.wishes import Wishes
 from renditions.runtime.manifest import make_snippet
-from renditions.web.causes import find_codes, group_causes
+from renditions.web.causes import explain_unrecorded, find_codes, group_causes
 from renditions.web.links import Links, find_shown_original, find_small
 from renditions.web.problems import ApiError
 from renditions.web.service import Service
@@ -147,7 +147,7 @@ def process_picture(service: Service, name: str, *, again: bool) -> dict[str, An
     if again and (record := service.parts.catalog.get(name)) and record.status != "done":
         reopen(service.parts.catalog, record)
     ask = Ask(removal="asked", verify="content" if again else "no", is_retry=again)
-    outcome = service.process(name, ask)
+    outcome = explain_unrecorded(service.process(name, ask))
     record = service.parts.catalog.get(name)
     return {**outcome.to_item(), "picture": show_picture(service, record) if record else None}
 

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -37,10 +37,10 @@ from renditions.runtime.machine import (
 )
 from renditions.runtime.parts import Parts
 from renditions.runtime.reload import Session
-from renditions.runtime.status import Waiting, is_unrecorded
+from renditions.runtime.status import Waiting
 from renditions.web.access import AccessLog
 from renditions.web.app import make_app
-from renditions.web.causes import explain
+from renditions.web.causes import explain_unrecorded
 from renditions.web.connections import BoundedProtocol, Connections, Limits
 from renditions.web.links import Links, LocalLinks
 from renditions.web.live import Announcements
@@ -227,13 +227,13 @@ def _announcer(
     """
 
     def announce(outcome: Outcome) -> None:
-        if is_unrecorded(outcome):
-            log.warning("%s waits: %s", outcome.name, outcome.reason)
-            outcome = replace(outcome, reason=explain(outcome.code))
-        waiting.note(outcome)
-        record = outcome.record
+        shown = explain_unrecorded(outcome)
+        if shown is not outcome:
+            log.warning("can't process %s: %s", outcome.name, outcome.reason)
+        waiting.note(shown)
+        record = shown.record
         item = picture_item(parts.pipeline, links, record) if record else None
-        announcements.tell({**outcome.to_item(), "picture": item})
+        announcements.tell({**shown.to_item(), "picture": item})
 
     return announce
 
