@@ -471,6 +471,22 @@ def test_what_stands_beside_html_in_a_switch_is_drawn() -> None:
 
 
 @pytest.mark.parametrize(
+    ("beside", "codes"),
+    [
+        ("<text>Load &amp;<tspan>store</tspan></text>", []),
+        ("<g><text>Load &amp;</text><text>store</text></g>", []),
+        ("<text>Load &amp; st...</text>", ["html-dropped"]),
+        ("<text>Load</text>", ["html-dropped"]),
+        ("", ["html-dropped"]),
+    ],
+)
+def test_no_warning_is_given_for_html_whose_words_are_drawn_beside_it(beside: str, codes: list[str]) -> None:
+    html = "<foreignObject><p>Load &amp;</p>\n<p>store</p></foreignObject>"
+    content = svg(f"<switch>{html}{beside}</switch><text>Load &amp; store</text>")
+    assert [code for code, _ in warnings_of(content)] == codes
+
+
+@pytest.mark.parametrize(
     "inside",
     [
         '<g only="x" one-way="y" on="z" onset="1" data-onclick="f()"/>',

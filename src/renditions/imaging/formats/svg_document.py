@@ -15,7 +15,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from xml.parsers import expat
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape, quoteattr, unescape
 
 from renditions.errors import NotAccepted, Undecodable
 from renditions.imaging.font_choice import STAND_IN
@@ -101,6 +101,10 @@ class _Element:
     """Whether librsvg draws the element's characters."""
     is_html: bool = False
     """Whether a browser would draw the element's characters, but librsvg doesn't."""
+    html: str = ""
+    """The words of the HTML in this ``switch``, until the end of the element."""
+    first_letter: int = 0
+    """How many texts were written before this element's replacement of ``html``."""
 
     @property
     def namespace(self) -> str | None:
@@ -122,7 +126,7 @@ class _Reader:
         self._characters = 0
         self._style = ""
         self._variables = variables_in(content)
-        self._html = ""
+        self._html: list[str] = []
         self._backgrounds: tuple[str, ...] = ()
         self._root_selectors: tuple[str, ...] = ()
         self._letters: list[int] = []
@@ -268,9 +272,24 @@ class _Reader:
             self._references.end()
             self._written.append(f"</{name}>")
         if element.is_html and not self._open[-1].is_html:
-            words = " ".join(self._html.split())[:_QUOTED_CHARACTERS]
-            self._warn("html-dropped", f"HTML within the drawing (foreignObject) is left out: {words!r}")
-            self._html = ""
+            self._end_html(self._open[-1])
+        if element.html:
+            # Diagram tools write a text beside the HTML. It may be shortened.
+            letters = self._letters[element.first_letter :]
+            if _plain(unescape("".join(self._written[at] for at in letters))) != _plain(element.html):
+                self._warn_of_html(element.html)
+
+    def _end_html(self, outer: _Element) -> None:
+        words = "".join(self._html)
+        self._html.clear()
+        if outer.local == "switch" and words.strip() and not outer.html:
+            outer.html, outer.first_letter = words, len(self._letters)
+        elif not outer.html:  # browsers draw the first child of a switch only
+            self._warn_of_html(words)
+
+    def _warn_of_html(self, words: str) -> None:
+        quoted = " ".join(words.split())[:_QUOTED_CHARACTERS]
+        self._warn("html-dropped", f"HTML within the drawing (foreignObject) is left out: {quoted!r}")
 
     def _end_style(self) -> None:
         style = with_defaults(self._style, self._variables)
@@ -288,7 +307,7 @@ class _Reader:
             return
         element = self._open[-1]
         if element.is_html:
-            self._html += text[:_QUOTED_CHARACTERS]
+            self._html.append(text)
         elif element.is_drawn and element.local == "style":
             self._style += text
         elif element.is_drawn:
@@ -330,6 +349,11 @@ def _check_prefixes(attributes: Iterable[str], namespaces: Container[str]) -> No
                 f"the XML isn't well-formed (the prefix of {name[:100]!r} isn't declared). Declare it with "
                 f"xmlns:{prefix[:100]} in the first element"
             )
+
+
+def _plain(text: str) -> str:
+    """Return the text without white space, which may differ beside HTML."""
+    return "".join(text.split())
 
 
 def _is_spoken(languages: str | None) -> bool:
