@@ -195,6 +195,15 @@ def test_a_mapping_can_have_paths_and_tuples(site: Path) -> None:
         renditions.load(tables | {"renditions": {5: {"size": 1}}})
 
 
+def test_reading_on_after_the_pipeline_was_closed_says_so(site: Path) -> None:
+    with renditions.open(site / "renditions.toml") as pipeline:
+        pipeline.sync()
+        records = pipeline.records()
+        next(records)
+    with pytest.raises(errors.CatalogFailed, match="Close a pipeline only when nothing reads from it"):
+        list(records)
+
+
 @pytest.mark.parametrize("name", [Path("a.jpg"), b"a.jpg", 5])
 def test_a_name_that_is_not_a_text_raises_a_usage_error(site: Path, name: Any) -> None:
     """A path was once reported as a failure of the catalog."""

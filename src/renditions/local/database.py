@@ -77,6 +77,10 @@ def reported(path: Path) -> Iterator[None]:
         raise CatalogFailed(
             f"the catalog {path} can't hold {error.object!r}: it isn't Unicode text. Rename the picture"
         ) from error
+    except sqlite3.ProgrammingError as error:  # in practice, a closed connection
+        raise CatalogFailed(
+            f"can't use the catalog {path} ({error}). Close a pipeline only when nothing reads from it"
+        ) from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code in _NOT_FREE:
