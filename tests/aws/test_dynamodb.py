@@ -24,6 +24,7 @@ from renditions.aws.table import (
     CLAIM,
     MAX_CLAIMS,
     SHOWN,
+    claim_key,
     item_to_record,
     record_to_item,
 )
@@ -32,6 +33,7 @@ from renditions.core.ports import Unreadable
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken, RecordUnreadable, UsageError
 from renditions.imaging.analysis.exif import MAX_CHARACTERS
 from renditions.model.backends import CATALOGS
+from renditions.model.binding import Binding
 from renditions.model.catalog_place import CatalogPlace
 from renditions.model.folding import EXACT, Folding
 from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
@@ -179,15 +181,27 @@ def test_a_listing_of_records_does_not_show_claims(catalog: DynamoCatalog, table
     assert count_items(table) == 0
 
 
-@pytest.mark.parametrize("name", [CLAIM + "k", BINDING, "", "é" * 513, "\udcff"])
-def test_reading_or_writing_a_record_with_an_invalid_name_is_refused(
+@pytest.mark.parametrize("name", [CLAIM + "k", claim_key("k"), BINDING, "", "é" * 513, "é" * 1025])
+def test_a_name_that_the_table_can_not_hold_has_no_record_and_is_refused_for_writing(
     catalog: DynamoCatalog, name: str
 ) -> None:
     catalog.write(make_record(outputs=("k",)))
-    with pytest.raises(CatalogRefused, match="expected a name"):
-        catalog.get(name)
+    catalog.write_binding(Binding("id", "renditions.toml", "s3://in/", "s3://out/", "g"))
+    unreadable: list[Unreadable] = []
+    assert catalog.get(name) is None
+    assert catalog.repair(name) is None
+    assert catalog.get_all([name], unreadable.append) == {}
+    assert unreadable == []
     with pytest.raises(CatalogRefused, match="expected a name"):
         catalog.write(make_record(name))
+    with pytest.raises(CatalogRefused, match="expected a name"):
+        catalog.rename(make_record(), name)
+
+
+def test_reading_or_writing_a_record_whose_name_is_not_text_is_refused(catalog: DynamoCatalog) -> None:
+    for use in (catalog.get, lambda name: catalog.write(make_record(name))):
+        with pytest.raises(CatalogRefused, match="expected a name of Unicode text"):
+            use("\udcff")
 
 
 def test_a_record_with_as_many_and_as_long_keys_as_possible_fits_into_an_item(catalog: DynamoCatalog) -> None:

@@ -193,6 +193,20 @@ def test_calls_without_an_authorizer_are_refused_except_the_health_check(functio
     assert function.call({"Records": []}).error["errorType"] == "UsageError"
 
 
+@pytest.mark.parametrize("name", ["ä" * 600 + ".jpg", "\0a.jpg"], ids=["too long", "with NUL"])
+def test_a_name_that_no_picture_can_have_is_not_found(
+    environ: dict[str, str],  # noqa: F811 - a fixture
+    tmp_path: Path,
+    name: str,
+) -> None:
+    file = tmp_path / "pipeline.json"
+    file.write_text(json.dumps(to_plain(parse(PIPELINE, "test", tmp_path, {}).pipeline)))
+    with event_loop():
+        handle = open_gateway(file, environ)
+        for method, path in (("GET", "/pictures/"), ("DELETE", "/pictures/"), ("GET", "/renditions/text/")):
+            assert handle(make_call("2.0", method, path + name), Call())["statusCode"] == 404
+
+
 async def _answer_ok(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"{}"})

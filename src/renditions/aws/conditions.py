@@ -83,13 +83,21 @@ def changed(name: str) -> Conflict:
     return Conflict(f"the record of {name!r} changed since it was read, so nothing was changed. Try again")
 
 
-def check_name(name: str) -> None:
-    """Raise CatalogRefused for a name that can't be a record's key."""
+def is_name(name: str) -> bool:
+    """Return whether a name can be a record's key.
+
+    Raise CatalogRefused if it isn't Unicode text.
+    """
     try:
         size_bytes = len(name.encode())
     except UnicodeEncodeError as error:
         raise CatalogRefused(f"expected a name of Unicode text, found {name!r}") from error
-    if not 1 <= size_bytes <= MAX_NAME_BYTES or name.startswith(NUL):  # keys of other items begin with it
+    return 1 <= size_bytes <= MAX_NAME_BYTES and not name.startswith(NUL)  # keys of other items begin with it
+
+
+def check_name(name: str) -> None:
+    """Raise CatalogRefused for a name that can't be a record's key."""
+    if not is_name(name):
         raise CatalogRefused(
             f"expected a name of 1 to {MAX_NAME_BYTES:,} bytes that doesn't begin with a NUL character, "
             f"found {name!r}"

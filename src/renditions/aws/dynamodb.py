@@ -25,6 +25,7 @@ from renditions.aws.clients import Clients, error_code
 from renditions.aws.conditions import (
     changed,
     check_name,
+    is_name,
     may_claim,
     only_at,
     only_with,
@@ -69,8 +70,8 @@ class DynamoCatalog:
 
     Any number of threads, processes and machines can use the table at the same time. ``get`` reads
     consistently. ``list`` and ``query`` find the names in an index, which may lag behind by a moment, and
-    then read the records consistently. ``get``, ``write``, ``delete`` and ``rename`` raise ``CatalogRefused``
-    for a name that the table can't hold.
+    then read the records consistently. ``write`` and ``rename`` raise ``CatalogRefused`` for a name that the
+    table can't hold, and the other methods find no record of it.
 
     Args:
         client: A DynamoDB client.
@@ -89,12 +90,12 @@ class DynamoCatalog:
 
     def get(self, name: str) -> Record | None:
         """See :meth:`Catalog.get <renditions.core.catalog.Catalog.get>`."""
-        check_name(name)
-        item = self._reader.find(name)
+        item = self._reader.find(name) if is_name(name) else None
         return self._reader.parse(item) if item else None
 
     def get_all(self, names: Sequence[str], on_unreadable: OnUnreadable) -> Mapping[str, Record]:
         """See :meth:`Catalog.get_all <renditions.core.catalog.Catalog.get_all>`."""
+        names = [name for name in names if is_name(name)]
         parts = (names[start : start + READ_AT_ONCE] for start in range(0, len(names), READ_AT_ONCE))
         found = (self._reader.read_all(some, on_unreadable) for some in parts)
         return {name: record for part in found for name, record in part.items()}
@@ -105,7 +106,7 @@ class DynamoCatalog:
         The damaged item shows which keys the picture claims. If the item lost a key, the claim on that key
         stays, and only a picture of this name can use the key.
         """
-        item = self._reader.find(name)
+        item = self._reader.find(name) if is_name(name) else None
         if item is None or self._reader.is_readable(item):
             return None
         read = read_attributes(item)
@@ -124,6 +125,7 @@ class DynamoCatalog:
                 allows for an item (400 kB).
 
         """
+        check_name(record.name)
         stored = self._read(record)
         held = stored.claimed_keys() if stored else frozenset()
         added = sorted(record.claimed_keys() - held)
