@@ -26,7 +26,7 @@ from renditions.core.ports import Unreadable
 from renditions.core.reconcile import Order
 from renditions.core.selection import Selection
 from renditions.core.summary import Summary
-from renditions.errors import UsageError
+from renditions.errors import PipelineError, UsageError
 from renditions.local.workers.shared import find_pool
 from renditions.model.places import parse_catalog
 from renditions.model.record import Record, Status
@@ -121,7 +121,12 @@ def _find_recipes(pipeline: LoadedPipeline | PathLike | Mapping[str, Any]) -> Re
     if isinstance(pipeline, LoadedPipeline):
         return Recipes.of(pipeline)
     if isinstance(pipeline, Mapping):
-        return Recipes.check(pipeline, Path())  # the current folder may be gone, and no path need start there
+        try:
+            return Recipes.check(pipeline, Path())  # the current folder may be gone
+        except PipelineError as error:
+            if "renditions" in pipeline:
+                error.add_note("If the mapping has a file's tables, pass renditions.load(mapping).")
+            raise
     return Recipes.of(load(pipeline))
 
 

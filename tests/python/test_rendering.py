@@ -145,6 +145,13 @@ def test_problems_in_recipes_name_the_fields() -> None:
     ]
 
 
+def test_the_tables_of_a_file_in_place_of_recipes_raise_an_error_that_says_what_to_pass() -> None:
+    tables = {"source": {"store": "in"}, "output": {"store": "out"}, "renditions": THUMB}
+    with pytest.raises(errors.PipelineError) as caught:
+        renditions.render(b"", tables)
+    assert caught.value.__notes__ == ["If the mapping has a file's tables, pass renditions.load(mapping)."]
+
+
 def test_a_missing_file_raises_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(errors.UsageError, match=r"can't read '.*none.jpg': No such file or directory"):
         renditions.render(tmp_path / "none.jpg", THUMB)
