@@ -52,7 +52,7 @@ def test_a_request_for_the_record_of_an_unknown_picture_gets_503_if_the_source_c
     assert (unknown.status_code, unknown.json()["detail"]) == (404, f"there is no record of '{NAME}'")
     world.upload(NAME, b"one")
     waiting = request(world, path, process)
-    assert (waiting.status_code, waiting.json()["code"]) == (404, "not-found")
+    assert (waiting.status_code, waiting.json()["code"]) == (404, "not-processed")
     assert "it waits to be processed" in waiting.json()["detail"]
 
     def fail(_: str) -> None:

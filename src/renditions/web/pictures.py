@@ -129,7 +129,8 @@ def find_picture(service: Service, name: str) -> Record:
     """
     record = service.parts.catalog.get(name)
     if record is None and find_original(service, name):
-        raise ApiError(HTTPStatus.NOT_FOUND, f"{name!r} has no record yet, because it waits to be processed")
+        detail = f"{name!r} has no record yet, because it waits to be processed"
+        raise ApiError(HTTPStatus.NOT_FOUND, detail, code="not-processed")
     return record or get_picture(service, name)
 
 

@@ -48,8 +48,8 @@ export async function call(method, path, body) {
     return new Promise(() => {}); // the browser leaves this page
   }
   if (!response.ok) {
-    const { detail = `the server answered ${response.status}` } = await response.json().catch(() => ({})); // a proxy answers in HTML
-    throw isPassing(response.status) ? new Error(detail) : Object.assign(new Problem(detail), { status: response.status });
+    const { code, detail = `the server answered ${response.status}` } = await response.json().catch(() => ({})); // a proxy answers in HTML
+    throw isPassing(response.status) ? new Error(detail) : Object.assign(new Problem(detail), { status: response.status, code });
   }
   return response.status === 204 ? null : response.json().catch(() => { throw new Error('another program answered in its place'); });
 }

@@ -70,7 +70,7 @@ function report({ name, picture, result, reason }) {
   gallery.update(name, picture);
   if (result === 'failed' && !picture) uploads.wait(name, reason);
   else uploads.report(name, picture, result !== undefined);
-  pictureView.report(name, picture);
+  pictureView.report(name, picture, result);
   totalsDue ??= setTimeout(() => { totalsDue = null; showTotals(); status.show(); problems.refresh(); bin.refresh(); }, 300);
 }
 

@@ -18,6 +18,7 @@ const steps = {
   next: button('Next', () => step('next'), { 'aria-keyshortcuts': 'ArrowRight' }),
 };
 const pageTitle = document.title;
+const NOT_PROCESSED = 'This picture waits to be processed. It will be shown here afterwards.';
 let gallery = null;
 let focusOpener = null;
 let shown = null; // the name of the open picture
@@ -77,7 +78,7 @@ const loadRecord = inOrder(
       const [picture, formats] = await Promise.all([insist(() => call('GET', `/pictures/${path(name)}`), onTrouble), insist(readFormats, onTrouble)]);
       return { picture, formats: formats.shown };
     } catch (error) {
-      if (error instanceof Problem) return { refusal: error.status === 404 ? NO_PICTURE : error.message };
+      if (error instanceof Problem) return { refusal: error.code === 'not-processed' ? NOT_PROCESSED : error.status === 404 ? NO_PICTURE : error.message };
       throw error;
     }
   },
@@ -90,11 +91,11 @@ const loadRecord = inOrder(
   (text, name) => { if (name === shown) { loaded = null; showMessage(name, `${text} Trying again…`); } },
 );
 
-// Shows a change of the open picture that the server reported.
-export async function report(name, picture) {
+// Shows a change of the open picture that the server reported. A picture that waits may have no record yet.
+export async function report(name, picture, result) {
   if (shown === null) return;
   if (name !== shown) await showSteps();
-  else if (picture) await load();
+  else if (picture || result === 'waiting' || result === 'failed') await load();
   else close();
 }
 
