@@ -23,6 +23,8 @@ __all__ = ["listener"]
 
 PLACED = "positions of letters after a text's first one are ignored (x, y, dx, dy, rotate)"
 
+LABEL = base64.b64encode(encoded(photo(8, 6), "png")).decode()
+
 
 def warnings_of(content: bytes, recipe: Rendition = PNG) -> list[tuple[str, str]]:
     result = render(content, SVG, {"it": recipe})
@@ -475,12 +477,15 @@ def test_what_stands_beside_html_in_a_switch_is_drawn() -> None:
     [
         ("<text>Load &amp;<tspan>store</tspan></text>", []),
         ("<g><text>Load &amp;</text><text>store</text></g>", []),
+        (f'<image width="8" height="6" href="data:image/png;base64,{LABEL}"/>', []),
         ("<text>Load &amp; st...</text>", ["html-dropped"]),
         ("<text>Load</text>", ["html-dropped"]),
         ("", ["html-dropped"]),
     ],
 )
-def test_no_warning_is_given_for_html_whose_words_are_drawn_beside_it(beside: str, codes: list[str]) -> None:
+def test_no_warning_is_given_for_html_that_is_also_drawn_as_text_or_picture(
+    beside: str, codes: list[str]
+) -> None:
     html = "<foreignObject><p>Load &amp;</p>\n<p>store</p></foreignObject>"
     content = svg(f"<switch>{html}{beside}</switch><text>Load &amp; store</text>")
     assert [code for code, _ in warnings_of(content)] == codes

@@ -210,6 +210,8 @@ class _Reader:
         self._open.append(element)
         if element.is_drawn:
             _check_prefixes(attributes, element.namespaces)
+            if element.local == "image" and len(self._open) > 1:
+                self._open[-2].html = ""  # the HTML's picture
             if element.is_text:
                 self._warn_of_text(element.local, attributes)
             self._references.start(element.local, attributes)
@@ -274,7 +276,7 @@ class _Reader:
         if element.is_html and not self._open[-1].is_html:
             self._end_html(self._open[-1])
         if element.html:
-            # Diagram tools write a text beside the HTML. It may be shortened.
+            # Diagram tools write a text or a picture beside the HTML. The text may be shortened.
             letters = self._letters[element.first_letter :]
             if _plain(unescape("".join(self._written[at] for at in letters))) != _plain(element.html):
                 self._warn_of_html(element.html)
