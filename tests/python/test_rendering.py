@@ -145,6 +145,13 @@ def test_problems_in_recipes_name_the_fields() -> None:
     ]
 
 
+def test_recipes_with_an_automatic_format_need_no_key(site: Path) -> None:
+    """In a file they need one: the default key has {ext}, which depends on it."""
+    for name, kind in (("a.jpg", "jpeg"), ("more/b.png", "png")):
+        rendered = renditions.render(site / "inbox" / name, {"t": {"width": 20, "format": "auto"}})
+        assert rendered["t"].format == kind
+
+
 def test_the_tables_of_a_file_in_place_of_recipes_raise_an_error_that_says_what_to_pass() -> None:
     tables = {"source": {"store": "in"}, "output": {"store": "out"}, "renditions": THUMB}
     with pytest.raises(errors.PipelineError) as caught:
