@@ -348,6 +348,29 @@ def test_a_request_without_credentials_causes_a_permanent_error(monkeypatch: pyt
         S3Store(Clients().s3, S3Place("bucket", "")).head("a")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("AWS_REGION", "eu west", "'eu west' doesn't match a supported format"),
+        ("AWS_ENDPOINT_URL", "localhost", "Invalid endpoint: localhost"),
+        ("AWS_SECRET_ACCESS_KEY", "", "Partial credentials found in env"),
+        ("AWS_CONFIG_FILE", "[default", "Unable to parse config file"),
+        ("AWS_CONFIG_FILE", "[default]\nrole_arn = r\nsource_profile = none", 'source_profile "none"'),
+    ],
+)
+def test_wrong_settings_of_aws_cause_a_usage_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str, why: str
+) -> None:
+    if name == "AWS_CONFIG_FILE":
+        (tmp_path / "config").write_text(value)
+        value = str(tmp_path / "config")
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=f"can't call AWS with these settings: .*{why}.*Check the variables"):
+        _ = Clients().s3
+
+
 def test_a_missing_region_causes_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)

@@ -86,7 +86,8 @@ class Clients:
     """One client for each service, created on first use.
 
     Many threads can use a client, but only one thread at a time may create clients by reading the properties.
-    They raise ``UsageError`` if the region is needed and not configured, or if the profile doesn't exist.
+    They raise ``UsageError`` if the region is needed and not configured, if the profile doesn't exist, or if
+    the settings or the credentials can't be read.
     """
 
     def __init__(self) -> None:
@@ -190,6 +191,11 @@ class Clients:
             raise UsageError(
                 f"can't find the AWS profile {error.kwargs['profile']!r}. Set AWS_PROFILE to a profile of "
                 "the AWS configuration."
+            ) from error
+        except (BotoCoreError, ValueError) as error:  # ValueError: AWS_ENDPOINT_URL isn't a URL
+            raise UsageError(
+                f"can't call AWS with these settings: {_trim(error)}. Check the variables AWS_… of the "
+                "environment, and the files of the AWS configuration"
             ) from error
         client.meta.events.register("after-call", _refuse_cut)
         client.meta.events.register("before-parse", _refuse_foreign)
