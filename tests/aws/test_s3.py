@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -346,6 +349,23 @@ def test_a_request_without_credentials_causes_a_permanent_error(monkeypatch: pyt
         monkeypatch.delenv(name)
     with pytest.raises(StoreRefused, match="credentials"):
         S3Store(Clients().s3, S3Place("bucket", "")).head("a")
+
+
+def test_an_unreachable_provider_of_credentials_causes_a_retryable_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A container on AWS asks such a provider again whenever its credentials end."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    ends_at = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+    given = {"AccessKeyId": "a", "SecretAccessKey": "s", "Token": "t", "Expiration": ends_at}
+    with answering([Answer(200, json.dumps(given)), Answer(503)]) as (_, seen):
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{os.environ['AWS_ENDPOINT_URL']}/role")
+        store = S3Store(Clients().s3, S3Place("bucket", ""))
+        with pytest.raises(StoreFailed, match="credentials can't be retrieved") as failure:
+            store.head("a")
+    assert set(seen) == {"GET /role"}
+    assert type(failure.value) is StoreFailed
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
@@ -313,6 +314,11 @@ def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Ite
     except _NO_WHOLE_ANSWER as error:
         raise passing(
             f"{where}: no whole answer arrived ({_trim(error)}). Check the network and AWS_ENDPOINT_URL, "
+            "then try again"
+        ) from error
+    except CredentialRetrievalError as error:  # for example, the service that gives a container its own
+        raise passing(
+            f"{where}: the AWS credentials can't be retrieved ({_trim(error)}). Check what provides them, "
             "then try again"
         ) from error
     except BotoCoreError as error:  # no credentials, a wrong parameter
