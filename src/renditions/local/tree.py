@@ -15,6 +15,7 @@ import stat
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -215,7 +216,7 @@ def walk(
 
     Keys are ordered by their bytes. The walk sorts a folder by its name with a slash, so that the folder's
     files come in the right order. Besides the root, only one folder stays open at a time, at any depth. The
-    walk leaves out the store's own folder, and names that can't be keys. It logs such names.
+    walk leaves out the store's own folder, and names that can't be keys. It warns of each such name once.
 
     Args:
         root: The folder's descriptor.
@@ -273,13 +274,23 @@ def _scan(folder: int, parts: Sequence[bytes], shown: Path) -> Iterator[bytes]:
             name = os.fsencode(entry.name)
             if not parts and _is_work(name):
                 continue
+            path = b"/".join((*parts, name))
             try:
-                parse_key(b"/".join((*parts, name)).decode(errors="surrogateescape"))
+                parse_key(path.decode(errors="surrogateescape"))
             except KeyRefused as refusal:
-                left_out = repr(name).removeprefix("b")
-                log.warning("%s: %s is left out until you rename it: %s", shown, left_out, refusal)
+                is_text = not isinstance(refusal.__cause__, UnicodeError)
+                _warn(shown, path, str(refusal) if is_text else "its name isn't valid UTF-8. Rename it")
             else:
                 yield name + b"/" if is_folder else name
+
+
+@lru_cache(maxsize=1_000)
+def _warn(shown: Path, path: bytes, why: str) -> None:
+    """Warn once about a file or folder that is left out.
+
+    A run lists a folder several times.
+    """
+    log.warning("%s: %s is left out: %s", shown, repr(path).removeprefix("b"), why)
 
 
 class _Names:
