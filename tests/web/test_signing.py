@@ -195,6 +195,9 @@ def test_the_command_line_signs_urls_for_the_server_with_the_same_keys(tmp_path:
     assert "key=new" in query
     assert KEYS.find_problem(f"/i/zoom/{name}", query, 0) is None
     assert "warning: there is no record of" in signed.stderr
+    nameless = sign("zoom", "")
+    assert (nameless.returncode, nameless.stdout) == (2, "")
+    assert "the picture's name is empty" in " ".join(nameless.stderr.split())
     unknown = sign("poster", name)
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "there is no rendition 'poster'. Choose one of zoom" in " ".join(unknown.stderr.split())
