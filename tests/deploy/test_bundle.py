@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -284,6 +285,18 @@ def test_building_a_bundle_fails_with_the_reason_if_its_files_can_not_be_compile
         r"can't compile the bundle's files: \S+ ended with exit code 1 \(OSError: No space left on device\)"
     )
     with pytest.raises(Failed, match=reason):
+        build(preset("base64"), tmp_path / "bundle.zip", HERE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_building_a_bundle_says_what_to_do_if_the_disk_for_temporary_files_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(place: Path, _: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(place))
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(Failed, match=r"No space left on device.* Free space there, or set TMPDIR"):
         build(preset("base64"), tmp_path / "bundle.zip", HERE)
     assert list(tmp_path.iterdir()) == []
 

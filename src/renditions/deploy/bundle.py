@@ -14,7 +14,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from pathlib import Path, PurePosixPath
 import renditions
 from renditions.deploy.fonts import with_small_fonts
 from renditions.deploy.pins import LOCKED, Pins
-from renditions.deploy.wheels import BULK, File, Target, collect_libraries
+from renditions.deploy.wheels import BULK, File, Target, collect_libraries, open_temporary
 from renditions.errors import Failed, UsageError
 from renditions.imaging.extras import is_installed
 from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
@@ -130,7 +129,8 @@ def build(
     Raises:
         UsageError: The file can't be written, a library isn't installed here, a wheel isn't in the lock, the
             lock can't be read, there is neither pip nor uv, or the content is larger than Lambda allows.
-        Failed: pip can't download a library for the target, or the target's Python can't compile the files.
+        Failed: pip can't download a library for the target, the target's Python can't compile the files, or
+            there is no space for temporary files.
 
     """
     libraries = (*role.libraries, *find_libraries(pipeline))
@@ -211,21 +211,21 @@ def _compile(files: Iterable[File], target: Target) -> Iterator[File]:
     don't matter.
 
     Raises:
-        Failed: The interpreter ended with an error.
+        Failed: The interpreter ended with an error, or there is no space for temporary files.
 
     """
     python = _find_python(target.python)
     if python is None:
         return
     parts = {entry.path: entry.part for entry in files}
-    with tempfile.TemporaryDirectory() as folder:
+    with open_temporary() as folder:
         for entry in files:
-            place = Path(folder, entry.path)
+            place = folder / entry.path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(entry.content)
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         environ["PYTHONHASHSEED"] = "0"  # the order of sets in bytecode depends on it
-        command = [python, "-P", "-S", "-s", "-c", _COMPILE, folder]
+        command = [python, "-P", "-S", "-s", "-c", _COMPILE, str(folder)]
         ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, our own words
         if ended.returncode:
             reason = (ended.stderr.strip().splitlines() or ["no message"])[-1]
@@ -233,7 +233,7 @@ def _compile(files: Iterable[File], target: Target) -> Iterator[File]:
                 f"can't compile the bundle's files: {python} ended with exit code {ended.returncode} "
                 f"({reason}). Check this Python, and the space for temporary files"
             )
-        for path in Path(folder).rglob("*.pyc"):
+        for path in folder.rglob("*.pyc"):
             inner = PurePosixPath(path.relative_to(folder).as_posix())
             source = inner.parent.parent / f"{inner.name.partition('.')[0]}.py"
             yield File(parts[str(source)], str(inner), path.read_bytes())

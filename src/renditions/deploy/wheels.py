@@ -19,6 +19,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from pathlib import Path
@@ -86,7 +87,8 @@ def collect_libraries(names: Sequence[str], target: Target, pins: Pins) -> Itera
     Raises:
         UsageError: One of the libraries isn't installed here, so its version isn't known; a wheel isn't in
             the lock; or there is neither pip nor uv.
-        Failed: pip didn't find a wheel of that version for the target, or didn't reach the index.
+        Failed: pip didn't find a wheel of that version for the target, or didn't reach the index; or there
+            is no space for temporary files.
 
     """
     found = {name: _find_installed(name) for name in names}
@@ -97,11 +99,24 @@ def collect_libraries(names: Sequence[str], target: Target, pins: Pins) -> Itera
         wheels += [re.split(r"[^A-Za-z0-9._-]", need)[0] for need in found[SOURCE_ONLY].requires or ()
                    if "extra ==" not in need]  # fmt: skip
     if wheels:
-        with tempfile.TemporaryDirectory() as folder:
-            _download(wheels, target, Path(folder))
-            for wheel in sorted(Path(folder).glob("*.whl")):
+        with open_temporary() as folder:
+            _download(wheels, target, folder)
+            for wheel in sorted(folder.glob("*.whl")):
                 pins.check(wheel)
                 yield from _read_wheel(wheel)
+
+
+@contextmanager
+def open_temporary() -> Iterator[Path]:
+    """Yield a temporary folder; raise Failed if it can't be created or written to."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise Failed(
+            f"can't build the bundle in the folder for temporary files ({error}). Free space there, or set "
+            "TMPDIR to another folder"
+        ) from error
 
 
 def _find_installed(name: str) -> Distribution:
