@@ -1,15 +1,18 @@
-"""The libraries that commands import.
+"""What commands import, and Ctrl-C meanwhile.
 
 Checking a pipeline file doesn't import the libraries that the file needs.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from commands import write_pipeline
+import pytest
+
+from commands import RENDITIONS, write_pipeline
 from renditions.cli.app import COMMANDS
 from renditions.model.formats import OUTPUT_FORMATS
 
@@ -67,3 +70,17 @@ def test_the_schema_command_imports_no_module_of_another_command() -> None:
     of_commands = {reference.partition(":")[0].rpartition(".")[2] for reference in COMMANDS.values()}
     assert not _cli_modules("--version") & of_commands
     assert _cli_modules("schema") & of_commands == {"files"}
+
+
+@pytest.mark.parametrize("command", [(str(RENDITIONS),), (sys.executable, "-m", "renditions")])
+def test_ctrl_c_while_the_command_line_is_imported_ends_it_quietly_with_130(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")  # as Python does at Ctrl-C
+    ended = subprocess.run(
+        [*command, "--version"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")

@@ -6,6 +6,19 @@ failed for another reason; 2 the usage, the pipeline file, the catalog or the sy
 130 Ctrl-C or SIGTERM stopped a run before its end.
 """
 
-from renditions.cli.app import main
+import sys
 
-__all__ = ["main"]
+from renditions.model.registry import resolve
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Import and run the command line, and exit with its code.
+
+    The imports take so long that Ctrl-C can come before anything else handles it.
+    """
+    try:
+        resolve("renditions.cli.app:main")()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

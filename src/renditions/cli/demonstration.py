@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from renditions.cli import display
+from renditions.cli import INTERRUPTED, display
 from renditions.cli.app import WORKERS, JsonOption, WorkersOption
-from renditions.cli.opening import INTERRUPTED, stopping
+from renditions.cli.opening import stopping
 from renditions.core.binding import Start
 from renditions.demo.folder import prepare
 from renditions.errors import UsageError

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import typer
 
+from renditions.cli import INTERRUPTED
 from renditions.cli.app import chosen_file
 from renditions.cli.console import messages
 from renditions.cli.markup import escape
 from renditions.pipeline_file.reading import load
 from renditions.runtime.parts import Parts, open_parts
-
-INTERRUPTED = 130
 
 
 @contextmanager

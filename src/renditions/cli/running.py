@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import typer
 
-from renditions.cli import display, unsent
+from renditions.cli import INTERRUPTED, display, unsent
 from renditions.cli.advice import spell_selection
 from renditions.cli.console import messages
 from renditions.cli.left_out import print_counts
 from renditions.cli.markup import escape
-from renditions.cli.opening import INTERRUPTED, stopping
+from renditions.cli.opening import stopping
 from renditions.cli.reasons import print_reasons
 from renditions.core.ask import Verify
 from renditions.core.binding import Standing
