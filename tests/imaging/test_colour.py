@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image, ImageCms
 
 from imaging.pictures import BEST, difference, encoded, opened, photo, pixels, shown
+from renditions.imaging.colour import manage
 from renditions.imaging.render import render
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Accept
@@ -245,6 +247,12 @@ def test_a_png_keeps_a_profile_whose_length_differs_from_its_header(profile: byt
 def test_a_grey_rendition_that_keeps_the_profile_keeps_its_greys() -> None:
     grey = shown(encoded(photo().convert("L"), "png", icc_profile=WIDE_GAMUT), replace(PNG, profile="keep"))
     assert np.array_equal(pixels(grey, "L"), pixels(photo().convert("L"), "L"))
+
+
+def test_a_cmyk_picture_without_a_profile_has_none_after_its_conversion() -> None:
+    # libvips attaches its own profile of CMYK, and reading that profile can end the process.
+    inks = pyvips.Image.black(8, 8, bands=4).copy(interpretation="cmyk")
+    assert not manage(inks, "nothing").get_typeof("icc-profile-data")
 
 
 def test_a_cmyk_picture_becomes_srgb_under_any_profile_policy() -> None:

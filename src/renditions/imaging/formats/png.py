@@ -177,7 +177,9 @@ def encode(image: Any, recipe: Rendition, _: int | None) -> bytes:
         bits = max(depth for depth in _PALETTE_DEPTHS if 2**depth <= recipe.palette)
         options |= {"palette": True, "bitdepth": bits}
         image = in_8_bits(image)
-    made = bytes(_with_whole_profile(image).pngsave_buffer(keep=kept(recipe), **options))
+    if recipe.profile == "keep":
+        image = _with_whole_profile(image)
+    made = bytes(image.pngsave_buffer(keep=kept(recipe), **options))
     cicp = cicp_of(image)
     return _with_cicp(made, cicp) if cicp else made
 
