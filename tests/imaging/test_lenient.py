@@ -80,7 +80,7 @@ def test_lenient_decoding_is_advised_for_a_pdf_without_its_end_mark_but_not_for_
     assert "%%EOF" in cut.text
     assert 'damaged = "lenient"' in cut.text
 
-    def fail(_page: object) -> None:
+    def fail(*_: object) -> None:
         raise pypdfium2.PdfiumError("Failed to load page.")
 
     monkeypatch.setattr(pdf_format, "find_missing_fonts", fail)
