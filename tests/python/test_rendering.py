@@ -226,7 +226,9 @@ def test_a_path_with_a_null_byte_raises_a_usage_error() -> None:
         renditions.render("a\0b.jpg", THUMB)
 
 
-@pytest.mark.parametrize("picture", [io.BytesIO(b"GIF89a"), None, 5, ["a.jpg"]], ids=str)
+@pytest.mark.parametrize(
+    "picture", [io.BytesIO(b"GIF89a"), None, 5, ["a.jpg"]], ids=lambda given: type(given).__name__
+)
 def test_a_picture_that_is_neither_bytes_nor_a_path_raises_a_usage_error(picture: Any) -> None:
     with pytest.raises(errors.UsageError, match=r"bytes or a path.*found (BytesIO|NoneType|int|list)"):
         renditions.render(picture, THUMB)
