@@ -168,7 +168,7 @@ def test_the_base64_example_gives_the_results_on_its_page(
     code = unpack((EXAMPLES / "base64" / file).read_text(), tmp_path)
     suffixes = {path.suffix for path in code.rglob("*") if path.is_file()}
     assert suffixes == {".py", ".pyc", ".json", ".conf"}
-    assert (tmp_path / "bundle.zip").stat().st_size < 1_600_000
+    assert (tmp_path / "bundle.zip").stat().st_size < 2_000_000  # libvips alone takes more
     called = read_module_call("base64")
     assert called["trigger"] == "direct"
     called["table"]["key"] = key
