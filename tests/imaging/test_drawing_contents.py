@@ -325,6 +325,7 @@ def test_a_warning_is_given_for_text_along_a_path_in_a_drawing() -> None:
     assert warnings_of(content) == [("not-drawn", "text along a path (textPath) is left out")]
 
 
+@pytest.mark.parametrize(("name", "encoding"), [("--c", "utf-8"), ("--größe", "utf-8"), ("--c", "utf-16")])
 @pytest.mark.parametrize(
     "inside",
     [
@@ -332,9 +333,12 @@ def test_a_warning_is_given_for_text_along_a_path_in_a_drawing() -> None:
         '<style>:root{--c:red}rect{fill:var(--c)}</style><rect width="8" height="6"/>',
     ],
 )
-def test_a_warning_is_given_for_a_css_variable_that_a_drawing_declares(inside: str) -> None:
-    expected = [("not-drawn", "the CSS variable --c isn't supported, so default values replace it")]
-    assert warnings_of(svg(inside)) == expected
+def test_a_warning_is_given_for_a_css_variable_that_a_drawing_declares(
+    inside: str, name: str, encoding: str
+) -> None:
+    expected = [("not-drawn", f"the CSS variable {name} isn't supported, so default values replace it")]
+    content = svg(inside.replace("--c", name)).decode().encode(encoding)
+    assert warnings_of(content) == expected
 
 
 @pytest.mark.parametrize(

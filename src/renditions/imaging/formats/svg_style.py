@@ -55,7 +55,7 @@ _BACKGROUND = re.compile(r"(?:(?<=;)|^)\s*+background(?:-color)?\s*+:([^;]*+)", 
 _MOST_BACKGROUNDS = 8
 """How many of the last declared backgrounds are tried. Each costs two small drawings."""
 _COLOUR = re.compile(r"[#\w%.,()/\s-]{1,100}")
-_DECLARED = re.compile(rb"(--[\w-]++)\s*+:")
+_DECLARED = re.compile(rb"(--[\w\x80-\xff-]++)\s*+:")
 _VARIABLE = re.compile(r"(?<![\w-])var\(\s*+(--[\w-]++)\s*+(?:,((?:[^()]|\([^()]*+\))*+))?\)", re.IGNORECASE)
 _MOST_NESTED = 8
 """How deep default values of variables may be nested."""
@@ -86,7 +86,9 @@ def without_outside(text: str, drop: Callable[[str], None]) -> str:
 
 def variables_in(content: bytes) -> frozenset[str]:
     """Return the names of the CSS variables that a document may declare."""
-    return frozenset(name.decode(errors="replace") for name in _DECLARED.findall(content))
+    # In UTF-16, a NUL stands beside each ASCII character.
+    names = _DECLARED.findall(content.replace(b"\0", b""))
+    return frozenset(name.decode(errors="replace") for name in names)
 
 
 def with_defaults(text: str, declared: Container[str]) -> str:
