@@ -418,7 +418,7 @@ def test_no_warning_is_given_for_css_that_changes_nothing_in_a_still_drawing(ins
 def test_a_transform_of_the_first_element_applies_around_its_centre(
     sides: str, transform: str, corner: tuple[int, int]
 ) -> None:
-    """With librsvg alone, the whole drawing would be outside of the picture."""
+    """Alone, librsvg transforms it around the upper left corner."""
     quarter = svg('<rect width="20" height="10"/>', f'viewBox="0 0 40 20" {sides}')
     turned = quarter.replace(b"<svg ", f"<svg {transform} ".encode())
     for width in (40, 100):
@@ -487,7 +487,7 @@ def test_what_stands_beside_html_in_a_switch_is_drawn() -> None:
         ("", ["html-dropped"]),
     ],
 )
-def test_no_warning_is_given_for_html_that_is_also_drawn_as_text_or_picture(
+def test_html_gives_a_warning_unless_it_is_also_drawn_as_text_or_picture(
     beside: str, codes: list[str]
 ) -> None:
     html = "<foreignObject><p>Load &amp;</p>\n<p>store</p></foreignObject>"

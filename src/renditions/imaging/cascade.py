@@ -60,8 +60,8 @@ def make(
         Undecodable: The picture is damaged.
         NotAccepted: The way to store the pixels isn't supported, or the analysis needs more pixels or memory
             than the limits allow, or the analysis shows that the picture breaks a rule.
-        Failed: Memory ran out, an optional library isn't installed, or this process has drawn text with
-            other fonts than the declared ones.
+        Failed: Memory ran out, an optional library isn't installed, a bundled font is damaged, or this
+            process has drawn text with other fonts than the declared ones.
 
     """
     made: dict[str, Rendered] = {}

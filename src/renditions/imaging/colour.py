@@ -67,7 +67,7 @@ def manage(image: Any, kept: Kept) -> Any:
     if image.interpretation != target or image.format != "uchar":
         image = image.colourspace(target).cast("uchar")
         if not is_usable:
-            # From CMYK, libvips attaches its own profile of CMYK, whose memory it frees too early.
+            # When libvips converts CMYK, it attaches its own CMYK profile, whose memory it frees too early.
             image = image.copy()
             image.remove(_PROFILE)
     return image[: colours + 1] if image.bands > colours + 1 else image

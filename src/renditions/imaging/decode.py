@@ -93,8 +93,8 @@ def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
         Undecodable: The file is damaged, or can't be read for another reason, such as its encryption.
         NotAccepted: The way to store the pixels isn't supported, or a drawing is too complex or has forbidden
             content.
-        Failed: Memory ran out, an optional library isn't installed, or this process has drawn text with
-            other fonts than the declared ones.
+        Failed: Memory ran out, an optional library isn't installed, a bundled font is damaged, or this
+            process has drawn text with other fonts than the declared ones.
 
     """
     header: Header = find_code(SOURCE_FORMATS[source_format].header)(content, page)
@@ -111,8 +111,8 @@ def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, 
     Raises:
         Undecodable: The picture is damaged.
         NotAccepted: The way to store the pixels isn't supported.
-        Failed: Memory ran out, an optional library isn't installed, or this process has drawn text with
-            other fonts than the declared ones.
+        Failed: Memory ran out, an optional library isn't installed, a bundled font is damaged, or this
+            process has drawn text with other fonts than the declared ones.
 
     """
     stored = size.transposed() if header.is_sideways else size
@@ -176,8 +176,8 @@ def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found])
     Raises:
         Undecodable: The picture is damaged.
         NotAccepted: The way to store the pixels isn't supported.
-        Failed: Memory ran out, an optional library isn't installed, or this process has drawn text with
-            other fonts than the declared ones.
+        Failed: Memory ran out, an optional library isn't installed, a bundled font is damaged, or this
+            process has drawn text with other fonts than the declared ones.
 
     """
 

@@ -58,6 +58,7 @@ def choose_fonts(text: str, font: Attachment | None, number: int | None = None) 
 
     Raises:
         Undecodable: The declared font isn't a font, is damaged, or has no face with this number.
+        Failed: The bundled font can't be read, or is damaged.
 
     """
     bundled = _Coverage(choose_face(default_font(), ""), text)

@@ -68,7 +68,8 @@ def draw_letters(letters: Letters, ink: str, font_pixels: int) -> Any:
 
     Raises:
         Unrenderable: The text can't be drawn, for example because the font is damaged.
-        Failed: Memory ran out, or this process has drawn text with other fonts than the declared ones.
+        Failed: Memory ran out, a bundled font is damaged, or this process has drawn text with other fonts
+            than the declared ones.
 
     """
     has_colours = letters.face is not None and letters.face.has_colours and letters.of_face != ""

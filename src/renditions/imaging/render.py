@@ -53,8 +53,8 @@ def render(
     each picture.
 
     Raises:
-        Failed: Memory ran out, an optional library that the picture or a recipe needs isn't installed, or
-            this process has drawn text with other fonts than ``accept`` names.
+        Failed: Memory ran out, an optional library that the picture or a recipe needs isn't installed, a
+            bundled font is damaged, or this process has drawn text with other fonts than ``accept`` names.
 
     """
     machine_fonts.choose(accept.fonts)

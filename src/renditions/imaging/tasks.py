@@ -101,8 +101,8 @@ def plan_tasks(
 
     Raises:
         Undecodable: The picture itself, or a document's first page, must be trimmed and is damaged.
-        Failed: Memory ran out, an optional library isn't installed, or this process has drawn text with
-            other fonts than the declared ones.
+        Failed: Memory ran out, an optional library isn't installed, a bundled font is damaged, or this
+            process has drawn text with other fonts than the declared ones.
 
     """
     plans = Plans()

@@ -40,12 +40,12 @@ _OUTLINE = 1 / 9
 def draw(images: tuple[Any, ...], watermark: Watermark, rendition: str) -> tuple[Any, ...]:
     """Return the images, all of one size, with the mark over them.
 
-    An image without alpha gets none. ``rendition`` is the name for warnings.
+    An image without alpha stays without alpha. ``rendition`` is the rendition's name, for warnings.
 
     Raises:
         Unrenderable: The mark is too large, is damaged or can't be drawn.
-        Failed: Memory ran out, an optional library isn't installed, or this process has drawn text with
-            other fonts than the declared ones.
+        Failed: Memory ran out, an optional library isn't installed, a bundled font is damaged, or this
+            process has drawn text with other fonts than the declared ones.
 
     """
     if watermark.text and (missing := _lay_out(watermark.text, watermark.font, watermark.face).missing):

@@ -58,7 +58,7 @@ _MAX_SHORT_BYTES = 4096
 _CHARACTER_SET = 0x00080005
 """The one element that pydicom always reads."""
 _PREAMBLE_BYTES = 132
-"""The length of the bytes before the elements, up to the mark ``DICM``. Old files begin with the elements."""
+"""The length of what comes before the elements, with the mark ``DICM``. Old files begin with the elements."""
 _UNDEFINED = 0xFFFFFFFF
 """The length of an element that ends with a delimiter, such as the fragments of compressed pixels."""
 _LIBRARIES = ("pydicom", "pylibjpeg", "openjpeg")
@@ -146,10 +146,10 @@ def read_header(content: bytes, page: int) -> Header:
 def _read_syntax(pydicom: Any, source: io.BytesIO) -> str:
     """Return the UID of the file's transfer syntax.
 
-    A file without a preamble may name none. Its pixels are then raw.
+    A file that begins with neither the mark nor the elements of group 2 names none. It counts as raw.
 
     Raises:
-        Undecodable: The syntax isn't supported, or the file names none.
+        Undecodable: The syntax isn't supported, or the elements of group 2 name none.
     """
     start = source.getvalue()[:_PREAMBLE_BYTES]
     has_preamble = start.endswith(b"DICM")

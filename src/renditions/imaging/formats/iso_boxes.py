@@ -29,7 +29,7 @@ class Extent:
     """The length of this number."""
     start: int
     size: int
-    """The length; 0 means up to the end of the file."""
+    """The length; 0 means up to the end of the file or of the box ``idat``."""
     place: _Place
     """What ``start`` is an offset in: this file, its box ``idat``, or another item or file."""
 
@@ -136,7 +136,7 @@ class Items:
         return self.referred(b"dimg", item) or item
 
     def referred(self, kind: bytes, item: int) -> int | None:
-        """Return the first item that this one refers to in this way.
+        """Return the first item in this item's reference of this kind.
 
         Return None without such a reference (23008-12, 6.4).
         """

@@ -91,7 +91,7 @@ def with_code(content: bytes, cicp: tuple[int, int]) -> bytes:
     """Return an AVIF of libheif's encoder with a declaration of primaries and curve.
 
     Raises:
-        Unrenderable: The boxes aren't in the form that libheif writes.
+        Unrenderable: The boxes have a form that this module can't change.
 
     """
     try:

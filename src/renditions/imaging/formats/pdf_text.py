@@ -31,9 +31,8 @@ _INVISIBLE = (3, 7)
 def find_missing_fonts(page: Any, load_again: Callable[[], Any]) -> list[str]:
     """Return the names of the fonts whose text PDFium leaves out on a page.
 
-    PDFium gives no characters of a line that goes straight up or down. So this function also asks for the
-    characters on a copy of the page, which ``load_again`` returns, after it has turned the lines by 45
-    degrees.
+    PDFium gives no characters of a line that goes straight up or down. So this function asks for them again
+    on a copy of the page, from ``load_again``. On this copy, it first turns the lines by 45 degrees.
     """
     raw = import_extra("pypdfium2.raw", "pdf")
     lost = [_is_lost(raw, text) for text in _texts(raw, page)]

@@ -35,7 +35,8 @@ def read_header(content: bytes, _: int) -> Header:
     Raises:
         NotAccepted: The drawing is too complex, or has forbidden content, such as a script.
         Undecodable: The drawing is damaged.
-        Failed: Memory ran out, or this process has drawn text with other fonts than the declared ones.
+        Failed: Memory ran out, a bundled font is damaged, or this process has drawn text with other fonts
+            than the declared ones.
 
     """
     drawing = read_drawing(content)

@@ -4,7 +4,8 @@ The safe version has no references to other documents. The sources are XML 1.0, 
 2, chapters 5, 12, 13, 15 and 16. This module rejects a document that isn't well-formed, has too much to draw,
 or contains a script or an external entity. This module expands short entities, and converts embedded pictures
 that librsvg can't read. It leaves out references to other documents and HTML, and replaces characters without
-a glyph, each with a warning. It also warns of content that librsvg doesn't draw.
+a glyph, each with a warning. Only HTML that the drawing also has as text or as a picture gets no warning.
+This module also warns of content that librsvg doesn't draw.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def read_drawing(content: bytes) -> Drawing:
     Raises:
         NotAccepted: The drawing is too complex, or has forbidden content, such as a script.
         Undecodable: The drawing is damaged.
-        Failed: Memory ran out while an embedded picture was read.
+        Failed: Memory ran out while an embedded picture was read, or the bundled font is damaged.
 
     """
     return _Reader(unpack(content)).read()
@@ -104,7 +105,7 @@ class _Element:
     html: str = ""
     """The words of the HTML in this ``switch``, until the end of the element."""
     first_letter: int = 0
-    """How many texts were written before this element's replacement of ``html``."""
+    """How many items ``_Reader._letters`` had when ``html`` ended."""
 
     @property
     def namespace(self) -> str | None:

@@ -107,7 +107,7 @@ def with_defaults(text: str, declared: Container[str]) -> str:
 
 
 def unsupported_in_attribute(name: str, value: str) -> Iterator[str]:
-    """Yield a warning for each CSS in an attribute that librsvg ignores."""
+    """Yield a warning for each part of an attribute's CSS that librsvg ignores."""
     if name == "style":
         yield from _unsupported_in(value)
     elif name not in _NO_DECLARATIONS and ":" not in name and not name.startswith(("data-", "aria-")):
@@ -115,7 +115,7 @@ def unsupported_in_attribute(name: str, value: str) -> Iterator[str]:
 
 
 def unsupported_in_sheet(text: str, root: Container[str]) -> Iterator[str]:
-    """Yield a warning for each CSS in a style sheet that librsvg ignores.
+    """Yield a warning for each part of a style sheet that librsvg ignores.
 
     ``root`` has the simple selectors that match the drawing's first element.
     """
@@ -130,7 +130,7 @@ def unsupported_in_sheet(text: str, root: Container[str]) -> Iterator[str]:
 
 
 def _unsupported_in(text: str) -> Iterator[str]:
-    """Yield a warning for each CSS in a text that librsvg ignores.
+    """Yield a warning for each part of a CSS text that librsvg ignores.
 
     There is none for a text with ``light-dark(``, see ``_TWO_SCHEMES``, and none for the origin of an
     animation's transforms, because the drawing is drawn without its animations.
