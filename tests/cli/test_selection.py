@@ -88,14 +88,15 @@ def test_the_error_about_an_unknown_name_suggests_the_name_of_the_typed_path(
 
 
 @pytest.mark.parametrize(
-    ("command", "typed"), [("sync", "cats"), ("list", "cats"), ("manifest", "cats"), ("plan", "inbox/cats")]
+    ("command", "typed"),
+    [("sync", "cats"), ("list", "cats"), ("manifest", "cats"), ("plan", "inbox/cats"), ("show", "cats")],
 )
-def test_the_error_about_a_folder_without_a_slash_says_to_write_the_slash(
+def test_the_error_about_a_folder_without_a_slash_says_where_the_slash_selects_its_pictures(
     synced: Path, command: str, typed: str
 ) -> None:
     refused = run(synced, command, typed)
     assert (refused.code, refused.out) == (2, "")
-    assert "'cats' is a folder. To select all pictures below it, write 'cats/'" in " ".join(
+    assert "'cats' is a folder. Where several names are allowed, 'cats/' selects its pictures" in " ".join(
         refused.err.split()
     )
 

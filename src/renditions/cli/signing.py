@@ -55,7 +55,9 @@ def sign(
     A client needs no token to use the URL, and any site may embed the picture.
     """
     if not name:
-        raise UsageError("can't sign a URL: the picture's name is empty. Choose one of renditions list")
+        raise UsageError(
+            "can't sign a URL: the picture's name is empty. To see the names, run renditions list"
+        )
     loaded = load(chosen_file(context, file), os.environ)
     find_rendition(loaded.pipeline.renditions, rendition)
     keys = find_keys(loaded.pipeline, loaded.directory)

@@ -135,7 +135,7 @@ class Standing:
             raise Superseded(
                 "The catalog no longer says which pipeline file it belongs to: it was emptied or replaced. "
                 "This process stopped writing. Put the catalog back and start the process again, or run "
-                "renditions sync to begin a new one"
+                "renditions sync to begin a new catalog"
             )
         if binding.generation != self._generation:
             raise Superseded(

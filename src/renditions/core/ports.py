@@ -139,9 +139,9 @@ class Store(Protocol):
     ) -> Iterator[bytes]:
         """Yield the object's bytes from ``start`` to ``stop``, in pieces.
 
-        A piece has at most ``PIECE_BYTES``. A ``stop`` behind the end, or None, means the end; with one
-        that isn't behind ``start``, there are no pieces. The store checks the condition before it yields the
-        first piece. So the stream is never longer than the object that the caller knows.
+        A piece has at most ``PIECE_BYTES``. A ``stop`` behind the end, or None, means the end. If ``stop``
+        isn't behind ``start``, there are no pieces. The store checks the condition in any case, and before it
+        yields the first piece. So the stream is never longer than the object that the caller knows.
 
         Raises:
             Conflict: The object doesn't fulfil the condition, or was replaced during the read. The bytes that
@@ -241,7 +241,7 @@ class Store(Protocol):
 
 
 class Stopped(Exception):
-    """The program ends, and the renderer hasn't begun the picture."""
+    """The renderer was stopped before it began the picture."""
 
 
 class Renderer(Protocol):
@@ -256,7 +256,7 @@ class Renderer(Protocol):
 
         Raises:
             Failed: Something other than the picture failed (time limit, worker). Trying again may help.
-            Stopped: The program ends, and the renderer hasn't begun the picture.
+            Stopped: The renderer was stopped before it began the picture.
 
         """
         ...

@@ -130,7 +130,7 @@ class Processor:
             Superseded: The catalog uses another version of the pipeline file. A process of that version
                 continues what this one began.
             Failed: Something other than the picture failed, such as a store, and no record says so.
-            Stopped: The program ends, and the picture isn't rendered.
+            Stopped: The renderer was stopped before it began the picture.
         """
         held: Record | None = None
         worked = False

@@ -96,7 +96,8 @@ def open_workers(
             except RenditionsError as error:
                 return Outcome.failed(name, error)
             except Stopped:
-                return Outcome(name, "waiting", "the program was stopped before it was rendered", timedelta())
+                why = "processing stopped before the picture was rendered"
+                return Outcome(name, "waiting", why, timedelta())
             return outcome
 
         yield process

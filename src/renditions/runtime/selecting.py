@@ -144,7 +144,7 @@ def suggest(parts: Parts, name: str) -> str:
             return f"Did you mean {key!r}? Names are relative to the source"
     for key in (name, *_find_keys(parts, name)):
         if key and not key.endswith("/") and _leads_somewhere(parts, f"{key}/"):
-            return f"{key!r} is a folder. To select all pictures below it, write {key + '/'!r}"
+            return f"{key!r} is a folder. Where several names are allowed, {key + '/'!r} selects its pictures"
     return ""
 
 
