@@ -202,7 +202,7 @@ class OpenPipeline:
         Pictures that need nothing have the action ``keep``. The iteration raises the errors, not the call.
 
         Raises:
-            UsageError: A name, the prefix or a rendition matches nothing.
+            UsageError: A name, the prefix or a rendition matches nothing, or isn't a text.
             BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The program is unattended, and the catalog uses another version of the pipeline file.
             CatalogLost: The catalog is empty, but most of the first wanted output keys hold files.
@@ -233,7 +233,7 @@ class OpenPipeline:
             stop: If it is set, the run begins no further picture.
 
         Raises:
-            UsageError: A name, the prefix or a rendition matches nothing.
+            UsageError: A name, the prefix or a rendition matches nothing, or isn't a text.
             BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The catalog uses another version of the pipeline file.
             CatalogLost: The catalog is empty, but most of the first wanted output keys hold files.
@@ -276,7 +276,7 @@ class OpenPipeline:
         ``prefix`` is a folder. Unreadable records are logged and left out. The iteration raises the errors.
 
         Raises:
-            UsageError: There is no such status, or the prefix matches nothing.
+            UsageError: There is no such status, or the prefix matches nothing or isn't a text.
 
         """
         statuses = get_args(Status)
@@ -307,7 +307,7 @@ class OpenPipeline:
             sign: Signs the URLs of renditions with ``on_demand``; None leaves them unsigned.
 
         Raises:
-            UsageError: A name has no record, or the prefix matches nothing.
+            UsageError: A name has no record, the prefix matches nothing, or one of them isn't a text.
 
         """
         with self._reading() as parts:

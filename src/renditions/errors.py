@@ -66,7 +66,7 @@ class RenditionsError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep the text and the attributes in copies and in other processes.
 
-        By default they would get the text as the first argument of a class, which may have other arguments.
+        By default, Python would call the class with the text alone, but a class may need other arguments.
         """
         return type(self).__new__, (type(self), *self.args), self.__dict__
 

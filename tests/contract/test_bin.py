@@ -280,7 +280,10 @@ bin_.put(key, IfMatch(etag), deletion) if etag else bin_.restore(deletion, key)
 
 
 def die_in_a_copy(tmp_path: Path, etag: str, deletion: str) -> Path:
-    """Move the original in a process that dies; return the unfinished copy."""
+    """Move the original in a process that dies; return the unfinished copy.
+
+    Without an ETag, the process restores the original from the bin.
+    """
     died = subprocess.run(
         [sys.executable, "-c", DIES_IN_A_COPY, tmp_path / "in", KEY, etag, deletion], check=False
     )

@@ -73,7 +73,7 @@ def samples(name: str, hint: Any) -> list[Any]:
 
 
 def samples_of(mark: Any) -> list[Any]:
-    """Return values that this annotation allows; empty for one of texts."""
+    """Return values that this annotation allows; none if it is about texts."""
     match mark:
         case Range(low, high):
             return [low, high]

@@ -28,6 +28,7 @@ from renditions.web.signing import SIGNING_KEYS, SigningKeys
 
 HOUR_SECONDS = 3600
 MOST_HOURS = 1_000_000
+"""About 114 years. Far more hours would give a time with more digits than a signed URL can have."""
 
 
 def sign(

@@ -129,9 +129,13 @@ class Leases:
         return self.catalog.write(replace(held, lease=None))
 
     def undo(self, leased: Record, before: Record | None) -> None:
-        """Store the record as it was before this lease.
+        """Store the record as it was before this lease; delete it if there was none.
 
-        The worker wrote and deleted nothing under it.
+        Call this only if the worker wrote and deleted no output under the lease.
+
+        Raises:
+            Conflict: Another process wrote the record meanwhile.
+
         """
         if before is None:
             self.catalog.delete(leased)

@@ -133,7 +133,7 @@ class _Decided:
     """The pictures that earlier passes of a sync decided. Each picture counts once."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    """How many pictures the run counted, by the status that their record has since then."""
+    """How many pictures the run counted, by the status of their record."""
     refused: set[str] = field(default_factory=set)
     """The pictures that the run rejected because another picture has their key.
 

@@ -83,7 +83,7 @@ class Claims:
     def read(cls, catalog: Catalog, folding: Folding, place: str, *, is_present: bool) -> Self:
         """Return the claims. For a former store, this method reads every record once.
 
-        A record that leaves an object there later isn't known.
+        ``left`` lacks the objects that unreadable records left there, or that a record leaves there later.
         """
         records = () if is_present else catalog.list(on_unreadable=lambda _: None)
         left = (
@@ -98,8 +98,8 @@ class Claims:
         """Return whether a record claims the key in this store.
 
         In a former store, a claim counts only if the record's outputs are still in that store, if the record
-        left an object with this key there, or if the record can't be read. An object that a record left there
-        counts as claimed, too.
+        left an object with this key there, or if the record can't be read. The keys in ``left`` count as
+        claimed, too.
         """
         if self.folding(key) in self.left:
             return True

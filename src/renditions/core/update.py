@@ -166,7 +166,7 @@ class Updater:
         rendering = rendering.without(unsure)
         rendering = replace(rendering, made={**copies, **rendering.made})
         original = rendering.original.completed_from(record.original)
-        # Outputs that aren't rendered now keep the warnings of their rendering, and so does the picture.
+        # If only some outputs are rendered now, the warnings about the others and the picture stay.
         is_whole = rendering.rejected is not None or len(recipes) == len(wanted)
         earlier = () if is_whole else narrow(record.warnings, wanted.keys() - recipes.keys())
         warnings = combine((*earlier, *rendering.warnings))

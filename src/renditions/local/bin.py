@@ -146,7 +146,7 @@ def _unfinished(deletion: str) -> bytes:
     """Return the name of an unfinished copy of the original of this deletion.
 
     No picture's name begins with a dot. The store sweeps names with this ending from its working folder. In
-    the source's other folders, the next restoration of this deletion or its end removes the file.
+    the source's other folders, the next call that restores or drops this deletion removes the file.
     """
     return f".renditions-{deletion}.part".encode()
 
@@ -203,8 +203,8 @@ def _check_free(root: int, parts: Sequence[bytes], key: str, kept: os.stat_resul
 def _move(source: int, target: int, name: bytes, scratch: int, unfinished: bytes) -> None:
     """Move a file to another folder; raise Conflict if that folder has the name.
 
-    If the file must be copied, its unfinished copy is ``unfinished`` in the folder ``scratch``, which must be
-    on the disk of the target folder.
+    If the file must be copied, its unfinished copy has the name ``unfinished`` in the folder ``scratch``,
+    which must be on the disk of the target folder.
 
     A rename would replace a file that another program creates there at this moment. A hard link fails
     instead, so this function adds the new name and then removes the old one. Two moves lack this protection:

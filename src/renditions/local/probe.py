@@ -46,8 +46,8 @@ class Spellings:
     A disk may ignore case or Unicode forms.
 
     If a lookup finds a file, but not under a spelling that differs in case, the folder tells upper from lower
-    case. The same is true of forms. As long as one of both isn't known, the folder's listings decide. They
-    may be up to two seconds old. Threads may share one object.
+    case. The same is true of forms. Until this is known, the folder's listings decide. They may be up to two
+    seconds old. Threads may share one object.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Spellings:
 def _swap_case(parts: Sequence[bytes]) -> Sequence[bytes]:
     """Return the path with the last part in the other case.
 
-    Return the same path if the part has no ASCII letters.
+    Return the same path if the part has no ASCII letters: a lookup then shows nothing, and a listing decides.
     """
     return (*parts[:-1], parts[-1].swapcase())
 

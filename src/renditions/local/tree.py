@@ -145,7 +145,7 @@ class _Listing(NamedTuple):
 
 
 class Listings:
-    """How folders spell the names in them, on a disk that ignores case.
+    """How folders spell names, on a disk that ignores case or Unicode forms.
 
     A sync asks for each picture. If each answer listed the folder, the time would grow with the square of the
     number of pictures. So a name in the last listing at each depth counts as listed for ``USED_SECONDS``, as

@@ -159,8 +159,8 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             name="dicom",
             suffixes=("dcm",),
             media_type="application/dicom",
-            # The 128 bytes before the mark DICM may look like another format. Old files lack them. They begin
-            # with an element of the group 2, or of the group 8 with its type or with a usual value.
+            # The 128 bytes before the mark DICM may look like another format. Old files have neither. Such a
+            # file begins with an element of group 2 or 8 and its type, or of group 8 and a usual value.
             signature=rb".{128}DICM|\x02\0[\0-\x03\x10]\0(?:UL|OB|UI)|\x08\0(?:[\0\x05\x08\x16\x18]\0(?:UL|CS|UI)"
             rb"|\x05\0.\0\0\0ISO|\x08\0.\0\0\0(?:ORIGINAL|DERIVED)|\x16\0.\0\0\x001\.2\.|\0\0\x04\0\0\0.{4}\x08\0)",
             header="dicom:read_header",

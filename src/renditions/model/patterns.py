@@ -94,7 +94,7 @@ def _find_folder_exclusion(exclude: tuple[str, ...], folder: str) -> str | None:
 
 
 def _match(exclude: tuple[str, ...], path: str, start: int) -> str | None:
-    """Return the pattern that matches a path or its part from ``start``."""
+    """Return the pattern that matches a path or its part from ``start``, if any."""
     is_folder, whole, part = path.endswith("/"), path.lower().rstrip("/"), path[start:].lower().rstrip("/")
     for rule in _compile(exclude):
         if (is_folder or not rule.is_folder) and rule.regex.match(whole if rule.is_anchored else part):

@@ -1,4 +1,4 @@
-"""Find paths of stores and catalogs that can't be used or are hardly meant."""
+"""Find problems with the paths of stores and catalogs."""
 
 from __future__ import annotations
 

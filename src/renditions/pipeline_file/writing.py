@@ -11,6 +11,8 @@ def write_new(path: Path, text: str) -> None:
     Raises:
         FileExistsError: Something has this path. It is unchanged.
         OSError: The file can't be written, for example because the disk is full.
+        UnicodeEncodeError: UTF-8 can't hold the text.
+
     """
     content = text.encode()
     file = path.open("xb")

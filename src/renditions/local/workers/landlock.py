@@ -43,9 +43,9 @@ def restrict(readable: Iterable[Path]) -> int:
     """Limit this process to reading these paths, without any writes.
 
     The process can't read the memory of processes outside. From version 3 of Landlock on, it can't truncate
-    files by their names; before, only seccomp forbids that. From version 4 on, it can make no TCP
-    connections. From version 6 on, it can neither send signals to processes outside nor reach their abstract
-    sockets.
+    files by their names; with older versions, only seccomp forbids that. From version 4 on, it can make no
+    TCP connections. From version 6 on, it can neither send signals to processes outside nor reach their
+    abstract sockets.
 
     Returns:
         The version of the kernel's Landlock.

@@ -206,7 +206,12 @@ class RenderPool:
             self.terminate()
 
     def _take_idle(self) -> WorkerProcess | None:
-        """Wait for an idle worker, and return it; None if one must be started."""
+        """Wait for an idle worker, and return it; None if one must be started.
+
+        Raises:
+            Stopped: ``stop`` was set before a worker was idle.
+
+        """
         worker = self._idle.get()
         if self._stop.is_set():
             self._idle.put(worker)
