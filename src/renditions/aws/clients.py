@@ -88,7 +88,7 @@ class Clients:
 
     Many threads can use a client, but only one thread at a time may create clients by reading the properties.
     They raise ``UsageError`` if the region is needed and not configured, if the profile doesn't exist, or if
-    the settings or the credentials can't be read.
+    the settings or the credentials are invalid.
     """
 
     def __init__(self) -> None:
@@ -316,7 +316,7 @@ def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Ite
             f"{where}: no whole answer arrived ({_trim(error)}). Check the network and AWS_ENDPOINT_URL, "
             "then try again"
         ) from error
-    except CredentialRetrievalError as error:  # for example, the service that gives a container its own
+    except CredentialRetrievalError as error:  # for example, a container's provider of credentials is down
         raise passing(
             f"{where}: the AWS credentials can't be retrieved ({_trim(error)}). Check what provides them, "
             "then try again"

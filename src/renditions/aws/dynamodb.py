@@ -71,7 +71,8 @@ class DynamoCatalog:
     Any number of threads, processes and machines can use the table at the same time. ``get`` reads
     consistently. ``list`` and ``query`` find the names in an index, which may lag behind by a moment, and
     then read the records consistently. ``write`` and ``rename`` raise ``CatalogRefused`` for a name that the
-    table can't hold, and the other methods find no record of it.
+    table can't hold, and the other methods find no record of it. All of them raise it
+    for a name that isn't Unicode text.
 
     Args:
         client: A DynamoDB client.
@@ -121,8 +122,8 @@ class DynamoCatalog:
         """See :meth:`Catalog.write <renditions.core.catalog.Catalog.write>`.
 
         Raises:
-            CatalogRefused: The record claims more than 99 new keys at once, or it is larger than DynamoDB
-                allows for an item (400 kB).
+            CatalogRefused: The table can't hold the record's name, the record claims more than 99 new keys at
+                once, or it is larger than DynamoDB allows for an item (400 kB).
 
         """
         check_name(record.name)

@@ -127,7 +127,7 @@ class S3Store:
         self, key: str, condition: IfMatch, start: int = 0, stop: int | None = None
     ) -> Iterator[bytes]:
         """See :meth:`Store.stream <renditions.core.ports.Store.stream>`."""
-        # No range is empty: S3 ignores one that ends before it starts, and sends the whole object.
+        # A range can't be empty: S3 ignores one that ends before it starts, and sends the whole object.
         last = "" if stop is None else max(stop - 1, start)
         part = {"Range": f"bytes={start}-{last}"} if start or stop is not None else {}
         with self._reported(key):

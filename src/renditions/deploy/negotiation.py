@@ -84,8 +84,8 @@ def _find_families(pipeline: Pipeline) -> Iterator[tuple[str, list[dict[str, str
 def _templates_of(name: str, recipe: Rendition) -> list[tuple[str, str]]:
     """Return the formats that browsers show, with their key templates.
 
-    There is one for each ``browser_rank``, the one that is declared first. They come in the order of their
-    ranks.
+    They come in the order of their ``browser_rank``. Of several formats with the same rank, only the one that
+    is declared first is returned.
     """
     of_rank: dict[int, tuple[str, str]] = {}
     for other, member in formats_of(name, recipe).items():

@@ -177,7 +177,8 @@ class Deployment:
         """Remove the protection of buckets and table, and plan to destroy everything.
 
         Raises:
-            UsageError: They are still protected, so the plan would fail after it destroyed the functions.
+            UsageError: The table or a bucket is still protected. The destruction would fail there, after it
+                destroyed the functions.
 
         """
         kept, _ = self._find_resources()

@@ -31,7 +31,7 @@ from renditions.errors import Failed, UsageError
 Architecture = Literal["arm64", "x86_64"]
 ARCHITECTURE: Final = "arm64"
 PYTHON: Final = "3.13"
-"""The target without options. The module's variable ``function`` has the same defaults."""
+"""The default target of a bundle. The Terraform module's variable ``function`` has the same defaults."""
 
 GLIBC_MINORS = range(34, 16, -1)
 """The minor versions of glibc whose wheels pip may download. Amazon Linux 2023 has glibc 2.34.

@@ -73,7 +73,7 @@ class Bundled:
     refetch: Invalidate
     """Invalidates CloudFront's copies of changed outputs; a failure is logged with the given fields."""
     current: Current = field(default_factory=Current)
-    """The call in progress, whose time limits the leases that it takes."""
+    """The call in progress. The leases that it takes depend on the time that it has left."""
 
     def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
         """Process one picture.

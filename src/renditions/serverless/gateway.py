@@ -169,8 +169,8 @@ def _is_authorized(event: Mapping[str, Any]) -> bool:
 def limit(answer: dict[str, Any]) -> dict[str, Any]:
     """Return the answer, or an error with the reason if the answer is too long.
 
-    If an answer is too long, Lambda itself sends an error without a reason. The length that counts is that of
-    the JSON in which the runtime sends the answer: there each quote of a body in JSON takes two bytes.
+    If an answer is too long, Lambda itself sends an error without a reason. The runtime sends the body to
+    Lambda as a text in JSON, in which a quote takes two bytes. Lambda limits the length of that text.
     """
     length = len(json.dumps(answer.get("body") or "", ensure_ascii=False).encode())
     if length <= MOST_ANSWERED_BYTES:

@@ -85,9 +85,9 @@ def explain(code: str) -> str:
 
 
 def explain_unrecorded(outcome: Outcome) -> Outcome:
-    """Return the outcome with an explanation as its reason if no record has it.
+    """Return the outcome; if no record has its failure, its reason is an explanation.
 
-    No record says then why the picture failed, and the reason is an error's own text.
+    Without a record, the reason is an error's own text, which may have paths of the server.
     """
     is_recorded = outcome.result != "failed" or outcome.record is not None
     return outcome if is_recorded else replace(outcome, reason=explain(outcome.code))

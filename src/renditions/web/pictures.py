@@ -124,8 +124,8 @@ def get_picture(service: Service, name: str) -> Record:
 def find_picture(service: Service, name: str) -> Record:
     """Return the record of this name, or raise ApiError (404).
 
-    Without a record, this function also looks into the source. So if the source can't be read, the answer is
-    that error: nothing shows then that there is no such picture.
+    If there is no record, this function looks for the original, and raises the store's error if the source
+    can't be read: the picture may exist then.
     """
     record = service.parts.catalog.get(name)
     if record is None and find_original(service, name):

@@ -223,7 +223,7 @@ def _announcer(
 ) -> Callable[[Outcome], None]:
     """Return a function that reports an outcome to clients.
 
-    The function logs an outcome that no record has.
+    The function logs a failure that no record has, and explains it to clients.
     """
 
     def announce(outcome: Outcome) -> None:

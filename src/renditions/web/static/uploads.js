@@ -37,7 +37,7 @@ const queue = {
     wanted.set(upload.wanted, upload);
     if (other && other !== upload) await queue.standAside(other.ended);
   },
-  // Lets other uploads go on until the promise ends.
+  // Lets other uploads go on until the promise ends. Then this upload is the first that goes on.
   standAside: async (promise) => {
     leave();
     try {
