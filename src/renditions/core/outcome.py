@@ -52,6 +52,13 @@ class Outcome:
         pause = retry_pause(1) if error.retryable else None
         return cls(name, "failed", str(error), pause, record, error.code)
 
+    @classmethod
+    def decided(cls, record: Record, again_after: timedelta | None = None) -> Outcome:
+        """Return the outcome that a decided record describes."""
+        if record.status == "processing":
+            raise AssertionError(f"the record of {record.name!r} is still in progress")
+        return cls(record.name, record.status, record.reason, again_after, record, record.code)
+
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form for the command line, the API and the API's events."""
         outputs = self.record.outputs if self.record else ()

@@ -47,7 +47,7 @@ from renditions.errors import Conflict, Failed, KeyTaken
 from renditions.model.notices import Notice, Removal, UnsentNotice
 from renditions.model.pipeline import Pipeline
 from renditions.model.reason import Reason
-from renditions.model.record import Decided, OwedNotice, Record
+from renditions.model.record import OwedNotice, Record
 from renditions.model.retired import Retired
 
 LEASE_MARGIN = timedelta(minutes=5)
@@ -210,7 +210,7 @@ class Processor:
             case _:
                 record = self._leases.release(held) if held else record
                 if record and worked and record.is_decided and difference.found:
-                    return replace(_describe(record), notice_after=difference.notice_after)
+                    return replace(Outcome.decided(record), notice_after=difference.notice_after)
                 return replace(difference.as_unchanged(), record=record)
 
     def _update(
@@ -239,7 +239,7 @@ class Processor:
                 self._leases.undo(begun.record, difference.record)
                 raise
         if failed.attempts < MAX_ATTEMPTS:
-            return _describe(failed, retry_pause(failed.attempts + failed.setbacks))
+            return Outcome.decided(failed, retry_pause(failed.attempts + failed.setbacks))
         return failed
 
     def _prove(
@@ -340,7 +340,7 @@ class Processor:
         if not (record.is_decided and has_work):
             written = self._leases.release(current)
             if worked and record.is_decided:
-                return replace(_describe(written), notice_after=notice_after)
+                return replace(Outcome.decided(written), notice_after=notice_after)
             return Outcome(record.name, "unchanged", difference.why, None, written, notice_after=notice_after)
         # A notice reports what is in the catalog, and so does a claim.
         is_recorded = held is not None and (held.etag, held.retired) == (current.etag, current.retired)
@@ -368,8 +368,9 @@ class Processor:
             written = self._leases.release(settled)
         if trouble is None:
             is_notified = len(leased.owed) > len(resting)
-            return replace(_describe(written), notice_after=notice_after, is_notified=is_notified)
-        return Outcome(record.name, _result(written), trouble.text, retry_pause(1), written, trouble.code)
+            return replace(Outcome.decided(written), notice_after=notice_after, is_notified=is_notified)
+        described = Outcome.decided(written, retry_pause(1))
+        return replace(described, reason=trouble.text, code=trouble.code)
 
     def _send_notices(self, leased: Record, resting: tuple[OwedNotice, ...]) -> None:
         """Send the owed notices, except notices that still wait.
@@ -383,21 +384,9 @@ class Processor:
                 self._outbox.send(unsent, Notice(owed.event, leased))
 
 
-def _describe(record: Record, again_after: timedelta | None = None) -> Outcome:
-    """Return the outcome that a decided record describes."""
-    return Outcome(record.name, _result(record), record.reason, again_after, record, record.code)
-
-
 def _why_blocked(taken: KeyTaken) -> str:
     return (
         f"its output {taken.key} still belongs to {taken.owner}, which is gone from the source. The output "
         f"is made once {taken.owner} is removed. If that removal is held back, run "
         "renditions sync --allow-removals"
     )
-
-
-def _result(record: Record) -> Decided:
-    """Return a decided record's status."""
-    if record.status == "processing":
-        raise AssertionError(f"the record of {record.name!r} is still in progress")
-    return record.status
