@@ -34,7 +34,7 @@ output "function_name" {
 }
 
 output "queue_url" {
-  description = "The URL of the queue of uploads; null without one."
+  description = "The URL of the queue with messages about pictures; null without one."
   value       = one([for key, queue in aws_sqs_queue.this : queue.url if key == "queue"])
 }
 
@@ -104,7 +104,7 @@ output "table_arn" {
 }
 
 output "queue_arn" {
-  description = "The ARN of the queue of uploads; null without one."
+  description = "The ARN of the queue with messages about pictures; null without one."
   value       = one([for key, queue in aws_sqs_queue.this : queue.arn if key == "queue"])
 }
 

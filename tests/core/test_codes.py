@@ -91,7 +91,7 @@ def test_a_picture_whose_output_key_is_taken_has_the_code_key_taken(world: World
     ("codes", "common"),
     [(("a",), "a"), (("a", "a"), "a"), (("a", "b"), "rejected")],
 )
-def test_several_reasons_have_their_common_code_or_else_the_code_rejected(
+def test_reasons_with_different_codes_get_the_code_rejected_and_others_keep_theirs(
     codes: tuple[str, ...], common: str
 ) -> None:
     assert common_code(Reason("why", code) for code in codes) == common

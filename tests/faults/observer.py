@@ -105,12 +105,12 @@ class Observer:
         self._asked_time[task] = self.clock(task.process)
 
     def see_before_write(self, task: Task, record: Record) -> None:
-        """Check that a worker takes over no lease that holds.
+        """Check that a worker takes over no lease that is valid, and check the generation.
 
         A worker may take over its own lease, and the lease of an owner that is known to be dead. Any other
-        lease holds until its end by the worker's clock, if it had begun when the worker got its task. A lease
-        that was taken by a clock that is ahead begins later. The worker may have compared the picture before
-        that. Also check the generation.
+        lease is valid until its end, by the worker's clock, if it had begun when the worker got its task. If
+        the owner's clock is ahead, the lease begins later by the worker's clock. The worker may then have
+        compared the picture before the lease began, so it may take this lease over.
         """
         stored = self.catalog.get(record.name)
         self._check_generation(task, stored, record)

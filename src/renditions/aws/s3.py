@@ -381,11 +381,11 @@ def full_key(prefix: str, key: str) -> str:
         size_bytes = len(full.encode())
     except UnicodeEncodeError as error:
         raise KeyRefused(f"expected a key of Unicode text, found {key!r}") from error
-    if not key or size_bytes > MAX_KEY_BYTES:
-        raise KeyRefused(
-            f"expected a key of 1 to {MAX_KEY_BYTES:,} bytes with its prefix {prefix!r}, found {size_bytes:,}"
-            ". Shorten the picture's name or the rendition's key"
-        )
+    if not key:
+        raise KeyRefused(f"expected a key below the prefix {prefix!r}, found none")
+    if size_bytes > MAX_KEY_BYTES:
+        limit = f"a key of at most {MAX_KEY_BYTES:,} bytes with its prefix {prefix!r}"
+        raise KeyRefused(f"expected {limit}, found {size_bytes:,}. Shorten the name or the rendition's key")
     depth = 0
     for part in full.split("/"):
         depth += -1 if part == ".." else 1

@@ -40,7 +40,8 @@ commands = typer.Typer(
 )
 
 QueueOption = Annotated[
-    str | None, typer.Option("--queue", envvar="QUEUE_URL", help="The URL of the queue of uploads.")
+    str | None,
+    typer.Option("--queue", envvar="QUEUE_URL", help="The URL of the queue with messages about pictures."),
 ]
 DeadQueueOption = Annotated[
     str | None, typer.Option("--dead", help="The URL of the dead-letter queue, if the queue doesn't name it.")

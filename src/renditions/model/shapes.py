@@ -124,7 +124,9 @@ def describe_record(key: str = "image_name") -> Schema:
             ),
             "The newest 12 events, in the order of time.",
         ),
-        "source_missing_since": time('Since when the picture is gone, with [source] on_delete = "keep"'),
+        "source_missing_since": time(
+            'When Renditions first missed the picture in the source, with [source] on_delete = "keep"'
+        ),
         **_INTERNAL,
     }
     return table(properties, (key, "status", "timestamp", "attempts", "revision"))

@@ -121,7 +121,7 @@ class CatalogStatus:
         return self.binding.held if self.binding else ()
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form. Of the binding, it has only the held work."""
+        """Return the JSON form. It leaves the binding out, except for the held work."""
         return {
             "by_status": dict(self.pictures),
             "reasons": [group.to_item() for group in self.reasons.groups()],

@@ -53,10 +53,12 @@ https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any], Any]:
     """Return the function that answers API Gateway.
 
-    The function uses the parts that ``open_bundled`` opens. It reads three variables of the environment. If
-    CloudFront serves the output store publicly, ``SERVING_URL`` is the URL below which it does. If CloudFront
-    serves the page's files, ``PAGE_FILES_URL`` is the URL below which it does. ``RENDITIONS_SIGNING_KEYS``
-    has the keys of signed URLs.
+    The returned function uses the parts that ``open_bundled`` opens. Besides the variables of
+    ``open_bundled``, ``environ`` may have these:
+
+    - ``SERVING_URL``: the URL at which CloudFront serves the output store publicly.
+    - ``PAGE_FILES_URL``: the URL at which CloudFront serves the page's files.
+    - ``RENDITIONS_SIGNING_KEYS``: the keys of signed URLs.
 
     Raises:
         PipelineError: See ``open_bundled``.

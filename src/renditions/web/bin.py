@@ -95,7 +95,8 @@ def delete_picture(service: Service, name: str) -> Binned | None:
     """Move a picture to the bin, and delete its renditions and its record.
 
     Return the entry in the bin. Return None if the picture is gone for good, because deleted originals aren't
-    kept, or because there was only a record of it.
+    kept, or because there was only a record of it. Also remove up to ``MOST_EMPTIED`` expired originals from
+    the bin, if the picture went there.
 
     Raises:
         ApiError: There is no such picture, the source is read-only, or the picture was replaced meanwhile.

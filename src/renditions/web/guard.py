@@ -155,7 +155,8 @@ class Guard:
     def _check_token(self, scope: Scope, headers: Headers, address: str) -> tuple[HTTPStatus, str] | None:
         """Return why the request is refused; None if it is allowed.
 
-        After too many wrong tokens from one address, a login from there fails even with the right token.
+        Each login counts as a try of its address, and so does each other request with a wrong token. Above
+        ``MOST_WRONG_TOKENS`` tries, such requests are refused with 429, even a login with the right token.
         """
         is_log_in = scope["path"] == "/login" and scope["method"] not in SAFE_METHODS
         is_known = self._is_known(headers)

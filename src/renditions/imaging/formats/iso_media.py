@@ -88,7 +88,9 @@ def is_weighted(content: bytes) -> bool:
 
 
 def with_code(content: bytes, cicp: tuple[int, int]) -> bytes:
-    """Return an AVIF of libheif's encoder with a declaration of primaries and curve.
+    """Declare primaries and a curve in an AVIF that libheif wrote; return the file.
+
+    ``cicp`` has the numbers of the primaries and the curve (ITU-T H.273). The pixels' data stays unchanged.
 
     Raises:
         Unrenderable: The boxes have a form that this module can't change.

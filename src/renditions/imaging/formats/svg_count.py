@@ -1,8 +1,8 @@
 """Count the elements that a drawing draws.
 
-An element counts as often as the document refers to it. References are ``use``, ``feImage``, the templates of
-patterns, and ``url(#id)`` in attributes and style sheets. A style sheet's reference counts once for each
-element that its selector can match.
+Each element counts once, and once more for each reference to it or to an element around it. References are
+``use``, ``feImage``, the templates of patterns, and ``url(#id)`` in attributes and style sheets. A style
+sheet's reference counts once for each element that its selector can match.
 """
 
 from __future__ import annotations

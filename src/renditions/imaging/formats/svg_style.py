@@ -146,9 +146,10 @@ def _unsupported_in(text: str) -> Iterator[str]:
 
 
 def backgrounds_in(style: str) -> tuple[str, ...]:
-    """Return the colours that a ``style`` attribute declares for the background.
+    """Return the declared backgrounds that may be colours, the last one first.
 
-    The last one comes first. Only the last few are returned. The caller must check whether each is a colour.
+    ``style`` is a ``style`` attribute or the body of a rule. At most the last ``_MOST_BACKGROUNDS`` are
+    returned. Only their characters were checked, so the caller must check whether each is a colour.
     """
     values = (value.partition("!")[0].strip() for value in _BACKGROUND.findall(style))
     return tuple(value for value in values if _COLOUR.fullmatch(value))[: -_MOST_BACKGROUNDS - 1 : -1]
