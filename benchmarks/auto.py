@@ -139,9 +139,10 @@ def _make(outcome: Outcome, boxes: Sequence[int]) -> None:
 
 
 def _score(outcome: Outcome, boxes: Sequence[int], scorers: Sequence[Worker]) -> None:
-    """Compute the scores of the renditions, several at a time.
+    """Add the renditions' scores to the outcome.
 
-    This disturbs no measurement, because nothing is timed meanwhile.
+    The scorers compute SSIMULACRA2 in parallel. That disturbs no measurement, because nothing is timed
+    meanwhile.
     """
     questions = []
     for photograph in PHOTOGRAPHS:

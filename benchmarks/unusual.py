@@ -84,9 +84,9 @@ class Sample:
 
 
 def samples() -> Iterator[Sample]:
-    """Yield the files in the order of the document's table.
+    """Yield the files of the cases, then those of the other groups.
 
-    The files in ``_NO_PICTURES`` are left out.
+    The cases come in the order of the table in their README.md, without those in ``_NO_PICTURES``.
     """
     table = (CASES / "README.md").read_text("utf-8")
     for name, what in re.findall(r"^\| `(.+?)` \| (.+?) \|$", table, re.MULTILINE):

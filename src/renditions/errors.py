@@ -263,7 +263,7 @@ class CatalogTooNew(CatalogFailed):
 
 
 class CatalogRefused(CatalogFailed):
-    """The catalog refuses the call until a person acts: no permission, table or file."""
+    """The catalog refuses the call until a person acts, for example on a permission."""
 
     code = "catalog-refused"
     retryable = False

@@ -171,9 +171,9 @@ def test_forget_deletes_the_wishes_and_notices_of_a_picture_that_was_removed_bef
 
 
 def test_forget_deletes_no_output_of_a_picture_that_was_uploaded_again_meanwhile(world: World) -> None:
-    """The catalog had lost the record, so ``forget`` deletes the output itself.
+    """The catalog lost the record, so ``forget`` deletes the output itself.
 
-    A worker of another process then wrote the same bytes under the key, so the object had the same ETag.
+    Just before that, a worker of another process writes the same bytes under the key, with the same ETag.
     """
     record = world.catalog.get(NAME)
     assert record

@@ -99,7 +99,7 @@ def test_a_picture_that_always_fails_is_given_up_until_it_is_retried(world: Worl
     world.check_promise()
 
 
-def test_a_forced_run_does_not_try_a_failed_picture_again(world: World) -> None:
+def test_a_forced_run_does_not_retry_a_picture_that_fails_during_the_run(world: World) -> None:
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         world.upload(name, name.encode())
     run_sync(world)

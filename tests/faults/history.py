@@ -289,7 +289,7 @@ class History(Site):
             self.start(partial(delete_strays_some_time, self, [1.0]))
 
     def _ask_for(self, record: Record) -> None:
-        """Retry a picture, set its focus, or request a rendition on demand."""
+        """Retry a picture, or set its focus and requested renditions, at random."""
         if self.random.random() < 0.5:
             reopen(self.catalog, record)
         else:

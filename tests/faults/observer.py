@@ -105,7 +105,7 @@ class Observer:
         self._asked_time[task] = self.clock(task.process)
 
     def see_before_write(self, task: Task, record: Record) -> None:
-        """Check that a worker takes over no lease that is valid, and check the generation.
+        """Check that a worker takes over no valid lease, and check the generation.
 
         A worker may take over its own lease, and the lease of an owner that is known to be dead. Any other
         lease is valid until its end, by the worker's clock, if it had begun when the worker got its task. If

@@ -191,7 +191,10 @@ def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more
 def _use_bin(
     cloud: Clients, environ: Mapping[str, str], call: Callable[[str, str], Mapping[str, Any]]
 ) -> list[int]:
-    """Delete a picture and restore it in both ways; return the statuses."""
+    """Delete, list and restore pictures; return the statuses of the answers.
+
+    One restoration removes the deletion's marker, the other writes the picture again.
+    """
     bucket, key = environ["SOURCE_BUCKET"], f"{environ['SOURCE_PREFIX']}photo.jpg"
     deletions: list[str] = []
     answers = []

@@ -29,7 +29,10 @@ NAMED_BINDFS = ("bindfs", "-o", "fsname=share")
 
 @contextmanager
 def mounted(how: tuple[str, ...], folder: Path, at: Path) -> Iterator[None]:
-    """Show a folder under another path during the block."""
+    """Show a folder under another path during the block.
+
+    Skip the test if the mount program isn't installed or can't mount here.
+    """
     at.mkdir(parents=True, exist_ok=True)
     if which(how[0]) is None:
         pytest.skip(f"overlaps through {how[0]} are NOT tested: it isn't installed")

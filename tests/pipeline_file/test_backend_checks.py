@@ -1,4 +1,4 @@
-"""Stores, catalogs and notice targets that can't be opened."""
+"""Checks of declared stores, catalogs and notice targets, and of their libraries."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_a_lease_lasts_longer_than_its_call_whatever_the_time_limit_of_the_pipel
     tmp_path: Path,
     call: Callable[[Path, dict[str, str]], None],
 ) -> None:
-    """Otherwise another call could take a picture over that is still being rendered."""
+    """Otherwise another call could take over a picture that is still being rendered."""
     file = tmp_path / "pipeline.json"
     file.write_text(json.dumps(to_plain(parse(PIPELINE, "test", tmp_path, {}).pipeline)))
     call(file, environ)

@@ -207,7 +207,7 @@ def test_a_browser_of_2022_shows_and_opens_pictures(browser: Browser, address: s
 
 
 def test_the_style_sheet_has_no_nesting_and_no_newer_colours_selectors_or_rules() -> None:
-    """Browsers of 2022 don't know these features, so the page would look different.
+    """Some browsers of 2022 lack these features, and would show the page differently.
 
     The test finds only the features in its list. These browsers also ignore unknown properties. That does no
     harm if the page works without the properties.

@@ -19,7 +19,8 @@ FromTerraformOption = Annotated[
     typer.Option(
         "--from-terraform",
         metavar="DIR",
-        help="Take stores, table, topic and queue from the deployment in this Terraform folder.",
+        help="Take the function's environment variables and secrets from the deployment in this Terraform "
+        "folder.",
     ),
 ]
 

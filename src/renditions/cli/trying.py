@@ -129,7 +129,8 @@ def _draw_comparisons(trial: _Trial, picture: Path, tried: Sequence[Tried], fold
         details = draw_details(trial.render, picture.read_bytes(), recipe, panels)
         if details is None:
             messages.print(
-                f"{escape(name)}: can't show the files side by side, because browsers can't show one of them"
+                f"{escape(name)}: can't draw the files side by side, because one has a format that browsers "
+                f"can't show. Compare the files in {escape(str(folder))}"
             )
             continue
         path = folder / f"{name}.{trial.field}.png"

@@ -188,7 +188,8 @@ class Leases:
     def rewrite_headers(self, leased: Record, made: Output) -> Output:
         """Rewrite an output's headers, and return the output with its new ETag.
 
-        If another program replaced the output, leave the object unchanged: the next verification finds it.
+        If another program replaced or deleted the output, write nothing and return ``made`` unchanged. The
+        next verification finds the difference.
 
         Raises:
             Conflict: Another worker took the lease over; the headers stay unchanged.

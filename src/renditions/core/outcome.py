@@ -12,7 +12,7 @@ from renditions.model.record import Record
 Result = Literal["done", "rejected", "failed", "removed", "held", "unreadable", "unchanged", "waiting"]
 
 MAX_ATTEMPTS = 3
-"""After how many failed attempts Renditions gives a picture up."""
+"""How many attempts may fail before Renditions gives up on a picture."""
 
 LONGEST_RETRY_PAUSE = timedelta(minutes=15)
 

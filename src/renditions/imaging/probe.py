@@ -215,7 +215,7 @@ def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mappin
 
 
 def _check_shape(size: Size, accept: Accept) -> None:
-    """Raise ``NotAccepted`` if the picture is a pixel or more too narrow or too wide."""
+    """Raise ``NotAccepted`` if the picture is a pixel or more too narrow or too low."""
     width, height = size.width, size.height
     found = f"the aspect ratio is {width / height:.4g} ({width} by {height})"
     advice = "Crop the picture, or change the limit"

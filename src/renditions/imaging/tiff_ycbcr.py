@@ -36,7 +36,7 @@ _MOST, _MOST_CHROMA = 255, 127
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """The numbers of a TIFF by which its YCbCr becomes RGB."""
+    """The values that convert a TIFF's YCbCr samples to RGB."""
 
     luma: tuple[float, float, float]
     """The shares of red, green and blue in luma."""

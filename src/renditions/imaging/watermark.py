@@ -151,7 +151,10 @@ def _lay_out(text: str, font: Attachment | None, face: int | None) -> Letters:
 
 @lru_cache(maxsize=8)
 def _write(text: str, font: Attachment | None, face: int | None, colour: str, font_pixels: int) -> Any:
-    """Return the text with alpha and a soft outline of the opposite tone, in memory."""
+    """Return an image of the text, with a soft outline of the opposite tone.
+
+    The image has alpha, and its pixels are in memory. Raises the errors of :func:`draw_letters`.
+    """
     ink = parse_colour(colour)
     letters = draw_letters(_lay_out(text, font, face), ink.spell(), font_pixels)
     radius = font_pixels * _OUTLINE

@@ -105,7 +105,10 @@ def write_writer(file: int, writer: str) -> None:
 
 
 def read_writer(file: int) -> str | None:
-    """Return the writer of the open file; None if the file has none."""
+    """Return the writer of the open file; None if it isn't known.
+
+    Only Linux keeps writers, and not on each file system.
+    """
     if sys.platform == "linux":
         with suppress(OSError):
             return os.getxattr(file, _WRITER).decode()

@@ -149,8 +149,9 @@ class Listings:
 
     A sync asks for each picture. If each answer listed the folder, the time would grow with the square of the
     number of pictures. So a name in the last listing at each depth counts as listed for ``USED_SECONDS``, as
-    long as the folder's modification time stays. A few disks keep this time after a rename (exFAT through
-    FUSE); there the former name counts as listed for so long. Threads may share one object.
+    long as the folder's modification time stays the same. A few disks (exFAT through FUSE) don't change this
+    time at a rename; there the former name can count as listed for ``USED_SECONDS``. Threads may share one
+    object.
     """
 
     USED_SECONDS = 2.0

@@ -122,7 +122,7 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """An annotation: a shell pattern for keys, without likely mistakes."""
+    """An annotation: a shell pattern for keys. Likely mistakes are invalid."""
 
     never: tuple[tuple[str, str], ...]
     """Regular expressions for the starts of forbidden patterns, each with a description of a valid one."""

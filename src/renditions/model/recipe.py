@@ -155,7 +155,7 @@ class Rendition:
         KeyTemplate,
         "The output's key, from {key} {dir} {name} {stem} (of the picture) and {rendition} {format} {ext} "
         "{width} {height} (as declared). Also from {hash} (of the picture's content), {version} (of its "
-        "content and this recipe) and {etag} (the source store's own).",
+        "content and this recipe) and {etag} (the picture's ETag in the source store).",
     ] = "{dir}{name}/{rendition}.{ext}"
     on_demand: Annotated[
         bool, "Whether the rendition is made only when a client requests it, at /i/RENDITION/NAME."

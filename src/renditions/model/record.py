@@ -135,7 +135,7 @@ class Record:
     timestamp: datetime
     """When the status was decided, or when processing began."""
     reason: str | None = None
-    """Why the picture was rejected or failed."""
+    """Why the picture was rejected, or why processing or removing it failed."""
     code: str = ""
     """The reason's code: see ``Reason``."""
     etag: str = ""

@@ -89,7 +89,7 @@ def describe_record(key: str = "image_name") -> Schema:
             "another error occurred; processing: a worker has begun.",
         },
         "timestamp": time("When the status was decided, or when processing began"),
-        "reason": text("Why the picture was rejected or failed."),
+        "reason": text("Why the picture was rejected, or why processing or removing it failed."),
         "code": text(f"The code of that reason; {_CODE}."),
         **_ORIGINAL,
         "analysis": table(

@@ -249,9 +249,9 @@ class Parts:
     def default_verify(self, *, is_attended: bool) -> Verify:
         """Return how a full comparison verifies outputs if the caller doesn't choose.
 
-        In a folder, verifying costs little. In a bucket it costs requests, so a person must ask for it, or
-        the pipeline file must say ``[output] verify = "always"``. That setting applies to unattended runs,
-        also to a schedule's tick.
+        With ``is_attended``, the result is ``"quick"`` for a folder and ``"no"`` for a bucket, where a check
+        costs requests. Otherwise, also at a schedule's tick, ``[output] verify`` decides: ``always`` verifies
+        in a bucket too, ``schedule`` only in a folder, and ``never`` nowhere.
         """
         wanted = "schedule" if is_attended else self.declared.output.verify
         is_cheap = isinstance(parse_store(self.declared.output.store, self.directory), FolderPlace)
@@ -296,10 +296,11 @@ class Parts:
         is_end: bool = True,
         seconds: float = math.inf,
     ) -> None:
-        """Store a run's held work, and send due notices for at most ``seconds``.
+        """Store a run's held work, and send its notices and those that are due.
 
         ``held`` is None after a run that compared only some pictures, because such a run doesn't know all
-        held work. ``is_end`` is false if this process soon runs again, see :meth:`Outbox.send_due`.
+        held work. With ``is_attended``, no notice of held work is sent, because a person reads the run's
+        result. ``seconds`` and ``is_end`` are those of :meth:`Outbox.send_due`.
         """
         outbox = self.outbox
         if held is not None:

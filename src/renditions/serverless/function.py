@@ -98,7 +98,7 @@ class Function:
     renew_totals: Callable[[Callable[[], bool]], object] = lambda _: None
     """Counts the records after a tick, as long as the time allows."""
     call: Callable[[Context], AbstractContextManager[object]] = nullcontext
-    """Opens the block in which a call does its work."""
+    """Returns the context in which a call works. Its end invalidates changed outputs."""
 
     def handle(self, event: Any, context: Context) -> Any:
         """Process the event's pictures, and return the answer that its origin waits for.

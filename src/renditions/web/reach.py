@@ -1,6 +1,6 @@
-"""Where clients reach the server.
+"""Where clients reach the server, and which proxies and origins it trusts.
 
-That is its host names, its path behind a proxy, and the other origins that it serves.
+That is its host names, its path behind a proxy, and other origins whose pages may use the API.
 """
 
 from __future__ import annotations

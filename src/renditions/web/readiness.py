@@ -77,7 +77,7 @@ class Readiness:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def latest(self) -> tuple[Trouble, ...]:
-        """Return what the newest check found, without a new check."""
+        """Return what the newest check found; empty before the first check."""
         return self._found
 
     def check(self) -> tuple[Trouble, ...]:

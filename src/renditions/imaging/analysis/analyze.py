@@ -112,7 +112,10 @@ class Study:
         return read_tags(bytes(image.get(_EXIF)) if image.get_typeof(_EXIF) else b"")
 
     def _check_sharpness(self, small: Any) -> float | None:
-        """Check ``min_sharpness``; return the sharpness if the analysis includes it."""
+        """Return the sharpness; None if the analysis doesn't include it.
+
+        Raise ``NotAccepted`` if the sharpness is below ``min_sharpness``.
+        """
         if not self.analyze.sharpness and self.min_sharpness is None:
             return None
         sharpness = _measure_sharpness(small)

@@ -64,8 +64,9 @@ def completed(content: bytes) -> bytes:
     """Return the file with an end, if its end is missing.
 
     The added end consists of the end of the last frame's data, and the trailer. libvips rejects a file whose
-    last frame isn't closed, even if the data of all of its pixels is there. The function returns the file
-    unchanged if it has a trailer, or if the blocks before the end can't be followed.
+    last frame isn't closed, even if the data of all of its pixels is there. An incomplete last extension is
+    dropped, unless it controls the next frame. The function returns the file unchanged if it has a trailer,
+    or if the blocks before the end can't be followed.
     """
     if len(content) < _SCREEN_BYTES:
         return content

@@ -155,7 +155,8 @@ def _with_property(content: bytes, items: Items, item: int, name: bytes, data: b
         raise ValueError("the primary item has no properties")
     if number > _MOST_SMALL_NUMBER or content[items.links[0] + 3] & 1:
         raise ValueError(
-            f"can't add a colour: the file has {number - 1} properties, or their numbers have two bytes"
+            f"can't declare a colour: there are {number - 1} properties, of at most "
+            f"{_MOST_SMALL_NUMBER - 1}, or their numbers have two bytes"
         )
     box = struct.pack(">I", 8 + len(data)) + name + data
     changed = bytearray(content)

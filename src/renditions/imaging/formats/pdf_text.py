@@ -18,7 +18,7 @@ from renditions.imaging.extras import import_extra
 _MOST_OBJECTS = 20_000
 """How many objects of a page are checked."""
 _MOST_DEPTH = 8
-"""How many levels of a page are checked: the page itself, and the forms within each other."""
+"""How many levels of a page are checked: the page itself, then each level of nested forms."""
 _MOST_NAME = 100
 _FLAT = 1e-4
 """A text is a line if its shorter side is less than this part of its longer side."""

@@ -36,7 +36,7 @@ _EVENTS = frozenset(_EVENT_NAMES.split())
 _LINKS = ("href", "src", "action", "formaction", "data", "from", "to", "by", "values")
 """The attributes that hold a URL, or that animate an attribute with a URL."""
 _IGNORED = re.compile(r"[\x00-\x20]+")
-"""The characters that browsers ignore in a URL's scheme."""
+"""The characters that browsers ignore before a URL. Within its scheme, they ignore only some of them."""
 
 
 def check_element(local: str) -> None:

@@ -90,7 +90,10 @@ class JobReceiver:
         self._held: list[bytes] = []
 
     def decode(self, content: Any, parts: list[bytes]) -> tuple[Job, bytes]:
-        """Return the job and the picture from a message of :meth:`JobSender.encode`."""
+        """Return the job and the picture from a message of :meth:`JobSender.encode`.
+
+        Decode all messages in order: a message without attachments uses those of an earlier one.
+        """
         if content["has_attachments"]:
             self._held = parts[:-1]
         return Job.decode(content["job"], self._held), parts[-1]
