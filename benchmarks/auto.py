@@ -123,7 +123,7 @@ def _row(outcome: Outcome, fixed: Outcome) -> list[str]:
 
 
 def _make(outcome: Outcome, boxes: Sequence[int]) -> None:
-    """Make every rendition of all photos, and add their CPU time to the outcome."""
+    """Make and write every rendition of all photos; note their bytes and CPU time."""
     recipes = {str(box): _sized(outcome.recipe, box) for box in boxes}
     cpu_seconds, outcome.output_bytes = 0.0, 0
     for photograph in PHOTOGRAPHS:

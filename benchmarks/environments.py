@@ -1,6 +1,6 @@
 """The compared ways to make renditions.
 
-Most of them need an environment of their own, which stays in the cache.
+Most of them need an environment of their own, which is kept in the cache.
 """
 
 from __future__ import annotations
@@ -161,7 +161,10 @@ def _python(
     options: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the interpreter of an environment with these requirements."""
+    """Return the interpreter of an environment with these requirements.
+
+    Create the environment if it is missing or outdated; if this fails, raise ``UnavailableError``.
+    """
     folder = CACHE / name
     python = str(folder / "bin" / "python")
     wanted = "\n".join([sys.version, *requirements])

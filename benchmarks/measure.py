@@ -202,7 +202,8 @@ def measure_memory(
 ) -> dict[str, dict[str, float]]:
     """Return how many megabytes a process needs for a picture, by way and kind.
 
-    The memory of an idle interpreter isn't counted.
+    The memory of an idle interpreter isn't counted. The result lacks ways without an idle command, and kinds
+    that a way doesn't support.
     """
     peaks: dict[str, dict[str, float]] = {}
     for way in ways:

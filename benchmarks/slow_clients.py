@@ -143,7 +143,7 @@ def attacked(port: int, count: int, kind: str) -> Iterator[None]:
 
 @contextmanager
 def vanished(clients: Vanishing, port: int, count: int) -> Iterator[None]:
-    """Open ``count`` sockets, let their machine vanish, and do it again and again."""
+    """During the block, open ``count`` sockets and let them vanish, repeatedly."""
     ends = threading.Event()
 
     def keep() -> None:

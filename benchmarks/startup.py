@@ -68,7 +68,7 @@ class Start:
 
 
 def main() -> int:
-    """Measure, print the table, write it into the document.
+    """Measure, print the table, and write it into the document.
 
     Return 1 if a bundle's start costs too much, or if nothing can be measured.
     """

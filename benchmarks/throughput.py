@@ -64,7 +64,7 @@ class Call:
 
 
 def main() -> int:
-    """Measure, print the table, write it into the document.
+    """Measure, print the table, and write it into the document.
 
     Return 1 if nothing can be measured.
     """

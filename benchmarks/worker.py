@@ -1,7 +1,7 @@
 """The worker's side of a measurement.
 
-It reads jobs as lines of JSON, and writes the cost of each. It uses only the standard library, because it
-runs in the environments of all ways in Python.
+It reads jobs as lines of JSON, and writes the cost of each, or why the way can't do it. It uses only the
+standard library, because it runs in the environments of all ways in Python.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def cascade(sizes: Sequence[Size]) -> list[int | None]:
 def serve(make: Callable[[bytes, Job], list[bytes]], versions: str) -> None:
     """Write the versions, and then answer each request until there are no more.
 
-    A request is a job, and perhaps a folder ``outputs`` for the renditions.
+    A request has the fields of a job, and ``outputs``: a folder for the renditions, or None.
     """
     _answer({"versions": versions})
     for line in sys.stdin:

@@ -147,7 +147,7 @@ class World:
             self.source.delete(name, IfMatch(there.etag))
 
     def bind(self, start: Start = APPLIES) -> Standing:
-        """Bind the catalog to the present pipeline; return the binding, now in use."""
+        """Bind the catalog to the present pipeline; return the standing, now in use."""
         pipeline = self.pipeline
         claimant = Claimant(
             "renditions.toml", pipeline.source.store, pipeline.output.store, pipeline.generation, start

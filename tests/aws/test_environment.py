@@ -59,7 +59,7 @@ class Cloud:
         return encode_change(bucket, key)
 
     def read(self) -> tuple[dict[str, bytes], dict[str, str], list[tuple[str, str]]]:
-        """Return the outputs by key, the status of each record, and the notices."""
+        """Return the outputs by key, the statuses by picture, and the new notices."""
         bucket = self.environment["OUTPUT_BUCKET"]
         listed = CLIENTS.s3.list_objects_v2(Bucket=bucket).get("Contents", ())
         outputs = {

@@ -84,7 +84,7 @@ def test_receiving_from_a_missing_queue_is_refused(url: str) -> None:
 def test_a_queue_with_too_many_messages_in_progress_or_a_throttled_key_causes_a_retryable_error(
     status: int, code: str
 ) -> None:
-    """A worker waits and tries again then, and doesn't end.
+    """The worker then doesn't end: it waits and tries again.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
     """

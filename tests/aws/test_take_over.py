@@ -40,7 +40,7 @@ def deploy(folder: Path, at: str) -> Bundled:
 
 
 def change(folder: Path, width: int) -> None:
-    """Have the folder's pipeline make smaller thumbnails."""
+    """Have the folder's pipeline make thumbnails of this width."""
     (folder / "renditions.toml").write_text(read_preset("thumbnail").replace("200", str(width)))
 
 

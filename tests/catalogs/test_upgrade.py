@@ -105,7 +105,7 @@ def test_raising_the_revision_of_tiff_affects_only_tiff_sources(
 ) -> None:
     """A rejected TIFF is tried again too.
 
-    A rendition that only encodes the file as Base64 stays, because the TIFF isn't decoded for it.
+    A rendition that only encodes the file as Base64 is kept, because the TIFF isn't decoded for it.
     """
     monkeypatch.setattr(revisions, "REVISIONS", (TIFF,))
     before = upgraded.outputs()

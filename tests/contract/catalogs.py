@@ -80,7 +80,10 @@ DAMAGING: Mapping[str, Callable[[Path, str], None]] = {
     "sqlite": damage_sqlite,
     "dynamodb": damage_dynamodb,
 }
-"""The functions that damage a record, given the catalog's folder; records in memory can't be damaged."""
+"""The functions that damage a record, given the catalog's folder and the record's name.
+
+Records in memory can't be damaged.
+"""
 
 
 def make_record(

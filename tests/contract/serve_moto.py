@@ -136,7 +136,7 @@ def keep_policies_of_queues() -> None:
 
 
 def treat_requests_as_encrypted() -> None:
-    """Let statements that deny unencrypted requests deny none.
+    """Make moto ignore statements that deny unencrypted requests.
 
     moto reads no conditions, so such a statement would deny each request.
     """

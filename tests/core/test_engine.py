@@ -104,7 +104,7 @@ def test_a_picture_that_the_newer_engine_processed_is_up_to_date(
 def test_outputs_of_an_older_engine_are_made_again_after_the_pipeline_stops_naming_this_engine(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until then, the newer engine makes only new outputs, which stay afterwards."""
+    """Until then, the newer engine makes only new outputs. They aren't made again."""
     upgrade(world, monkeypatch)
     free, place = world.pipeline, world.pipeline.output
     world.pipeline = replace(free, output=replace(place, engine=1))

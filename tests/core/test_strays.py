@@ -91,7 +91,7 @@ def test_a_stray_that_was_replaced_before_its_deletion_stays(world: World) -> No
 
 
 def delete_stopped(world: World, at: int, meanwhile: Callable[[], None], **store: Any) -> str | None:
-    """Delete the stray ``photo.jpg/thumb.jpg``; return why not, or None.
+    """Delete the stray ``photo.jpg/thumb.jpg``; return why it was left, or None.
 
     Call ``meanwhile`` before one call to the catalog or the store: the one with the number ``at``, from 0.
     """

@@ -314,7 +314,7 @@ class CloudCatalog:
         prefix: str = "",
         on_unreadable: OnUnreadable | None = None,
     ) -> Iterator[Record]:
-        """Raise an error. The core doesn't need this method."""
+        """Raise ``NotImplementedError``: the core doesn't need this method."""
         raise NotImplementedError
 
     def count(self) -> Mapping[Status, Totals]:

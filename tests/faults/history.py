@@ -69,7 +69,7 @@ class History(Site):
         self.check()
 
     def _go_on(self) -> None:
-        """Run all tasks to their end, with failures."""
+        """Run all tasks to their end, with failures, and replace dead workers."""
         for task in drain(self.scheduler, self._choose_fault):
             if task.process.is_dead and task.process.owner not in self.dead:
                 self.dead.add(task.process.owner)
@@ -148,7 +148,7 @@ class History(Site):
                         reopen(self.catalog, record)
 
     def _sync_calmly(self) -> None:
-        """Sync as a person does.
+        """Sync as a person does, and send the waiting notices.
 
         If the catalog was lost, check that the sync stops, and continue as its message says.
         """

@@ -33,7 +33,7 @@ class Observer:
     knows_dead: Callable[[str], bool]
     """Returns whether a lease's owner is known to be dead."""
     is_strict: bool = True
-    """Whether outputs are checked against records. Wrong clocks, outsiders and restores cause differences."""
+    """Whether outputs are checked against records. False with wrong clocks, outsiders or restores."""
     known: int = 0
     """The largest possible number of pictures."""
     limits: MaxRemovals = field(default_factory=MaxRemovals)
@@ -261,9 +261,10 @@ class Observer:
         must(owner == held.name or not has_lease, "it was written, and is another's", key, owner, held)
 
     def see_delete(self, task: Task, place: OutputStore, key: str, whose: str) -> None:
-        """Check that an object may be deleted, and not too early.
+        """Check that an object may be deleted now.
 
-        A record must name it, or it must be a stray of ours in a former store.
+        The record that the task wrote last must name it, or it must be a stray of ours in a former store.
+        While that record is ``processing`` with a goal, the object must be in the way of another key.
         """
         held = self._last_written[task]
         folded = place.fold(key)

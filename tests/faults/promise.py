@@ -144,7 +144,7 @@ def _list_keys(record: Record, place: str) -> set[str]:
 
 
 def _is_kept(pipeline: Pipeline, record: Record) -> bool:
-    """Return whether the record of a missing picture stays.
+    """Return whether the record of a missing picture is kept.
 
     A record without an ETag never belonged to a picture.
     """
@@ -164,8 +164,9 @@ def _same_but_strays(
 ) -> None:
     """Check that the output store holds the wanted objects.
 
-    It may also hold strays, but only if these are allowed. A kept record with outputs in another store also
-    claims its keys in this store. The objects under these keys are never deleted.
+    It may also hold strays, if ``may_stray`` allows them. A kept record with outputs in another store also
+    claims its keys in this store; the objects under these keys are never deleted. The function removes the
+    strays and these objects from ``objects``.
     """
     binding = final.catalog.read_binding()
     own = binding.catalog_id if binding else ""
@@ -268,7 +269,11 @@ def reported(record: Record) -> tuple[object, ...]:
 
 
 def truth(record: Record) -> Record:
-    """Return the record without its wishes and what changes when it is settled."""
+    """Return the record with some fields reset, so that two records can be compared.
+
+    These are the wishes, the lease, the headers, pending and retired keys, owed notices, the revision, the
+    generation, the times of a missing picture, and the ETags and hashes of the outputs.
+    """
     outputs = tuple(replace(made, etag="", sha256="") for made in record.outputs)
     return replace(
         record,

@@ -107,6 +107,7 @@ def sync(site: Site, ask: Ask, *, is_attended: bool = True, checks_loss: bool = 
 
     Raises:
         CatalogLost: The catalog is empty, but most wanted keys hold files.
+        RenditionsError: A store or the catalog failed, or the process is superseded.
 
     """
     processor, started = site.make_processor(), site.restarts

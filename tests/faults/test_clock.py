@@ -107,7 +107,7 @@ def render_after(act: Callable[[], object]) -> Callable[..., Rendering]:
 
 @jumps
 def test_a_clock_jump_during_processing_loses_no_picture(jumping: Jumping, jump: timedelta) -> None:
-    """After the jump, a second worker may take the first worker's lease for ended.
+    """After the jump, a second worker may find the first worker's lease ended.
 
     The second worker then processes the picture at the same time.
     """

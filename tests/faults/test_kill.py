@@ -19,7 +19,7 @@ from commands import RENDITIONS, draw, run, write_pipeline
 PICTURES = 200
 KILLS = int(os.environ.get("KILLS", "20"))
 PENDING = 30
-"""The fewest pictures without outputs at the start of a ``sync``. It is killed before it has made so many."""
+"""At least this many pictures lack outputs when a ``sync`` starts, so that the kill interrupts its work."""
 WIDTHS = {"a": 60, "b": 30}
 
 

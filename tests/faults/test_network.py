@@ -130,7 +130,7 @@ class Place:
 
     @contextmanager
     def working(self) -> Iterator[list[Outcome]]:
-        """Run a worker during the block; yield its outcomes."""
+        """Run a worker during the block; yield the growing list of its outcomes."""
         told: list[Outcome] = []
         stop = threading.Event()
         queue = open_queue(self.account.pictures, self.parts.shared)

@@ -28,7 +28,7 @@ _HUNK = re.compile(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 
 
 def main() -> int:
-    """Print how many added lines ran in each module and in all; return the exit code."""
+    """Print how many added lines ran in each module and in all; return 0."""
     parser = argparse.ArgumentParser(prog="python -m fuzz.lines", description=__doc__)
     parser.add_argument("--since", required=True, metavar="COMMIT")
     parser.add_argument("--files", type=int, default=2_000, help="how many damaged files")
@@ -77,7 +77,7 @@ def added_to(path: Path, since: str) -> set[int]:
 
 
 def trace(files: int) -> dict[str, set[int]]:
-    """Render the seeds and this many damaged files; return each module's run lines."""
+    """Render the seeds and this many damaged files; return the run lines by path."""
     run: dict[str, set[int]] = defaultdict(set)
 
     def follow(frame: FrameType, event: str, _: Any) -> Any:

@@ -1,6 +1,6 @@
 """The metadata that renditions keep.
 
-Names in any script stay. Untrue values and previews of the whole picture are removed.
+Names in any script are kept. Untrue values and previews of the whole picture are removed.
 """
 
 from __future__ import annotations

@@ -205,7 +205,10 @@ def test_the_api_is_created_on_request_and_needs_authorization(
 
 
 def run(folder: Path, *arguments: str, code: int = 0) -> tuple[str, str]:
-    """Run a command; return its stdout, and its stderr without line breaks."""
+    """Run a command that must exit with ``code``; return its stdout and stderr.
+
+    The line breaks of stderr are replaced by blanks.
+    """
     ended = subprocess.run([RENDITIONS, *arguments], cwd=folder, capture_output=True, text=True, check=False)
     assert ended.returncode == code, ended.stdout + ended.stderr
     return ended.stdout, " ".join(ended.stderr.split())
@@ -329,5 +332,5 @@ def test_two_deployments_in_one_account_share_no_resource(tmp_path: Path) -> Non
 
 
 def count_kinds(things: Mapping[str, str]) -> Counter[str]:
-    """Return the number of things of each kind, the first word of their names."""
+    """Return the number of things by kind, which is the first word of a name."""
     return Counter(name.partition(" ")[0] for name in things)

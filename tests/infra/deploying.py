@@ -96,7 +96,7 @@ def open_lambda() -> Any:
 def write_root(folder: Path, trigger: str | None = None, api: str = "null") -> None:
     """Write a main.tf with a user's changes.
 
-    Without a trigger, the pipeline's source decides.
+    Without a trigger, the pipeline's source decides, and ``api`` is ignored.
     """
     folder.mkdir(parents=True)
     own = f'trigger       = "{trigger}"\n  api           = {api}\n'

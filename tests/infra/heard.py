@@ -32,7 +32,7 @@ sender = "{SENDER}"
 
 
 def subscribe(topic: str) -> str:
-    """Return the URL of a queue that is subscribed to the topic."""
+    """Subscribe a new queue to the topic; return its URL."""
     queue, arn = _make_queue("heard-topic")
     CLIENTS.sns.subscribe(
         TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
@@ -61,7 +61,7 @@ def count_mails() -> int:
 
 
 def heard(queue: str) -> list[tuple[str, str]]:
-    """Return the picture and the event of each message in the queue."""
+    """Receive up to ten messages; return the picture and the event of each."""
     messages = CLIENTS.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ())
     bodies = [json.loads(message["Body"]) for message in messages]
     notices = [body.get("detail", body) for body in bodies]

@@ -44,7 +44,10 @@ class Plan:
         return set(re.findall(rf"{name} -> {name}", self.graph))
 
     def references(self, module: str, kind: str, argument: str) -> dict[str, str]:
-        """Return what an argument refers to in each resource of a type, by its name."""
+        """Return an argument's first reference in each resource, by the resource's name.
+
+        ``kind`` is the type of the resources.
+        """
         called = self.shown["configuration"]["root_module"]["module_calls"][module]["module"]
         return {
             resource["name"]: resource["expressions"][argument]["references"][0]

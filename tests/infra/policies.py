@@ -52,7 +52,10 @@ def find_lacking(policy: Policy, needed: Collection[Permission]) -> set[str]:
 
 
 def find_excess(policy: Policy, needed: Collection[Permission]) -> set[str]:
-    """Return the permissions that are allowed but not needed, with their statement."""
+    """Return the permissions that are allowed but not needed, with their statement.
+
+    A value of a condition that no call has, and a missing condition, count too.
+    """
     excess = {
         f"{action} on {resource} in {purpose}"
         for purpose, statement in policy.items()

@@ -126,7 +126,7 @@ def test_the_queue_allows_two_deliveries_more_than_attempts() -> None:
 
 
 def test_the_queue_hides_a_message_until_the_lease_of_a_killed_call_has_ended() -> None:
-    """The module's own tests show that it adds this to the function's time limit."""
+    """The module's own tests show that it adds this margin to the time limit."""
     assert read_locals("trigger.tf")["locals", "lease_margin_seconds"] == LEASE_MARGIN.total_seconds()
 
 
@@ -240,7 +240,7 @@ def test_policies_name_only_resources_of_the_module() -> None:
 
 
 def test_only_the_health_check_and_the_files_of_the_page_need_no_token() -> None:
-    """They are the paths that the function answers without an authorizer."""
+    """The function answers exactly these paths without an authorizer."""
     found = resources()
     page, health = (found["aws_apigatewayv2_route", name] for name in ("page", "health"))
     routes = (str(page["for_each"]) + str(health["route_key"])).replace("\\", "")

@@ -95,7 +95,10 @@ def cloud() -> Iterator[Clients]:
 
 
 def make_environment(cloud: Clients, outputs: Mapping[str, Any], prefix: str) -> dict[str, str]:
-    """Create the resources that the outputs name; return a function's environment."""
+    """Reset moto, and create the resources that the outputs name.
+
+    Return a function's environment.
+    """
     reset = urllib.request.Request(f"{cloud.s3.meta.endpoint_url}/moto-api/reset", method="POST")  # noqa: S310
     urllib.request.urlopen(reset, timeout=30).close()  # noqa: S310
     for bucket in (outputs["input_bucket"], outputs["output_bucket"]):
@@ -268,7 +271,7 @@ def read_all_secrets() -> list[AwsCall]:
 
 
 def name_keys(outputs: Mapping[str, Any]) -> dict[str, str]:
-    """Return the key's ARN of each resource of the governed account, by its ARN."""
+    """Return the ARN of the KMS key of each resource, by the resource's ARN."""
     key = "arn:aws:kms:eu-west-1:123456789012:key/"
     return {
         f"arn:aws:s3:::{outputs['input_bucket']}": f"{key}input",
@@ -398,7 +401,7 @@ def test_each_s3_action_of_the_policy_is_needed_on_a_server_that_enforces_the_po
     bundle = write_bundle(tmp_path, "base64")
 
     def work(policy: Policy) -> tuple[Any, ...]:
-        """Return the function's answer or failure, and the content of the output bucket."""
+        """Return each call's answer or failure, and the number of outputs after it."""
         server.let_go(environment)
         environ = make_environment(server.cloud, outputs, "")
         body = (tmp_path / "photo.jpg").read_bytes()

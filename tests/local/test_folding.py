@@ -141,7 +141,7 @@ def test_probing_how_a_folder_compares_names_leaves_no_file_except_the_lock(tmp_
 
 @contextmanager
 def mounted_exfat(folder: Path) -> Iterator[Path]:
-    """Yield an empty exFAT disk."""
+    """Yield an empty exFAT disk; skip the test if it can't be mounted."""
     disk, image = folder / "exfat", folder / "exfat.image"
     disk.mkdir()
     with image.open("wb") as file:

@@ -75,7 +75,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def names(process: int) -> str:
-    """Return the expected part of a message about this process.
+    """Return a pattern for the part of a message that names this process.
 
     Only Linux knows which process holds a lock.
     """

@@ -146,7 +146,7 @@ def test_problems_in_recipes_name_the_fields() -> None:
 
 
 def test_recipes_with_an_automatic_format_need_no_key(site: Path) -> None:
-    """In a file they need one: the default key has {ext}, which depends on it."""
+    """In a file they need one: the default key has {ext}, the format's suffix."""
     for name, kind in (("a.jpg", "jpeg"), ("more/b.png", "png")):
         rendered = renditions.render(site / "inbox" / name, {"t": {"width": 20, "format": "auto"}})
         assert rendered["t"].format == kind

@@ -47,9 +47,9 @@ ROOTS = (
 
 @contextmanager
 def control_group(name: str, memory_mb: int) -> Iterator[tuple[Path, Path]]:
-    """Create a group with this much memory.
+    """Create a group with this much memory, in MiB.
 
-    Yield its folder, and the file with its peak.
+    Yield its folder, and the file with its peak. Skip the test if this user can't create one.
     """
     for root, limit, peak in ROOTS:
         folder = root / name

@@ -43,13 +43,16 @@ class Lambda:
     calls: int = 0
 
     def call(self, event: Any, limit_seconds: float = 60.0) -> Ended:
-        """Invoke the function; return its answer or error."""
+        """Invoke the function; return its answer or error.
+
+        Raise ``queue.Empty`` if it takes more than five seconds longer than the limit.
+        """
         self.calls += 1
         self.events.put((f"call-{self.calls}", event, time.time() + limit_seconds))
         return self.ended.get(timeout=limit_seconds + 5)
 
     def log_lines(self) -> list[dict[str, Any]]:
-        """Return the lines of JSON that the function wrote."""
+        """Return the parsed JSON lines in the function's log."""
         return [json.loads(line) for line in self.log_file.read_text().splitlines() if line.startswith("{")]
 
 

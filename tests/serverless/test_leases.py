@@ -34,7 +34,10 @@ CALL_SECONDS = 800
 
 @pytest.fixture
 def leases(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> list[timedelta]:  # noqa: F811
-    """Upload a picture; return how much longer its lease lasts at each rendering."""
+    """Return a list that gets the remaining time of the lease at each rendering.
+
+    Also upload the picture.
+    """
     CLIENTS.s3.put_object(Bucket=environ["SOURCE_BUCKET"], Key=NAME, Body=b"one")
     catalog = DynamoCatalog(CLIENTS.dynamodb, environ["TABLE_NAME"])
     found: list[timedelta] = []

@@ -49,7 +49,7 @@ class Renders:
 
 
 def run(room: Room, renders: Renders, needs_mb: Sequence[int]) -> list[BaseException | None]:
-    """Render pictures that need this much, all at once; return their errors."""
+    """Render pictures that need this much, all at once; return each one's error."""
     render = room.make_renderer(Limits(), renders)
     with ThreadPoolExecutor(len(needs_mb)) as executor:
         futures = [

@@ -67,7 +67,7 @@ def encode_form(fields: Mapping[str, str], content: bytes) -> tuple[dict[str, st
 def upload(port: int, name: str, content: bytes) -> None:
     """Send a picture until it is accepted.
 
-    Try again after a lost connection, and after an answer of 429 or 503.
+    Try again after a lost connection, and after an answer of 429 or 503, at most ``ATTEMPTS`` times.
     """
     asked = {"name": name, "type": "image/jpeg", "size_bytes": len(content), "replace": True}
     for _ in range(ATTEMPTS):

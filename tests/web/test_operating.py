@@ -27,7 +27,7 @@ FILLER = "filler"
 def logging_server(
     directory: Path, before: str = "", after: str = "", command: Sequence[str] = ("sh", "-c"), first: str = ""
 ) -> Iterator[tuple[str, Path, int]]:
-    """Serve a folder; yield the URL, the file with the log, and the server's process.
+    """Serve a folder; yield the URL, the file with the log, and the process's id.
 
     ``before`` and ``after`` are options before and after the command's name. The shell runs ``first`` before
     the server. At the end, the log must have no traceback.

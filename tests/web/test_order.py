@@ -50,7 +50,7 @@ class Site:
         expect(self.page.locator("#connection")).to_have_text("live")
 
     def hold_first(self, url: str, method: str = "GET") -> None:
-        """Pass the first of these requests on at once, but keep its answer back."""
+        """Pass the first of these requests on at once, but hold back its answer."""
 
         def handle(route: Route) -> None:
             if self.has_held or route.request.method != method:

@@ -194,7 +194,7 @@ def test_the_page_asks_for_a_new_token_after_the_old_one_expired(page: Page, sit
 def test_uploads_continue_with_a_new_token_after_the_old_one_expired(
     page: Page, site: Site, tmp_path: Path
 ) -> None:
-    """A token holds for an hour, and many uploads take longer."""
+    """A token is valid for an hour, and many uploads take longer."""
     draw(tmp_path / "long.jpg", 640, 480)
     page.route(
         "**/uploads", lambda route: route.fulfill(status=401, json={"message": "Unauthorized"}), times=1

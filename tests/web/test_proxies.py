@@ -97,6 +97,7 @@ def behind_nginx(folder: Path, removes: str, *options: str, lan: Vanishing | Non
     """Yield a folder's server behind nginx, with TLS and below a path.
 
     With ``lan``, nginx and the server run in the namespace of ``lan``, at the address of another machine.
+    Skip the test if nginx is missing.
     """
     if NGINX is None:
         pytest.skip("NOT TESTED: nginx isn't installed (Debian: nginx-light)")

@@ -1,4 +1,4 @@
-"""Answers that need a token, which stay out of shared caches.
+"""Answers that need a token, which shared caches don't keep.
 
 After a log-out, the browser must log in again.
 """

@@ -57,7 +57,10 @@ class Vanishing:
         self.clients: list[subprocess.Popen[str]] = []
 
     def connect(self, port: int, count: int, sent: Sequence[str]) -> None:
-        """Open connections to a port of ``SERVER``, and send these texts in turn."""
+        """Open connections to a port of ``SERVER``, and send these texts in turn.
+
+        Ignore connections that fail. Raise OSError if the clients' process ends.
+        """
         command = [*self.enter, sys.executable, "-c"]
         client = subprocess.Popen(
             [*command, _CLIENT.replace("SERVER", repr(SERVER))],
