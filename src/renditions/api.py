@@ -89,7 +89,7 @@ def render(
 ) -> RenderedPicture:
     """Render one picture, without a store and a catalog.
 
-    Worker processes decode the picture. They stay for the next call, and end with this process. Threads may
+    Worker processes decode the picture. They wait for the next call, and end with this process. Threads may
     call this function at the same time.
 
     Args:
@@ -146,7 +146,7 @@ def open_pipeline(
 
     Raises:
         PipelineError: The pipeline has problems, or its file can't be read.
-        UsageError: ``workers`` isn't a whole number from 1.
+        UsageError: ``workers`` isn't a whole number from 1, or :func:`load` refuses the pipeline's type.
 
     """
     if workers is not None and (type(workers) is not int or workers < 1):
@@ -224,6 +224,8 @@ class OpenPipeline:
         stop: threading.Event | None = None,
     ) -> Summary:
         """Bring renditions up to date, and return a summary with the numbers of pictures.
+
+        Unless it is stopped, the run then sends due notices and deletes expired originals from the bin.
 
         Args:
             names: The pictures to sync, by their keys in the source.
@@ -320,7 +322,8 @@ class OpenPipeline:
     def watch(self, on_progress: OnProgress | None = None, *, stop: threading.Event | None = None) -> None:
         """Sync, and then process each picture that changes in the source folder.
 
-        This goes on until ``stop`` is set. To apply a changed pipeline file, open the pipeline again.
+        This goes on until ``stop`` is set; an error while watching sets it too. Each sync also sends due
+        notices and deletes expired originals from the bin. To apply a changed pipeline file, open it again.
 
         Raises:
             UsageError: The source isn't a folder, or outputs could land in it.

@@ -71,7 +71,7 @@ class Command(TyperCommand):
     """A command that prints its own error, as a line of JSON after ``--json``."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command's function; end on an error with its message and exit code."""
+        """Run the command's function; print its error, and exit with the error's code."""
         try:
             return super().invoke(ctx)
         except RenditionsError as error:
@@ -142,7 +142,7 @@ def main() -> None:
 
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Errors of a write to stdout. Stores and catalogs turn theirs into errors of their own."""
+"""The ``errno`` of a write that found no space. Stores and catalogs raise errors of their own instead."""
 
 
 def _discard_output() -> None:
@@ -203,7 +203,8 @@ def start(
 def chosen_file(context: typer.Context, file: Path | None) -> Path:
     """Return the pipeline file that the command line names, or the default.
 
-    The option can stand before or after the command.
+    The option can stand before or after the command; the one after the command counts. Messages that advise
+    commands then name this file too.
     """
     named: Path | None = context.obj
     advice.remember_file(file or named)

@@ -71,7 +71,7 @@ class DeadLetters:
     """The messages that this command read and didn't delete. Other readers can't see them meanwhile."""
 
     def look(self, limit: int) -> Iterator[DeadLetter]:
-        """Yield up to ``limit`` messages.
+        """Yield up to ``limit`` messages, and hide them from other readers.
 
         Raises:
             UsageError: The source isn't in a bucket.

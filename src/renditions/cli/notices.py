@@ -62,7 +62,7 @@ def _select(parts: Parts, *, only_failed: bool) -> Iterator[UnsentNotice]:
 
 
 def _resend(parts: Parts, chosen: list[UnsentNotice]) -> list[UnsentNotice]:
-    """Send these notices again; return those that still couldn't be sent."""
+    """Send ``chosen`` and all due notices; return those of ``chosen`` still unsent."""
     send_again(parts.catalog, chosen, now())
     parts.outbox.send_due()
     wanted = {(each.name, each.event, each.target) for each in chosen}

@@ -43,7 +43,7 @@ def opened(
 def stopping() -> Iterator[threading.Event]:
     """Yield an event that the first Ctrl-C (or SIGTERM) sets.
 
-    The second Ctrl-C ends the program at once.
+    The second signal ends the program at once, with exit code 130 (Ctrl-C) or 143 (SIGTERM).
     """
     stop = threading.Event()
 

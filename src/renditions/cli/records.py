@@ -23,7 +23,7 @@ _BATCH = 1_000
 
 
 def _describe_missing(record: Record) -> str:
-    """Return since when the picture's source is missing; empty if it is there."""
+    """Return a text that says when the source was found missing, or an empty one."""
     return (
         f"source has been missing since {_format_time(record.missing_since)}" if record.missing_since else ""
     )

@@ -34,11 +34,11 @@ class Manner:
     as_json: bool = False
     is_attended: bool = True
     is_strict: bool = False
-    """Whether pictures that earlier runs rejected or failed also make the exit code 1."""
+    """Whether pictures that were rejected or failed in earlier runs also make the exit code 1."""
 
 
 def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
-    """Sync with a progress bar, print the summary, and exit with the matching code."""
+    """Sync with a progress bar, and print the summary; exit unless the code is 0."""
     order = replace(fit(order, parts.pipeline, standing), on_wait=display.print_wait)
     troubles = display.Troubles(parts.pipeline)
     with (
@@ -71,7 +71,7 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
 
 
 def _count_work(parts: Parts, order: Order) -> int | None:
-    """Return how many pictures differ or have a waiting notice.
+    """Return how many pictures differ, or have a notice that waits.
 
     Return None without a terminal.
     """

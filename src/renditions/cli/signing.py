@@ -90,6 +90,8 @@ def _warn_if_unknown(loaded: LoadedPipeline, name: str) -> None:
 def find_keys(pipeline: Pipeline, directory: Path) -> SigningKeys:
     """Return the keys that a server with this pipeline file checks signed URLs with.
 
+    If the environment has no keys, this function creates a missing secret beside the catalog.
+
     Raises:
         UsageError: The environment's keys aren't valid; or it has none, and no secret is kept beside the
             catalog.

@@ -268,6 +268,8 @@ def make_order(
 ) -> Order:
     """Return the order that a command's arguments describe.
 
+    For each named picture, also print the named renditions that no client requested.
+
     Raises:
         UsageError: A name or a prefix matches no picture, or a named rendition doesn't exist.
 
@@ -280,7 +282,7 @@ def make_order(
 def _print_unrequested(parts: Parts, order: Order) -> None:
     """For each named picture, print the named renditions that no client requested.
 
-    These are only renditions that are made on demand.
+    This function checks only renditions with ``on_demand``.
     """
     recipes = parts.pipeline.renditions
     named = [each for each in sorted(order.ask.renditions or ()) if recipes[each].on_demand]

@@ -174,7 +174,7 @@ def _print_table(tried: Sequence[Tried]) -> None:
 
 
 def _result_of(tried: Tried) -> str:
-    """Return why there is no file in one word, in the colour of the status."""
+    """Return the word ``failed`` or ``rejected``, in the colour of this status."""
     status = "failed" if tried.is_failed else "rejected"
     return f"[{display.STATUS_STYLES[status]}]{status}[/]"
 

@@ -126,7 +126,7 @@ CATALOGS = (
 
 ``opener(declared, directory, shared, *, read_only, folding) -> AbstractContextManager[Catalog]``
 
-With ``read_only``, the opener doesn't create a missing file. It then opens an empty catalog in memory.
+If a file is missing, the opener creates it. With ``read_only``, it opens an empty catalog in memory instead.
 ``folding()`` returns how the output store compares keys.
 """
 
@@ -209,7 +209,7 @@ Such an owner can find out whether another owner has ended.
 LISTING = "renditions.local.listing:listed"
 """The function that lists a whole store: ``listed(store) -> AbstractContextManager[Look]``
 
-Then looking up a key needs no request. Use the function where one request lists many objects.
+``Look`` finds a key without another request. Use the function where one request lists many objects.
 """
 
 

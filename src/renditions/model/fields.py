@@ -366,7 +366,7 @@ def parse_template(template: str) -> Iterator[tuple[str, str | None]]:
     """Yield the parts of a key template: a literal text, and a field's name or None.
 
     Raises:
-        ValueError: A brace has no partner, or a field has no name, a conversion or a format specification.
+        ValueError: A brace has no partner, or a field has a conversion, a format specification or no name.
 
     """
     for literal, name, spec, conversion in string.Formatter().parse(template):
@@ -378,7 +378,7 @@ def parse_template(template: str) -> Iterator[tuple[str, str | None]]:
 def declared_in(thing: Any) -> dict[str, Any]:
     """Return the dataclass's values that differ from their defaults, by field name.
 
-    A field with a ``default_factory`` is always included.
+    A field without a default, or with a ``default_factory``, is always included.
     """
     return {
         spec.name: getattr(thing, spec.name)

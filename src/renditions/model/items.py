@@ -47,7 +47,7 @@ def decode_unknown(unknown: Unknown) -> dict[str, Any]:
 def without_empty(fields: dict[str, Any], *names: str) -> dict[str, Any]:
     """Return the fields that aren't empty, except the fields in ``names``.
 
-    0 and False aren't empty.
+    None, ``""``, ``[]`` and ``{}`` are empty; 0 and False aren't.
     """
     return {
         name: value

@@ -143,10 +143,7 @@ class UnsentNotice:
         return self.name, self.event, self.target, format_time(self.timestamp)
 
     def reason_at(self, target: str) -> str:
-        """Return why the last attempt failed, for use beside the target's name.
-
-        The reason may begin with this name.
-        """
+        """Return ``reason`` without the target's name, with which it may begin."""
         return self.reason.removeprefix(f"{target}: ")
 
     @property

@@ -289,7 +289,7 @@ class Pipeline:
     def revisions_since(
         self, fingerprint: str, rendition: str, wishes: Wishes, source_format: str | None
     ) -> tuple[Revision, ...] | None:
-        """Return the engine's revisions that affect an output and came after it.
+        """Return the engine's revisions that affect an output and are newer than it.
 
         ``fingerprint`` is the output's fingerprint. Revisions after ``[output] engine`` are left out. Return
         None if another recipe made the output.

@@ -33,7 +33,7 @@ class S3Place:
 def parse_store(url: str, directory: Path) -> FolderPlace | S3Place:
     """Return the place that a store's URL names.
 
-    Folders are relative to ``directory``.
+    A relative folder in the URL starts at ``directory``.
 
     Raises:
         RuntimeError: The path begins with ``~`` and the name of an unknown user.
@@ -46,9 +46,9 @@ def parse_store(url: str, directory: Path) -> FolderPlace | S3Place:
 
 
 def parse_catalog(url: str, directory: Path) -> Path | None:
-    """Return the path of a catalog's file, relative to ``directory``.
+    """Return the path of a catalog's file.
 
-    Return None if the catalog isn't a file.
+    A relative path in the URL starts at ``directory``. Return None if the catalog isn't a file.
 
     Raises:
         RuntimeError: The path begins with ``~`` and the name of an unknown user.

@@ -315,7 +315,7 @@ class Rendition:
         return self.format == AUTO or not OUTPUT_FORMATS[self.format].holds_file
 
     def focused_on(self, point: Focus | None) -> Rendition:
-        """Return the recipe for a picture with this focus, a point when it is upright."""
+        """Return the recipe for a picture with this focus: a point of its upright form."""
         if self.gravity != "focus":
             return self
         if point and self.crop:

@@ -151,13 +151,13 @@ class Record:
     """The fingerprint of the rules that the object with this ETag passed: see ``Pipeline.rules``."""
     original: Original | None = None
     wishes: Wishes = NO_WISHES
-    """The wishes of clients. They stay when the picture is replaced."""
+    """The wishes of clients. A new version of the picture keeps them."""
     outputs: tuple[Output, ...] = ()
     """The outputs, in the order in which the pipeline declares them."""
     stand_ins: tuple[tuple[str, str], ...] = ()
     """Pairs (rendition, other): the rendition has the other's file, because the picture is small.
 
-    Both widths of the picture would be the same, so only the narrower one has an output.
+    Both renditions would have the same pixels, so only the narrower one has an output.
     """
     errors: tuple[tuple[str, Reason], ...] = ()
     """(rendition, reason) of each rendition that couldn't be made.
@@ -249,7 +249,7 @@ class Record:
     def undeleted_keys(self) -> tuple[str, ...]:
         """Return the output keys that must still be deleted.
 
-        A failed or interrupted picture keeps its old outputs until Renditions can make new ones.
+        A picture that failed or isn't decided keeps its old outputs until Renditions can make new ones.
         """
         return () if self.status in ("failed", "processing") else self.pending_keys
 

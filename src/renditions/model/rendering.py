@@ -61,7 +61,7 @@ class Rendering:
     def without(self, names: Collection[str]) -> Rendering:
         """Return the rendering without the files and errors of these renditions.
 
-        Their stand-ins stay.
+        ``stand_ins`` is unchanged.
         """
         made = {name: each for name, each in self.made.items() if name not in names}
         errors = {name: each for name, each in self.errors.items() if name not in names}

@@ -22,7 +22,7 @@ def text(description: str, **more: Any) -> Schema:
 
 
 def time(description: str) -> Schema:
-    """Return the schema of a point in time."""
+    """Return the schema of a time; the description is given without its full stop."""
     return text(f"{description}, in UTC (ISO 8601).", format="date-time")
 
 

@@ -34,7 +34,7 @@ def check_path(value: Any, what: str) -> str | os.PathLike[str]:
 
 
 def list_names(names: Iterable[str] | None) -> list[str] | None:
-    """Return the names as a list. A single text is one name; None stays None.
+    """Return the names as a list. A single text is one name; None gives None.
 
     Raises:
         UsageError: A name isn't a text.
@@ -49,7 +49,8 @@ def list_names(names: Iterable[str] | None) -> list[str] | None:
 def choose_pictures(names: Iterable[str] | None, prefix: str | None) -> list[str] | None:
     """Return the names and the prefix in one list, like a command's arguments.
 
-    An empty list means all pictures. Return None for an empty list of names without a prefix.
+    If the result is empty, it means all pictures. Return None if ``names`` is an empty list and there is no
+    prefix.
 
     Raises:
         UsageError: A name or the prefix isn't a text.

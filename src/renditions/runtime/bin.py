@@ -18,7 +18,7 @@ def keeps_deleted(parts: Parts) -> bool:
 
 
 def empty_bin(parts: Parts, most: int | None = None) -> None:
-    """Delete originals whose time in the bin is over; at most ``most``.
+    """Delete originals whose time in the bin is over: all, or at most ``most``.
 
     If the bin fails, log a warning: the next run tries again.
     """

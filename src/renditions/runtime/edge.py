@@ -1,4 +1,4 @@
-"""Have CloudFront fetch the outputs again that a function or a worker changed."""
+"""Have CloudFront fetch again the outputs that a function or a worker changed."""
 
 from __future__ import annotations
 

@@ -69,8 +69,9 @@ def open_workers(
     """Open a pool of worker processes; yield a function that processes a picture.
 
     The function gets the picture's name. If one picture fails, it returns an outcome with the error. It
-    raises only ``Superseded``, because that error concerns every picture. ``on_open`` receives the pool. If
-    ``stop`` is set, a picture that no worker renders yet waits for the next run.
+    raises only ``Superseded``, because that error concerns every picture. If the picture was removed or
+    renamed, it deletes the page's previews under the old name. ``on_open`` receives the pool. If ``stop`` is
+    set, a picture that no worker renders yet waits for the next run.
 
     Raises:
         Unconfined: The system can't confine workers as the pipeline file demands.
@@ -195,7 +196,8 @@ def watch(
 ) -> None:
     """Keep renditions up to date until the session ends.
 
-    See :func:`renditions.core.follow.follow`. Other threads add known changes to ``hints``.
+    See :func:`renditions.core.follow.follow`. Other threads add known changes to ``hints``. An error
+    while watching ends the session too.
 
     Raises:
         UsageError: The source isn't a folder, or outputs would land in it.

@@ -199,6 +199,8 @@ class Parts:
     def bind(self, start: Start) -> Standing:
         """Bind the catalog to this pipeline; see :func:`renditions.core.binding.bind`.
 
+        If ``start`` sets the generation, also register the catalog in the output store.
+
         Raises:
             BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The catalog uses another version of the pipeline file.
@@ -224,7 +226,7 @@ class Parts:
         return Ownership(self.catalog, self.output, binding.catalog_id if binding else "")
 
     def read_neighbours(self, store: Store) -> Neighbours:
-        """Return the catalogs that use this output store of the catalog."""
+        """Return the catalogs that use this store: this catalog and the others."""
         binding = self.catalog.read_binding()
         us = describe_catalog(self.pipeline, self.directory, self.file)
         return Neighbours.read(store, binding.catalog_id if binding else "", us)

@@ -64,7 +64,7 @@ class PipelineFile:
     def wait_for_change(
         self, known: bytes | None, stop: threading.Event, ended: threading.Event, newest: Newest
     ) -> LoadedPipeline | None:
-        """Wait for the file's next valid version, set ``ended``, and return it.
+        """Wait for the next valid version; apply it, set ``ended``, and return it.
 
         If ``stop`` or ``ended`` is set first, set ``ended`` and return None. Log a version once if it can't
         be applied, and keep the reason in ``newest``.
@@ -116,15 +116,16 @@ def run_reloading(
     """Call ``run`` with the parts of each version of the file.
 
     This function returns when ``stop`` is set, or when ``run`` returns although no new version applies. The
-    first version is ``loaded``. If the catalog uses another version of the file, this function reads the
-    file again. If the file still has another version, ``run`` gets a session without standing.
+    first version is ``loaded``. If ``run`` raises ``Superseded``, this function reads the file again. If the
+    catalog doesn't use this version either, ``run`` gets a session without standing.
 
     Raises:
         UsageError: A part of the pipeline can't be opened, or outputs could land in the source.
         StoreFailed: The source fails while a watermark picture is read from it.
         CatalogFailed: The catalog can't be opened or read.
         BindingRefused: The catalog belongs to another pipeline file, source or deployment.
-        Superseded: The catalog uses another version of the file than ``loaded``.
+        Superseded: The catalog uses another version of the file than ``loaded``, or ``run`` raises this
+            error in a session without standing.
 
     """
     start, is_superseded, former = file.start, False, frozenset[str]()

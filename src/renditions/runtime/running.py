@@ -28,7 +28,7 @@ class Running:
     is_attended: bool
 
     def sync(self, order: Order, stop: threading.Event, on_outcome: Callable[[Outcome], None]) -> Summary:
-        """Sync by this order, store held work, send due notices, empty the bin.
+        """Sync by this order, store held work, send notices, delete expired originals.
 
         Only a full run stores the work that it held back. An interrupted sync ends without the other steps.
 

@@ -91,7 +91,7 @@ class UnsentGroup:
     """Unsent notices of one target that failed for one reason, or wait for a digest."""
 
     target: str
-    """The target as the pipeline file spells it."""
+    """The target for people: see ``Pipeline.spell_target``."""
     reason: str
     """Why the last attempt failed; empty if there was none."""
     given_up: bool
@@ -107,7 +107,7 @@ class CatalogStatus:
     pictures: Mapping[Status, int]
     """How many pictures have each status."""
     reasons: Reasons
-    """Why pictures wait, failed or were rejected, and what can't be read."""
+    """Why pictures wait, why the newest ones failed or were rejected, and what can't be read."""
     unsent: tuple[UnsentGroup, ...]
     binding: Binding | None
     polling: str | None

@@ -16,7 +16,7 @@ from renditions.pipeline_file.backend_checks import Declared, describe_missing, 
 
 
 def open_source(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
-    """Open only the pipeline's source. With ``read_only``, it refuses changes.
+    """Open only the pipeline's source. With ``read_only``, the store refuses changes.
 
     Raises:
         UsageError: A library for the source isn't installed, or AWS has no region or profile configured.

@@ -31,7 +31,7 @@ SIDE = 320
 """The longest side of a detail, in pixels."""
 _GAP, _LINE = 12, 20
 _ACROSS = 4
-"""How many details one row has."""
+"""How many details one row has at most."""
 
 
 @contextmanager

@@ -22,8 +22,9 @@ WHY = "[source] max_removals allows fewer"
 def hold_undeclared(parts: Parts, guard: Guard, standing: Standing, dropped: frozenset[str]) -> None:
     """Keep the outputs of these renditions if too many pictures have such outputs.
 
-    The guard says how many are too many. Call this function before any picture is processed, because the
-    record of a processed picture no longer counts these files as outputs.
+    The guard says how many are too many. This function then stores the held work in the binding, and sends
+    due notices. Call it before any picture is processed, because the record of a processed picture no longer
+    counts these files as outputs.
 
     Raises:
         Superseded: The catalog uses another version of the pipeline file.
