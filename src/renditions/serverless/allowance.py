@@ -28,7 +28,7 @@ class Current:
     context: Context | None = None
 
     def left_seconds(self) -> float:
-        """Return the time until Lambda ends the call, in seconds; 0 if there is no call."""
+        """Return the seconds until Lambda ends the call; 0 before the first call."""
         return self.context.get_remaining_time_in_millis() / 1000 if self.context else 0.0
 
 

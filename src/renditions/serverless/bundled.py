@@ -95,7 +95,7 @@ class Bundled:
     def call(self, context: Context) -> Iterator[None]:
         """Do the work of one call in this block.
 
-        At its end, CloudFront fetches the outputs again that the call replaced or deleted.
+        At its end, invalidate CloudFront's copies of the outputs that the call replaced or deleted.
         """
         self.current.context = context
         try:
@@ -107,7 +107,7 @@ class Bundled:
             )
 
     def renew_totals(self, has_time: Callable[[], bool]) -> None:
-        """Count the records for the API, if there is time for it.
+        """Count the records and store the totals for the API, if there is time.
 
         This method only logs a failure, because the tick itself is done.
         """
@@ -163,7 +163,8 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
         environ: The environment's variables. Some override the pipeline's own stores, see
             ``renditions.pipeline_file.environment``. ``QUEUE_URL`` is the queue that triggers the function
             for pictures, if there is one. ``DISTRIBUTION_ID`` is the CloudFront distribution that
-            serves the outputs, if there is one. Lambda sets ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``.
+            serves the outputs, if there is one. ``DEPLOYED_AT`` is the time of the deployment. Lambda sets
+            ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``.
 
     Raises:
         PipelineError: A variable is invalid or doesn't fit the pipeline, or a function can't use something

@@ -48,7 +48,8 @@ class Redelivery:
     def settle(self, event: Mapping[str, Any], results: Results) -> list[str]:
         """Put unfinished messages back; return the ids of those that SQS must redeliver.
 
-        These are the failed messages, and those that couldn't be put back.
+        Messages that had no time are sent again as new ones. Failed messages are hidden for a pause. The ids
+        are those of the failed messages, and of the messages that couldn't be sent again.
         """
         records = {
             record["messageId"]: record

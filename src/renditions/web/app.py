@@ -121,7 +121,7 @@ def make_app(
 def make_api(service: Service, uploads: Uploads, origins: Iterable[str], pages: Pages = PAGES) -> ASGIApp:
     """Return the application for a gateway that authorizes requests itself.
 
-    It has no live events, no previews, and no route that receives files.
+    It has no live events, no previews, no log-out, and no route that receives files.
 
     Args:
         service: The parts and functions that answer the requests.
@@ -343,7 +343,7 @@ class _LocalApi(_Api):
         return response
 
     def log_out(self, _: Request) -> Response:
-        """Let the browser forget the token, and the pictures that it keeps."""
+        """Have the browser delete the token and its cached pictures."""
         response = RedirectResponse("/login", HTTPStatus.SEE_OTHER, {"Clear-Site-Data": '"cache"'})
         response.delete_cookie(COOKIE, path=self._path, httponly=True, samesite="lax")
         return response

@@ -27,7 +27,8 @@ ACTIONS: Mapping[str, Callable[[Service, str, str], object]] = {
 def run_batch(service: Service, action: str, names: Sequence[Any], rendition: str) -> dict[str, Any]:
     """Run one action on each of the pictures, and return the result for each name.
 
-    If the action refuses a picture, the result has the problem, and the action still runs on the others.
+    A name that appears twice has one result. If the action fails for a picture, its result has the problem,
+    and the action still runs on the others.
 
     Raises:
         ApiError: The action is unknown, or the names aren't 1 to 100 texts. No action has run.

@@ -85,9 +85,9 @@ def explain(code: str) -> str:
 
 
 def explain_unrecorded(outcome: Outcome) -> Outcome:
-    """Return the outcome; if no record has its failure, its reason is an explanation.
+    """Replace the reason of a failure that no record has by an explanation.
 
-    Without a record, the reason is an error's own text, which may have paths of the server.
+    Such a reason is an error's own text, which may have paths of the server. Return other outcomes unchanged.
     """
     is_recorded = outcome.result != "failed" or outcome.record is not None
     return outcome if is_recorded else replace(outcome, reason=explain(outcome.code))
@@ -117,7 +117,7 @@ class Cause:
     code: str
     count: int = 0
     pictures: list[dict[str, str]] = field(default_factory=list)
-    """The newest pictures, each with its name and its own reason."""
+    """The first ``MOST_NAMED`` pictures that were added, each with its name and its own reason."""
 
     def add(self, name: str, reason: str) -> None:
         """Add a picture with its reason to the group."""

@@ -25,7 +25,7 @@ class Limits:
     """The limits of a server's connections."""
 
     head_seconds: float = 20.0
-    """How long a client may take to send the head of a request."""
+    """How long a client may take for the TLS handshake, and then for the head of each request."""
     check_seconds: float = 10.0
     """How often the server compares a connection with the lowest rate."""
     bytes_per_second: int = 500

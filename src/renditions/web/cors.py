@@ -86,8 +86,8 @@ class _Shared:
 def _vary_by_origin(headers: MutableHeaders) -> None:
     """Say that the answer depends on the origin, even if the request has none.
 
-    A browser shows a picture with a request without an origin. Without this header, it would use the kept
-    answer for a later request of a script, and that request would fail.
+    The request of an ``<img>`` has no origin. Without this header, the browser would use the cached answer
+    for a later request of a script, and that request would fail.
     """
     if "origin" not in [name.strip().lower() for name in headers.get("Vary", "").split(",")]:
         headers.add_vary_header("Origin")

@@ -34,8 +34,8 @@ def demand(service: Service, rendition: str, name: str) -> Download:
     This function makes it first if it is missing or if another file replaced it.
 
     Raises:
-        ApiError: There is no such rendition or picture, the rendition can't be made, or the picture waits for
-            too long.
+        ApiError: There is no such rendition or picture, the rendition can't be made, the picture waits for
+            too long, or its record keeps changing.
         Superseded: The rendition must be made, but the catalog uses another version of the pipeline file.
 
     """
@@ -65,7 +65,7 @@ def _process_new(service: Service, rendition: str, name: str) -> Record:
 
 
 def _attempt(service: Service, rendition: str, name: str, ask: Ask) -> Iterator[Outcome]:
-    """Process a picture, again while that can help, and yield each outcome.
+    """Process a picture, repeatedly while that can help, and yield each outcome.
 
     Raise ApiError (503) after a failure, because another attempt would render the picture again. Raise it
     also if the picture waits for too long.
@@ -99,7 +99,7 @@ def request_rendition(service: Service, rendition: str, name: str) -> None:
 
     Raises:
         ApiError: There is no such rendition, there is no record of the picture, or the record keeps changing.
-        Superseded: The rendition must be requested, but the catalog uses another version of the file.
+        Superseded: The record must be changed, but the catalog uses another version of the pipeline file.
 
     """
     declared, record = _find_declared(service, rendition), get_picture(service, name)

@@ -46,6 +46,8 @@ This limit keeps them from blocking other requests.
 class Guard:
     """A layer that refuses a wrong host, another site's page and a missing token.
 
+    It also refuses an invalid signature, and too many changes or wrong tokens from one address.
+
     Args:
         app: The application that gets the other requests.
         reach: Where clients reach the server. The guard refuses requests for other host names, because an
@@ -204,9 +206,9 @@ def _given_tokens(headers: Headers) -> list[str]:
 
 
 def is_token(text: str, token: str | None) -> bool:
-    """Return whether the text is the token, in constant time.
+    """Return whether the text is the token; False if there is no token.
 
-    So the time reveals no part of the token.
+    The comparison takes constant time, so that the time reveals no part of the token.
     """
     return token is not None and hmac.compare_digest(text.encode(), token.encode())
 
@@ -215,7 +217,7 @@ def _crosses_sites(headers: Headers, host: str, reach: Reach, *, has_effects: bo
     """Return why the browser's headers show a request from another site.
 
     Return None if they don't, or if pages of that origin may use the API. A browser sends ``Sec-Fetch-Site``
-    to this machine and over TLS, and ``Origin`` with requests that change something. If both headers are
+    to ``localhost`` and over TLS, and ``Origin`` with requests that change something. If both headers are
     missing, this function checks ``Referer``, but only of a request with effects. It doesn't check the
     ``Referer`` of other requests, because a proxy may replace the host's name, and the page must be readable
     through such a proxy.

@@ -53,7 +53,8 @@ def restrict(origins: Iterable[str] = (), files_url: str = "") -> dict[str, str]
     """Return the headers that limit what the page may load.
 
     The page may load its own server's files, and pictures of ``data:`` and ``blob:`` URLs. It may also load
-    pictures from these origins, and send requests to them, and load its files below ``files_url``.
+    pictures from these origins, and send requests to them, and load its files below ``files_url``. Other
+    sites can't embed the answers.
     """
     sources = " ".join(("'self'", *sorted(set(origins))))
     files = f"'self' {files_url}".rstrip()
@@ -94,7 +95,8 @@ def let_embed(headers: MutableHeaders) -> None:
 def publish(headers: MutableHeaders) -> None:
     """Allow other sites to embed the picture, and all caches to keep it.
 
-    A ``Cache-Control`` with ``private`` or ``no-store`` stays unchanged.
+    A missing ``Cache-Control`` or ``no-cache`` becomes a lifetime of ``PUBLIC_SECONDS``. A ``Cache-Control``
+    with ``private`` or ``no-store`` stays unchanged.
     """
     headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     lifetime = headers.get("Cache-Control", "no-cache")

@@ -62,8 +62,8 @@ class LocalLinks:
 
 
 Sign = Callable[[str, int, str | None], str]
-"""Returns a URL for a key. The number is how many seconds the URL is valid. If there is a name, browsers save
-the file under it."""
+"""Returns a signed URL. Its arguments are the key, how many seconds the URL is valid, and the name under
+which browsers save the file; without a name, they show it."""
 
 
 class BucketLinks:

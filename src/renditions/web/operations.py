@@ -38,7 +38,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a request that succeeds."""
+    """An answer to a request, for the API's description."""
 
     description: str
     schema: str | None = None

@@ -101,7 +101,7 @@ class Pages:
         return self.served_at and self.served_at + FILES
 
     def read(self, page: str) -> str:
-        """Return the page's text."""
+        """Return the page's HTML, with the URLs of its files."""
         return _read(page).replace('="static/', f'="{self.other_url or FILES}')
 
     def show(self, page: str) -> Callable[[Request], Response]:

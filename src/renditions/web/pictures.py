@@ -49,7 +49,7 @@ class Download:
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Yield the bytes from ``start`` up to ``stop`` in pieces.
 
-        Raises ApiError (503) if the file is replaced or deleted meanwhile.
+        Raise ApiError (503) if the file is replaced or deleted meanwhile.
         """
         try:
             yield from self.store.stream(self.found.key, IfMatch(self.found.etag), start, stop)
@@ -59,7 +59,7 @@ class Download:
 
 
 MOST_RETRIED = 200
-"""How many pictures one request reopens at most."""
+"""How many records one request handles at most, to reopen their pictures."""
 
 MOST_CHECKED = 1_000
 """How many records one request groups by their problems at most."""
@@ -73,7 +73,7 @@ def picture_item(pipeline: Pipeline, links: Links, record: Record) -> dict[str, 
 
 
 def show_picture(service: Service, record: Record) -> dict[str, Any]:
-    """Return a picture's full item, with the URLs of its original and its renditions."""
+    """Return a picture's full item: its record, URLs, snippet and unsent notices."""
     links = service.links
     renditions = {
         rendition: links.rendition(record, output)
@@ -98,7 +98,8 @@ def list_pictures(
 ) -> dict[str, Any]:
     """Return a page of pictures, newest first, and the cursor of the next page.
 
-    Without ``history``, the pictures lack their history, because it is most of a record.
+    Without ``history``, the pictures lack their history, because it is most of a record. Records that can't
+    be read are logged and left out.
 
     Raises:
         ApiError: The status or the cursor isn't valid.
@@ -124,8 +125,8 @@ def get_picture(service: Service, name: str) -> Record:
 def find_picture(service: Service, name: str) -> Record:
     """Return the record of this name, or raise ApiError (404).
 
-    If there is no record, this function looks for the original, and raises the store's error if the source
-    can't be read: the picture may exist then.
+    If there is an original but no record, the error's code is ``not-processed``. If there is no record and
+    the source can't be read, raise the store's error instead, because the picture may exist.
     """
     record = service.parts.catalog.get(name)
     if record is None and find_original(service, name):
@@ -197,6 +198,8 @@ def change_wishes(service: Service, name: str, change: Callable[[Wishes], Wishes
 def list_problems(service: Service, status: str | None, cursor: str | None) -> dict[str, Any]:
     """Return the problems of the next pictures of a status, by cause.
 
+    The status is ``failed`` by default. One call reads at most ``MOST_CHECKED`` records.
+
     Raises:
         ApiError: The status or the cursor isn't valid.
 
@@ -215,8 +218,8 @@ def retry_pictures(
     """Let the next pictures of these statuses be processed again soon.
 
     With a code, only pictures with this error or warning are processed again. Return the number of pictures
-    that will be processed, and the cursor for the next call; None if there are no more pictures. One call
-    handles at most ``MOST_RETRIED`` records, so its time and memory don't grow with the catalog.
+    that will be processed, and the cursor for the next call. The cursor is None after the last pictures. One
+    call handles at most ``MOST_RETRIED`` records, so its time and memory don't grow with the catalog.
 
     Raises:
         ApiError: A status or the cursor isn't valid.
@@ -275,7 +278,11 @@ def read_rendition(service: Service, rendition: str, name: str) -> Download:
 
 
 def find_output(service: Service, record: Record, rendition: str) -> Download | None:
-    """Return the rendition's file; None if it is missing or another file replaced it."""
+    """Return the rendition's file; None if it is missing or another file replaced it.
+
+    If the file has another ETag than the record, this function reads the whole file to compare its hash.
+    Raise ApiError (503) if the file changes meanwhile.
+    """
     output = record.serving_output(rendition)
     found = service.parts.output.head(output.key) if output else None
     if output is None or found is None:

@@ -83,7 +83,8 @@ def _answer(item: Mapping[str, Any]) -> Response:
 def error_item(error: ApiError | RenditionsError) -> dict[str, Any]:
     """Return the members of the problem document for an error.
 
-    The text of a store, a catalog or a queue that failed is for the operator, so it goes to the log.
+    If a store, a catalog or a queue failed, this function logs the error's text, which is for the operator.
+    The document then has an explanation instead.
     """
     if isinstance(error, ApiError):
         parts = [{"part": part, "detail": why} for part, why in error.errors]

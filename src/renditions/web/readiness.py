@@ -81,7 +81,10 @@ class Readiness:
         return self._found
 
     def check(self) -> tuple[Trouble, ...]:
-        """Return what the server lacks. The answer may be a second old."""
+        """Return what the server lacks. The answer may be a second old.
+
+        If the server writes, a check also writes an entry to the catalog and deletes it.
+        """
         with self._lock:
             if time.monotonic() >= self._found_at + KEPT_SECONDS:
                 self._found = tuple(self._find())

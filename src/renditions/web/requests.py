@@ -88,7 +88,11 @@ async def read_json(request: Request, *, is_optional: bool = False) -> Mapping[s
 def check_body(
     body: Mapping[str, Any], required: Mapping[str, type], optional: Mapping[str, Any]
 ) -> tuple[Any, ...]:
-    """Return the values of a JSON body; raise ApiError that lists all mistakes."""
+    """Return the values of a JSON body; raise ApiError that lists all mistakes.
+
+    The values come in the order of ``required``, then of ``optional``. ``required`` has the type of each
+    value, and ``optional`` the default. A name in neither of them is a mistake.
+    """
     types = {**required, **{name: type(default) for name, default in optional.items()}}
     values = {name: _read_number(value, types.get(name)) for name, value in body.items()}
     problems = [
@@ -123,7 +127,7 @@ _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true o
 def read_query(request: Request, name: str) -> str | None:
     """Return a query parameter, or None if it is missing.
 
-    Raises ApiError if the parameter appears twice.
+    Raise ApiError if the parameter appears twice.
     """
     values = request.query_params.getlist(name)
     if len(values) > 1:
@@ -198,6 +202,7 @@ def _wrong_query(name: str, expected: str, found: str) -> ApiError:
 def parse_range(text: str, size_bytes: int) -> tuple[int, int] | None:
     """Return the first and last byte of a ``Range`` header.
 
+    The first byte is ``size_bytes`` or more if the file has no byte of the range.
     Return None if the header isn't one valid range of bytes; the server then ignores the header.
     """
     unit, _, part = text.partition("=")

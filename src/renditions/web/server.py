@@ -116,7 +116,7 @@ def notice_gone(listener: socket.socket) -> None:
 
 
 def open_certificate(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """Return the TLS context of a certificate and its key; None without both.
+    """Return the TLS context of a certificate and its key; None if neither is given.
 
     Raises:
         UsageError: Only one of the files is given, or they aren't a certificate and its key.
@@ -159,7 +159,7 @@ class Access:
 def serve(session: Session, listener: socket.socket, access: Access, workers: int) -> None:
     """Serve the page and the API, and process new pictures, until the session ends.
 
-    If the session may not write to the catalog, the page and the API are read-only.
+    If the session may not write to the catalog, the page and the API are read-only. The listener stays open.
 
     Raises:
         UsageError: Other machines can reach the server, and there is no token. Or the server's path looks

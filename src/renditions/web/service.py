@@ -34,14 +34,14 @@ class Service:
     process: Process
     """Processes the picture of one name now and returns the outcome."""
     hint: Callable[[str], None]
-    """Reports a changed picture, so that it is processed soon."""
+    """Reports a changed picture, so that it is processed soon, or at once on Lambda without a queue."""
     announcements: Announcements
     links: Links
     redirect: Callable[[str], str] | None = None
     """Returns the URL at which clients read the output with this key. ``/i/`` redirects to it. None if this
     process sends the file itself."""
     waiting: Waiting = field(default_factory=Waiting)
-    """The pictures that wait, as this process has seen."""
+    """The pictures that wait, as far as this process knows."""
     find_polling: Callable[[], str | None] = lambda: None
     """Returns a sentence about the folder that this process polls; None without one."""
     find_file_problem: Callable[[], str | None] = lambda: None

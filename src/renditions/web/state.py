@@ -53,7 +53,8 @@ def allow_removals(service: Service, count: int) -> dict[str, Any]:
     ``count`` is the number of missing pictures that the person saw. Return how many removals are permitted.
 
     Raises:
-        ApiError: More pictures are missing by now. No removal is permitted.
+        ApiError: More pictures are missing by now. No removal is permitted, and the catalog stores the new
+            number.
         Superseded: The catalog uses another version of the pipeline file.
 
     """
@@ -96,7 +97,7 @@ def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
 
 
 def count_totals(service: Service) -> dict[str, Any]:
-    """Return the pictures by status, and the bytes of originals and renditions."""
+    """Return the totals of pictures, renditions, bytes and processing time."""
     counted = service.count()
     totals = sum(counted.by_status.values(), Totals())
     return {

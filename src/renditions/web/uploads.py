@@ -138,8 +138,8 @@ class LocalUploads:
         """Write the file to the source store, and request its processing.
 
         Raises:
-            ApiError: The file's size differs from the declared one, another object or an obstacle has the
-                name by now, or the file to replace changed meanwhile.
+            ApiError: The file's size differs from the declared one, the name is taken by now, something in
+                the source is in the way of the file, or the file to replace changed meanwhile.
 
         """
         name, source = conditions["key"], self.service.parts.source
@@ -199,7 +199,7 @@ class BucketUploads:
 def _accept_name(service: Service, name: str, content_type: str, size_bytes: int, *, replace: bool) -> str:
     """Return the picture's future name, or raise ApiError if the file isn't accepted.
 
-    The error has all reasons.
+    The error has all reasons. Raise ApiError (409) if no name is free.
     """
     problems = find_upload_problems(service, name, content_type, size_bytes)
     if problems:
