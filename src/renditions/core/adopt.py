@@ -32,7 +32,7 @@ SAMPLE_OF_TICK = 100
 """``SAMPLE`` for a schedule's tick, which has little time: the search costs requests."""
 
 FEW = 100
-"""A catalog with fewer records than this may be a lost one, to which events added records since."""
+"""A catalog with fewer records than this may have lost its records: events may have added these later."""
 
 
 def check_not_lost(
@@ -56,8 +56,8 @@ def yield_unless_lost(
     """Yield the differences; raise CatalogLost first if the catalog was lost.
 
     A tick can't require an empty catalog: an upload's event may add a record before the next tick comes.
-    So pictures with a record count as made by this catalog, and a catalog with ``FEW`` records or more isn't
-    lost.
+    So outputs of pictures with a record count as written by this catalog, and a catalog with ``FEW`` records
+    or more isn't lost.
     """
     seen, foreign, checked = _find_foreign(differences, output, catalog_id, SAMPLE_OF_TICK)
     if 2 * foreign > checked and (records := _count_records(catalog, FEW)) < FEW:
@@ -116,6 +116,7 @@ class Adopter:
 
         Raises:
             Failed: A store or the catalog failed, or a rendering failed for a reason outside the picture.
+            Stopped: The renderer was stopped before it began the picture.
 
         """
         record = difference.record
@@ -156,10 +157,7 @@ class Adopter:
         return proven
 
     def _read(self, key: str) -> tuple[StoredObject, bytes] | None:
-        """Return the object under the key; None if it is gone or can't be read.
-
-        For example, an archived object can't be read.
-        """
+        """Return the object under the key; None if it is gone or can't be read."""
         try:
             return self.output.get(key)
         except Rejected:

@@ -35,7 +35,7 @@ class Ask:
     ``forget`` needs this for a read-only source.
     """
     adopts: bool = False
-    """Whether to take over outputs that an earlier catalog of these pictures provably wrote."""
+    """Whether to take over outputs that this or an earlier catalog of these pictures provably wrote."""
     rests: bool = True
     """Whether the notice of a rejection waits until the rejected file has stopped changing.
 

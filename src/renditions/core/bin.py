@@ -21,7 +21,7 @@ DELETION_PATTERN = r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{8}"
 _TIME = "%Y%m%dT%H%M%S.%fZ"
 
 EMPTY_MARGIN = timedelta(hours=1)
-"""How long the bin keeps a deleted original, at least, after people can no longer restore it.
+"""How long, at least, the bin keeps a deleted original after people can no longer restore it.
 
 So a process that empties the bin doesn't delete an original while another process restores it, even if their
 clocks differ by some minutes.
@@ -79,7 +79,8 @@ class Bin(Protocol):
         Return the restored object, also if an interrupted call had already moved it back. Return None if the
         bin doesn't have the original.
 
-        Raises ``Conflict`` if another object has the key now, or if something blocks the key.
+        Raises ``Conflict`` if another object has the key now, if something blocks the key, or if another
+        process deleted the restored object meanwhile.
         """
         ...
 

@@ -114,7 +114,7 @@ class Standing:
         return () if self._deletes_undeclared else self._binding.held_renditions
 
     def check(self, record: Record | None) -> None:
-        """Check that this pipeline is in force, if a newer generation wrote the record.
+        """Read the binding again if a newer generation wrote the record.
 
         Raises:
             Superseded: The current generation isn't this process's generation, or the binding is gone.

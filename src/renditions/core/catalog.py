@@ -118,10 +118,10 @@ class Catalog(Protocol):
         ...
 
     def rename(self, record: Record, name: str) -> Record | None:
-        """Store the record and its claims under another name.
+        """Store the record and its claims under another name; delete the stored record.
 
-        Return it with its next revision. Returns None, and changes nothing, if the catalog can't do that in
-        one step.
+        Return the new record with its first revision. Return None, and change nothing, if the catalog can't
+        do that in one step.
 
         Raises:
             Conflict: The stored record's revision isn't ``record.revision``, or the name has a record.

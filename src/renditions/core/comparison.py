@@ -98,7 +98,8 @@ class Comparison:
     def _identify(self, found: StoredObject, record: Record | None) -> str:
         """Return the SHA-256 of the object's content; empty if it isn't known.
 
-        This method reads the object only if an output key needs the SHA-256 and the record doesn't have it.
+        This method reads the object only with ``reads_new``, if an output key needs the SHA-256 and the
+        record doesn't have it.
         """
         if record and record.etag == found.etag and record.sha256:
             return record.sha256

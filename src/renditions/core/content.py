@@ -1,7 +1,7 @@
 """Read a source object, and identify its content by a hash.
 
-The ETag is only a quick check. It may also change if a picture is copied, restored, touched, or uploaded
-again in parts. The SHA-256 of the content decides whether the picture changed.
+The ETag is only a quick check. It may change although the content doesn't, if a picture is copied, restored,
+touched, or uploaded again in parts. The SHA-256 of the content decides whether the picture changed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Reader:
     def read(self, found: StoredObject) -> Content | None:
         """Return the content of ``found``.
 
-        Return None if this object is gone or has changed since.
+        Return None if the object was deleted or replaced meanwhile.
 
         Raises:
             Rejected: The object exists but can't be read, and a retry won't help.

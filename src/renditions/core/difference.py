@@ -34,7 +34,7 @@ TOUCHED = "its content is unchanged"
 REFRESHED = "its outputs have other ETags, but the same content"
 
 RECHECK = timedelta(seconds=1)
-"""How long to wait before checking a picture again, if another process holds or writes it."""
+"""How long to wait before checking a picture again, if another process is processing or writing it."""
 
 Action = Literal["create", "update", "remove", "rename", "hold", "settle", "wait", "unreadable", "keep"]
 """The action for one picture.
@@ -42,7 +42,7 @@ Action = Literal["create", "update", "remove", "rename", "hold", "settle", "wait
     create    the picture has no record
     update    the picture differs from its record, or from the present pipeline
     remove    the picture is gone: its outputs are deleted, then its record
-    rename    the picture had another name, whose record and outputs it takes over (only in a preview)
+    rename    the picture had another name, and takes over that name's record and outputs (only in a preview)
     hold      the picture is gone, and its removal waits for permission
     settle    nothing must be rendered, but other work is left: an output must be deleted, its headers
               rewritten, a notice sent, or the record updated
@@ -66,7 +66,7 @@ class Difference:
     delete: tuple[str, ...] = ()
     """The output keys to delete."""
     retire: tuple[Retired, ...] = ()
-    """The outputs that Renditions keeps for a while and then deletes."""
+    """The former outputs that Renditions keeps for a while, or until a person allows their deletion."""
     found: StoredObject | None = None
     """The source object that was compared."""
     record: Record | None = None
@@ -76,7 +76,7 @@ class Difference:
     refreshed: Mapping[str, Output] = field(default_factory=dict)
     """The outputs, by rendition, that have the recorded content but another ETag."""
     drift: Mapping[str, str] = field(default_factory=dict)
-    """Why outputs in the store differ from the record, by rendition. Only outputs to make again."""
+    """How outputs in the store differ from the record, by rendition. It has only outputs to make again."""
     is_restore: bool = False
     """Whether the action restores outputs: the store lost or changed them, or another store is declared."""
     left: frozenset[str] = frozenset()
@@ -139,7 +139,7 @@ class Seen:
     name: str
     """The picture's key."""
     found: StoredObject | None
-    """The source object as it is now; None if it is gone or no longer matches."""
+    """The source object as it is now; None if it is gone, or if ``[source]`` no longer matches its name."""
     record: Record | None
     """The picture's record in the catalog."""
     is_blocked: bool = False

@@ -83,7 +83,8 @@ def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None
     """Sync at the first hint, then process each picture that a hint names.
 
     This function returns when the hints end. Each hint is a set of the names of pictures that may have
-    changed. A hint of None means that any picture may have changed. An empty set means that none has.
+    changed. A hint of None means that any picture may have changed. An empty set means that none has. This
+    function starts and reports work only when a hint comes. So hints must come regularly, even empty ones.
 
     Raises:
         Superseded: The catalog uses another version of the pipeline file.

@@ -83,9 +83,14 @@ class Reach:
 
 
 def forget(name: str, reach: Reach) -> Report:
-    """Delete a picture, its record and its outputs in every output store.
+    """Delete a picture, its record, its outputs and its other traces.
 
-    Return a report, which also names stores that failed. After an error, run the function again.
+    The outputs are deleted in every output store. The other traces are originals in the bin, older versions,
+    previews, kept wishes and unsent notices.
+    While another process works on the picture, this function waits, and tries again ``MAX_ATTEMPTS`` times.
+
+    Return a report, which also names what is left and stores that failed. After an error, run the function
+    again.
 
     Raises:
         Superseded: The catalog uses another version of the pipeline file.
@@ -111,7 +116,10 @@ def forget(name: str, reach: Reach) -> Report:
 
 
 def _find_keys(name: str, record: Record | None, reach: Reach) -> set[str]:
-    """Return the picture's output keys, also former ones, without those of others."""
+    """Return the picture's present and former output keys.
+
+    Keys that another picture claims are left out.
+    """
     etag = record.etag if record else ""
     if not etag and (found := find_picture(reach.source, name)):
         etag = found.etag
@@ -216,8 +224,8 @@ def _forget_kept(name: str, reach: Reach, report: Report) -> None:
 def _sweep(at: tuple[str, Store], keys: list[str], reach: Reach, report: Report) -> None:
     """Delete unclaimed objects that carry the mark of this catalog or a predecessor.
 
-    Report each key. The picture may be uploaded again meanwhile, so a deletion in the current output store
-    holds a claim on its key: see :func:`delete_stray`.
+    Report each key. The picture may be uploaded again meanwhile. So in the current output store, a temporary
+    record claims the key during the deletion: see :func:`delete_stray`.
     """
     place, store = at
     leases, neighbours = replace(reach.leases, output=store), reach.read_neighbours(store)

@@ -137,7 +137,7 @@ class RemovalWindow:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The limits on removals and restorations. A run holds work above them back."""
+    """The limits on removals and restorations; a run holds back what exceeds them."""
 
     max_removals: MaxRemovals
     has_folder: Callable[[str], bool] = lambda _: False
@@ -166,8 +166,8 @@ class Guard:
 
         The run must have found at least one picture. Version 0.1 wrote no marker, and a clone or a restored
         backup of the source may lack it. A source that lost its marker gets it again only if no picture waits
-        for its removal. Otherwise another disk with new pictures would get the marker as soon as these are
-        half of the known pictures.
+        for its removal. Otherwise another disk would get the marker as soon as half of the known pictures
+        are new pictures on that disk.
         """
         is_whole = self.catalog_size is None
         is_found = census.found and 2 * census.known_found >= census.known
@@ -224,7 +224,7 @@ class Guard:
         return self.describe_loss(census)
 
     def describe_loss(self, census: Census) -> str | None:
-        """Return a sentence that says that the output store lost all outputs.
+        """Return a clause that says that the output store lost or changed all outputs.
 
         Return None unless the run counted ``MANY`` outputs or more, and all of them must be made again.
         """

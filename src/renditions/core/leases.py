@@ -72,7 +72,9 @@ class Leases:
         return self.ownership.is_own(key)
 
     def reclaim(self, record: Record, place: str) -> Record:
-        """Claim the objects that the record left in a store that is used again.
+        """Return the record with claims on objects that it left in a reused store.
+
+        ``place`` is that store, the current output store. This method writes nothing.
 
         Without a claim, another picture could write there while the object is deleted:
 
@@ -309,7 +311,7 @@ class Leases:
 def reopen(catalog: Catalog, record: Record) -> bool:
     """Let the next sync try a picture again.
 
-    Return False if its record changed meanwhile.
+    A worker that holds the record's lease loses it. Return False if the record changed meanwhile.
     """
     return _change(catalog, replace(record, goal="", attempts=0, setbacks=0))
 
@@ -317,7 +319,7 @@ def reopen(catalog: Catalog, record: Record) -> bool:
 def wish(catalog: Catalog, record: Record, wishes: Wishes) -> bool:
     """Store a person's wishes for a picture.
 
-    Return False if its record changed meanwhile.
+    A worker that holds the record's lease loses it. Return False if the record changed meanwhile.
     """
     return _change(catalog, replace(record, wishes=wishes))
 
@@ -325,7 +327,7 @@ def wish(catalog: Catalog, record: Record, wishes: Wishes) -> bool:
 def permit_removal(catalog: Catalog, record: Record, until: datetime) -> bool:
     """Store a person's permission to remove a missing picture.
 
-    Return False if its record changed meanwhile.
+    A worker that holds the record's lease loses it. Return False if the record changed meanwhile.
     """
     return _change(catalog, replace(record, removable_until=until))
 

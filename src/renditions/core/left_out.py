@@ -27,7 +27,7 @@ class LeftOut:
     They match a pattern of ``exclude``, or have a name that starts with a dot.
     """
     links: int = 0
-    """How many links and special files the source has that no pattern excludes."""
+    """How many links and special files aren't excluded."""
 
     def set(self, counted: LeftOut) -> None:
         """Replace these numbers by the numbers of another count."""
@@ -53,7 +53,7 @@ class LeftOut:
 
 
 def find_no_file(source: Store, name: str) -> Obstacle | None:
-    """Return the link or special file with this name, or on the path to this name."""
+    """Return the link or special file with this name or on the path to it, or None."""
     try:
         obstacle = source.obstacle(name)
     except KeyRefused:

@@ -1,4 +1,4 @@
-"""The looks of a picture: the renditions that a browser may choose among.
+"""The looks of a picture: groups of renditions that a browser may choose among.
 
 A browser takes any file of a ``srcset``, and chooses by width alone. So the files must look alike: they have
 the same recipe, except for size, format and encoding, and the same proportions.

@@ -16,9 +16,9 @@ from renditions.model.notices import Notice
 from renditions.model.record import OwedNotice, Record
 
 REJECTION_RESTS = timedelta(seconds=30)
-"""How long a rejected file must stay unchanged before Renditions sends the notice.
+"""How long a rejected file must stay unchanged before Renditions sends the notice of its rejection.
 
-Until then, a slow copy of the file may still go on.
+Until then, a slow copy of the file may still be in progress.
 """
 
 

@@ -45,9 +45,9 @@ READ_AT_ONCE = 100
 """How many notices are compared with their records at once."""
 
 MOST_COLLECTED = 50_000
-"""How many notices of one target a call of ``send_due`` sends alone, and how many in a digest, at most.
+"""The most notices of one target that a call of ``send_due`` sends alone, and the most in its digest.
 
-So memory stays bounded.
+This bounds the memory.
 """
 
 
@@ -120,6 +120,8 @@ class Outbox:
     def send_due(self, seconds: float = math.inf, *, is_end: bool = False) -> None:
         """Send the due notices and digests.
 
+        Drop notices that are no longer true, or whose target is no longer declared.
+
         After ``seconds``, this method reads no more notices from the catalog, and sends no more single
         notices. It still sends the digests of the notices that it has read.
 
@@ -176,7 +178,7 @@ class Outbox:
     ) -> None:
         """Send a target's collected notices in one message if the digest is due.
 
-        A sent notice is dropped.
+        Drop the sent notices, and those that are no longer true.
 
         Each record is read again, and each notice has its own id. So if a picture changes meanwhile, its new
         notice stays for the next digest. If the process ends before the notices are dropped, the next digest

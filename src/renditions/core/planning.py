@@ -36,7 +36,8 @@ def plan(
 
     The differences below one prefix come in the order of their names, and begin after the name ``after``. The
     selected single names come last. A picture that needs no work has the action ``keep``; see
-    :data:`~renditions.core.difference.Action` for the others. The plan changes nothing. When the plan ends,
+    :data:`~renditions.core.difference.Action` for the others. A part of the source that can't be read also
+    yields a difference, with the action ``unreadable``. The plan changes nothing. When the plan ends,
     ``left_out`` gets the numbers of objects that aren't pictures.
 
     Raises:

@@ -27,7 +27,7 @@ class StoredObject:
     etag: str
     """A text that changes with the content. It has only hexadecimal or base64url digits and dashes.
 
-    In a folder it stays the same if a program overwrites a file in place, and keeps its size and its time.
+    In a folder, it doesn't change if a program overwrites a file in place and keeps its size and its time.
     """
     size_bytes: int
     complete: bool = True
@@ -55,7 +55,7 @@ OnUnreadable = Callable[[Unreadable], None]
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """A folder, link or file that keeps a key from being written.
+    """A folder, link or other file that keeps a key from being written.
 
     It has the key itself, or blocks the path to the key.
     """
@@ -128,7 +128,7 @@ class Store(Protocol):
         ...
 
     def get(self, key: str) -> tuple[StoredObject, bytes] | None:
-        """Return the object's metadata and content of one version; None if it's absent.
+        """Return the metadata and content of one version of the object; None if absent.
 
         Raises ``Rejected`` if the object exists but can't be read, and a retry won't help.
         """
@@ -144,8 +144,8 @@ class Store(Protocol):
         yields the first piece. So the stream is never longer than the object that the caller knows.
 
         Raises:
-            Conflict: The object doesn't fulfil the condition, or was replaced during the read. The bytes that
-                were already yielded are then invalid.
+            Conflict: The object is missing, doesn't fulfil the condition, or was replaced during the read.
+                The bytes that were already yielded are then invalid.
             Rejected: The object exists but can't be read, and a retry won't help.
 
         """
@@ -207,7 +207,7 @@ class Store(Protocol):
     def delete(self, key: str, condition: IfMatch) -> None:
         """Remove the object; raise ``Conflict`` if it was replaced.
 
-        A missing object is no error.
+        A missing object is no error. A folder also removes subfolders that become empty.
         """
         ...
 

@@ -51,7 +51,7 @@ from renditions.model.record import OwedNotice, Record
 from renditions.model.retired import Retired
 
 LEASE_MARGIN = timedelta(minutes=5)
-"""How much longer than the limit for rendering (on Lambda: than the call) a lease lasts."""
+"""How much longer a lease lasts than the limit for rendering, or on Lambda than the rest of the call."""
 
 MAX_ROUNDS = 8
 """How many rounds one call makes at most. A change of the picture or its record costs another round."""
@@ -218,7 +218,8 @@ class Processor:
     ) -> Outcome | Record:
         """Make missing outputs, and finish the record.
 
-        The finished record keeps its lease if work is left.
+        Return the record, which keeps its lease if work is left. If the picture must be tried again later,
+        return an outcome instead.
         """
         updater = self._updater(reader)
         try:
@@ -245,10 +246,7 @@ class Processor:
     def _prove(
         self, difference: Difference, found: StoredObject, ask: Ask, reader: Reader
     ) -> Mapping[str, str]:
-        """Return the ETags, by key, of foreign outputs to take over.
-
-        See :meth:`Adopter.prove`.
-        """
+        """Return the ETags, by key, of outputs to take over: see ``Adopter.prove``."""
         if not ask.adopts or self.read_neighbours is None:
             return {}
         neighbours = self.read_neighbours()
@@ -258,7 +256,8 @@ class Processor:
     def _remove(self, record: Record, ask: Ask) -> Outcome | None:
         """Delete the outputs of a missing picture, then its record.
 
-        Return None if the source has the picture again.
+        If a twin inherits the picture's wishes, this method also processes the twin. Return None if the
+        source has the picture again.
         """
         place = self.pipeline.output.store
         if not is_in_place(self.pipeline, record):
@@ -304,9 +303,9 @@ class Processor:
     def _delete_left(self, leased: Record, old: Retired) -> None:
         """Delete an object that was left in an output store that the catalog used before.
 
-        Another catalog may have written the key since, so this method deletes the object only if it can prove
-        that the object is ours. In a store that is in use again, the record claims the object instead: see
-        ``Leases.reclaim``.
+        Another catalog may have used the key meanwhile. So this method deletes the object only if it can
+        prove that the object is ours. In a store that is in use again, the record claims the object instead:
+        see ``Leases.reclaim``.
         """
         if not (old.place and self.open_place):
             return
@@ -373,10 +372,7 @@ class Processor:
         return replace(described, reason=trouble.text, code=trouble.code)
 
     def _send_notices(self, leased: Record, resting: tuple[OwedNotice, ...]) -> None:
-        """Send the owed notices, except notices that still wait.
-
-        Failed notices go to the outbox.
-        """
+        """Send the owed notices except ``resting``; failed ones go to the outbox."""
         for owed in leased.owed:
             if owed not in resting:
                 when = leased.timestamp

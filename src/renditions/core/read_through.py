@@ -8,7 +8,7 @@ from renditions.core.ports import Store
 class ReadThrough:
     """The base of a store that wraps another store and changes only how it writes.
 
-    It passes the reading calls on to the wrapped store.
+    It passes the reading calls, except ``folding``, on to the wrapped store.
     """
 
     def __init__(self, store: Store) -> None:

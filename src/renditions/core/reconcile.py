@@ -1,4 +1,4 @@
-"""Sync a whole source: pass each difference of its plan to a processor.
+"""Sync a whole source: process each picture that its plan shows to need work.
 
 ``sync`` makes at most ``MAX_PASSES`` passes. It makes another pass for pictures that failed, that wait, or
 whose output key may have become free. Its memory doesn't grow with the number of pictures.
@@ -225,7 +225,7 @@ class _Pass:
         return difference.is_restore and not self._run.guard.is_attended
 
     def _finish_share(self, what: str, count: int, why_held: str | None, kind: str) -> None:
-        """Do the postponed work that the guard allows."""
+        """Do postponed work, or note it as held if ``why_held`` says why."""
         if not count:
             return
         if why_held:
@@ -318,6 +318,8 @@ class Places:
 
 def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Iterator[Outcome | Difference]:
     """Process the pictures that differ, several at a time.
+
+    Yield their outcomes, and the differences of pictures that need no work.
 
     Two pictures are never in progress together if they want the same output key, or if a folder couldn't hold
     both of their outputs. So of two such new pictures, Renditions refuses the picture whose name comes later.

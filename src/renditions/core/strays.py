@@ -152,12 +152,13 @@ def delete_stray(
         strays   no record claims k                                 delete k if e1 → deletes sync's output
         sync                          claim k, put e1 (same bytes)
 
-    If this process is stopped past its lease, it loses the claim: another process may then delete the stray,
+    If this process pauses past the end of its lease, another process may take the claim, delete the stray,
     and write an equal output under the key, which has the same ETag in a bucket. So this function confirms
     its lease right before the deletion. In a store that was used before, no claim is needed, because nothing
     writes there, unless a person has made it the output store again meanwhile.
 
-    If a crash leaves the temporary record, a sync removes it and the object, as for any missing picture.
+    If a crash or an error leaves the temporary record, a sync removes it and the object, as for any missing
+    picture.
     """
     if stray.whose != "ours":
         return "nothing proves that this catalog wrote it"

@@ -22,7 +22,7 @@ class Summary:
     standing: Counter[Status] = field(default_factory=Counter)
     """How many pictures needed no work, by the status of their record."""
     waiting: int = 0
-    """How many pictures still waited at the end."""
+    """How many pictures still waited at the end, including failed ones that will be tried again."""
     unreadable: int = 0
     """How many parts of the source, records, and pictures' outputs couldn't be read."""
     warnings: int = 0
@@ -41,8 +41,8 @@ class Summary:
     def has_trouble(self) -> bool:
         """Whether the run rejected a picture or left another problem.
 
-        Other problems are pictures that failed or still wait, parts of the source and records that can't be
-        read, and warnings about problems that a person must solve.
+        Other problems are pictures that failed or still wait, anything that couldn't be read, and warnings
+        about problems that a person must solve.
         """
         bad = self.results["rejected"] + self.results["failed"] + self.waiting
         return bool(bad or self.unreadable or self.warnings)

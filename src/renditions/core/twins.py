@@ -50,7 +50,7 @@ class Twins:
     def find(self, name: str, sha256: str) -> tuple[list[Record], tuple[KeptWishes, ...]]:
         """Return the records of other pictures with this content, and its kept wishes.
 
-        Records with wishes come first. The kept wishes are those that the catalog keeps for this content.
+        Records with wishes come first. In both groups, names that end with this file name come first.
         """
         if not sha256:
             return [], ()
@@ -91,7 +91,8 @@ class Twins:
     def recall(self, name: str, of_content: tuple[KeptWishes, ...]) -> bool:
         """Write a new picture's first record if wishes are kept for its name or content.
 
-        Return whether it was written. Raises ``Conflict`` if the picture has a record by now.
+        Return whether it was written. The catalog then forgets the kept wishes. Raises ``Conflict`` if the
+        picture has a record by now.
         """
         if not self.pipeline.catalog.keep_wishes:
             return False

@@ -134,7 +134,7 @@ class Updater:
         picture changed before it was read, or its keys depend on its content, which wasn't known before.
 
         Raises:
-            Failed: A store, the catalog or a worker failed.
+            Failed, Stopped: A store, the catalog or a worker failed, or the renderer was stopped.
             Conflict: Another worker took the lease over.
 
         """

@@ -92,6 +92,8 @@ def verify(record: Record, output: Store, how: Verify, look: Look | None = None)
 def _identify(made: Output, there: StoredObject, output: Store, how: Verify) -> Output | None:
     """Return the output with its current ETag and hash; None if its content differs.
 
+    An output that is gone or archived counts as different.
+
     Version 0.1 recorded no hash. Without a recorded hash, this function accepts an output of the same size,
     and returns it with its hash.
     """
