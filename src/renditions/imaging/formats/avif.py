@@ -66,7 +66,12 @@ def is_animated(content: bytes, header: Header) -> bool:
 
 
 def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
-    """Encode an image as a file."""
+    """Encode an image as a file, and declare its colour code if it has one.
+
+    Raises:
+        Unrenderable: The file has no place for the colour code.
+
+    """
     # By default, libvips reduces the resolution of colours only below quality 90.
     options: dict[str, Any] = {"subsample_mode": "off"} if recipe.chroma == "444" else {}
     if image.format == "ushort":

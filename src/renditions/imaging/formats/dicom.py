@@ -287,7 +287,8 @@ def _square(dicom: Dicom) -> Size:
     """Return the picture's size with square pixels.
 
     If the stored pixels aren't square, this function enlarges one side of the picture, so that no pixel is
-    lost. This function tries the elements in the order of PS3.3, C.7.6.3.1.7.
+    lost. This function tries the elements in the order of PS3.3, C.7.6.3.1.7. It raises ``Undecodable`` if
+    the sides of a pixel differ too much.
     """
     for macro, element in (
         ("", "PixelAspectRatio"),
@@ -335,7 +336,7 @@ def _text(data: Any, element: str) -> str:
 
 @cache
 def library() -> Any:
-    """Return pydicom with its log switched off.
+    """Return pydicom with its log and its validation of values switched off.
 
     Otherwise pydicom and its decoders could quote the file in the log.
 
@@ -356,7 +357,7 @@ def guarded(failure: str) -> Iterator[None]:
 
     ``Undecodable`` doesn't show the original error's message and traceback, because they may quote the file.
     ``failure`` says what failed; the original error's type follows it. This package's own errors and
-    ``MemoryError`` stay unchanged.
+    ``MemoryError`` are raised unchanged. Python's warnings are dropped.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

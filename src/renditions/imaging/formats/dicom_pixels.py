@@ -49,7 +49,8 @@ def decode(content: bytes, header: Header, **_: Any) -> Any:
     The image has square pixels and no metadata.
 
     Raises:
-        Undecodable: The frame is damaged, or has another size or number of samples than its data set says.
+        Undecodable: The frame or its data set is damaged, or the frame has another size or number of samples
+            than its data set says.
         NotAccepted: The way to store the pixels isn't supported.
         Failed: Memory ran out, or an optional library isn't installed.
 
@@ -70,7 +71,7 @@ def decode(content: bytes, header: Header, **_: Any) -> Any:
 def _read(dicom: Dicom, frame: int) -> Any:
     """Return the stored values as an unsigned image of 8 or 16 bits.
 
-    The least possible value becomes 0.
+    The least possible value becomes 0. Colours in YBR become RGB.
     """
     numpy = import_extra("numpy", "dicom")
     if dicom.syntax == RLE:
@@ -135,8 +136,8 @@ def _read_jpeg(dicom: Dicom, frame: int) -> Any:
 def _unpack_runs(dicom: Dicom, frame: int) -> Any:
     """Return the values of an RLE frame (PS3.5, annex G).
 
-    The unpacked values take no more than the frame's size. Each segment has one byte of every value: for each
-    sample, the upper byte's segment comes first.
+    Colours in YBR become RGB. The unpacked values take no more than the frame's size. Each segment has one
+    byte of every value: for each sample, the upper byte's segment comes first.
     """
     numpy = import_extra("numpy", "dicom")
     content = _encoded(dicom, frame)
@@ -201,7 +202,11 @@ def _stored_values(dicom: Dicom) -> Any:
 
 
 def _grey_table(dicom: Dicom, frame: int, stored: Any) -> Any:
-    """Return the grey of each stored value: 0 is black, 1 is white."""
+    """Return the grey of each stored value: 0 is black, 1 is white.
+
+    Values outside of the window can be below 0 or above 1. Without a window and a VOI LUT, the range is that
+    of the stored bits (up to 8 bits without a modality LUT), or that of the values in the frame.
+    """
     values = _stored_values(dicom)
     measured = _measure(dicom, frame, values)
     part = dicom.find(frame, "FrameVOILUTSequence", "WindowCenter")
@@ -264,7 +269,10 @@ def _first(value: Any) -> float:
 
 
 def _find_present(dicom: Dicom, stored: Any, values: Any) -> slice:
-    """Return the range of the frame's values, without its padding values."""
+    """Return the slice of ``values`` from the frame's least to its greatest value.
+
+    Padding values don't count, unless the frame has no others.
+    """
     numpy = import_extra("numpy", "dicom")
     counts = numpy.frombuffer(stored.hist_find().write_to_memory(), "u4")
     is_present = numpy.zeros(len(values), bool)
@@ -306,9 +314,10 @@ def _colour_table(dicom: Dicom) -> Any:
 
 
 def _table(tones: Any) -> Any:
-    """Return the table for ``maplut``: tones from 0 to 1 as a one-row image.
+    """Return the table for ``maplut``: the tones as a one-row image of 8 bits.
 
-    The tones have one or three bands.
+    The tones have one or three bands. Tones below 0 count as 0, and tones above 1 as 1. Raise ``Undecodable``
+    if a tone isn't a finite number.
     """
     numpy = import_extra("numpy", "dicom")
     if not numpy.isfinite(tones).all():

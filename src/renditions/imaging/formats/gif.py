@@ -28,9 +28,9 @@ def read_header(content: bytes, page: int) -> Header:
 def decode(content: bytes, header: Header, **options: Any) -> Any:
     """Return a lazy image of the first frame, or of all frames with ``n=-1``.
 
-    All frames are one below the other. The canvas outside of the frames is transparent, as in browsers.
+    The frames are one below the other. The canvas outside of the frames is transparent, as in browsers.
     If the file declares no transparent colour, libvips itself would paint this part of the canvas black or in
-    the background colour.
+    the background colour. If the blocks can't be followed, the image is as libvips paints it.
     """
     image = load_pixels(content, header, **options)
     count = header.frames if options.get("n") == -1 else 1
@@ -50,9 +50,10 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def _masks(frames: Iterable[Frame], width: int, height: int) -> list[Any]:
-    """Return a mask for each frame: the part of the canvas that isn't empty.
+    """Return a mask for each frame.
 
-    A mask is for the time while its frame is shown. None stands for the whole canvas.
+    A mask covers the part of the canvas that isn't empty while the frame is shown. None stands for the whole
+    canvas.
     """
     masks: list[Any] = []
     empty = covered = Image.black(width, height)

@@ -35,7 +35,7 @@ class Frame:
     disposal: int
     """What happens to the frame before the next one: 2 clears its area, 3 restores what was below it."""
     code_bits: int
-    """The number of bits of a pixel's own code; the clear code and the end code come after these."""
+    """The number of bits of the codes for single pixels. The clear code and the end code follow them."""
     start: int
     """The offset of the frame's first sub-block in the file."""
 
@@ -82,8 +82,8 @@ def completed(content: bytes) -> bytes:
 def _closed(rest: bytes) -> bytes:
     """Close the incomplete block ``rest``, and add the trailer after it.
 
-    Return ``rest`` unchanged if no block begins there, or if the block's header is incomplete. Drop an
-    extension that isn't a frame's control block.
+    Return only the trailer if ``rest`` is empty, or an extension that isn't a frame's control block. Return
+    ``rest`` unchanged if it begins with no known block, or if the block's header is incomplete.
     """
     is_skipped = rest[:1] == bytes([_EXTENSION]) and rest[1:2] != bytes([_CONTROL])
     if not rest or is_skipped:
@@ -122,7 +122,7 @@ def check_data(content: bytes, _: Header, frames: int) -> None:
     """Raise ``Undecodable`` if a frame's data is broken or has too few pixels.
 
     This function checks the first ``frames`` frames. The end of the last frame's data may be missing. Most
-    damage inside the data makes pixels too few, since it changes the lengths of runs.
+    damage inside the data leaves too few pixels, since it changes the lengths of runs.
     """
     whole = completed(content)
     try:
@@ -145,7 +145,7 @@ def _announces_frame(content: bytes) -> bool:
 def _blocks(content: bytes) -> Iterator[tuple[int, int]]:
     """Yield the offsets of each block and of its first sub-block.
 
-    Raise ``IndexError`` without a trailer.
+    Raise ``IndexError`` if the blocks can't be followed up to the trailer.
     """
     at = _first_block(content)
     while content[at] != _TRAILER:
@@ -160,7 +160,10 @@ def _first_block(content: bytes) -> int:
 
 
 def _data_of(content: bytes, at: int) -> int:
-    """Return the offset of the first sub-block of the block at this offset."""
+    """Return the offset of the first sub-block of the block at this offset.
+
+    Raise ``IndexError`` if no known block begins there.
+    """
     if content[at] == _IMAGE:
         return at + 11 + _table_bytes(content[at + 9])
     if content[at] == _EXTENSION:
@@ -196,9 +199,10 @@ def _table_bytes(flags: int) -> int:
 def _count_pixels(data: bytes, code_bits: int, enough: int) -> int:
     """Return how many pixels the codes cover.
 
-    The count stops at ``enough``, at the end code, or at an undefined code. Each code, except the first after
-    a clear code, defines a new one: the run of the code before it and one more pixel. So it is enough to
-    count the lengths of runs, without their pixels.
+    The count stops at the end code, at an undefined code, or as soon as it is at least ``enough``. It is 0 if
+    ``code_bits`` is too large for a GIF. Each code, except the first after a clear code, defines a new one:
+    the run of the code before it and one more pixel. So it is enough to count the lengths of runs, without
+    their pixels.
     """
     if code_bits > _MAX_CODE_BITS:
         return 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Span = tuple[int, int]
-"""Where the content of a box begins and ends."""
+"""The offsets where the content of a box begins and ends."""
 _Place = Literal["file", "idat", "elsewhere"]
 _PLACES: Mapping[int, _Place] = {0: "file", 1: "idat"}
 """The places of an item's data, by the construction method (14496-12, 8.11.3)."""
@@ -64,7 +64,10 @@ def within(content: bytes, spans: Iterable[Span], *names: bytes) -> Iterator[Spa
 
 
 class Items:
-    """The items of the file's box ``meta``."""
+    """The items of the file's box ``meta``.
+
+    The span of a missing box is ``(0, 0)``.
+    """
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -136,7 +139,7 @@ class Items:
         return self.referred(b"dimg", item) or item
 
     def referred(self, kind: bytes, item: int) -> int | None:
-        """Return the first item in this item's reference of this kind.
+        """Return the number of the first item in this item's reference of this kind.
 
         Return None without such a reference (23008-12, 6.4).
         """
@@ -148,7 +151,10 @@ class Items:
         return None
 
     def extents(self) -> Iterator[tuple[int, Extent]]:
-        """Yield each item with each part of its data (``iloc``: 14496-12, 8.11.3)."""
+        """Yield each part of each item's data, with the item's number before it.
+
+        The source is the box ``iloc`` (14496-12, 8.11.3).
+        """
         start, end = self._boxes.get(b"iloc", (0, 0))
         if start == end:
             return
@@ -185,8 +191,8 @@ class Items:
     def data(self, item: int, most: int) -> bytes:
         """Return up to the first ``most`` bytes of the item's data.
 
-        The data is in the file itself or in the box ``idat``. The result is empty if a part of it is
-        elsewhere.
+        The data is in the file itself or in the box ``idat``. The result is empty if any part of the
+        item's data is elsewhere.
         """
         spans = {"file": (0, len(self._content)), "idat": self._boxes.get(b"idat", (0, 0))}
         data = b""

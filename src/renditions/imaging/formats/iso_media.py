@@ -32,7 +32,8 @@ def is_avif(content: bytes) -> bool:
 def is_heic(content: bytes) -> bool:
     """Return whether the file contains a picture in HEVC.
 
-    A file whose brands name no codec counts as HEIC, too.
+    A file also counts as HEIC if its major brand names no codec, such as ``mif1``, and no other brand means
+    AVIF.
     """
     major, _ = _read_brands(content)
     return major in _HEIC or (major in _STRUCTURAL and not is_avif(content))
@@ -63,7 +64,7 @@ def _find_code(content: bytes) -> ColourCode | None:
 
 
 def _find_nclx(content: bytes, items: Items, item: int) -> int | None:
-    """Return the offset of the item's numbers of H.273; None without a box ``colr``."""
+    """Return the offset of the item's numbers of H.273; None without ``nclx``."""
     for name, (start, end) in items.properties(item):
         if name == b"colr" and content[start : start + 4] == b"nclx" and end - start >= _NCLX_BYTES:
             return start + 4
@@ -111,7 +112,7 @@ def with_code(content: bytes, cicp: tuple[int, int]) -> bytes:
 
 
 def _read_numbers(content: bytes) -> tuple[int, ...] | None:
-    """Return the primary picture's declared numbers of H.273; None without them."""
+    """Return the primary picture's declared primaries and curve; None without them."""
     items = Items(content)
     at = None if items.primary is None else _find_nclx(content, items, items.primary)
     return struct.unpack_from(">HH", content, at) if at else None
@@ -126,7 +127,7 @@ def _read_data(content: bytes) -> dict[int, bytes]:
 def _declare(content: bytes, cicp: tuple[int, int]) -> bytes:
     """Return the file with the declaration.
 
-    Raise ``ValueError`` if it has no place for one.
+    Raise ``ValueError`` if the file has no place for a declaration.
     """
     items = Items(content)
     item = items.primary
@@ -144,7 +145,8 @@ def _declare(content: bytes, cicp: tuple[int, int]) -> bytes:
 def _with_property(content: bytes, items: Items, item: int, name: bytes, data: bytes) -> bytes:
     """Return the file with one more property, which belongs to this item.
 
-    The new property becomes the last one in the file and the last one of the item.
+    The new property becomes the last one in the file and the last one of the item. Raise ``ValueError`` if
+    the item has no properties, or if a property's number needs or has two bytes.
     """
     end = items.container[1]
     number = 1 + sum(1 for _ in boxes(content, *items.container))

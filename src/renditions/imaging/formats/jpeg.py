@@ -120,9 +120,10 @@ def _count_scans(content: bytes) -> int:
 def tidied(content: bytes) -> bytes:
     """Return the file without small faults of its container.
 
-    If the end mark is missing, this function adds it only if the scans have every coefficient of every pixel.
-    Zeros at the end are then padding, and this function removes them. If a coefficient is missing, the zeros
-    may belong to the data, so this function returns the file unchanged.
+    If the end mark is missing, this function adds it only if the scans' headers declare every bit of every
+    coefficient. Zeros at the end are then padding, and this function removes them. If a scan is missing, the
+    zeros may belong to the data, so this function returns the file unchanged. This function doesn't notice a
+    scan whose data is cut off, but the decoder does.
     """
     parts, scans = [content[:2]], _Scans()
     ends: list[int] = []
@@ -149,7 +150,8 @@ def _without_strays(parts: list[bytes], ends: Sequence[int]) -> list[bytes]:
 
     Each number in ``ends`` is the index after the part with a scan's data. In a file with a single scan,
     libjpeg stops after the last pixel, so it never sees stray bytes. In a file with several scans, libjpeg
-    reads each scan up to the next marker, and warns of bytes that are left over.
+    reads each scan up to the next marker, and warns of bytes that are left over. A file with more than
+    ``_USUAL_SCANS`` scans isn't searched.
     """
     if not 1 < len(ends) <= _USUAL_SCANS or not _count_strays(b"".join([*parts, _END])):
         return parts
@@ -179,7 +181,8 @@ def _count_strays(content: bytes) -> int:
 def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield each segment's marker, the segment, and the data after it.
 
-    The start of a scan has the scan's data, the end mark has the rest of the file. Other segments have none.
+    After the start of a scan comes the scan's data, after the end mark the rest of the file. Other segments
+    have no data after them: bytes up to the next marker are skipped.
     """
     at = 2
     while (at := content.find(b"\xff", at)) >= 0:
@@ -215,7 +218,10 @@ class _Scans:
         self._lowest_bits = {component: [_UNSEEN] * 64 for component in frame[10::3]}
 
     def add(self, scan: bytes) -> bytes:
-        """Read a scan's header (B.2.3), and return it with valid parameters."""
+        """Read a scan's header (B.2.3), and return it.
+
+        The header of a sequential scan gets valid parameters.
+        """
         if self._is_sequential:
             scan = scan[:-3] + _SEQUENTIAL_PARAMETERS
         first, last, bits = scan[-3:] if len(scan) > _LEAST_SCAN_BYTES else _SEQUENTIAL_PARAMETERS
@@ -226,10 +232,10 @@ class _Scans:
 
     @property
     def are_complete(self) -> bool:
-        """Return whether the scans have every bit of every coefficient.
+        """Return whether the scans' headers declare every bit of every coefficient.
 
-        The result is false for arithmetic coding, because damage can't be seen there: the decoder takes
-        missing data for zeros.
+        The result is false for lossless frames, and for arithmetic coding, because damage can't be seen
+        there: the decoder takes missing data for zeros.
         """
         lowest = list(self._lowest_bits.values())
         return self._is_known and bool(lowest) and not any(map(any, lowest))

@@ -46,8 +46,8 @@ def load_header(name: str, content: bytes, page: int = 0) -> Header:
 def _find_dpi(image: Any) -> float | None:
     """Return the resolution in pixels per inch; None if it is unknown or impossible.
 
-    libvips gives pixels per millimetre. If the file doesn't declare a resolution, libvips gives 1, or in a
-    JPEG or PNG the value of ``_NO_DPI``.
+    libvips gives pixels per millimetre. If the file doesn't declare a resolution, libvips gives 1, or for a
+    JPEG or PNG the equivalent of ``_NO_DPI``. Both count as unknown, even if the file declares them.
     """
     finer = max(image.xres, image.yres)
     dpi = round(finer * _MILLIMETRES_PER_INCH, 2)

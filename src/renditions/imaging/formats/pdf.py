@@ -82,7 +82,7 @@ def _size_of(page: Any) -> tuple[float, float]:
     """Return the page's size in points.
 
     PDFium gives the size of US Letter to a page whose ``MediaBox`` is missing or has no area. Pages without a
-    ``MediaBox`` are usual. A ``MediaBox`` without an area is damage.
+    ``MediaBox`` are usual. A ``MediaBox`` without an area is damage, so this function returns its own size.
     """
     box = page.get_mediabox(fallback_ok=False)
     if box and (box[0] == box[2] or box[1] == box[3]):
@@ -106,7 +106,7 @@ def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
     """Return a part of the page as a libvips image in sRGB.
 
     ``size`` is the size of the whole page in pixels, and the image has exactly the size of ``part``. The
-    image shows the page's annotations and forms.
+    image shows the page's annotations and forms. This function warns of text that PDFium leaves out.
 
     Raises:
         Undecodable: The page is damaged.
@@ -156,6 +156,7 @@ def bind(files: Sequence[bytes], recipe: Rendition, resolutions: Sequence[float 
         files: JPEGs, or TIFFs in Group 4 coding.
         recipe: The recipe. This function uses only its ``dpi`` and ``page_size``.
         resolutions: For each file, the pixels per inch that its source gives; None: one pixel is a point.
+            The recipe's ``dpi`` or ``page_size`` overrides them.
 
     Raises:
         Failed: img2pdf isn't installed.
@@ -190,8 +191,8 @@ def _round(width: float, height: float) -> Size:
 def _leave_out_machine_fonts() -> Any:
     """Keep PDFium from using the machine's fonts.
 
-    PDFium then draws text in its own fonts if a page doesn't embed the font. It keeps a pointer to the
-    returned table, which has no function that finds a font.
+    PDFium then draws text in its own fonts if a page doesn't embed the font. The table has no function that
+    finds a font. PDFium keeps a pointer to the table, so the cache keeps the table alive.
     """
     raw = import_extra("pypdfium2.raw", _EXTRA)
     table = raw.FPDF_SYSFONTINFO(version=1)
@@ -200,10 +201,11 @@ def _leave_out_machine_fonts() -> Any:
 
 
 def _load(content: bytes) -> Any:
-    """Return PDFium's handle of the document.
+    """Return PDFium's handle of the document, or raise ``Undecodable``.
 
-    pypdfium2 isn't used here, because it reports a document without pages as unreadable. As the reason it
-    gives PDFium's last error, which can be about an earlier file.
+    PDFium doesn't copy ``content``: the caller must keep it until the document is closed. This function
+    doesn't use pypdfium2's own way to open files, which reports a document without pages as unreadable. As
+    the reason, it gives PDFium's last error, which can be about an earlier file.
     """
     raw = import_extra("pypdfium2.raw", _EXTRA)
     handle = raw.FPDF_LoadMemDocument64(content, len(content), None)

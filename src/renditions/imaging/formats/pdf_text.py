@@ -74,7 +74,10 @@ def _texts(raw: Any, page: Any) -> Iterator[Any]:
 
 
 def _is_lost(raw: Any, text: Any) -> bool:
-    """Return whether PDFium draws nothing of the text; spaces can count, too."""
+    """Return whether PDFium seems to draw nothing of the text.
+
+    The result can also be true for spaces. It is false for text that the PDF declares as invisible.
+    """
     if raw.FPDFFont_GetIsEmbedded(raw.FPDFTextObj_GetFont(text)) != 0:
         return False
     corners = raw.FS_QUADPOINTSF()

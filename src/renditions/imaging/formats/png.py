@@ -76,7 +76,7 @@ def check_end(content: bytes) -> None:
 def decode(content: bytes, header: Header, **options: Any) -> Any:
     """Return a lazy image with its profile and its colour code.
 
-    ``cICP`` takes precedence over a profile.
+    ``cICP`` takes precedence over a profile: with ``cICP``, the image has no profile.
     """
     image = load_pixels(content, header, **options)
     chunks = _leading_chunks(content)
@@ -96,7 +96,8 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
 def _read_code(chunks: dict[bytes, bytes]) -> ColourCode | None:
     """Return the colour code, by the precedence of the specification.
 
-    The source is PNG's third edition, 4.3. This function follows Chromium: ``gAMA`` without ``cHRM`` applies
+    Return None if the chunks declare no code, or if a profile or the chunk ``sRGB`` takes precedence. The
+    source is PNG's third edition, 4.3. This function follows Chromium: ``gAMA`` without ``cHRM`` applies
     to the primaries of sRGB, and if its value is the usual one, the colours are sRGB. With ``cHRM``, every
     ``gAMA`` is a pure power, even the usual value with the primaries of sRGB. If ``gAMA`` is missing or 0, or
     if ``cHRM`` is impossible, both chunks are ignored.
@@ -126,9 +127,10 @@ def _read_cicp(chunks: dict[bytes, bytes]) -> ColourCode | None:
 
 
 def _leading_chunks(content: bytes) -> dict[bytes, bytes]:
-    """Return the chunks before the pixels, by name.
+    """Return the data of the chunks before the pixels, by name.
 
-    A chunk has a length, a name, data and a checksum.
+    If several chunks have the same name, the first one counts. A chunk has a length, a name, data and a
+    checksum.
     """
     chunks: dict[bytes, bytes] = {}
     at = len(_SIGNATURE)
@@ -187,8 +189,8 @@ def encode(image: Any, recipe: Rendition, _: int | None) -> bytes:
 def _with_whole_profile(image: Any) -> Any:
     """Return the image with an ICC profile as long as its header says.
 
-    libpng writes no other profile, and from version 4 only one whose length is a multiple of four (ICC.1,
-    7.2.2). Some programs pad a profile, or drop its end.
+    libpng writes no other profile. The length of a profile of version 4 or later must also be a multiple of
+    four (ICC.1, 7.2.2). Some programs pad a profile, or drop its end.
     """
     if not image.get_typeof(_PROFILE):
         return image
@@ -206,7 +208,7 @@ def _with_whole_profile(image: Any) -> Any:
 def _with_cicp(content: bytes, cicp: tuple[int, int]) -> bytes:
     """Return the PNG with a chunk ``cICP`` after its header.
 
-    It declares RGB in full range (third edition, 11.3.2.6).
+    The chunk declares RGB in full range (third edition, 11.3.2.6).
     """
     chunk = b"cICP" + bytes([*cicp, 0, 1])
     whole = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
@@ -220,9 +222,9 @@ def _is_whole(chunk: bytes) -> bool:
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:
     """Return the PNG's first picture, with only the metadata to keep.
 
-    ``keeps_profile`` keeps the profile, and ``keeps_metadata`` all other metadata. Return None if the PNG
-    has a profile and ``keeps_profile`` is false, if its chunks declare other colours than sRGB, or if the
-    last chunk is missing.
+    ``keeps_profile`` keeps the profile, and ``keeps_metadata`` all other metadata with a valid checksum.
+    Return None if the PNG has a profile and ``keeps_profile`` is false, if its chunks declare other colours
+    than sRGB, or if the last chunk is missing.
     """
     code = _read_code(_leading_chunks(content))
     if code and not code.is_srgb:

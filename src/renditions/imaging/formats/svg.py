@@ -32,8 +32,11 @@ _MIN_SCALE = 0.001
 def read_header(content: bytes, _: int) -> Header:
     """Check the drawing, and return a header with its own size in CSS pixels.
 
+    This function warns of content that is left out or replaced.
+
     Raises:
-        NotAccepted: The drawing is too complex, or has forbidden content, such as a script.
+        NotAccepted: The drawing is too large or too complex, or has content that isn't allowed, such as a
+            script.
         Undecodable: The drawing is damaged.
         Failed: Memory ran out, a bundled font is damaged, or this process has drawn text with other fonts
             than the declared ones.
@@ -86,10 +89,10 @@ def _with_background(image: Any, drawing: Drawing) -> Any:
 
 @lru_cache(maxsize=8)
 def _read_colour(colour: str) -> tuple[float, ...] | None:
-    """Return the colour's red, green, blue and alpha; None if librsvg can't read it.
+    """Return the colour's red, green, blue and alpha, up to 255.
 
-    librsvg draws one pixel in this colour in a white group and in a black group. A pixel whose colour is
-    invalid takes the group's colour.
+    Return None if librsvg can't read the colour. librsvg draws one pixel in this colour in a white group and
+    in a black group. A pixel whose colour is invalid takes the group's colour.
     """
     pixels = [
         load(

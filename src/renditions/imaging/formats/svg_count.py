@@ -83,8 +83,9 @@ class References:
     def check(self) -> None:
         """Raise ``NotAccepted`` if the drawing is too complex.
 
-        It draws too much, or its references are nested too deeply or form a circle.
-        A circle that a style sheet closes is allowed.
+        A drawing is too complex if it draws too many elements, or if its references are nested too deeply or
+        form a circle. A circle that a style sheet closes is allowed. Call this method only once, after the
+        last element: it changes the counts.
         """
         rules = {_rule(selector): part for selector, part in self._rules.items()}
         for part in reversed(self._all):

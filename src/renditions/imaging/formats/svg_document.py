@@ -3,7 +3,7 @@
 The safe version has no references to other documents. The sources are XML 1.0, Namespaces in XML 1.0, and SVG
 2, chapters 5, 12, 13, 15 and 16. This module rejects a document that isn't well-formed, has too much to draw,
 or contains a script or an external entity. This module expands short entities, and converts embedded pictures
-that librsvg can't read. It leaves out references to other documents and HTML, and replaces characters without
+that librsvg can't read. It leaves out HTML and references to other documents, and replaces characters without
 a glyph, each with a warning. Only HTML that the drawing also has as text or as a picture gets no warning.
 This module also warns of content that librsvg doesn't draw.
 """
@@ -80,7 +80,8 @@ def read_drawing(content: bytes) -> Drawing:
     """Return the drawing, checked and written again.
 
     Raises:
-        NotAccepted: The drawing is too complex, or has forbidden content, such as a script.
+        NotAccepted: The drawing is too large or too complex, or has content that isn't allowed, such as a
+            script.
         Undecodable: The drawing is damaged.
         Failed: Memory ran out while an embedded picture was read, or the bundled font is damaged.
 
@@ -103,9 +104,9 @@ class _Element:
     is_html: bool = False
     """Whether a browser would draw the element's characters, but librsvg doesn't."""
     html: str = ""
-    """The words of the HTML in this ``switch``, until the end of the element."""
+    """The words of the first HTML in this ``switch``; empty again after an ``image`` in it."""
     first_letter: int = 0
-    """How many items ``_Reader._letters`` had when ``html`` ended."""
+    """How many items ``_Reader._letters`` had when the HTML ended."""
 
     @property
     def namespace(self) -> str | None:
@@ -131,7 +132,7 @@ class _Reader:
         self._backgrounds: tuple[str, ...] = ()
         self._root_selectors: tuple[str, ...] = ()
         self._letters: list[int] = []
-        """The places in ``_written`` of the characters that are drawn."""
+        """The indexes in ``_written`` of the texts that are drawn."""
         self._references = References()
         self._embedded = Embedded()
         self._warnings: dict[tuple[WarningCode, str], None] = {}
@@ -159,7 +160,7 @@ class _Reader:
         return Drawing(content, bool(self._letters), self._backgrounds, tuple(self._warnings))
 
     def _replace_missing(self) -> None:
-        """Replace the characters that no font for drawings has.
+        """Replace the characters that no font for drawings has, and warn of them.
 
         Otherwise librsvg could draw these characters with the fonts of watermarks.
         """
@@ -355,7 +356,7 @@ def _check_prefixes(attributes: Iterable[str], namespaces: Container[str]) -> No
 
 
 def _plain(text: str) -> str:
-    """Return the text without white space, which may differ beside HTML."""
+    """Return the text without white space, which can differ between copies."""
     return "".join(text.split())
 
 

@@ -30,7 +30,8 @@ class Embedded:
         Raises:
             NotAccepted: The picture's format isn't supported, or the embedded pictures together have too many
                 pixels.
-            Undecodable: The picture is damaged, or isn't valid Base64.
+            Undecodable: The picture can't be read, or isn't valid Base64. The pixels of a PNG or JPEG aren't
+                checked.
             Failed: Memory ran out.
 
         """

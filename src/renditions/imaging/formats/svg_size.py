@@ -25,10 +25,10 @@ _STYLED = re.compile(r"(?:(?<=;)|^)\s*(width|height)\s*:([^;]*)(?:;|$)", re.IGNO
 def with_size(attributes: dict[str, str]) -> dict[str, str]:
     """Return the root's attributes with a size and a viewBox that librsvg can scale.
 
-    Attributes that librsvg can scale stay unchanged.
+    Attributes that librsvg can scale are returned unchanged.
 
     Raises:
-        NotAccepted: A number is too large.
+        NotAccepted: A number in ``width``, ``height`` or ``viewBox`` is too large.
     """
     for attribute in ("width", "height", "viewBox"):
         for number in _NUMBER.findall(attributes.get(attribute, "")):

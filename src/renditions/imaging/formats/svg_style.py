@@ -47,7 +47,7 @@ _NO_DECLARATIONS = ("d", "points", "id", "class", "rotate", "scale", "translate"
 _OTHER_TIMES = re.compile(
     r"@media\b.*\b(?:dark|print|reduce)\b|@(?:-\w++-)?keyframes\b", re.IGNORECASE | re.DOTALL
 )
-"""Matches rules that browsers don't use by default either, and the steps of animations."""
+"""Matches rules that browsers don't apply by default, and the steps of animations."""
 _TRANSFORM = re.compile(r"(?:^|;)\s*+transform\s*+:", re.IGNORECASE)
 _ORIGIN = re.compile(r"(?:^|;)\s*+transform-(?:origin|box)\s*+:[^;]*+", re.IGNORECASE)
 _NO_COLOURS = ("none", "transparent", "initial", "inherit", "unset")
@@ -132,8 +132,8 @@ def unsupported_in_sheet(text: str, root: Container[str]) -> Iterator[str]:
 def _unsupported_in(text: str) -> Iterator[str]:
     """Yield a warning for each part of a CSS text that librsvg ignores.
 
-    There is none for a text with ``light-dark(``, see ``_TWO_SCHEMES``, and none for the origin of an
-    animation's transforms, because the drawing is drawn without its animations.
+    A text with ``light-dark(`` gets no warning, see ``_TWO_SCHEMES``. The origin of an animation's transforms
+    gets none, because the drawing is drawn without its animations.
     """
     if _TWO_SCHEMES in text:
         return
@@ -162,10 +162,10 @@ def references_in(text: str) -> Counter[str]:
 
 
 def rules_in(text: str) -> Iterator[tuple[str, Counter[str]]]:
-    """Yield each selector with the ids that its rule refers to.
+    """Yield the selectors of rules that refer to ids, with the count of each id.
 
-    Only one part of a selector counts, the one that matches the fewest elements: a class, an id, a name or
-    ``*``.
+    Only one part of a selector is yielded: the id, class, name or ``*`` of its last element that matches the
+    fewest elements.
     """
     for prelude, body, _ in _rules(text):
         if references := references_in(body):
@@ -177,7 +177,7 @@ def rules_in(text: str) -> Iterator[tuple[str, Counter[str]]]:
 
 
 def _rules(text: str) -> Iterator[tuple[str, str, bool]]:
-    """Yield each rule's prelude and body, and whether it counts by default.
+    """Yield each rule's prelude and body, and whether browsers apply it by default.
 
     The prelude is the text before the body, such as selectors. The body of a rule around others is the text
     after them.

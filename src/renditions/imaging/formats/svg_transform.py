@@ -22,8 +22,8 @@ def take_transform(attributes: dict[str, str]) -> tuple[dict[str, str], str, str
     """Return the first element without its transform, and what surrounds it.
 
     The first value has the element's attributes. The others are the start and the end of an outer drawing of
-    the same size, with the transform in a group. Both are empty if there is no transform, or one around
-    another point than the centre.
+    the same size, with the transform in a group. If there is no transform, or one around another point than
+    the centre, the attributes are unchanged, and the other values are empty.
 
     Args:
         attributes: The attributes of the first element, with a size that librsvg can scale.

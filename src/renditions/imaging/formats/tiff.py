@@ -32,7 +32,7 @@ _TILE_SIDES = (322, 323)
 """TileWidth and TileLength."""
 _DEFLATE = (8, 32946)
 _PIECE_BYTES = 16_384
-"""How many deflated bytes this module inflates at once. The inflated data has at most 17 MB."""
+"""How many deflated bytes this module inflates at once. They inflate to at most 17 MB."""
 
 
 _MAX_PIXEL_RATIO = 8
@@ -81,6 +81,8 @@ def _square(stored: Size, content: bytes, page: int) -> Size:
 def decode(content: bytes, header: Header, **options: Any) -> Any:
     """Return a lazy image of the page; without ``fail_on``, the decoding is strict.
 
+    The image has the size ``header.stored``: pixels that aren't square are enlarged on one side.
+
     The decoder stops at libtiff's warnings: they mean damaged pixels. There is one exception: if libtiff
     warns while it reads the page's directory, as for many valid files, the decoder stops only at errors. But
     a directory that can't be read to its end is rejected, because the palette may be lost.
@@ -127,9 +129,10 @@ def _load_strictly(content: bytes, options: dict[str, Any]) -> Any:
 
 
 def check_data(content: bytes, header: Header, _: int) -> None:
-    """Raise ``Undecodable`` if deflated data of the page doesn't match its checksums.
+    """Raise ``Undecodable`` if deflated data of the page is damaged.
 
-    This function skips fields that it can't read: the decoder will find their damage.
+    The data must be complete, match its checksums, and inflate to a possible size. This function skips fields
+    that it can't read: the decoder will find their damage.
     """
     tags = tiff_tags.COMPRESSION, *_OFFSETS, *_COUNTS, *_TILE_SIDES
     fields = tiff_tags.read_page(content, header.page, tags)

@@ -40,7 +40,7 @@ def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
 def copy_without_metadata(content: bytes, **_: bool) -> bytes | None:
     """Return the WebP unchanged if it has the simple form; otherwise None.
 
-    The simple form has no metadata (RFC 9649, 2.5 and 2.6).
+    The simple form has no metadata (RFC 9649, 2.5 and 2.6). Return None, too, if data follows the picture.
     """
     size = 8 + int.from_bytes(content[4:8], "little")
     return content if content[12:16] in (b"VP8 ", b"VP8L") and size == len(content) else None
