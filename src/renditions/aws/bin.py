@@ -120,9 +120,9 @@ class S3Bin:
         return Binned(deletion, key, size_bytes)
 
     def _is_done(self, key: str, version: str, refusal: ClientError) -> bool:
-        """Return whether a refused deletion was done before, and its answer got lost.
+        """Return whether an earlier attempt made the refused deletion.
 
-        botocore then deletes again:
+        If the answer to the first attempt got lost, botocore deletes again:
 
             A  delete → marker …the answer is lost…   delete → refused, and the version is below the marker
         """
@@ -182,7 +182,8 @@ class S3Bin:
     def drop(self, deletion: str) -> None:
         """See :meth:`~renditions.core.bin.Bin.drop`.
 
-        If the original is the newest version, it was restored, and it stays.
+        If the original is the newest version, it was restored, so this method keeps it. If only the
+        deletion's marker remains, this method deletes the marker too.
         """
         entry = self._read(deletion)
         if entry is None:
@@ -229,8 +230,8 @@ class S3Bin:
     def _find_newest(self, key: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """Return the newest version of the key and the one below it, or None for each.
 
-        Delete markers count as versions. S3 lists the versions of a key from the newest one on, and a key
-        before all longer ones.
+        Delete markers count as versions. S3 lists the newest version of a key first, and a key before all
+        longer ones that begin with it.
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
         """
         target = self._target(key)

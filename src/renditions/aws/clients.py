@@ -37,7 +37,7 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 30
 """How long a call waits while the server sends nothing."""
 ATTEMPTS = 4
-"""How often most clients send one call at most. The pauses between the attempts are random and grow."""
+"""The most attempts of one call, except to CloudFront. The pauses between them are random and grow."""
 CONNECTIONS = 64
 """How many threads can call one client at once without opening new connections."""
 
@@ -87,8 +87,8 @@ class Clients:
     """One client for each service, created on first use.
 
     Many threads can use a client, but only one thread at a time may create clients by reading the properties.
-    They raise ``UsageError`` if the region is needed and not configured, if the profile doesn't exist, or if
-    the settings or the credentials are invalid.
+    The properties raise ``UsageError`` if the region is needed and not configured, if the profile doesn't
+    exist, or if the settings or the credentials are invalid.
     """
 
     def __init__(self) -> None:
@@ -166,7 +166,7 @@ class Clients:
         """Return a client of AWS Lambda in a region.
 
         Raises:
-            UsageError: The configured profile doesn't exist.
+            UsageError: The configured profile doesn't exist, or the settings or the credentials are invalid.
 
         """
         return self._make("lambda", region)
@@ -296,9 +296,9 @@ def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Ite
 
     Args:
         where: What is called, such as a bucket or a queue. The message begins with it.
-        passing: The error to raise if the same call can succeed later: the call was throttled, the service
-            wasn't reached, or the service failed.
-        lasting: The error to raise if a person has to change something: a permission, a missing bucket, ….
+        passing: The error to raise if the same call can succeed later, for example because the call was
+            throttled, the service wasn't reached, or the service failed.
+        lasting: The error to raise if a person has to change something: a permission, a missing bucket, …
     """
     try:
         yield

@@ -32,9 +32,9 @@ def only_at(revision: int) -> dict[str, Any]:
 
 
 def only_with(revision: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the condition that the stored record has this attribute ``revision``.
+    """Return the condition that the stored record has this ``revision``.
 
-    None means that it has no such attribute.
+    The value is in DynamoDB's form: ``{"N": "7"}``. None means that the record has no such attribute.
     """
     condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(#revision)"}
     if revision is not None:
@@ -50,7 +50,7 @@ def may_claim(name: str, former: str | None = None) -> dict[str, Any]:
     """Return the condition under which the record ``name`` may claim a key.
 
     The key must be free, or already claimed by this record: a damaged record may lack a key that it still
-    claims. With ``former``, the record of this former name must claim the key.
+    claims. With ``former``, the record of this former name must have the claim.
     """
     free = "attribute_not_exists(#owner) OR #owner = :own"
     return {

@@ -35,9 +35,9 @@ class KeptTotals:
         self._reader = TableReader(client, table, key_name)
 
     def renew(self, has_time: Callable[[], bool], now: datetime) -> bool:
-        """Count the records and keep the totals; return whether the time sufficed.
+        """Count the records and store the totals; return whether the time sufficed.
 
-        If it didn't, the former totals stay.
+        If it didn't, the stored totals are unchanged.
         """
         counted: dict[Status, Totals] = dict.fromkeys(STATUSES, Totals())
         number = 0

@@ -18,7 +18,7 @@ def check_bucket(bucket: str, *, sends_events: bool) -> None:
         sends_events: Whether the bucket must send its events to EventBridge.
 
     Raises:
-        UsageError: The bucket can't be used. The message says why, and what to do.
+        UsageError: The bucket can't be used, or the AWS settings are invalid. The message says what to do.
 
     """
     client = Clients().s3
@@ -39,11 +39,11 @@ def check_bucket(bucket: str, *, sends_events: bool) -> None:
 
 
 def start_function(arn: str, event: Mapping[str, Any]) -> None:
-    """Start a function with an event, without waiting for its end.
+    """Start a function with an event, without waiting until the function ends.
 
     Raises:
         Failed: Lambda didn't take the event.
-        UsageError: The configured profile doesn't exist.
+        UsageError: The configured profile doesn't exist, or the AWS settings are invalid.
 
     """
     region = arn.split(":")[3]

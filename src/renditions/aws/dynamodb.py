@@ -71,8 +71,8 @@ class DynamoCatalog:
     Any number of threads, processes and machines can use the table at the same time. ``get`` reads
     consistently. ``list`` and ``query`` find the names in an index, which may lag behind by a moment, and
     then read the records consistently. ``write`` and ``rename`` raise ``CatalogRefused`` for a name that the
-    table can't hold, and the other methods find no record of it. All of them raise it
-    for a name that isn't Unicode text.
+    table can't hold. ``get``, ``get_all`` and ``repair`` find no record of such a name, and raise
+    ``CatalogRefused`` only if it isn't Unicode text.
 
     Args:
         client: A DynamoDB client.
@@ -120,6 +120,9 @@ class DynamoCatalog:
 
     def write(self, record: Record) -> Record:
         """See :meth:`Catalog.write <renditions.core.catalog.Catalog.write>`.
+
+        If one transaction can't free all keys, others free some of them first. They aren't undone if the last
+        transaction fails.
 
         Raises:
             CatalogRefused: The table can't hold the record's name, the record claims more than 99 new keys at
@@ -335,8 +338,8 @@ class DynamoCatalog:
 
         Return the stored record's new revision and the remaining keys. The revision must rise: otherwise a
         worker that read the record earlier would believe that the record still claims the freed keys. This
-        method empties the goal, so that the picture is checked again if the process ends before the last
-        write.
+        method empties the record's goal, so that the picture is checked again if the process ends before the
+        last write.
         """
         while len(freed) > room:
             now, freed = set(freed[:MAX_CLAIMS]), freed[MAX_CLAIMS:]
@@ -373,8 +376,8 @@ def open_catalog(
 
     Raises:
         UsageError: The catalog isn't read-only, and the output store ignores differences between keys, but
-            a table's claims compare keys exactly. Or no AWS region is configured, or the configured profile
-            doesn't exist.
+            a table's claims compare keys exactly. Or no AWS region is configured, the configured profile
+            doesn't exist, or the AWS settings are invalid.
 
     """
     # A read-only catalog claims no key, and the probes of a folder write to it.

@@ -24,7 +24,10 @@ class NoticeItems:
         self._reader = reader
 
     def keep(self, notices: Sequence[UnsentNotice]) -> None:
-        """Keep notices; each replaces a stored notice with the same ``id``."""
+        """Keep notices; each replaces a stored notice with the same ``id``.
+
+        One transaction writes at most ``WRITTEN_AT_ONCE`` notices.
+        """
         if len(notices) == 1:
             with self._reader.reported():
                 self._client.put_item(**self.put(notices[0]))
@@ -52,7 +55,7 @@ class NoticeItems:
             yield from map(item_to_notice, self._reader.find_all(some))
 
     def put(self, notice: UnsentNotice) -> dict[str, Any]:
-        """Return the arguments that write a notice."""
+        """Return the arguments of a request that writes a notice; send nothing."""
         item = notice_to_item(notice) | self._reader.key(notice_key(*notice.id))
         return {"TableName": self._table, "Item": item}
 

@@ -36,6 +36,8 @@ PAUSE_SECONDS = 0.025
 class TableReader:
     """A reader of one table. Any number of threads can use it.
 
+    The methods that read the table raise ``CatalogFailed`` if a call fails.
+
     Args:
         client: A DynamoDB client.
         table: The table's name.
@@ -114,7 +116,7 @@ class TableReader:
     def find_content(self, sha256: str) -> tuple[str, ...]:
         """Return the keys of at most ``MOST_TWINS`` items with this content.
 
-        The result is empty if the table has no index :data:`BY_CONTENT` that can be queried.
+        If the index :data:`BY_CONTENT` can't be queried, log a warning and return no keys.
         """
         rows = self.query_index(BY_CONTENT, "sha256", sha256)
         try:
@@ -133,7 +135,8 @@ class TableReader:
     def read_all(self, names: Sequence[str], on_unreadable: OnUnreadable | None = None) -> dict[str, Record]:
         """Return the records of these names, without missing and unreadable records.
 
-        Without ``on_unreadable``, an unreadable record raises ``RecordUnreadable``.
+        There may be up to ``READ_AT_ONCE`` names. Without ``on_unreadable``, an unreadable record raises
+        ``RecordUnreadable``.
         """
         found: dict[str, Record] = {}
         for item in self.find_all(names):

@@ -202,8 +202,8 @@ class S3Store:
     def rewrite_headers(self, key: str, condition: IfMatch) -> StoredObject | None:
         """See :meth:`rewrite_headers <renditions.core.ports.Store.rewrite_headers>`.
 
-        S3 copies the object onto itself if the object still has this ETag. The object's type and metadata
-        stay.
+        S3 copies the object onto itself if the object still has this ETag. The copy has the same type and
+        metadata.
         """
         target = self._target(key)
         with self._reported(key):

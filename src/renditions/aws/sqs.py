@@ -68,7 +68,8 @@ class Received:
 class Queue:
     """The queue at a URL. Any number of threads can use it.
 
-    Its methods raise ``QueueFailed`` or ``QueueRefused``.
+    Its methods raise ``QueueFailed`` or ``QueueRefused``, also if SQS refuses only some messages of a
+    request. The request has then succeeded for the other messages.
     """
 
     def __init__(self, client: Any, url: str) -> None:
@@ -123,7 +124,7 @@ class Queue:
         """Take up to ``limit`` (1 to 10) messages, with their attributes and times.
 
         SQS shows a message only to a receiver that takes it. So it hides these messages from other receivers
-        for ``hide_seconds``.
+        for ``hide_seconds``, and counts one more delivery of each.
         """
         with self._reported():
             answer = self._client.receive_message(

@@ -26,7 +26,7 @@ def transact(
         reader: The reader of the table.
         names: The names of the records, or another word for the items, for error messages.
         operations: The operations. The first ones are on the records, in the order of their names.
-        added: The keys that are claimed, in the order of the operations after those.
+        added: The keys to claim, in the order of the operations that follow those on the records.
 
     Raises:
         Conflict, KeyTaken: A condition doesn't hold. Nothing was written.

@@ -127,8 +127,9 @@ def build(
         lock: The file with the hashes of the libraries, see ``Pins``.
 
     Raises:
-        UsageError: The file can't be written, a library isn't installed here, a wheel isn't in the lock, the
-            lock can't be read, there is neither pip nor uv, or the content is larger than Lambda allows.
+        UsageError: The file can't be written, a library isn't installed here (or fonttools, for a watermark's
+            font), a wheel isn't in the lock, the lock can't be read, there is neither pip nor uv, or the
+            content is larger than Lambda allows.
         Failed: pip can't download a library for the target, the target's Python can't compile the files, or
             there is no space for temporary files.
 

@@ -146,7 +146,7 @@ class Deployment:
             write_function(pipeline, self.folder / ACCEPT_FUNCTION)
 
     def plan(self) -> bool:
-        """Plan and show the changes of a deployment; return whether there are any."""
+        """Run ``init``, plan and show the changes; return whether there are any."""
         self._run("init", "-input=false")
         return self._plan()
 
@@ -197,7 +197,7 @@ class Deployment:
             raise self._failed("apply", code, advice)
 
     def read_outputs(self) -> Mapping[str, Any]:
-        """Return the outputs of ``main.tf``."""
+        """Return the values of the outputs of ``main.tf``, by name."""
         return {name: output["value"] for name, output in json.loads(self._read("output", "-json")).items()}
 
     def _find_resources(self) -> tuple[list[str], list[str]]:
@@ -234,18 +234,19 @@ class Deployment:
     def takes(self, value: str) -> bool:
         """Return whether ``main.tf`` uses a value of the variable ``pipeline``.
 
-        The ``main.tf`` of an older version lacks the values that were added later.
+        The ``main.tf`` of an older version lacks the values that were added later. If ``main.tf`` is missing,
+        the answer is about the one that :meth:`write` would write.
         """
         main = self.folder / "main.tf"
         return f"var.pipeline.{value}" in (main.read_text("utf-8") if main.exists() else MAIN)
 
     def is_deployed(self) -> bool:
-        """Return whether Terraform's state has a resource on AWS."""
+        """Run ``init``, and return whether Terraform's state has a resource on AWS."""
         self._run("init", "-input=false")
         return any(one["type"].startswith("aws_") for one in self._read_resources())
 
     def find_unused(self, pipeline: Pipeline, target: Target) -> list[str]:
-        """Return the values of a pipeline that ``main.tf`` should use and doesn't.
+        """Name the pipeline's values that ``main.tf`` should use and doesn't.
 
         The ``main.tf`` of an older version lacks the values that were added later.
         """
@@ -256,15 +257,15 @@ class Deployment:
     def find_unset(self, pipeline: Pipeline) -> list[str]:
         """Return the variables of the notices that ``main.tf`` doesn't name.
 
-        These are the variables in targets and in secrets.
-        The function gets these environment variables from the module's input ``secrets``.
+        They are in targets and in secrets. The function gets these environment variables from the module's
+        input ``secrets``.
         """
         main = (self.folder / "main.tf").read_text("utf-8")
         targets = "".join(f"{entry.to} {entry.secret or ''}" for entry in pipeline.notify)
         return [name for name in dict.fromkeys(find_variables(targets)) if name not in main]
 
     def read_function(self) -> str | None:
-        """Return the ARN of the deployed function, or None if there is none."""
+        """Return the ARN of the deployed function for pictures; None if there is none."""
         arns = [
             str(one["values"]["arn"])
             for one in self._read_resources()
@@ -306,7 +307,10 @@ def is_name(text: str) -> bool:
 
 
 def name_after(file: Path) -> str:
-    """Make a deployment's name from the name of the pipeline file's folder."""
+    """Make a deployment's name from the name of the pipeline file's folder.
+
+    If that gives no valid name, return ``renditions``.
+    """
     folder = unicodedata.normalize("NFKD", file.absolute().parent.name).encode("ascii", "ignore").decode()
     name = re.sub(r"[^a-z0-9]+", "-", folder.lower()).lstrip("-0123456789")[:LONGEST_NAME].rstrip("-")
     return name if is_name(name) else "renditions"

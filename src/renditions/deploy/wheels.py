@@ -85,8 +85,8 @@ def collect_libraries(names: Sequence[str], target: Target, pins: Pins) -> Itera
     Files that no library needs at run time are left out, see :data:`BULK`.
 
     Raises:
-        UsageError: One of the libraries isn't installed here, so its version isn't known; a wheel isn't in
-            the lock; or there is neither pip nor uv.
+        UsageError: One of the libraries isn't installed here, so its version isn't known; a version or a
+            wheel isn't in the lock; or there is neither pip nor uv.
         Failed: pip didn't find a wheel of that version for the target, or didn't reach the index; or there
             is no space for temporary files.
 

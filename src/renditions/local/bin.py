@@ -1,7 +1,7 @@
 """The bin of a source in a folder.
 
-A deleted file is kept at ``.renditions/bin/DELETION/KEY`` below the folder, usually without a copy. Listings
-and watchers of the folder skip ``.renditions``.
+The bin moves a deleted file to ``.renditions/bin/DELETION/KEY`` below the folder. It copies the file only if
+the bin is on another file system. Listings and watchers of the folder skip ``.renditions``.
 """
 
 from __future__ import annotations
@@ -235,8 +235,8 @@ def _copy(source: int, target: int, name: bytes, scratch: int, unfinished: bytes
     """Copy a file into a folder of another file system, whole or not at all.
 
     A file that has the name there is replaced. If the process dies, the unfinished copy stays in ``scratch``,
-    and the next copy replaces it. For a move into the bin, this is the working folder. In an entry of the
-    bin, it would be taken for the original.
+    and the next copy replaces it. For a move into the bin, ``scratch`` is the working folder, because the bin
+    takes any file in one of its entries for the original.
     """
     _remove(scratch, (unfinished,))
     with closed(os.open(name, OPEN_FILE, dir_fd=source)) as original:

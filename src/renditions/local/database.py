@@ -141,7 +141,7 @@ def _why_no_file(path: Path) -> str | None:
 def describe_holder(path: Path) -> str:
     """Return a text about the process that holds the catalog's lock, and what to do.
 
-    The lock is on the file of shared memory, or on the file itself. See
+    The lock is on the catalog's ``-shm`` file (shared memory), or on the catalog's file itself. See
     https://www.sqlite.org/walformat.html.
     """
     files = []
@@ -152,7 +152,9 @@ def describe_holder(path: Path) -> str:
 
 
 def prepare(db: sqlite3.Connection, path: Path) -> None:
-    """Migrate the file to the newest version, even if other processes do the same.
+    """Switch the file to WAL, and migrate it to the newest version.
+
+    Other processes can do the same at the same time.
 
     Raises:
         CatalogRefused: The file is the database of another program.

@@ -2,10 +2,10 @@
 
 The store never reaches outside the folder, and only plain files are objects: see ``tree``.
 
-The subfolder ``.renditions`` belongs to the store. It holds unfinished files until the store renames them,
-and a file for each catalog that uses the store. It also holds a lock: the store checks a condition and writes
-under this lock, so that conditions hold between processes too. The store creates the subfolder when it first
-needs it.
+The subfolder ``.renditions`` belongs to the store. Among other things, it holds unfinished files until the
+store renames them, and a file for each catalog that uses the store. It also holds a lock: the store checks a
+condition and writes under this lock, so that conditions hold between processes too. The store creates the
+subfolder when it first needs it.
 
 File names that aren't UTF-8 can't be keys. ``list`` skips them with a warning.
 """
@@ -228,7 +228,8 @@ class FolderStore:
     def folding(self) -> Folding:
         """See :meth:`Store.folding <renditions.core.ports.Store.folding>`.
 
-        The first call creates test folders in the store's working folder.
+        The first call creates test folders in the store's working folder. If it can't, it returns ``EXACT``,
+        and the next call tries again.
         """
         if self._folding is None:
             with self._root.reported():

@@ -43,6 +43,6 @@ def write_notice(db: sqlite3.Connection, notice: UnsentNotice) -> None:
 
 
 def delete_notice(db: sqlite3.Connection, notice: UnsentNotice) -> None:
-    """Delete the unsent notice with this id."""
+    """Delete the stored notice with the same id as this one."""
     where = "name = ? AND event = ? AND target = ? AND timestamp = ?"
     db.execute(f"DELETE FROM unsent_notices WHERE {where}", notice.id)  # noqa: S608 - a text of our own

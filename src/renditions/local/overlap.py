@@ -68,7 +68,10 @@ def find_overlaps(source: Path, output: Path, catalog_id: str = "") -> Iterator[
 
 
 def read_mounts() -> tuple[Mount, ...]:
-    """Return the mounts that this process sees, in the order of mounting."""
+    """Return the mounts that this process sees, in the order of mounting.
+
+    The result is empty on a system without this table, such as macOS.
+    """
     try:
         lines = os.fsdecode(_MOUNTS.read_bytes()).splitlines()
     except FileNotFoundError:
@@ -88,6 +91,8 @@ def _unescape(field: str) -> str:
 
 def locate(folder: PurePath, mounts: Sequence[Mount]) -> Location:
     """Return the device of a folder, and its path on that device.
+
+    If no mount contains the folder, return an empty text and the folder.
 
     A mount can show another folder, for example with bindfs. Then this function locates that other folder. It
     ignores this mount and later ones, because the other folder was there before them.

@@ -32,7 +32,7 @@ class Owner:
 
     Args:
         directory: The folder of the lock files, the same for all processes of this machine that share a
-            catalog. Entering the context creates the folder.
+            catalog. Entering the context creates the folder, and removes lock files of ended processes.
 
     Raises:
         Failed: Entering or leaving the context can't use the lock files.
@@ -48,7 +48,7 @@ class Owner:
 
     @property
     def id(self) -> str:
-        """The name of this owner in a lease."""
+        """The name of this owner in a lease. Entering the context may change it."""
         return f"{self._place}:{self._own}"
 
     def __enter__(self) -> Self:

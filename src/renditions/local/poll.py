@@ -18,9 +18,11 @@ BATCH = 1000
 def poll_keys(store: Store, stop: threading.Event, poll_seconds: float) -> Iterator[frozenset[str]]:
     """Yield the keys that are new, changed or gone since the previous listing.
 
-    The function returns when ``stop`` is set. After the first listing it yields an empty set, because there
-    is no earlier listing to compare. SQLite keeps the listings on disk, so the memory doesn't grow with the
-    number of objects. An object in an unreadable part doesn't count as gone.
+    The function waits ``poll_seconds`` between two listings, and returns when ``stop`` is set. After the
+    first listing it yields an empty set, because there is no earlier listing to compare. After each later
+    one it yields sets of at most ``BATCH`` keys, or nothing if no key changed. SQLite keeps the listings on
+    disk, so the memory doesn't grow with the number of objects. An object in an unreadable part doesn't
+    count as gone.
 
     Raises:
         StoreFailed: The store can't be listed, or the temporary database of the keys failed.

@@ -44,6 +44,8 @@ class PreviewCache:
     def put(self, name: str, version: str, content: bytes) -> None:
         """Keep the preview of this version; delete those of the picture's other versions.
 
+        If all previews together exceed the limit, delete the oldest ones.
+
         Raises:
             Failed: The file can't be written, or old previews can't be deleted.
 

@@ -17,6 +17,8 @@ _FORM = unicodedata.normalize("NFC", "é")
 def probe_folding(work: int) -> Folding:
     """Return how this open folder compares names, found with test folders inside it.
 
+    This function doesn't remove the test folders.
+
     Raises:
         OSError: A test folder can't be created there, or can't be looked up.
 
@@ -86,7 +88,7 @@ def _swap_case(parts: Sequence[bytes]) -> Sequence[bytes]:
 def _swap_form(parts: Sequence[bytes]) -> Sequence[bytes] | None:
     """Return the path in another Unicode form.
 
-    It ends after the last part that has one. Return None if no part has one.
+    The result ends after the last part that has another form. Return None if no part has one.
     """
     for depth in range(len(parts), 0, -1):
         text = parts[depth - 1].decode()

@@ -43,7 +43,7 @@ def marker_path(folder: Path, catalog_id: str) -> Path:
 
 
 def write_marker(work: int, catalog_id: str) -> None:
-    """Write a source's marker into the open working folder of a store.
+    """Write a catalog's marker into the open working folder of a source.
 
     The caller holds the store's lock.
     """

@@ -58,6 +58,7 @@ class Root:
         Raises:
             StoreFailed: Something that isn't a folder has the working folder's name.
             NotFree: Another thread or process held the store's lock for too long.
+            OSError: The working folder can't be opened or created for another reason.
 
         """
         with suppress(FileExistsError):

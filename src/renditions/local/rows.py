@@ -25,7 +25,10 @@ def parse_record(item: str) -> Record | None:
 
 
 def store_record(db: sqlite3.Connection, record: Record) -> Record:
-    """Write the record with its next revision, add it to the totals, and return it."""
+    """Write the record with its next revision, add it to the totals, and return it.
+
+    If this replaces a stored record, the caller must subtract that one from the totals.
+    """
     written = record.raised()
     row = (
         written.name,

@@ -300,7 +300,8 @@ def open_catalog(
 ) -> SqliteCatalog:
     """Return the catalog of ``sqlite:FILE``.
 
-    With ``read_only``, a missing file is an empty catalog in memory.
+    With ``read_only``, a missing file is an empty catalog in memory. An older file is migrated in
+    any case.
 
     Raises:
         UsageError: ``declared`` names no file.

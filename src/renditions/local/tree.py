@@ -224,8 +224,8 @@ def walk(
         shown: The path of the root, for warnings about names that can't be keys.
         enters: Returns whether anything below a folder is wanted. It gets the folder's path with a slash at
             its end.
-        on_unreadable: Called if a folder below the root can't be read, with the folder's path and the reason.
-            The walk continues after that folder.
+        on_unreadable: Called if a folder below the root can't be read, with the folder's path (with a slash
+            at its end) and the error. The walk continues after that folder.
 
     Raises:
         OSError: The root can't be read.

@@ -25,10 +25,11 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
     Files that were created or removed count too.
 
     At every tick without changes, this function yields an empty set. It yields None if the caller must check
-    everything: at the start, when a folder is gone, and when events were lost.
+    everything: at the start, when a folder is gone or ``root`` was replaced, and when events were lost.
 
     Raises:
-        StoreFailed: The folder is missing or isn't a folder, or the system can't watch it.
+        StoreFailed: The folder is missing (from the start, or by now) or isn't a folder, or the system can't
+            watch it.
 
     """
     real = Path(os.path.realpath(root))
@@ -94,7 +95,7 @@ class _Folders:
     def is_root_replaced(self) -> bool:
         """Return whether the root is now another folder.
 
-        Events still come from the old folder.
+        Events still come from the old folder. Raise StoreFailed if the root is missing.
         """
         return self._identify() != self._identity
 

@@ -39,7 +39,7 @@ class BadSignature(ValueError):
 
 
 def parse_secrets(text: str) -> list[bytes]:
-    """Return the secrets in a text. Spaces separate them.
+    """Return the secrets in a text, decoded from Base64. Spaces separate them.
 
     Raises:
         ValueError: There is no secret, or a secret doesn't have the right form. The error doesn't contain it.
