@@ -271,7 +271,7 @@ def test_a_command_that_an_error_advises_includes_the_pipeline_file(folder: Path
     assert run(folder, "-p", "other.toml", "sync", "--rebind").code == 0
 
 
-@pytest.mark.parametrize("command", ["dlq list", "destroy --pictures"])
+@pytest.mark.parametrize("command", ["dlq list", "destroy --pictures", "worker"])
 def test_an_advised_command_gets_the_chosen_pipeline_file(
     monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:

@@ -24,7 +24,8 @@ HOW_TO_ALLOW = {
 """How a person allows each kind of held work. The text ends with the command."""
 
 _COMMAND = re.compile(
-    r"\brenditions (?=(?:sync|plan|retry|list|status|strays|forget|notices|dlq|deploy|destroy|watch|serve)\b)"
+    r"\brenditions (?=(?:sync|plan|retry|list|status|strays|forget|notices|dlq|deploy|destroy"
+    r"|watch|worker|serve)\b)"
 )
 _chosen: list[Path] = []
 """The pipeline file that the command line names; empty if it names none."""
