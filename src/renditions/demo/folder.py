@@ -53,7 +53,7 @@ def prepare(directory: Path, photos: Path | None, *, keeps_file: bool = False) -
 
     ``photos`` is the source, which the demo only reads. If ``photos`` is None, the source is the folder
     ``inbox`` in ``directory``; if there is no such folder yet, draw a few pictures into it. With
-    ``keeps_file``, use a pipeline file that a person changed, and draw nothing then.
+    ``keeps_file``, if a person changed the pipeline file, leave it unchanged and draw nothing.
 
     Raises:
         UsageError: The folder can't be created or written, or contains another pipeline file, or the path of

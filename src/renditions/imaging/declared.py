@@ -3,7 +3,7 @@
 In pictures in HDR (ITU-R BT.2100: PQ and HLG), the reference white of ITU-R BT.2408, 203 cd/m², becomes
 white. If a picture has brighter parts, its brightest value becomes white instead: the EETF of ITU-R BT.2390
 compresses the highlights, and darker values keep their tone. The largest of red, green and blue sets the
-factor for all three, so hues stay.
+factor for all three, so that hues don't change.
 """
 
 from __future__ import annotations

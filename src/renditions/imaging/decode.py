@@ -170,8 +170,8 @@ def has_transparent_pixel(content: bytes, header: Header) -> bool:
 def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found]) -> _Found:
     """Return what ``look`` returns for the first frame or the page, at full size.
 
-    It is whole, upright, and in sRGB or grey. A drawing has no full size: its longer side is 2,000
-    pixels.
+    ``look`` gets the whole picture, upright, in sRGB or grey. A drawing has no full size: its longer side
+    is 2,000 pixels.
 
     Raises:
         Undecodable: The picture is damaged.

@@ -135,7 +135,7 @@ def find_content(images: Sequence[Any], region: Rectangle, tolerance: int) -> Re
 
     The borders are the rows and columns at the region's edges whose pixels are all like the region's upper
     left pixel in the first image. Two pixels are alike if neither their alpha nor their colours, weighted by
-    alpha, differ by more than ``tolerance``, from 0 to 255. A region that is only border stays
+    alpha, differ by more than ``tolerance``, from 0 to 255. A region that is only border is returned
     whole. All images lose the same borders.
     """
     parts = [
@@ -163,7 +163,7 @@ def rotate(image: Any, degrees: Rotation) -> Any:
 
 
 def flip(image: Any, direction: Flip) -> Any:
-    """Return the image mirrored."""
+    """Return the image mirrored; unchanged for the direction ``none``."""
     if direction in ("horizontal", "both"):
         image = image.fliphor()
     if direction in ("vertical", "both"):
@@ -216,7 +216,8 @@ def sharpen(image: Any, sigma: float) -> Any:
     """Sharpen the image with an unsharp mask on its luminance.
 
     This function blurs a copy of the luminance by ``sigma``, the standard deviation in pixels. It limits the
-    difference between the luminance and this copy, and adds the difference to all colours, so that hues stay.
+    difference between the luminance and this copy, and adds the difference to all colours. So hues don't
+    change.
     """
     grey = _luminance(image).copy(interpretation="b-w")
     alpha = image[image.bands - 1] if image.hasalpha() else None

@@ -113,7 +113,7 @@ def _span(length: int, start_percent: float, percent: float) -> tuple[int, int]:
 def rescaled(part: Rectangle, grid: Size, other: Size) -> Rectangle:
     """Convert a part of a picture to the pixel grid of another size.
 
-    This function rounds edges to the nearest pixel. The part stays at least one pixel wide and high.
+    This function rounds edges to the nearest pixel. The result is at least one pixel wide and high.
     """
     if grid == other:
         return part

@@ -52,7 +52,7 @@ def _select(block: bytes, wanted: Callable[[int, int], bool]) -> bytes:
 
 
 def datasets(block: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield each dataset with its record and its number.
+    """Yield the record, the number and all bytes of each dataset.
 
     A dataset consists of 0x1C, a record number, its own number, a length of two bytes and data. A dataset
     that is cut off or has an extended size ends the datasets of its resource.

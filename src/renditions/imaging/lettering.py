@@ -56,7 +56,7 @@ def _add_own_fonts() -> None:
 
 
 def draw_letters(letters: Letters, ink: str, font_pixels: int) -> Any:
-    """Return the text as an image in memory.
+    """Return the text as an image.
 
     The image is the text's alpha alone, or has colours if a font with colours draws a part of the text.
 
@@ -93,7 +93,7 @@ def draw_letters(letters: Letters, ink: str, font_pixels: int) -> Any:
 
 
 def _file_of(letters: Letters) -> tuple[str, str]:
-    """Return the path and the family of the main font.
+    """Return the path and family of the declared font, or else of the bundled one.
 
     A declared font's path also serves as its family name, by a rule in ``fonts.conf``.
     """

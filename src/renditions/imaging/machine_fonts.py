@@ -40,7 +40,8 @@ def choose(fonts: Fonts) -> None:
 def settle() -> Fonts:
     """Let fontconfig use the chosen fonts, and return the choice.
 
-    Call this function before any code that draws text.
+    Call this function before any code that draws text. For the machine's fonts, the first call sets
+    environment variables of this process.
 
     Raises:
         Failed: This process has drawn text with other fonts.

@@ -84,7 +84,7 @@ def find_conversion(fields: Mapping[int, Field]) -> Conversion | None:
 
 
 def _rationals(field: Field | None) -> Sequence[float]:
-    """Return the numbers of a field; none if one of them is impossible."""
+    """Return the numbers of a field; empty if one of them is impossible."""
     values = field.values if field else ()
     if not values or len(values) % 2 or 0 in values[1::2]:
         return ()

@@ -73,7 +73,10 @@ def describe_missing(declared: Declared, module: str) -> Problem:
 
 
 def find_target_problems(pipeline: Pipeline, environ: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield what this machine's environment lacks for the notice targets."""
+    """Yield a problem for each notice target that this environment doesn't suit.
+
+    A variable isn't set, or its value is invalid.
+    """
     _, _, _, *targets = find_declared(pipeline)
     for notify, target in zip(pipeline.notify, targets, strict=True):
         if target.backend.checker:

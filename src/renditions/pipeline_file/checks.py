@@ -71,7 +71,12 @@ FILE_CHOICES = tuple(
 
 
 def find_rendition_problems(name: str, rendition: Rendition) -> Iterator[Problem]:
-    """Yield the mistakes in one rendition that don't depend on pictures."""
+    """Yield the mistakes in one rendition that don't depend on pictures.
+
+    Raises:
+        Failed: The bundled font can't be read, or is damaged.
+
+    """
     place = _table_of(name, rendition)
     yield from _check_template(rendition, place)
     yield from _check_box(rendition, place)
@@ -190,7 +195,12 @@ def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Prob
 
 
 def find_warnings(pipeline: Pipeline) -> Iterator[PipelineWarning]:
-    """Yield warnings about allowed but surprising values."""
+    """Yield warnings about allowed but surprising values.
+
+    Raises:
+        Failed: The bundled font can't be read, or is damaged.
+
+    """
     yield from find_path_warnings(pipeline)
     for name in pipeline.accept.formats:
         facts = SOURCE_FORMATS[name]

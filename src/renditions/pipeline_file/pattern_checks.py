@@ -75,7 +75,7 @@ def _find_excluded(source: Source) -> Iterator[Problem]:
 
 
 def make_examples(pattern: str) -> list[str]:
-    """Return some picture names that a pattern of ``match`` takes, if it finds any."""
+    """Return example picture names that a ``match`` pattern takes; there may be none."""
     names = []
     for filler in _FILLERS:
 

@@ -75,6 +75,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> LoadedPipeline
 
     Raises:
         PipelineError: The file can't be read, or has problems. The error lists the problems.
+        Failed: The bundled font, which watermarks of text need, can't be read or is damaged.
 
     """
     return parse(read_text(path), str(path), path.absolute().parent, environ or {})
@@ -85,6 +86,7 @@ def parse(text: str, file: str, directory: Path, environ: Mapping[str, str]) -> 
 
     Raises:
         PipelineError: The text has problems. The error lists them.
+        Failed: See :func:`load`.
 
     """
     return check(parse_toml(text, file), file, directory, environ, text)
@@ -97,6 +99,7 @@ def check(
 
     Raises:
         PipelineError: The values have problems. The error lists them.
+        Failed: See :func:`load`.
 
     """
     reader, data = _Reader(directory), _to_toml(data)
@@ -126,8 +129,11 @@ def check(
 def check_recipes(data: Mapping[str, Any], directory: Path) -> Mapping[str, Rendition]:
     """Check the ``[renditions]`` of a file alone, and return the renditions.
 
+    A key needn't suit its rendition, because nothing is written under it.
+
     Raises:
         PipelineError: The renditions have problems. The error lists them.
+        Failed: See :func:`load`.
 
     """
     reader, data = _Reader(directory), _to_toml(data)
@@ -151,6 +157,7 @@ def change_recipe(name: str, recipe: Rendition, changes: Mapping[str, Any], dire
 
     Raises:
         PipelineError: The values, or the changed recipe, have problems.
+        Failed: See :func:`load`.
 
     """
     reader = _Reader(directory)

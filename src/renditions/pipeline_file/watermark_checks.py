@@ -18,6 +18,10 @@ def find_watermark_problems(watermark: Watermark, place: str) -> Iterator[Proble
     """Yield the mistakes in one watermark.
 
     A picture from the source is checked only after its content was read.
+
+    Raises:
+        Failed: The bundled font can't be read, or is damaged.
+
     """
     if (watermark.image is None) == (watermark.text is None):
         found = "neither" if watermark.text is None else "both"
@@ -56,7 +60,12 @@ def _check_font(text: str, font: Attachment, number: int | None, place: str) -> 
 
 
 def find_watermark_warnings(watermark: Watermark, place: str) -> Iterator[PipelineWarning]:
-    """Yield a warning about the characters of a valid watermark that no font has."""
+    """Yield a warning about the characters of a valid watermark that no font has.
+
+    Raises:
+        Failed: The bundled font can't be read, or is damaged.
+
+    """
     if watermark.text is None:
         return
     missing = choose_fonts(watermark.text, watermark.font, watermark.face).missing

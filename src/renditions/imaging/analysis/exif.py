@@ -54,7 +54,7 @@ class _Value:
     def numbers(self) -> list[float]:
         """Return the numbers.
 
-        The result is empty if the value has another type, or if a denominator is 0.
+        The result is empty if the type isn't SHORT, LONG or RATIONAL, or if a denominator is 0.
         """
         if self.kind not in (_SHORT, _LONG, _RATIONAL):
             return []
@@ -81,7 +81,7 @@ class Tags:
 def read_tags(block: bytes) -> Tags:
     """Return the entries of an EXIF block or of a TIFF file.
 
-    Both have the same structure.
+    Both have the same structure. Without this structure, the result has no entries.
     """
     block = block.removeprefix(b"Exif\0\0")
     order = _ORDERS.get(block[:2])
@@ -153,7 +153,7 @@ def _text(directory: _Directory, tag: int) -> str | None:
 
 
 def _number(directory: _Directory, tag: int) -> float | None:
-    """Return the tag's first number in six digits; None if it isn't positive."""
+    """Return the tag's first number, to six digits; None if missing or not positive."""
     numbers = directory[tag].numbers() if tag in directory else []
     return float(f"{numbers[0]:.6g}") if numbers and numbers[0] > 0 else None
 

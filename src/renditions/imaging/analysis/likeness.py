@@ -61,7 +61,10 @@ class Likeness:
 
 
 def planes_of(image: Any) -> Any:
-    """Return the luma and chroma planes of an image, in memory, for a comparison."""
+    """Return the luma and chroma planes of an image, for a comparison.
+
+    They have half of the image's resolution, and are computed before this function returns.
+    """
     return _planes(image).copy_memory()
 
 
