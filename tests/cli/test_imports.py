@@ -1,4 +1,4 @@
-"""What commands import, and Ctrl-C meanwhile.
+"""The modules that commands import, and what Ctrl-C does during the import.
 
 Checking a pipeline file doesn't import the libraries that the file needs.
 """

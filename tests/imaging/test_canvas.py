@@ -1,4 +1,4 @@
-"""Pictures that web pages make: files of a canvas, from Chromium."""
+"""Pictures that Chromium saves from a web page's canvas."""
 
 from __future__ import annotations
 

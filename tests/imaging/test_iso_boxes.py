@@ -83,7 +83,7 @@ def test_a_declaration_of_colours_changes_nothing_else_of_a_picture() -> None:
     ],
     ids=["no primary item", "no properties", "no places", "long numbers", "cut off", "empty"],
 )
-def test_an_avif_with_boxes_of_another_form_is_refused_with_advice(content: bytes) -> None:
+def test_declaring_colours_in_an_avif_with_missing_or_unknown_boxes_fails_with_advice(content: bytes) -> None:
     with pytest.raises(
         Unrenderable, match=r"can't declare the picture's colours.* Declare profile = \"srgb\""
     ):

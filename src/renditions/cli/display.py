@@ -41,7 +41,7 @@ PIPE_COLUMNS = 160
 """The width of tables in characters, if stdout isn't a terminal."""
 
 MOST_LINES = 40
-"""How many pictures a list for people shows at most."""
+"""How many entries a list for people shows at most, such as pictures or files."""
 
 NO_PICTURES = "found no pictures"
 """The words of a plan, and of a sync's summary, if the source is empty or nothing is selected."""

@@ -218,7 +218,9 @@ class Outbox:
     def _is_due(self, notices: Sequence[UnsentNotice], last: Mapping[str, str] | None) -> bool:
         """Return whether a target's digest is due.
 
-        ``last`` says when each target got its last digest. If ``last`` is None, no digest is sent early.
+        It is due if one of its notices is due. With ``last``, which says when each target got its last
+        digest, it is also due if the target got none for a whole period. After a failed attempt, it isn't due
+        before the pause ends.
         """
         if not notices:
             return False

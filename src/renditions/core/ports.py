@@ -1,9 +1,9 @@
 """The protocols of the parts that the core uses: a store and a renderer.
 
-``process`` and ``reconcile`` do all their I/O through these protocols and :mod:`renditions.core.catalog`,
-except that they send notices by ``notify``. A contract suite in ``tests/contract`` checks the implementations
-of a store. A write is conditional wherever two workers could write at the same time. The
-second worker then gets :class:`~renditions.errors.Conflict` and reads again.
+``process`` and ``reconcile`` do their I/O through these protocols and :mod:`renditions.core.catalog`. They
+also send notices by ``notify``, and ask a function whether the owner of a lease has ended. A contract suite
+in ``tests/contract`` checks the implementations of a store. A write is conditional wherever two workers could
+write at the same time. The second worker then gets :class:`~renditions.errors.Conflict` and reads again.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def why_settle(
     reasons = (
         (record.undeleted_keys(), "old outputs must be deleted"),
         (due_retired(record, now, ask), "its former outputs are no longer kept"),
-        (record.outputs and has_other_headers, "the headers of its outputs changed"),
+        (record.outputs and has_other_headers, "[output] cache_control changed"),
         (len(record.owed) > len(resting), "a notice must be sent"),
         (record.missing_since, "it is back in the source"),
     )

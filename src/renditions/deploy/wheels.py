@@ -3,9 +3,9 @@
 This works on any machine, without Docker and without a compiler.
 
 pip downloads the wheels from its configured index, in the versions that are installed here. So AWS
-runs the versions that this machine tested, and the same installation gives the same files. Each wheel must
-have a SHA-256 of the lock, so it doesn't matter which index or cache it comes from. An environment that uv
-made has no pip; there, ``uv tool run`` runs pip.
+runs the versions that this machine tested, and the same installation gives the same files. The lock must
+list each wheel's SHA-256, so it doesn't matter which index or cache the wheel comes from. An environment that
+uv made has no pip; there, ``uv tool run`` runs pip.
 """
 
 from __future__ import annotations

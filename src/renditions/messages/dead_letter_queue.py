@@ -114,7 +114,10 @@ def _read_errors(message: Received) -> Iterator[str]:
 
 
 def _find_reasons(names: tuple[str, ...], find_record: Callable[[str], Record | None]) -> Iterator[str]:
-    """Yield the state of each picture in the catalog, and its reason."""
+    """Yield a clause for each named picture: its state in the catalog, and why.
+
+    A missing or unreadable record also gives a clause.
+    """
     for name in names:
         own = "" if len(names) == 1 else f"{name}: "
         try:

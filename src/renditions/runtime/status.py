@@ -160,7 +160,10 @@ def read_status(
 
 
 def _find_reasons(parts: Parts, waiting: Iterable[Outcome]) -> Reasons:
-    """Return why pictures wait, and why the newest ones failed or were rejected."""
+    """Return why pictures wait, failed or were rejected, and what can't be read.
+
+    At most ``MOST_READ`` records of each status are read, the newest first.
+    """
     reasons = Reasons()
     for outcome in waiting:
         state = "waiting" if is_unrecorded(outcome) else outcome.result

@@ -93,8 +93,8 @@ class Reach:
     def is_own_host(self, host: str) -> bool:
         """Return whether a ``Host`` header names this server.
 
-        An attacker can make the name of another domain lead to this machine, but not a literal address. So a
-        server that listens on every address accepts every literal address.
+        An attacker can let a domain's name resolve to this machine (DNS rebinding), but can't do so with a
+        literal address. So a server that listens on every address accepts every literal address.
         """
         name = _name_of(host)
         own = {self.host.strip("[]").lower(), *LOOPBACK, *map(_name_of, self.allowed_hosts)}

@@ -190,7 +190,7 @@ _CHANGES = {
         {
             "action": {
                 "enum": list(ACTIONS),
-                "description": "`demand` requests a rendition, also one with `on_demand`",
+                "description": "`demand` asks the server to make a rendition soon, even one with `on_demand`",
             },
             "names": {"type": "array", "items": TEXT, "minItems": 1, "maxItems": MOST_NAMES},
             "rendition": TEXT | {"description": "The rendition that `demand` requests"},

@@ -82,9 +82,10 @@ def make_thumbhash(picture: SmallPicture) -> str:
 
 
 def _split(picture: SmallPicture) -> list[list[float]]:
-    """Return each pixel's lightness, yellow to blue, red to green, and alpha.
+    """Return four lists: each pixel's lightness, yellow-blue, red-green and alpha.
 
-    Lightness and alpha are from 0 to 1, the others from -1 to 1. Transparent parts get the average colour.
+    Lightness and alpha are from 0 to 1. Yellow-blue is from -1 (blue) to 1 (yellow), and red-green from -1
+    (green) to 1 (red). Transparent parts get the average colour.
     """
     *bands, alphas = ([value / 255 for value in band] for band in picture.bands())
     total = sum(alphas)

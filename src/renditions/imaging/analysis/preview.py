@@ -147,7 +147,10 @@ def _sum(factors: dict[tuple[int, int], float], width: int, height: int, *, phas
 
 @cache
 def _cosines(length: int, count: int, phase: float) -> Sequence[Sequence[float]]:
-    """Return the cosines of each frequency, at each pixel of a row or column."""
+    """Return the cosines at each pixel of a row or column.
+
+    ``result[x][u]`` is cos(π u (x + phase) / length), for ``count`` frequencies u from 0.
+    """
     return tuple(
         tuple(math.cos(math.pi / length * (place + phase) * frequency) for frequency in range(count))
         for place in range(length)

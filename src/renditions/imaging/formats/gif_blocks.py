@@ -115,7 +115,7 @@ def check_end(content: bytes) -> None:
     except IndexError:
         is_sound = False
     if not is_sound:
-        raise Undecodable("the GIF ends before its trailer")
+        raise Undecodable("the GIF is damaged or cut off: its blocks don't lead to its trailer")
 
 
 def check_data(content: bytes, _: Header, frames: int) -> None:

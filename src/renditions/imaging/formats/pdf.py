@@ -204,8 +204,8 @@ def _load(content: bytes) -> Any:
     """Return PDFium's handle of the document, or raise ``Undecodable``.
 
     PDFium doesn't copy ``content``: the caller must keep it until the document is closed. This function
-    doesn't use pypdfium2's own way to open files, which reports a document without pages as unreadable. As
-    the reason, it gives PDFium's last error, which can be about an earlier file.
+    doesn't use pypdfium2's own loader. That loader reports a document without pages as unreadable, with a
+    reason that can be an error about an earlier file.
     """
     raw = import_extra("pypdfium2.raw", _EXTRA)
     handle = raw.FPDF_LoadMemDocument64(content, len(content), None)
