@@ -204,7 +204,7 @@ def test_uploads_continue_after_a_new_log_in_when_the_server_no_longer_accepts_t
         assert find_violations(page, "#login") == []
         dialog.evaluate("login => login.addEventListener('close', () => { login.dataset.closed = true; })")
         page.keyboard.press("Escape")
-        # This closes it in Chromium whatever the page answers; the page opens it again.
+        # A page can't stop Chromium from closing a dialog at the second Escape. So the page opens it again.
         page.keyboard.press("Escape")
         expect(page.locator("#login[data-closed]")).to_be_visible()
         page.keyboard.type("another")
