@@ -19,6 +19,6 @@ def write_new(path: Path, text: str) -> None:
     try:
         with file:
             file.write(content)
-    except OSError:
+    except BaseException:  # also Ctrl-C
         path.unlink()
         raise
