@@ -53,7 +53,7 @@ lint: setup
 		|| { echo "$(LOCKED) differs from uv.lock. Run: make locked"; exit 1; }
 
 test: lint
-	.venv/bin/python -m pytest -rfEs -n $(TESTERS) --dist loadfile --no-loadscope-reorder
+	.venv/bin/python -m pytest -rfEs -n $(TESTERS) --dist loadfile --no-loadscope-reorder --limit 300
 
 # The contract suites on Ceph's gateway for S3 and on dynalite for DynamoDB, and a function in
 # AWS's emulator of Lambda; all installed into build/servers.

@@ -11,6 +11,7 @@ from hypothesis import settings
 
 import skips
 from contract.cloud import environment_of, run_moto
+from hanging import Failures, limited
 
 # Hypothesis draws the same examples on any machine. With HYPOTHESIS_PROFILE=exploring it draws new ones.
 # Without a deadline, because on a busy machine any example may take longer than Hypothesis' 200 ms.
@@ -20,9 +21,27 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--endpoint`` and ``--emulator``, which ``make test-servers`` uses."""
+    """Add the options that ``make test`` and ``make test-servers`` use."""
+    parser.addoption("--limit", type=float, default=0, help="the seconds that a phase of a test may take")
     parser.addoption("--endpoint", help="the URL of a server that stands for AWS, in place of moto's")
     parser.addoption("--emulator", help="the program that stands for Lambda, see servers/emulator.py")
+
+
+@pytest.hookimpl(trylast=True)  # after pytest has made its reporter
+def pytest_configure(config: pytest.Config) -> None:
+    """Print failures at once."""
+    if reporter := config.pluginmanager.get_plugin("terminalreporter"):
+        config.pluginmanager.register(Failures(reporter))
+
+
+def _limit(item: pytest.Item) -> Generator[None]:
+    with limited(item.config.getoption("--limit")):
+        return (yield)
+
+
+pytest_runtest_setup = pytest.hookimpl(_limit, wrapper=True)
+pytest_runtest_call = pytest.hookimpl(_limit, wrapper=True)
+pytest_runtest_teardown = pytest.hookimpl(_limit, wrapper=True)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -193,7 +193,8 @@ def find_port() -> int:
 
 def wait_for(address: str, tls: ssl.SSLContext | None = None) -> None:
     """Wait until the server answers requests."""
-    for _ in range(900):
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
         try:
             with urllib.request.urlopen(f"{address}/health", timeout=5, context=tls):  # noqa: S310 - our own
                 return
