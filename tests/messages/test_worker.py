@@ -286,6 +286,22 @@ def test_a_superseded_worker_ends_and_gives_its_message_back(world: World, url: 
     assert len(queue.receive(wait_seconds=0)) == 1
 
 
+def test_a_worker_that_is_superseded_after_it_was_stopped_reports_it(world: World, url: str) -> None:
+    send_pictures(url, "first.jpg")
+    stop = threading.Event()
+
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
+        stop.set()
+        raise Superseded("another version is in force")
+
+    worker = Worker(
+        Queue(CLIENTS.sqs, url), PLACE, process, make_tick(world, lambda _: None), 2, lambda _: None, QUICK
+    )
+    with pytest.raises(Superseded):
+        worker.run(stop)
+    assert count_messages(url) == 1
+
+
 class Away:
     """A queue whose first requests of each kind fail."""
 

@@ -174,6 +174,8 @@ class Worker:
                 for message in self._receive(self.threads - len(running), stop):
                     held.add(message)
                     running.add(executor.submit(self._handle, message, held, stop))
+            for future in running:
+                future.result()
 
     def _send_due(self) -> None:
         try:
