@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imaging.pictures import encoded, opened, photo, rendered
+from imaging.pictures import encoded, opened, photo, rendered, why_not
 from renditions.imaging.render import render
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
@@ -107,3 +107,9 @@ def test_a_file_does_not_exceed_its_declared_max_bytes(output_format: Any, limit
         assert "that max_bytes allows" in str(result.errors["it"])
     else:
         assert len(result.made["it"].content) <= limit
+
+
+def test_the_reason_for_a_file_above_max_bytes_names_a_quality_only_if_the_format_has_one() -> None:
+    recipe = Rendition(format="auto", max_bytes=300)
+    assert "bytes at the lowest quality, more than the 300 " in why_not(encoded(photo(), "jpeg"), recipe)
+    assert "bytes, more than the 300 that max_bytes allows" in why_not(encoded(photo(), "png"), recipe)

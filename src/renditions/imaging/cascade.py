@@ -239,7 +239,8 @@ def _dpi_of(task: Task) -> float | None:
 def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) -> tuple[bytes, int]:
     """Return the best file that has at most ``max_bytes``, and its quality.
 
-    The file with the quality ``declared`` is too large: it has ``found`` bytes. This function searches the
+    The file with the quality ``declared`` is too large: it has ``found`` bytes. None means a format without a
+    quality. This function searches the
     lower qualities by bisection, since a lower quality hardly ever makes a larger file. Raise
     ``Unrenderable`` if no file is small enough.
     """
@@ -254,8 +255,9 @@ def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) 
         else:
             found, high = min(found, len(content)), quality - 1
     if best is None:
+        where = "" if declared is None else " at the lowest quality"
         raise Unrenderable(
-            f"the file has {found:,} bytes at the lowest quality, more than the {limit:,} that max_bytes "
+            f"the file has {found:,} bytes{where}, more than the {limit:,} that max_bytes "
             "allows. Raise max_bytes, or declare a smaller size"
         )
     return best
