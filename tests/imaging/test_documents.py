@@ -160,7 +160,7 @@ def test_the_pixel_limit_counts_all_chosen_pages() -> None:
     assert render(source, accept, {"it": Rendition(format="pdf", pages="1-3")}).made
     assert why_not(source, Rendition(format="pdf", pages="all"), accept) == (
         "rendering needs 21,600 pixels (90 by 60 in 4 pages), more than the 16,200 that [accept] max_pixels "
-        "allows. Declare fewer pages or smaller renditions, or raise the limit"
+        "allows. Declare fewer pages, or raise the limit"
     )
 
 

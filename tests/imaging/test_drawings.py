@@ -22,7 +22,7 @@ from renditions.imaging.render import render
 from renditions.model.formats import DEFAULT_SOURCES
 from renditions.model.original import Original
 from renditions.model.pipeline import Accept
-from renditions.model.recipe import Rendition
+from renditions.model.recipe import Region, Rendition
 
 SVG = Accept(formats=("svg",))
 PNG = Rendition(format="png")
@@ -117,14 +117,25 @@ def test_the_pixel_limit_applies_to_the_drawn_size() -> None:
     assert render(svg(CROSS), accept, {"it": Rendition(width=400)}).rejected is None
     assert why_not(svg(CROSS), Rendition(width=404), accept) == (
         "rendering needs 122,412 pixels (404 by 303), more than the 120,000 that [accept] max_pixels allows. "
-        "Declare fewer pages or smaller renditions, or raise the limit"
+        "Declare smaller renditions, or raise the limit"
     )
     huge = svg(CROSS, 'width="60000" height="60000"')
     assert why_not(huge, PNG, SVG) == (
         "rendering needs 3,600,000,000 pixels (60000 by 60000), more than the 100,000,000 that [accept] "
-        "max_pixels allows. Declare fewer pages or smaller renditions, or raise the limit"
+        "max_pixels allows. Declare smaller renditions, or raise the limit"
     )
     assert render(huge, SVG, {"it": Rendition(width=100)}).made
+
+
+def test_the_pixel_limit_counts_all_drawn_parts_of_a_drawing() -> None:
+    halves = {
+        name: Rendition(width=200, crop=Region(left=left, width=50, height=100))
+        for name, left in (("left", 0), ("right", 50))
+    }
+    result = render(svg(CROSS), Accept(formats=("svg",), max_pixels=100_000), halves)
+    (reason,) = map(str, result.errors.values())
+    assert len(result.made) == 1
+    assert "rendering needs 120,000 pixels (200 by 300 in 2 parts), more than the 100,000 " in reason
 
 
 def test_a_picture_that_a_drawing_embeds_is_drawn() -> None:

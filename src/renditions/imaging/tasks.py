@@ -150,7 +150,7 @@ def _with_pages(
         )
     together = {number: pages.get(number) or _read_page(content, header, number) for number in numbers}
     if not header.drawing:
-        _check_pixels([page.displayed for page in together.values()], max_pixels)
+        _check_pixels([page.displayed for page in together.values()], max_pixels, "page", "fewer pages")
     return together
 
 
@@ -189,14 +189,14 @@ def _find_stand_ins(name: str, recipe: Rendition, parts: list[tuple[Header, Rect
     }
 
 
-def _check_pixels(decoded: list[Size], max_pixels: int) -> None:
+def _check_pixels(decoded: list[Size], max_pixels: int, unit: str, remedy: str) -> None:
     pixels = sum(size.width * size.height for size in decoded)
     if pixels > max_pixels:
-        where = f" in {len(decoded):,} pages" if len(decoded) > 1 else ""
+        where = f" in {len(decoded):,} {unit}s" if len(decoded) > 1 else ""
         found = f"{pixels:,} pixels ({decoded[0].width} by {decoded[0].height}{where})"
         raise NotAccepted(
             f"rendering needs {found}, more than the {max_pixels:,} that [accept] max_pixels allows. Declare "
-            "fewer pages or smaller renditions, or raise the limit"
+            f"{remedy}, or raise the limit"
         )
 
 
@@ -305,13 +305,16 @@ def estimate_memory(
 
 def _check_drawn(bases: Bases, max_pixels: int) -> None:
     """Raise ``NotAccepted`` if drawings have too many pixels in total."""
+    drawn = {(page, region): size for (page, region), size in bases.items() if page.drawing}
+    pages = {page for page, _ in drawn}
     _check_pixels(
         [
             size if page.draws_parts else whole_for(page.grid, region, size)
-            for (page, region), size in bases.items()
-            if page.drawing
+            for (page, region), size in drawn.items()
         ],
         max_pixels,
+        "page" if len(pages) == len(drawn) else "part",
+        "fewer pages or smaller renditions" if len(pages) > 1 else "smaller renditions",
     )
 
 
