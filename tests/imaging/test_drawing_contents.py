@@ -21,7 +21,7 @@ from renditions.model.recipe import Region, Rendition, Watermark
 
 __all__ = ["listener"]
 
-PLACED = "positions of letters after a text's first one are ignored (x, y, dx, dy, rotate)"
+PLACED = "single letters aren't placed: only the first number in x, y, dx, dy or rotate of a text is used"
 
 LABEL = base64.b64encode(encoded(photo(8, 6), "png")).decode()
 
@@ -444,12 +444,11 @@ def test_a_warning_is_given_for_a_background_of_the_drawing_in_a_style_sheet(
 ) -> None:
     style = f"<style>g{{fill:red}} {selector} {{ {name}: white }}</style>"
     root = 'width="8" height="6" class="a page" id="top"'
-    assert warnings_of(svg(style + CROSS, root)) == [
-        (
-            "not-drawn",
-            "a background in a style sheet is ignored; only one in the first element's style is drawn",
-        )
-    ]
+    expected = (
+        "a background in a style sheet is ignored. To draw it, declare it in the style attribute of the "
+        "first element"
+    )
+    assert warnings_of(svg(style + CROSS, root)) == [("not-drawn", expected)]
 
 
 @pytest.mark.parametrize(

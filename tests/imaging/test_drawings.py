@@ -212,7 +212,8 @@ BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
         (svg('<use b:href="#a"/>'),
          "the XML isn't well-formed (the prefix of 'b:href' isn't declared). Declare it with xmlns:b in the"),
         (svg(CROSS) + b"<g/>", "the XML isn't well-formed"),
-        (svg(CROSS, before="<?xml version='1.0' encoding='no-such'?>"), "the XML isn't well-formed"),
+        (svg(CROSS, before="<?xml version='1.0' encoding='no-such'?>"),
+         "the encoding of the XML isn't supported (unknown encoding: no-such). Save the drawing in UTF-8"),
         (b"<?xml version='1.0'?><html><svg/></html>", "not a picture in a known format"),
     ],
 )  # fmt: skip

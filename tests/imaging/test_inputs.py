@@ -177,7 +177,8 @@ def test_a_heic_fails_without_pillow_heif_and_the_reason_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(Failed, match=r"pip install 'renditions\[heic\]'"):
+    message = r"pillow_heif can't be imported \(.*\). Run: pip install 'renditions\[heic\]'"
+    with pytest.raises(Failed, match=message):
         render(HEIC, Accept(), {"it": PNG})
 
 

@@ -115,7 +115,7 @@ def test_a_process_that_has_drawn_text_keeps_its_fonts(folder: Path) -> None:
         ("photo.png", "system", "plain"),
     )
     assert refused[0] == (
-        'this process has drawn text with [accept] fonts = "bundled". Start it again to use "system"'
+        'this process has drawn text with [accept] fonts = "bundled". Start Renditions again to use "system"'
     )
     assert len(marked[0]) == len(plain[0]) == 64
 

@@ -62,6 +62,14 @@ def test_a_warning_names_the_font_of_text_that_no_font_can_draw(drawn: str, font
     assert opened(made).convert("L").getextrema() == (255, 255)
 
 
+def test_a_warning_says_that_more_fonts_than_the_named_ones_are_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("renditions.imaging.formats.pdf.find_missing_fonts", lambda *_: ["A", "B", "C", "D"])
+    expected = "text is left out, because the PDF doesn't contain its fonts: 'A', 'B', 'C' and others"
+    assert warnings_of(pdf(WORDS)) == [("glyph-missing", expected)]
+
+
 @pytest.mark.parametrize(
     ("drawn", "font"),
     [

@@ -57,7 +57,7 @@ def test_a_format_is_identified_by_the_first_bytes(content: bytes, name: str | N
         (
             b"holiday.jpg in name only",
             Accept(formats=("jpeg", "png")),
-            "not a picture in a known format. Accepted are jpeg, png",
+            "not a picture in a known format. Accepted formats: jpeg, png",
         ),
         (
             b"<svg xmlns='http://www.w3.org/2000/svg' width='1' height='1'/>",

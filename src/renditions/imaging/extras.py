@@ -14,12 +14,14 @@ def import_extra(module: str, extra: str) -> Any:
     """Import a module when a picture needs it, and return the module.
 
     Raises:
-        Failed: The module isn't installed.
+        Failed: The module, or a library that it needs, can't be imported.
     """
     try:
         return import_module(module)
     except ImportError as error:
-        raise Failed(f"{module} isn't installed. Run: pip install 'renditions[{extra}]'") from error
+        raise Failed(
+            f"{module} can't be imported ({error}). Run: pip install 'renditions[{extra}]'"
+        ) from error
 
 
 def is_installed(source_format: str) -> bool:

@@ -53,8 +53,8 @@ def settle() -> Fonts:
     _Choice.used = _Choice.used or _Choice.wanted
     if _Choice.used != _Choice.wanted:
         raise Failed(
-            f'this process has drawn text with [accept] fonts = "{_Choice.used}". Start it again to use '
-            f'"{_Choice.wanted}"'
+            f'this process has drawn text with [accept] fonts = "{_Choice.used}". Start Renditions again to '
+            f'use "{_Choice.wanted}"'
         )
     return _Choice.used
 

@@ -164,7 +164,7 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
         )
     accepted = ", ".join(accept.formats)
     if format_found is None:
-        raise Undecodable(f"not a picture in a known format. Accepted are {accepted}")
+        raise Undecodable(f"not a picture in a known format. Accepted formats: {accepted}")
     if format_found not in accept.formats:
         advice = f', or add "{format_found}" to [accept] formats' if format_found in SOURCE_FORMATS else ""
         raise NotAccepted(f"{format_found} isn't accepted. Convert the picture to {accepted}{advice}")

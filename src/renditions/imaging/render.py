@@ -114,7 +114,8 @@ def _render(
         return Rendering(original, rejected=_advise(refusal, accept, can_salvage=can_salvage))
     except MemoryError as error:
         raise Failed(
-            f"not enough memory for a picture of {len(content):,} bytes. Free memory, or use fewer workers"
+            f"not enough memory for a picture of {len(content):,} bytes. Free or add memory, or use fewer "
+            "workers"
         ) from error
     made |= pictures
     original = replace(original, analysis=analysis)

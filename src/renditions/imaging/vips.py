@@ -119,7 +119,7 @@ def translated(refusal: type[Rejected], failure: str) -> Iterator[None]:
         detail = _describe(error)
         if "out of memory" in detail:
             raise Failed(
-                f"not enough memory for the picture ({detail}). Free memory, or use fewer workers"
+                f"not enough memory for the picture ({detail}). Free or add memory, or use fewer workers"
             ) from error
         if refusal is Undecodable and _UNSUPPORTED.search(detail):
             reason = f"this way to store pixels isn't supported ({detail[:_MOST_QUOTED]})"

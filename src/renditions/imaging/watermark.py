@@ -146,7 +146,7 @@ def _lay_out(text: str, font: Attachment | None, face: int | None) -> Letters:
         return choose_fonts(text, font, face)
     except Undecodable as error:
         name = font.name if font else ""
-        raise Unrenderable(f"the watermark's font {name!r}: {error}. Name another font") from error
+        raise Unrenderable(f"the watermark's font {name!r}: {error}. Name another font or face") from error
 
 
 @lru_cache(maxsize=8)

@@ -164,11 +164,10 @@ def _read_syntax(pydicom: Any, source: io.BytesIO) -> str:
     )
     syntax = str(meta.get("TransferSyntaxUID", ""))
     if syntax not in (*RAW, RLE, *JPEG, *JPEG_2000):
-        name = pydicom.uid.UID_dictionary.get(syntax, ("an unknown one" if syntax else "none",))[0]
-        raise Undecodable(
-            f"the transfer syntax isn't supported ({name}). Save the picture as raw pixels, RLE, JPEG or "
-            "JPEG 2000"
-        )
+        name = pydicom.uid.UID_dictionary.get(syntax, ("an unknown one",))[0]
+        why = f"the transfer syntax isn't supported ({name})"
+        why = why if syntax else "the file names no transfer syntax"
+        raise Undecodable(f"{why}. Save the picture as raw pixels, RLE, JPEG or JPEG 2000")
     return syntax
 
 
@@ -196,7 +195,7 @@ def read(content: bytes) -> Dicom:
         if tag in short and length > _MAX_SHORT_BYTES:
             raise Undecodable(
                 f"the element {short[tag]} has {length:,} bytes, more than the {_MAX_SHORT_BYTES:,} that are "
-                "allowed. Save the picture again without the surplus"
+                "allowed. Save the picture again with fewer values in this element"
             )
         if tag == _PIXEL_DATA:
             pixels.append((source.tell(), kind or "OW", length))

@@ -321,7 +321,9 @@ def _table(tones: Any) -> Any:
     """
     numpy = import_extra("numpy", "dicom")
     if not numpy.isfinite(tones).all():
-        raise Undecodable("the window or the scale of the values isn't a finite number")
+        raise Undecodable(
+            "the window, the scale or a table of the values gives tones that aren't finite numbers"
+        )
     pixels = numpy.rint(255 * numpy.clip(tones, 0, 1)).astype("u1")
     bands = 1 if tones.ndim == 1 else tones.shape[1]
     return Image.new_from_memory(pixels.tobytes(), len(tones), 1, bands, "uchar")

@@ -133,7 +133,9 @@ def check_data(content: bytes, _: Header, frames: int) -> None:
                     f"frame {number} of the GIF has data for only {found:,} of its {frame.pixels:,} pixels"
                 )
     except IndexError as error:
-        raise Undecodable("the GIF ends inside a block") from error
+        raise Undecodable(
+            "the GIF is damaged or cut off: its blocks don't lead to all of its frames"
+        ) from error
 
 
 def _announces_frame(content: bytes) -> bool:

@@ -120,6 +120,7 @@ def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
         page = document[header.page]
         if fonts := find_missing_fonts(page, lambda: document[header.page]):
             names = ", ".join(map(repr, fonts[:_MOST_NAMED]))
+            names += " and others" if len(fonts) > _MOST_NAMED else ""
             warn("glyph-missing", f"text is left out, because the PDF doesn't contain its fonts: {names}")
         bitmap = import_extra("pypdfium2", _EXTRA).PdfBitmap.new_native(
             part.width, part.height, raw.FPDFBitmap_BGR, rev_byteorder=True

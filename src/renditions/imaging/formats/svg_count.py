@@ -134,7 +134,7 @@ class References:
         circle = within[within.index(target) :]
         if not any(each.startswith(_RULE) for each in circle):
             raise NotAccepted(
-                f"the drawing's references form a circle at {target[:100]!r}. Remove one of them"
+                f"the drawing's references form a circle at {target[:100]!r}. Remove one of these references"
             )
 
 

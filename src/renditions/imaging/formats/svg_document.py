@@ -153,7 +153,9 @@ class _Reader:
                 raise NotAccepted(_TOO_EXPANDED) from error
             raise Undecodable(f"the XML isn't well-formed ({error})") from error
         except (LookupError, ValueError) as error:
-            raise Undecodable(f"the XML isn't well-formed ({error})") from error
+            raise Undecodable(
+                f"the encoding of the XML isn't supported ({error}). Save the drawing in UTF-8"
+            ) from error
         self._references.check()
         self._replace_missing()
         content = "".join((*self._written, self._after)).encode()
@@ -230,7 +232,8 @@ class _Reader:
         if any(len(attributes.get(each, "").replace(",", " ").split()) > 1 for each in _PLACES):
             self._warn(
                 "not-drawn",
-                "positions of letters after a text's first one are ignored (x, y, dx, dy, rotate)",
+                "single letters aren't placed: only the first number in x, y, dx, dy or rotate of a text is "
+                "used",
             )
 
     def _count(self, attributes: dict[str, str]) -> None:

@@ -126,7 +126,10 @@ def unsupported_in_sheet(text: str, root: Container[str]) -> Iterator[str]:
         yield from _unsupported_in(body)
         values = set(backgrounds_in(body)).difference(_NO_COLOURS)
         if values and any(selector.strip() in root for selector in prelude.split(",")):
-            yield ("a background in a style sheet is ignored; only one in the first element's style is drawn")
+            yield (
+                "a background in a style sheet is ignored. To draw it, declare it in the style attribute of "
+                "the first element"
+            )
 
 
 def _unsupported_in(text: str) -> Iterator[str]:

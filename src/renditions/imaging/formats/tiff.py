@@ -164,9 +164,9 @@ def _check_stream(data: bytes, most_bytes: int) -> None:
             inflated += len(stream.decompress(data[at : at + _PIECE_BYTES]))
             if inflated > most_bytes:
                 raise Undecodable(
-                    f"the deflated data is damaged (a strip has more than {most_bytes:,} bytes)"
+                    f"the deflated data is damaged (a strip or tile has more than {most_bytes:,} bytes)"
                 )
     except zlib.error as error:
         raise Undecodable(f"the deflated data is damaged ({error})") from error
     if not stream.eof:
-        raise Undecodable("a deflated strip ends before its checksum")
+        raise Undecodable("a deflated strip or tile ends before its checksum")
