@@ -62,7 +62,7 @@ def test_a_floating_point_picture_of_another_encoder_keeps_many_tones() -> None:
     assert len(np.unique(made)) > 100
 
 
-def test_32_bit_and_floating_point_pictures_of_pillow_are_read() -> None:
+def test_32_bit_and_floating_point_tiffs_written_by_pillow_keep_their_greys() -> None:
     grey = photo().convert("L")
     for mode in ("I", "F"):
         assert worst(shown(encoded(grey.convert(mode), "tiff"), PNG), np.asarray(grey) / 255) <= 1

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 _LOST_STEPS = 2
-"""How much a resize can lower the values of an image of one colour. The integer weights of the resize don't
-always add up to one."""
+"""By how many steps a resize can lower the values of an image of one colour. The integer weights of the
+resize don't always add up to one."""
 
 
 def weighted(image: Any, mix: Callable[[Any], Any]) -> Any:
     """Return what ``mix`` returns for the image, with pixels weighted by their alpha.
 
-    Without weights, the hidden colours of transparent pixels would show at the edges.
+    Without weights, the hidden colours of transparent pixels would show at the edges of opaque parts.
     """
     if not image.hasalpha():
         return mix(image)

@@ -54,7 +54,8 @@ def make(
 ) -> tuple[dict[str, Rendered], Plans, Analysis | None]:
     """Return the renditions, the plans and the analysis.
 
-    The plans have the reason for each rendition that can't be made.
+    The plans have the reason for each rendition that can't be made. The analysis is None if none is declared,
+    or if it found nothing.
 
     Raises:
         Undecodable: The picture is damaged.

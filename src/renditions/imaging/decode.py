@@ -79,7 +79,7 @@ class Frames:
     timing: Timing | None = None
     """The timing of the frames; None for a still picture."""
     smaller: Any | None = None
-    """The first image before a resize that enlarged it, or with ``fit = "fill"``; otherwise None."""
+    """The first image before the resize, if it was enlarged or the fit is ``fill``; otherwise None."""
     dpi: float | None = None
     """The resolution in dots per inch that gives a picture its declared size on paper; None if undeclared."""
 

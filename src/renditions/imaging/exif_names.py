@@ -1,7 +1,7 @@
 """Keep EXIF's names of the photographer and the copyright holder byte for byte.
 
 libvips writes only ASCII, and ``?`` for other characters. So the encoder writes fillers of the same length,
-and :func:`write_names` replaces them by the true bytes. Texts should be ASCII (EXIF 2.32), but cameras and
+and :func:`write_names` replaces them with the true bytes. Texts should be ASCII (EXIF 2.32), but cameras and
 editors write UTF-8, Latin-1, Shift JIS and others.
 """
 

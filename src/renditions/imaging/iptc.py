@@ -1,4 +1,4 @@
-"""Select the datasets of a block in version 4.2 of IPTC-IIM.
+"""Select the datasets of an IPTC-IIM block (version 4.2).
 
 The block may be inside Photoshop's image resources.
 """

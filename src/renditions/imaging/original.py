@@ -1,4 +1,4 @@
-"""Replace a rendition by a copy of the source's file, if the copy is smaller.
+"""Replace a rendition with a copy of the source's file, if the copy is smaller.
 
 The copy must fulfil the recipe. The copy has the same pixel data as the file, byte for byte. Of the file's
 metadata, it has only what the recipe keeps.
@@ -27,7 +27,8 @@ _HELD_BY_A_COPY = (
 def smaller(made: Rendered, content: bytes, header: Header, task: Task) -> Rendered:
     """Return the rendition, or a smaller copy of the source's file.
 
-    The result is a copy only if the recipe has ``skip_if_larger`` and the copy fulfils the recipe.
+    The result is a copy only if the recipe has ``skip_if_larger``, the rendition is larger than the source's
+    file, and the copy fulfils the recipe.
     """
     if not task.recipe.skip_if_larger or len(made.content) <= len(content) or not _can_stand(header, task):
         return made

@@ -81,7 +81,10 @@ class Samples:
     bands: tuple[int, ...] = ()
     """The samples to keep: the colours and alpha. Empty to keep all samples."""
     is_grey_apart: bool = False
-    """Whether the page is grey with a plane for each sample. The returned file then declares RGB."""
+    """Whether the page is grey with a plane for each sample.
+
+    The file that :func:`describe` returns then declares RGB.
+    """
 
     def restore(self, image: Any) -> Any:
         """Return the image's colours and alpha, with doubles put together.

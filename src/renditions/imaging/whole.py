@@ -1,6 +1,6 @@
 """The renderer for a confined process, which can't write files.
 
-A worker imports this module before it confines itself. This also imports nearly all modules that rendering
+A worker imports this module before it confines itself. This module imports nearly all modules that rendering
 needs. A confined worker can't write the bytecode of modules to disk, so without stored bytecode each worker
 would compile the modules again. Extras are still imported when a picture needs them.
 """

@@ -1,7 +1,8 @@
 """Analyze a picture.
 
 The analysis shares the decode of the renditions that show the whole picture in sRGB, so it costs little. It
-covers only the first frame, upright and in sRGB. Grey means luma (Rec. 601) on white.
+covers only the first frame, upright and in sRGB. The sharpness and the perceptual hash come from the frame's
+luma (Rec. 601) on white.
 """
 
 from __future__ import annotations
@@ -189,8 +190,8 @@ def _hash(small: Any) -> str:
 def _find_colours(image: Any, most: int) -> tuple[DominantColour, ...]:
     """Return the dominant colours.
 
-    They come from single pixels of the picture. A mean of pixels at an edge could be a colour that the
-    picture doesn't have.
+    They come from single pixels of the picture that are at least half opaque. A mean of pixels at an edge
+    could be a colour that the picture doesn't have.
     """
     size = _fit(image, _PICKED_SIDE)
     picked = image.resize(

@@ -13,7 +13,7 @@ from xml.parsers import expat
 from renditions.imaging.iptc import CHARACTER_SET, datasets
 
 MAX_CHARACTERS = 500
-"""The longest text. The rest is cut off, so that records stay small."""
+"""The most characters of a text. The rest is cut off, so that records stay small."""
 _CAPTION = (2, 120)
 _UTF_8 = b"\x1b%G"
 """The sequence of ISO 2022 that declares UTF-8."""

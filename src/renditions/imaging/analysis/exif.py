@@ -17,7 +17,7 @@ from typing import Literal
 from renditions.model.original import Exif, Position
 
 MAX_CHARACTERS = 100
-"""The longest text. The rest is cut off, so that records stay small."""
+"""The most characters of a text. The rest is cut off, so that records stay small."""
 _MAX_ENTRIES = 256
 """How many entries of a directory this module reads. Cameras write about 60."""
 _MAX_BYTES = 512
@@ -161,7 +161,7 @@ def _number(directory: _Directory, tag: int) -> float | None:
 def _time(moment: str | None, offset: str | None) -> str | None:
     """Convert EXIF's ``YYYY:MM:DD HH:MM:SS`` and ``±HH:MM`` to ISO 8601.
 
-    Ignore an invalid offset.
+    Return None if the time is missing or invalid. Ignore an invalid offset.
     """
     try:
         taken = datetime.strptime(moment or "", "%Y:%m:%d %H:%M:%S").isoformat()  # noqa: DTZ007 (the offset is separate)

@@ -104,9 +104,9 @@ def _split(picture: SmallPicture) -> list[list[float]]:
 
 
 def _measure(values: Sequence[float], width: int, across: int, down: int) -> _Channel:
-    """Return a channel's frequencies below the diagonal, row by row.
+    """Return a channel's frequencies in the upper left half of a table, row by row.
 
-    The frequencies form a table of ``across`` by ``down``.
+    The table has ``across`` columns and ``down`` rows. The lowest frequency is at its upper left.
     """
     sums = sum_cosines(values, width, max(across, down))
     kept = [
@@ -170,7 +170,7 @@ def to_srgb(light: float) -> int:
 
 
 def _quantise(value: float) -> int:
-    """Return the nearest of 19 steps for a value from -1 to 1.
+    """Return the number, 0 to 18, of the step nearest to a value from -1 to 1.
 
     Steps are closer together around 0.
     """

@@ -93,7 +93,7 @@ def _from_lpq(light: float, yellow: float, red: float) -> tuple[float, float, fl
 def read_blurhash(text: str, width: int, height: int) -> Preview | None:
     """Return the preview of a BlurHash; None if it is invalid.
 
-    See :func:`read_thumbhash`.
+    ``width`` and ``height`` are those of the picture, in any unit.
     """
     try:
         return _read_blurhash(text, *_shrink(width, height))

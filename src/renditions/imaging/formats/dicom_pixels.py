@@ -205,7 +205,8 @@ def _grey_table(dicom: Dicom, frame: int, stored: Any) -> Any:
     """Return the grey of each stored value: 0 is black, 1 is white.
 
     Values outside of the window can be below 0 or above 1. Without a window and a VOI LUT, the range is that
-    of the stored bits (up to 8 bits without a modality LUT), or that of the values in the frame.
+    of the values in the frame. But if the values have up to 8 bits, and there is no modality LUT, the range
+    is that of the stored bits.
     """
     values = _stored_values(dicom)
     measured = _measure(dicom, frame, values)

@@ -24,13 +24,13 @@ _STRUCTURAL = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
 
 
 def is_avif(content: bytes) -> bool:
-    """Return whether the file contains a picture in AV1."""
+    """Return whether the file's brands declare a picture in AV1."""
     major, others = _read_brands(content)
     return major in _AVIF or (major in _STRUCTURAL and not others.isdisjoint(_AVIF))
 
 
 def is_heic(content: bytes) -> bool:
-    """Return whether the file contains a picture in HEVC.
+    """Return whether the file's brands declare a picture in HEVC.
 
     A file also counts as HEIC if its major brand names no codec, such as ``mif1``, and no other brand means
     AVIF.

@@ -204,7 +204,7 @@ def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 class _Scans:
     """A record of the coefficients that the scans so far contain.
 
-    For each coefficient of each component, this is the number of the lowest bit that a scan contains.
+    For each coefficient of each component, it has the number of the lowest bit that a scan contains.
     """
 
     def __init__(self) -> None:
@@ -281,8 +281,8 @@ def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile
     """Return the JPEG up to its end mark, without metadata unless a flag keeps it.
 
     The copy lacks the previews, gain maps and videos after the end mark, and the metadata about them.
-    Return None if the JPEG has four components, such as CMYK, or a profile and ``keeps_profile`` is false, or
-    if its segments can't be followed to the end mark.
+    Return None if the JPEG has four components (such as CMYK), if it has a profile and ``keeps_profile`` is
+    false, or if its segments can't be followed to the end mark.
     """
     parts, at = [content[:2]], 2
     while len(segment := content[at : at + 10]) >= 2 and segment[0] == 0xFF:

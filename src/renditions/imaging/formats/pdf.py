@@ -192,8 +192,9 @@ def _round(width: float, height: float) -> Size:
 def _leave_out_machine_fonts() -> Any:
     """Keep PDFium from using the machine's fonts.
 
-    PDFium then draws text in its own fonts if a page doesn't embed the font. The table has no function that
-    finds a font. PDFium keeps a pointer to the table, so the cache keeps the table alive.
+    This function gives PDFium a table of functions that find fonts, and leaves the table empty. PDFium then
+    draws text in its own fonts if a page doesn't embed the font. PDFium keeps a pointer to the table, so this
+    function returns the table, and the cache keeps it alive.
     """
     raw = import_extra("pypdfium2.raw", _EXTRA)
     table = raw.FPDF_SYSFONTINFO(version=1)

@@ -76,7 +76,7 @@ def check_end(content: bytes) -> None:
 def decode(content: bytes, header: Header, **options: Any) -> Any:
     """Return a lazy image with its profile and its colour code.
 
-    ``cICP`` takes precedence over a profile: with ``cICP``, the image has no profile.
+    ``cICP`` for RGB in full range takes precedence over a profile: the image then has no profile.
     """
     image = load_pixels(content, header, **options)
     chunks = _leading_chunks(content)

@@ -41,7 +41,10 @@ _UNSUPPORTED = {
         ),
     }.items()
 }
-"""What browsers know and librsvg ignores: the text of a warning, and a pattern with the name."""
+"""The CSS that browsers apply and librsvg ignores: a pattern for each text of a warning.
+
+The pattern's group that matches is the name for the ``{}`` in the text.
+"""
 _NO_DECLARATIONS = ("d", "points", "id", "class", "rotate", "scale", "translate")
 """The attributes of SVG that aren't CSS, although their names or values may look like it."""
 _OTHER_TIMES = re.compile(
@@ -167,8 +170,8 @@ def references_in(text: str) -> Counter[str]:
 def rules_in(text: str) -> Iterator[tuple[str, Counter[str]]]:
     """Yield the selectors of rules that refer to ids, with the count of each id.
 
-    Only one part of a selector is yielded: the id, class, name or ``*`` of its last element that matches the
-    fewest elements.
+    Only one part of a selector is yielded: of the id, the classes, the name and ``*`` that its last element
+    has, the one that matches the fewest elements.
     """
     for prelude, body, _ in _rules(text):
         if references := references_in(body):

@@ -1,8 +1,8 @@
 """TIFF input and output, and a check of the checksums that libtiff ignores.
 
-The numbers come from TIFF 6.0 (section 2 and the tags of sections 3 and 15) and from BigTIFF. Deflated data
-is a zlib stream, which ends in a checksum over the inflated data (RFC 1950). libtiff stops reading as soon as
-it has enough pixels, before that checksum.
+The tags come from TIFF 6.0 (sections 3 and 15). The numbers of Deflate come from Adobe's Photoshop TIFF
+Technical Notes (8) and from libtiff (32946). Deflated data is a zlib stream, which ends in a checksum over
+the inflated data (RFC 1950). libtiff stops reading as soon as it has enough pixels, before that checksum.
 """
 
 from __future__ import annotations
