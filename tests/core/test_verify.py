@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from doubles import MemoryStore
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.outcome import Outcome
 from renditions.core.ports import StoredObject
 from renditions.core.reconcile import Order, sync
-from renditions.core.verify import MISSING, REPLACED
-from renditions.errors import StoreRefused
+from renditions.core.verify import ARCHIVED, MISSING, REPLACED, UNREADABLE, verify
+from renditions.errors import Archived, NotAccepted, StoreRefused
 from renditions.model.record import Output
 from world import NAME, World, expected_output
 
@@ -112,6 +114,26 @@ def test_a_replaced_output_is_made_again(world: World) -> None:
     assert difference.why == f"large {REPLACED}"
     world.processor().process(NAME, QUICK)
     world.check_promise()
+
+
+@pytest.mark.parametrize(
+    ("error", "why"), [(Archived("restore it first"), ARCHIVED), (NotAccepted("encrypted"), UNREADABLE)]
+)
+def test_an_output_that_the_store_refuses_to_read_is_planned_with_that_reason(
+    world: World, error: Exception, why: str
+) -> None:
+    def refuse(_: str) -> Any:
+        raise error
+
+    output: Any = Touched(world.output)  # type: ignore[arg-type]
+    output.get = refuse
+    assert verify(world.record(), output, "content").drift == {"large": why, "thumb": why}
+
+
+def test_an_output_that_is_deleted_before_it_is_read_is_planned_as_missing(world: World) -> None:
+    output: Any = Touched(world.output)  # type: ignore[arg-type]
+    output.get = lambda _: None
+    assert verify(world.record(), output, "quick").drift == {"large": MISSING, "thumb": MISSING}
 
 
 def test_only_verification_by_content_finds_a_change_that_keeps_size_and_etag(world: World) -> None:

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 
 from renditions.core.ask import Verify
 from renditions.core.ports import Store, StoredObject
-from renditions.errors import KeyRefused, Rejected
+from renditions.errors import Archived, KeyRefused, Rejected
 from renditions.model.record import Output, Record
 
 MISSING = "is missing from the output store"
 REPLACED = "was changed or replaced"
+ARCHIVED = "is in an archive"
+UNREADABLE = "is unreadable"
 
 Look = Callable[[str], StoredObject | None]
 """A function that finds the object under an output key, in the store or in an earlier listing of it."""
@@ -82,32 +84,32 @@ def verify(record: Record, output: Store, how: Verify, look: Look | None = None)
             drift[made.rendition] = MISSING
         elif there.etag != made.etag or how == "content":
             right = _identify(made, there, output, how)
-            if right is None:
-                drift[made.rendition] = REPLACED
+            if isinstance(right, str):
+                drift[made.rendition] = right
             elif right != made:
                 refreshed[made.rendition] = right
     return Verification(drift, refreshed)
 
 
-def _identify(made: Output, there: StoredObject, output: Store, how: Verify) -> Output | None:
-    """Return the output with its current ETag and hash; None if its content differs.
+def _identify(made: Output, there: StoredObject, output: Store, how: Verify) -> Output | str:
+    """Return the output with its current ETag and hash.
 
-    An output that is gone or archived counts as different.
+    If the object isn't the recorded output, or can't be read, return how it differs.
 
     Version 0.1 recorded no hash. Without a recorded hash, this function accepts an output of the same size,
     and returns it with its hash.
     """
     if made.size_bytes != there.size_bytes:
-        return None
+        return REPLACED
     if not made.sha256 and how == "quick" and there.etag == made.etag:
         return made
     try:
         got = output.get(made.key)
-    except Rejected:
-        return None
+    except Rejected as error:
+        return ARCHIVED if isinstance(error, Archived) else UNREADABLE
     if got is None:
-        return None
+        return MISSING
     sha256 = hashlib.sha256(got[1]).hexdigest()
     if made.sha256 not in ("", sha256):
-        return None
+        return REPLACED
     return replace(made, etag=got[0].etag, sha256=sha256)
