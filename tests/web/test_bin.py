@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from starlette.testclient import TestClient
@@ -18,9 +18,11 @@ from renditions.core.forget import forget
 from renditions.core.neighbours import Neighbours
 from renditions.core.outcome import Outcome
 from renditions.core.ports import IfMatch
+from renditions.errors import StoreFailed
 from renditions.local.bin import FolderBin
 from renditions.local.folder import FolderStore
 from renditions.local.root import Root
+from renditions.model.lease import Lease
 from renditions.model.source import Source
 from renditions.web.app import make_app
 from renditions.web.links import LocalLinks
@@ -32,6 +34,19 @@ from world import NAME, World
 PATH = f"/pictures/{NAME}"
 
 
+class Unwritable:
+    """An output store that deletes nothing."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def delete(self, key: str, condition: IfMatch) -> None:
+        raise StoreFailed(f"{key} can't be deleted")
+
+
 class Site:
     """A world whose source is a folder, and a client of its API."""
 
@@ -41,7 +56,13 @@ class Site:
         self.world.pipeline = replace(self.world.pipeline, source=Source(store="in", **source))
         self.bin = None if source.get("read_only") else FolderBin(Root(folder))
         parts = replace(self.world.parts(), bin=self.bin)
-        service = Service(parts, self.process, self.process, Announcements(), LocalLinks())  # type: ignore[arg-type]
+        service = Service(
+            parts,
+            lambda name, ask=PLAIN: self.process(name, ask),
+            self.process,  # type: ignore[arg-type]
+            Announcements(),
+            LocalLinks(),
+        )
         app = make_app(service, secret=b"secret", reach=Reach(allowed_hosts=("testserver",)))
         self.client = TestClient(app)
         self.add(b"one")
@@ -142,6 +163,48 @@ def test_without_a_bin_a_picture_is_deleted_for_good_or_not_at_all(
         gone = {"deletion": "20260101T000000.000000Z-00000000", "name": "gone.jpg"}
         assert site.restore(gone) == restored
         assert site.list() == []
+
+
+def test_a_deletion_says_that_renditions_stay_and_another_one_deletes_them(site: Site) -> None:
+    working = site.world.output
+    site.world.output = Unwritable(working)
+    for begin in (f"{NAME!r} is in the bin, but its", f"{NAME!r}: its"):
+        answer = site.client.delete(PATH)
+        assert (answer.status_code, answer.json()["code"]) == (503, "store-failed")
+        assert answer.json()["detail"].startswith(f"{begin} renditions weren't all deleted. ")
+    assert site.client.post("/batch", json={"action": "delete", "names": [NAME]}).json() == {
+        "results": [{"name": NAME, "problem": answer.json()}]
+    }
+    assert len(site.list()) == 1
+    assert site.client.get(PATH).status_code == 200
+    site.world.output = working
+    assert site.client.delete(PATH).status_code == 204
+    assert not list(working.list())
+    assert site.client.get(PATH).status_code == 404
+
+
+@pytest.mark.parametrize("on_delete", ["remove", "keep"])
+def test_a_deletion_waits_for_a_worker_that_has_the_picture_in_progress(
+    site: Site, on_delete: Literal["remove", "keep"]
+) -> None:
+    site.world.pipeline = replace(
+        site.world.pipeline, source=replace(site.world.pipeline.source, on_delete=on_delete)
+    )
+    record = site.world.record()
+    lease = Lease("another", site.world.clock() + timedelta(minutes=5))
+    held = site.world.catalog.write(replace(record, lease=lease))
+    calls: list[Ask] = []
+
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
+        calls.append(ask)
+        if len(calls) == 2:
+            site.world.catalog.write(replace(held, lease=None))
+        return Site.process(site, name, ask)
+
+    site.process = process  # type: ignore[method-assign]
+    site.delete()
+    assert len(calls) == 2
+    assert not list(site.world.output.list())
 
 
 def test_forget_also_deletes_a_picture_from_the_bin(site: Site) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -11,20 +13,27 @@ from starlette.responses import JSONResponse, Response
 
 from renditions.core.ask import Ask
 from renditions.core.bin import Bin, Binned, make_deletion, parse_deletion
+from renditions.core.outcome import Outcome
 from renditions.core.ports import IfMatch
-from renditions.errors import Conflict
+from renditions.errors import Conflict, Failed
 from renditions.model.items import format_time
 from renditions.runtime.bin import empty_bin, keeps_deleted
 from renditions.web.answers import answer_json
+from renditions.web.causes import explain
 from renditions.web.pictures import find_original
 from renditions.web.problems import ApiError
 from renditions.web.service import Service
+
+log = logging.getLogger("renditions.web")
 
 MOST_BINNED = 50
 """How many deleted pictures a list of the bin has at most. In a bucket, each picture costs a request."""
 
 MOST_EMPTIED = 10
 """How many expired originals one deletion removes from the bin at most."""
+
+_MOST_TRIES = 50
+_PAUSE_SECONDS = 0.1
 
 
 class BinApi:
@@ -34,7 +43,7 @@ class BinApi:
         self._service = service
 
     def delete_picture(self, request: Request) -> Response:
-        """Delete a picture; answer 204 if the picture can't be restored."""
+        """Delete a picture; answer 204 if nothing went to the bin."""
         binned = delete_picture(self._service, request.path_params["name"])
         if binned is None:
             return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -94,12 +103,13 @@ class BinApi:
 def delete_picture(service: Service, name: str) -> Binned | None:
     """Move a picture to the bin, and delete its renditions and its record.
 
-    Return the entry in the bin. Return None if the picture is gone for good, because deleted originals aren't
-    kept, or because there was only a record of it. Also remove up to ``MOST_EMPTIED`` expired originals from
-    the bin, if the picture went there.
+    Return the entry in the bin. Return None if nothing went to the bin, because deleted originals aren't
+    kept, or because there was only a record. Also remove up to ``MOST_EMPTIED`` expired originals from the
+    bin, if the picture went there.
 
     Raises:
-        ApiError: There is no such picture, the source is read-only, or the picture was replaced meanwhile.
+        ApiError: There is no such picture, the source is read-only, or the picture was replaced meanwhile. Or
+            the original was deleted, but not all of its renditions.
         Superseded: The catalog uses another version of the pipeline file.
 
     """
@@ -109,7 +119,7 @@ def delete_picture(service: Service, name: str) -> Binned | None:
         service.insist_writable()
     elif service.parts.catalog.get(name) is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
-    binned = None
+    binned, done = None, ""
     if there:
         try:
             binned = _delete_original(service, name, IfMatch(there.etag))
@@ -119,10 +129,37 @@ def delete_picture(service: Service, name: str) -> Binned | None:
                 "send the request again"
             )
             raise ApiError(HTTPStatus.CONFLICT, detail) from None
-    service.process(name, Ask(removal="asked"))
+        done = f"{name!r} is in the bin, but " if binned else f"the original of {name!r} was deleted, but "
+    _delete_renditions(service, name, done)
     if binned:
         empty_bin(service.parts, MOST_EMPTIED)
     return binned
+
+
+def _delete_renditions(service: Service, name: str, done: str) -> None:
+    """Delete the renditions and the record of a picture that is gone from the source.
+
+    Wait for a worker that has the picture in progress. If anything stays, raise ApiError (503) with the
+    reason, after the words about what is ``done``.
+    """
+    for attempt in range(_MOST_TRIES):
+        time.sleep(_PAUSE_SECONDS if attempt else 0)
+        try:
+            outcome = service.process(name, Ask(removal="asked"))
+        except Failed as error:
+            outcome = Outcome.failed(name, error)
+        if outcome.result != "waiting":
+            break
+    if outcome.result not in ("failed", "waiting") or find_original(service, name):
+        return  # nothing is left, or the source has a picture of this name again
+    log.error("can't delete the renditions of %r: %s", name, outcome.reason)
+    why = explain(outcome.code) if outcome.result == "failed" else "The picture is being processed."
+    detail = f"{done}its renditions weren't all deleted. {why} To try again now, delete it again"
+    raise ApiError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        detail if done else f"{name!r}: {detail}",
+        code=(outcome.code or Failed.code) if outcome.result == "failed" else None,
+    )
 
 
 def _delete_original(service: Service, name: str, condition: IfMatch) -> Binned | None:

@@ -144,7 +144,7 @@ _PICTURES = (
         summary="Move a picture to the bin, and delete its renditions and its record",
         answers={
             200: Answer("The picture is in the bin", "Binned"),
-            204: Answer("The picture is deleted for good: there is no bin, or there was only a record"),
+            204: Answer("Nothing went to the bin: there is no bin, or there was only a record"),
         },
         problems=(404, 409, 507),
     ),

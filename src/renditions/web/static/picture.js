@@ -193,7 +193,7 @@ async function remove(name) {
   if (binned === undefined) return;
   if (shown === name) close();
   if (binned) offer(binned);
-  else say(`Deleted ${name} for good.`, 'action');
+  else say(keepDeleted() ? `Deleted the renditions and the record of ${name}.` : `Deleted ${name} for good.`, 'action');
 }
 
 dialog.addEventListener('cancel', (event) => { event.preventDefault(); close(); });
