@@ -122,7 +122,8 @@ def test_sync_makes_the_renditions_of_a_new_picture_while_removals_are_held(tmp_
     assert held.code == 3
     assert held.data["held"][0]["count"] == 6
     assert held.data["processed"]["done"] == 1
-    assert "6 of 24 pictures are gone: more than 5, and more than 10 %" in held.err
+    why = "6 of 24 pictures are gone: more than 5, and more than 10 % (the limits of [source] max_removals)"
+    assert why in held.err
     assert count_outputs(tmp_path) == MANY + 1
 
 

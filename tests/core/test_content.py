@@ -156,7 +156,7 @@ def test_a_file_that_grows_over_the_byte_limit_before_it_is_read_is_rejected() -
         "rejected",
         (
             "the file has 12 bytes, more than the 10 that [accept] max_bytes allows. "
-            "Upload a smaller file, or raise the limit"
+            "Use a smaller file, or raise the limit"
         ),
     )
     assert not list(world.output.list())

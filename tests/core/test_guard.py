@@ -20,6 +20,7 @@ from world import World
 
 HOUR_SECONDS = 3600.0
 QUICK = Ask(verify="quick")
+LIMITS = "(the limits of [source] max_removals)"
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +76,7 @@ def test_a_declared_limit_replaces_its_default() -> None:
     )
     remove(world, list_names(world)[:4])
     assert why_held(sync(world.run())) == [
-        ("removals", 4, "4 of 10 pictures are gone: more than 1, and more than 30 %")
+        ("removals", 4, f"4 of 10 pictures are gone: more than 1, and more than 30 % {LIMITS}")
     ]
 
 
@@ -294,7 +295,7 @@ def test_removals_of_the_last_hour_count_in_the_next_sync() -> None:
     remove(world, list_names(world)[:1])
     gone = "61 of 200 pictures are gone, including 60 that were removed within the last hour"
     why = f"{gone}: more than 50, and more than"
-    assert why_held(sync(world.run(guard=guard))) == [("removals", 1, f"{why} 30 %")]
+    assert why_held(sync(world.run(guard=guard))) == [("removals", 1, f"{why} 30 % {LIMITS}")]
     assert world.known == 140
     seconds = HOUR_SECONDS
     assert not sync(world.run(guard=guard)).held

@@ -312,7 +312,7 @@ def test_a_file_over_the_byte_limit_is_rejected_without_being_read(world: World)
         "rejected",
         (
             "the file has 12 bytes, more than the 10 that [accept] max_bytes allows. "
-            "Upload a smaller file, or raise the limit"
+            "Use a smaller file, or raise the limit"
         ),
     )
     assert not {"MemoryStore.get", "MemoryStore.stream"} & set(steps.names)

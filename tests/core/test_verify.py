@@ -188,6 +188,15 @@ def test_an_output_that_is_lost_again_after_it_was_restored_is_only_reported(wor
     world.check_promise()
 
 
+def test_the_warning_about_several_outputs_that_were_lost_again_names_all_of_them(world: World) -> None:
+    world.lose_outputs()
+    world.processor().process(NAME, QUICK)
+    world.lose_outputs()
+    reason = world.processor().process(NAME, QUICK).reason
+    lost = f"thumb {MISSING} again, large {MISSING} again"
+    assert reason == f"{lost}. To make them again, run renditions retry photo.jpg"
+
+
 def test_a_restored_output_of_a_changed_picture_can_be_restored_again(world: World) -> None:
     world.lose_outputs()
     world.processor().process(NAME, QUICK)

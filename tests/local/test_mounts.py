@@ -158,7 +158,7 @@ def test_a_watch_of_a_fuse_mount_finds_changes_by_other_programs_and_says_that_i
     assert found.type in ("fuse", "fuse.bindfs")
     file = tmp_path / "renditions.toml"
     file.write_text(file.read_text().replace("[output]", 'poll = "0.5 s"\n[output]'))
-    said = f"({found.type}) doesn't report every change, so watch checks the source every 0.5 s"
+    said = f"({found.type}) doesn't report every change, so watch and serve check the source every 0.5 s"
     assert said in run(tmp_path, "status").out
     assert said in run(tmp_path, "status", "--json").data["polling"]
     with (tmp_path / "log").open("wb") as log:

@@ -176,7 +176,8 @@ def test_a_tick_adds_up_the_counts_of_earlier_calls() -> None:
         world.remove(f"{number:02}.jpg")
     pictures, calls = run(world, 10)
     assert pictures == []
-    assert calls[-1].held[0].why == "60 of 99 pictures are gone: more than 50, and more than 30 %"
+    gone = "60 of 99 pictures are gone: more than 50, and more than 30 %"
+    assert calls[-1].held[0].why == f"{gone} (the limits of [source] max_removals)"
 
 
 def test_pictures_that_disappear_after_the_count_wait_for_the_next_tick() -> None:

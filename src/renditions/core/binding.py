@@ -140,7 +140,7 @@ class Standing:
         if binding.generation != self._generation:
             raise Superseded(
                 "The catalog now uses another version of the pipeline file, so this process stopped "
-                "writing. Start it again, or run renditions sync, to apply this file"
+                "writing. To apply this process's version, run renditions sync (or deploy)"
             )
         with self._lock:
             self._binding = binding

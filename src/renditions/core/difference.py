@@ -40,7 +40,7 @@ Action = Literal["create", "update", "remove", "rename", "hold", "settle", "wait
 """The action for one picture.
 
     create    the picture has no record
-    update    the picture differs from its record, or from the present pipeline
+    update    the picture has a record, and must be processed again for the reason in ``why``
     remove    the picture is gone: its outputs are deleted, then its record
     rename    the picture had another name, and takes over that name's record and outputs (only in a preview)
     hold      the picture is gone, and its removal waits for permission
@@ -68,15 +68,15 @@ class Difference:
     retire: tuple[Retired, ...] = ()
     """The former outputs that Renditions keeps for a while, or until a person allows their deletion."""
     found: StoredObject | None = None
-    """The source object that was compared."""
+    """The source object; None if the source has none, or if it wasn't looked up."""
     record: Record | None = None
-    """The picture's record that was compared."""
+    """The picture's record; None if it has none, or if the record can't be read."""
     again_after: timedelta | None = None
     """How long to wait before comparing again, if the action is ``wait``."""
     refreshed: Mapping[str, Output] = field(default_factory=dict)
     """The outputs, by rendition, that have the recorded content but another ETag."""
     drift: Mapping[str, str] = field(default_factory=dict)
-    """How outputs in the store differ from the record, by rendition. It has only outputs to make again."""
+    """How outputs in the store differ from the record, by rendition; only for outputs to make again."""
     is_restore: bool = False
     """Whether the action restores outputs: the store lost or changed them, or another store is declared."""
     left: frozenset[str] = frozenset()
@@ -114,7 +114,8 @@ class Difference:
         """Return the JSON form, the same on the command line and in the API.
 
         ``make`` has an object for each rendition, by its name, like the ``renditions`` of a record. If the
-        action is ``rename``, outputs of the former name may be copied instead of rendered.
+        action is ``rename``, outputs of the former name may be copied instead of rendered. ``retire``,
+        ``renamed_from`` and ``warning`` are left out if they are empty.
         """
         keys = {rendition: spell_key(key) for rendition, key in (self.keys or {}).items()}
         item = {
@@ -169,7 +170,8 @@ def compare(
         pipeline: The declared state.
         seen: The facts about the picture.
         now: The current time.
-        is_gone: Returns whether a lease's owner has certainly ended; None if a lease ends only by its time.
+        is_gone: Returns whether a lease's owner has certainly ended; None if a lease ends only when it
+            expires.
         ask: The caller's request.
     """
     name, found, record = seen.name, seen.found, seen.record
@@ -291,7 +293,8 @@ def _warn_of_drift(name: str, lasting: Mapping[str, str]) -> str | None:
     if not lasting:
         return None
     drift = ", ".join(f"{rendition} {why} again" for rendition, why in lasting.items())
-    return f"{drift}. To make it again, run renditions retry {shlex.quote(name)}"
+    them = "it" if len(lasting) == 1 else "them"
+    return f"{drift}. To make {them} again, run renditions retry {shlex.quote(name)}"
 
 
 def _warn_of_loss(name: str, drift: Mapping[str, str]) -> str | None:

@@ -2,9 +2,10 @@
 
 If a bucket's event or a person names a deleted picture, its removal is intended. If pictures are only
 missing from a listing, the cause may also be an unmounted disk, or a typo in a prefix. So the guard counts a
-whole run before it allows the removal of these pictures. It holds the removals back if they exceed a declared
-share, if the source or a folder that still exists has lost all of its pictures (``MANY`` or more), or if the
-source's marker is missing. In unattended runs it also decides whether to restore outputs.
+whole run before it allows the removal of these pictures. It holds the removals back if they exceed both
+limits of ``[source] max_removals``, if the source or a folder that still exists has lost all of its pictures
+(``MANY`` or more), or if the source's marker is missing. In unattended runs it also decides whether to
+restore outputs.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Census:
     restores: int = 0
     """How many pictures need outputs restored, see ``Difference.is_restore``."""
     emptied: str | None = None
-    """The first folder that still exists, but lost all of its known pictures (``MANY`` or more)."""
+    """The first folder that still exists, but lost all of its known pictures (``MANY`` or more); or None."""
     _trail: list[Folder] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
@@ -197,7 +198,8 @@ class Guard:
             verb = "is" if missing + lately == 1 else "are"
             return (
                 f"{missing + lately:,} of {known + lately:,} pictures {verb} {gone}: more than "
-                f"{self.max_removals.pictures}, and more than {self.max_removals.percent:g} %"
+                f"{self.max_removals.pictures}, and more than {self.max_removals.percent:g} % (the limits of "
+                "[source] max_removals)"
             )
         return None
 

@@ -162,7 +162,7 @@ class Leases:
 
         Raises:
             ForeignOutput: The key holds a file that this catalog didn't write, or something blocks the key.
-            Conflict: Another worker took the lease over.
+            Conflict: Another process changed or deleted the record, so the lease is lost.
 
         If our lease ran out while we worked, its next holder may have written already, and our write must not
         undo that:
@@ -194,7 +194,7 @@ class Leases:
         next verification finds the difference.
 
         Raises:
-            Conflict: Another worker took the lease over; the headers stay unchanged.
+            Conflict: Another process changed or deleted the record. The headers stay unchanged.
 
         """
         self._confirm_if_late(leased)
@@ -211,7 +211,7 @@ class Leases:
         keeps the file.
 
         Raises:
-            Conflict: Another worker took the lease over; the output is kept.
+            Conflict: Another process changed or deleted the record. The output is kept.
 
         """
         folding = self.output.folding()
@@ -288,23 +288,23 @@ class Leases:
         )
 
     def _confirm_if_late(self, leased: Record) -> None:
-        """Raise Conflict if the lease may have run out, and another worker took it over."""
+        """Confirm the lease if it may have run out; see :meth:`confirm`."""
         if leased.lease and self.clock() + CLOCKS_DIFFER_AT_MOST > leased.lease.until:
             self.confirm(leased)
 
     def confirm(self, held: Record) -> None:
-        """Raise Conflict if another worker took the lease over.
+        """Raise Conflict if another process changed or deleted the held record.
 
-        Call this after reading an output and before the write that depends on it. A worker that takes the
-        lease later also writes later; if it then writes before us, our condition fails. If the catalog took
-        long to answer, this method asks again.
+        The lease is lost then. Call this after reading an output and before the write that depends on it. A
+        worker that takes the lease later also writes later; if it then writes before us, our condition fails.
+        If the catalog took long to answer, this method asks again.
         """
         is_outdated = True
         while is_outdated:
             asked_at = self.clock()
             current = self.catalog.get(held.name)
             if current is None or current.revision != held.revision:
-                raise Conflict(f"another worker took over the lease on {held.name!r}. Try again")
+                raise Conflict(f"another process changed or deleted the record of {held.name!r}. Try again")
             is_outdated = self.clock() - asked_at > ANSWER_LASTS
 
 

@@ -93,7 +93,7 @@ class Processor:
     """The owner of the leases."""
     clock: Callable[[], datetime]
     is_gone: Callable[[str], bool] | None = None
-    """Returns whether a lease's owner has certainly ended; None if a lease ends only by its time."""
+    """Returns whether a lease's owner has certainly ended; None if a lease ends only when it expires."""
 
     standing: Standing | None = None
     """Decides whether this pipeline is in force; None if the catalog has no binding (in tests)."""
@@ -169,7 +169,7 @@ class Processor:
         if held:
             with suppress(Conflict):
                 self._leases.release(held)
-        return Outcome(name, "waiting", "it changes faster than it can be processed", RECHECK)
+        return Outcome(name, "waiting", "it or its record changes faster than it can be processed", RECHECK)
 
     def _look(self, name: str, held: Record | None, ask: Ask, reader: Reader) -> Difference:
         """Compare the picture as it is now with its record."""

@@ -41,5 +41,5 @@ def refuse_size(size_bytes: int, limit_bytes: int) -> NotAccepted:
     """Return the refusal of a picture that is larger than ``[accept] max_bytes``."""
     return NotAccepted(
         f"the file has {size_bytes:,} bytes, more than the {limit_bytes:,} that [accept] max_bytes allows. "
-        "Upload a smaller file, or raise the limit"
+        "Use a smaller file, or raise the limit"
     )

@@ -132,7 +132,7 @@ def _find_reasons(names: tuple[str, ...], find_record: Callable[[str], Record | 
         elif record.status == "done":
             yield f"{own}the picture is done by now"
         else:
-            yield f"{own}the picture is {record.status}"
+            yield f"{own}the picture is being processed, or its processing was interrupted"
 
 
 def _read_failed_call(body: str) -> Any:

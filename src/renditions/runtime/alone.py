@@ -65,7 +65,8 @@ class Recipes:
         renditions = check_recipes(tables, directory)
         if _needs_source(renditions):
             raise UsageError(
-                "without a pipeline file there is no source, so image can't be source:KEY. Name a file"
+                "without a pipeline file there is no source, so a watermark's image can't be source:KEY. Set "
+                "image to the path of a file"
             )
         return cls(renditions)
 
@@ -152,7 +153,9 @@ def read_picture(path: str | os.PathLike[str], accept: Accept) -> bytes:
             content = file.read(accept.max_bytes + 1)  # a pipe or a device reports no size
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         why = getattr(error, "strerror", None) or error
-        raise UsageError(f"can't read {os.fspath(path)!r}: {why}. Check the path") from error
+        raise UsageError(
+            f"can't read {os.fspath(path)!r}: {why}. Check the path and its permissions"
+        ) from error
     if len(content) > accept.max_bytes:
         raise NotAccepted(
             f"the file has more than the {accept.max_bytes:,} bytes that [accept] max_bytes allows. Use a "

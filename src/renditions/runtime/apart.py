@@ -31,7 +31,7 @@ def check_apart(pipeline: Pipeline, directory: Path, catalog_id: str = "") -> No
             here, there = output.path.absolute(), source.path.absolute()
             at = f" at {here / part}" if part else ""
             raise UsageError(
-                f"[source] store {there} and [output] store {here} overlap{at}, by a link or a mount, so "
-                "outputs would become pictures. Nothing was made. Choose an [output] store outside of the "
-                "source, or undo the mount"
+                f"[source] store {there} and [output] store {here} overlap{at}: two paths lead to the same "
+                "files, for example through a link or a mount. So outputs would become pictures. Choose an "
+                "[output] store outside of the source, or remove the link or the mount"
             )

@@ -51,7 +51,7 @@ from renditions.runtime.undeclared import hold_undeclared
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.1
-"""How often a watch checks whether pictures are due."""
+"""The time between two checks of a watch for due pictures."""
 
 RENAME_MARGIN = timedelta(seconds=2)
 """How much longer than ``[source] settle`` a watch waits before it removes a missing picture. The picture may
@@ -210,7 +210,7 @@ def watch(
     parts, stop, standing = session.parts, session.ended, session.standing
     if standing is None:
         raise Superseded(
-            "This catalog uses another version of the pipeline file. To apply the version here, run "
+            "This catalog uses another version of the pipeline file. To apply this process's version, run "
             "renditions sync (or deploy)"
         )
     watchers = _open_watchers(parts, stop)
@@ -268,17 +268,17 @@ def _open_watchers(parts: Parts, stop: threading.Event) -> list[Iterator[frozens
 
 
 def describe_polling(parts: Parts) -> str | None:
-    """Return a sentence about the mount for which ``watch`` polls the source.
+    """Return a sentence about the mount for which ``watch`` and ``serve`` poll.
 
-    Return None if ``watch`` doesn't poll.
+    Return None if they don't poll the source.
     """
     place = parse_store(parts.pipeline.source.store, parts.directory)
     mount = find_silent_mount(place.path) if isinstance(place, FolderPlace) else None
     if mount is None:
         return None
     return (
-        f"The file system at {mount.path} ({mount.type}) doesn't report every change, so watch "
-        f"checks the source every {parts.pipeline.source.poll:g} s ([source] poll)"
+        f"The file system at {mount.path} ({mount.type}) doesn't report every change, so watch and serve "
+        f"check the source every {parts.pipeline.source.poll:g} s ([source] poll)"
     )
 
 

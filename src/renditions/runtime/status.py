@@ -111,7 +111,7 @@ class CatalogStatus:
     unsent: tuple[UnsentGroup, ...]
     binding: Binding | None
     polling: str | None
-    """A sentence about the folder that ``watch`` polls; None if it polls none."""
+    """A sentence about the mount for which ``watch`` and ``serve`` poll; None if they don't poll."""
     former_patterns: bool
     """Whether the default patterns of version 0.1 apply."""
 
