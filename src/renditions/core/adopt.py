@@ -32,7 +32,10 @@ SAMPLE_OF_TICK = 100
 """``SAMPLE`` for a schedule's tick, which has little time: the search costs requests."""
 
 FEW = 100
-"""A catalog with fewer records than this may have lost its records: events may have added these later."""
+"""A catalog with fewer records than this may have been lost.
+
+Its few records may come from events after the loss.
+"""
 
 
 def check_not_lost(

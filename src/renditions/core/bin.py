@@ -47,7 +47,8 @@ class Binned:
 class Bin(Protocol):
     """Deleted originals, by deletion.
 
-    Any method raises :class:`~renditions.errors.StoreFailed` when the source's store fails.
+    Any method raises :class:`~renditions.errors.StoreFailed` when the source's store fails, and
+    :class:`~renditions.errors.KeyRefused` for a key that the store can't hold.
     """
 
     def is_available(self) -> bool:

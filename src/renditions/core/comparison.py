@@ -34,7 +34,7 @@ class Comparison:
     catalog: Catalog
     output: Store
     is_gone: Callable[[str], bool] | None = None
-    """Returns whether a lease's owner has certainly ended; None if a lease ends only by its time."""
+    """Returns whether a lease's owner has certainly ended; None if a lease ends only when it expires."""
     ask: Ask = PLAIN
     look_up: Look | None = None
     """Finds outputs in an earlier listing. Without it, the comparison asks the store for each one."""
@@ -42,7 +42,10 @@ class Comparison:
     """Reads source objects to compare their content. Without it, another ETag means another picture."""
 
     reads_new: bool = False
-    """Whether to read a picture if its keys depend on its content. A plan leaves such keys open."""
+    """Whether to read a new or changed picture if its keys depend on its content.
+
+    Otherwise, as in a plan, a part of such a key isn't known.
+    """
 
     def compare(
         self, name: str, found: StoredObject | None, record: Record | None, now: datetime

@@ -34,7 +34,7 @@ class Hints:
         self._lock = threading.Lock()
 
     def add(self, names: frozenset[str] | None) -> None:
-        """Add names that may have changed; None: any picture may have changed."""
+        """Add the names of pictures that may have changed; None: any may have."""
         with self._lock:
             if names is None or self._names is None:
                 self._names = None
@@ -88,8 +88,9 @@ def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None
 
     Raises:
         Superseded: The catalog uses another version of the pipeline file.
-        Failed: The catalog or the source failed, or ``sync_all`` raised this error.
+        Failed: The catalog or the source failed.
 
+    An error of ``sync_all``, ``on_outcome`` or ``hints`` ends this function, too.
     """
     # Only the first hint proves that the watcher has begun. An earlier sync would miss pictures that arrive
     # between the sync and that moment.

@@ -29,7 +29,7 @@ from renditions.model.record import Record
 from renditions.model.wishes import NO_WISHES, Wishes
 
 MAX_ATTEMPTS = 5
-"""How often to try again if the picture can't be removed yet."""
+"""How often to try again at most, if the picture can't be removed yet."""
 
 FORGOTTEN = Ask(removal="asked", ignores_source=True)
 
@@ -87,7 +87,9 @@ def forget(name: str, reach: Reach) -> Report:
 
     The outputs are deleted in every output store. The other traces are originals in the bin, older versions,
     previews, kept wishes and unsent notices.
-    While another process works on the picture, this function waits, and tries again ``MAX_ATTEMPTS`` times.
+
+    If another process works on the picture, or an output can't be deleted now, this function waits and tries
+    again, at most ``MAX_ATTEMPTS`` times.
 
     Return a report, which also names what is left and stores that failed. After an error, run the function
     again.

@@ -86,7 +86,7 @@ def find_looks(pipeline: Pipeline, record: Record, unmade: Iterable[File] = ()) 
 def _name(pipeline: Pipeline, groups: list[list[File]]) -> list[Look]:
     """Return the looks with their names.
 
-    A family's second look has the name of the first rendition in that look.
+    Each further look of a family has the name of the first rendition in that look.
     """
     named: dict[str, Look] = {}
     for group in groups:

@@ -100,8 +100,8 @@ def sync(run: Run) -> Summary:
     """Process every picture that needs work, several at a time, in bounded memory.
 
     Each pass first does everything except the removal of missing pictures and, in unattended runs,
-    restorations. Then the guard knows how many of them there are, and decides about them. A removal that a
-    person allowed doesn't wait for the guard.
+    restorations. Then the guard knows how many removals and restorations there are, and decides about both. A
+    removal that a person allowed doesn't wait for the guard.
 
     Raises:
         Superseded: The catalog uses another version of the pipeline file.

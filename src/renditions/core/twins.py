@@ -36,7 +36,7 @@ class Twins:
     catalog: Catalog
     clock: Callable[[], datetime]
     is_gone: Callable[[str], bool] | None
-    """Returns whether a lease's owner has certainly ended; None if a lease ends only by its time."""
+    """Returns whether a lease's owner has certainly ended; None if a lease ends only when it expires."""
     standing: Standing | None = None
     """Decides whether the pipeline is in force; None if the catalog has no binding (in tests)."""
 
@@ -110,7 +110,8 @@ class Twins:
         """Save the wishes of a picture before its removal.
 
         A copy of the picture (a twin) without wishes of its own gets these wishes, and this method returns
-        its name. If there is no such twin, the catalog keeps the wishes for the declared time.
+        its name. If there is no such twin, the catalog keeps the wishes for the declared time, and this
+        method returns None.
 
         Raises:
             Superseded: The catalog uses another version of the pipeline file.

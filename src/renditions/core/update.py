@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -34,8 +33,6 @@ from renditions.model.reason import Reason, common_code
 from renditions.model.record import MIXED, Output, Record
 from renditions.model.rendering import Rendered, Rendering
 from renditions.model.warning import combine, narrow
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +132,7 @@ class Updater:
 
         Raises:
             Failed, Stopped: A store, the catalog or a worker failed, or the renderer was stopped.
-            Conflict: Another worker took the lease over.
+            Conflict: Another process changed or deleted the record, so the lease is lost.
 
         """
         record, difference, found = begun.record, begun.difference, begun.found

@@ -12,8 +12,8 @@ this package as their source.
 
 Keys are URL-encoded, with ``+`` for a space, in S3's own notifications and in S3 Batch Operations. In
 EventBridge's events they aren't encoded. (AWS's example for Batch Operations doesn't decode the ``+``, but S3
-sends it, see https://github.com/aws-powertools/powertools-lambda-python/pull/3572. If a key itself contains a
-``+``, both send it as ``%2B``.)
+sends it, see https://github.com/aws-powertools/powertools-lambda-python/pull/3572. Where keys are encoded, a
+``+`` in the key itself is ``%2B``.)
 
 Formats:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
@@ -130,7 +130,8 @@ class Incoming:
 def decode(event: Any) -> Incoming:
     """Decode the event of a Lambda call.
 
-    This function never raises an error: it returns :class:`Unknown` for a part that it doesn't understand.
+    This function never raises an error: the contents have an :class:`Unknown` for each part that it doesn't
+    understand.
     """
     match event:
         case {"Records": [{"eventSource": "aws:sqs"}, *_] as records}:

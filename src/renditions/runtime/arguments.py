@@ -49,8 +49,8 @@ def list_names(names: Iterable[str] | None) -> list[str] | None:
 def choose_pictures(names: Iterable[str] | None, prefix: str | None) -> list[str] | None:
     """Return the names and the prefix in one list, like a command's arguments.
 
-    If the result is empty, it means all pictures. Return None if ``names`` is an empty list and there is no
-    prefix.
+    An empty result means all pictures. Return None, which means no picture, if ``names`` is an empty list and
+    there is no prefix.
 
     Raises:
         UsageError: A name or the prefix isn't a text.

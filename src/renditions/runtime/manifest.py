@@ -225,8 +225,8 @@ def _read_preview(analysis: Analysis, original: Original | None) -> Preview | No
 def find_alt_text(source: Store, name: str) -> str | None:
     """Return the text in the file beside a picture; None if there is no such file.
 
-    Also return None, and log a warning, if the file is too large, isn't UTF-8, or can't be read, for example
-    because it is in an archive.
+    One space replaces each run of white space. Also return None, and log a warning, if the file is too large,
+    isn't UTF-8, or can't be read, for example because it is in an archive.
 
     Raises:
         StoreFailed: The source can't be read.

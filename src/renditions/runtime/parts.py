@@ -204,6 +204,7 @@ class Parts:
         Raises:
             BindingRefused: The catalog belongs to another pipeline file, source or deployment.
             Superseded: The catalog uses another version of the pipeline file.
+            CatalogTooNew: A newer version of Renditions wrote the binding.
             UsageError: Outputs could land in the source, see :func:`check_apart`. This method checks that
                 before it writes anything, and then again with the catalog's id. Also raised by
                 :attr:`attached`.
