@@ -208,7 +208,7 @@ def test_the_search_for_a_lost_catalog_checks_a_limited_number_of_outputs(world:
     assert seen == SAMPLE
 
 
-def test_a_tick_treats_a_catalog_as_lost_if_most_output_keys_exist_but_few_records(world: World) -> None:
+def test_a_tick_refuses_a_catalog_with_few_records_if_most_output_keys_hold_files(world: World) -> None:
     """An upload's event may have added a record since the catalog was lost."""
 
     def tick() -> list[str]:

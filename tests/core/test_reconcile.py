@@ -354,7 +354,7 @@ def test_a_sync_gives_a_key_that_a_rejected_picture_frees_to_a_blocked_picture(w
     world.check_promise()
 
 
-def test_a_sync_counts_a_picture_once_whose_taken_key_becomes_free_in_the_same_run(world: World) -> None:
+def test_a_picture_whose_taken_key_becomes_free_in_the_same_sync_is_counted_once(world: World) -> None:
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{name}"))
     world.upload("b/photo.jpg", b"earlier")
     run_sync(world)
@@ -367,7 +367,7 @@ def test_a_sync_counts_a_picture_once_whose_taken_key_becomes_free_in_the_same_r
     world.check_promise()
 
 
-def test_a_sync_of_several_passes_counts_a_picture_once_whose_file_was_only_touched(world: World) -> None:
+def test_a_picture_that_was_only_touched_is_counted_once_in_a_sync_of_several_passes(world: World) -> None:
     world.upload("b.jpg", b"b")
     world.upload("c.jpg", b"c")
     run_sync(world)
@@ -568,7 +568,7 @@ def test_a_watch_processes_a_picture_again_if_its_key_became_free_during_the_pro
 
 
 @pytest.mark.parametrize("result", ["failed", "held"])
-def test_a_hint_that_comes_while_a_picture_is_processed_does_not_wait_for_the_pause_after_it(
+def test_a_hint_that_comes_while_its_picture_is_processed_is_not_delayed_by_the_following_pause(
     world: World, result: str
 ) -> None:
     """In an earlier version the pause replaced the hint.

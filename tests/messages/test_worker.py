@@ -152,7 +152,7 @@ def test_the_message_of_a_picture_that_waits_for_a_removal_is_deleted_and_a_tick
     assert ("b/photo.jpg", "create") in world.plan()
 
 
-def test_the_pauses_before_a_redelivery_and_a_request_double_up_to_a_limit() -> None:
+def test_the_pauses_after_failed_messages_and_failed_queue_requests_double_up_to_a_limit() -> None:
     assert [redelivery_pause((), deliveries) for deliveries in (1, 2, 3, 6, 5000)] == [30, 60, 120, 900, 900]
     assert [Times().silence_after(attempt) for attempt in (0, 1, 5, 6, 5000)] == [1, 2, 32, 60, 60]
 
