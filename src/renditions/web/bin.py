@@ -64,7 +64,8 @@ class BinApi:
 
         Raises:
             ApiError: Neither the bin nor the source has the picture, something else has the name now, the
-                source is read-only, or the id isn't that of a deletion.
+                restored picture was deleted again meanwhile, the source is read-only, or the id isn't that of
+                a deletion.
             Superseded: The catalog uses another version of the pipeline file.
 
         """
@@ -126,7 +127,7 @@ def delete_picture(service: Service, name: str) -> Binned | None:
         except Conflict:
             detail = (
                 f"{name!r} was not deleted, because it was replaced meanwhile. To delete the new picture, "
-                "send the request again"
+                "try again"
             )
             raise ApiError(HTTPStatus.CONFLICT, detail) from None
         done = f"{name!r} is in the bin, but " if binned else f"the original of {name!r} was deleted, but "

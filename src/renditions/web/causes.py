@@ -37,20 +37,22 @@ ADVICE: Mapping[str, str] = {
     "render-timed-out": "Try again when the machine is less busy. If it fails again, raise [limits] seconds.",
     "worker-died": "Try again. If it fails again, raise [limits] memory.",
     "no-time-left": "Raise the function's timeout. Retries are automatic.",
-    "unconfined": "Run renditions doctor on the server: it says what the system lacks.",
+    "unconfined": (
+        "Run renditions doctor on the machine that processes the pictures: it says what the system lacks."
+    ),
     "store-failed": "Check that the store is reachable and has space. Retries are automatic.",
     "store-full": "Free space on the disk. Retries are automatic.",
     "store-refused": "Check the store's permissions, and that the bucket or folder exists. Then try again.",
     "catalog-failed": "Check that the catalog is reachable and has space. Retries are automatic.",
     "catalog-full": "Free space on the disk. Retries are automatic.",
-    "catalog-too-new": "Upgrade Renditions on this machine.",
+    "catalog-too-new": "Upgrade Renditions to the version that wrote the catalog, or to a newer one.",
     "catalog-refused": (
         "Check the catalog's permissions, and that its table exists. If its file was replaced, start the "
         "server again. Then try again."
     ),
     "record-unreadable": (
-        "If a newer version of Renditions wrote the record, upgrade this machine. Otherwise run renditions "
-        "retry with the picture's name."
+        "If a newer version of Renditions wrote the record, upgrade to that version. Otherwise run "
+        "renditions retry with the picture's name."
     ),
     "queue-failed": "Check that the queue is reachable. Retries are automatic.",
     "queue-refused": "Check the queue's permissions, and that it exists. Then try again.",
@@ -61,7 +63,7 @@ ADVICE: Mapping[str, str] = {
     "damaged": "Check the renditions. If parts are missing, upload an undamaged copy.",
     "reference-dropped": "Put what the drawing refers to into the drawing itself, and upload it again.",
     "html-dropped": "Draw the content with SVG elements instead of HTML, and upload the drawing again.",
-    "not-drawn": "Convert text to paths, replace what only browsers know by plain values, and upload the "
+    "not-drawn": "Convert text to paths, replace CSS that only browsers draw by plain values, and upload the "
     "drawing again.",
     "glyph-missing": "Choose a font that has the characters, embed a PDF's fonts, or convert text to paths.",
 }
@@ -133,8 +135,8 @@ class Cause:
 def find_codes(record: Record) -> Iterable[tuple[str, str]]:
     """Return the codes of the record's problems, each with its text.
 
-    These are the codes of its warnings if it is done. Otherwise it is the code of its error, or its status if
-    the record has no code.
+    The problems of a done picture are its warnings. Another picture has one problem, with the code of its
+    error. If its record has no code, the status takes the code's place.
     """
     if record.status == "done":
         return {each.code: each.text for each in record.warnings}.items()

@@ -92,8 +92,8 @@ class Connections:
 
         If all places are taken, this method ends a connection of the network address with the most
         connections: the one that has waited longest for its client, or else the oldest. If that address is a
-        proxy's, or has hardly more connections than the client's own address, only a waiting connection can
-        end. If the client's own address has all of its places taken, only a waiting connection of that
+        proxy's, or has at most one connection more than the new client's address, only a waiting connection
+        can end. If the client's own address has all of its places taken, only a waiting connection of that
         address can end.
         """
         limits, address = self.limits, connection.address
@@ -260,7 +260,7 @@ class BoundedProtocol(H11Protocol):
         self.address = self.client[0] if self.client else ""
         self._is_admitted = self._open.admit(self)
         if not self._is_admitted:
-            self._refuse(503, "The server has too many connections. Try again shortly.")
+            self._refuse(503, "Too many connections, in all or from this IP address. Try again shortly.")
             return
         self._head_since = self.loop.time()
         self._note_waiting()

@@ -129,8 +129,8 @@ class Guard:
         address = (scope.get("client") or ("",))[0]
         if is_change and self.changes.is_over(address):
             detail = (
-                f"Too many requests: at most {MOST_CHANGES} changes in {CHANGES_SECONDS:g} s are allowed. "
-                "Try again shortly."
+                f"Too many changes from this IP address: at most {MOST_CHANGES:,} in {CHANGES_SECONDS:g} s "
+                "are allowed. Try again shortly."
             )
             return HTTPStatus.TOO_MANY_REQUESTS, detail
         if self.token:
@@ -165,14 +165,14 @@ class Guard:
         is_try = is_log_in or (bool(_given_tokens(headers)) and not is_known)
         if is_try and self.wrong_tokens.is_over(address):
             detail = (
-                f"Too many wrong tokens: at most {MOST_WRONG_TOKENS} in {WRONG_TOKENS_SECONDS:g} s are "
-                "allowed. Try again later."
+                f"Too many logins or wrong tokens from this IP address: at most {MOST_WRONG_TOKENS} in "
+                f"{WRONG_TOKENS_SECONDS:g} s are allowed. Try again later."
             )
             return HTTPStatus.TOO_MANY_REQUESTS, detail
         if not is_known and not scope["path"].startswith(OPEN_PATHS):
             detail = (
-                "The token is missing or wrong. Use the token that you gave the server, or that it printed "
-                "when it started."
+                "The token is missing or wrong. Use the token that the server was started with, or that it "
+                "printed when it started."
             )
             return HTTPStatus.UNAUTHORIZED, detail
         return None

@@ -72,10 +72,10 @@ class Announcements:
     async def listen(self, after: int | None) -> AsyncIterator[str]:
         """Yield server-sent events until ``close``.
 
-        The stream begins with ``hello``. With a number, the kept events after this number follow. If the
-        client missed announcements that the server no longer keeps, or if the number is unknown, ``reset``
-        comes before ``hello``, and the client must reload everything. After ``KEEPALIVE_SECONDS`` without an
-        event, ``here`` follows.
+        The first event is ``hello``. With a number, the kept events after this number follow. If the client
+        missed announcements that the server no longer keeps, or if the number is unknown, the stream begins
+        with ``reset`` instead, and then ``hello``: the client must reload everything. After
+        ``KEEPALIVE_SECONDS`` without an event, ``here`` follows.
         """
         news = asyncio.Event()
         self._listeners[news] = asyncio.get_running_loop()

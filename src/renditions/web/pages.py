@@ -74,10 +74,10 @@ _CHOICE = 'id="choose" type="file" multiple accept="image/*'
 
 
 def offer_formats(text: str, formats: Iterable[str]) -> str:
-    """Return the page's text with a choice of files that has these formats.
+    """Return the page's HTML with an input for files that accepts these formats.
 
-    With ``image/*`` telephones offer their photos. Documents, such as PDF, need their own media types, and
-    their suffixes where a system doesn't know the type.
+    With ``image/*``, telephones offer their photos. Documents, such as PDF, need their own media types, and
+    their suffixes for systems that don't know the types.
     """
     accepted = (SOURCE_FORMATS[name] for name in formats)
     documents = [each for each in accepted if not each.media_type.startswith("image/")]

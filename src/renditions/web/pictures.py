@@ -32,7 +32,10 @@ from renditions.web.service import Service
 log = logging.getLogger("renditions.web")
 
 CURSOR_PATTERN = r"^([0-9]{1,17})\.([\s\S]+)$"
-"""A picture's place in a list: its time in microseconds of Unix time, and its name."""
+"""The pattern of a cursor, which is a picture's place in a list.
+
+Group 1 is the picture's time in microseconds of Unix time, and group 2 is its name.
+"""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_TRIES = 50
@@ -66,7 +69,10 @@ MOST_CHECKED = 1_000
 
 
 def picture_item(pipeline: Pipeline, links: Links, record: Record) -> dict[str, Any]:
-    """Return a record's item in the API's lists, with the URL of a small picture."""
+    """Return a record's item in the API's lists.
+
+    It has the URL of a small picture if there is one.
+    """
     preview = find_small(links, record)
     address = {"preview": preview} if preview else {}
     return {"name": record.name, **record.to_item(pipeline.catalog.key), **address}
@@ -155,7 +161,10 @@ def process_picture(service: Service, name: str, *, again: bool) -> dict[str, An
 
 
 def parse_focus(x: float, y: float) -> Focus:
-    """Return the point at these percentages; raise ApiError that lists all mistakes."""
+    """Return the point at these percentages of the picture's width and height.
+
+    Raise an ApiError that lists all mistakes.
+    """
     problems = [
         (name, f"expected 0 to 100, found {value}")
         for name, value in (("x", x), ("y", y))
@@ -301,7 +310,7 @@ def _hash(download: Download) -> str:
 
 
 def _log_unreadable(part: Unreadable) -> None:
-    log.warning("Can't read %s: %s", part.prefix, part.reason)
+    log.warning("%s", part.reason)  # it has the record's name
 
 
 def find_original(service: Service, name: str) -> StoredObject | None:

@@ -46,7 +46,7 @@ class Cache(Protocol):
         ...
 
     def put(self, name: str, version: str, content: bytes) -> None:
-        """Keep the preview in place of any other version's."""
+        """Keep the preview, and delete those of the picture's other versions."""
         ...
 
     def drop(self, name: str) -> bool:

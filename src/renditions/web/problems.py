@@ -98,9 +98,9 @@ def error_item(error: ApiError | RenditionsError) -> dict[str, Any]:
 
 
 def answer_error(request: Request, error: Exception) -> Response:
-    """Return the problem document for an exception that an endpoint raised.
+    """Return the problem document for an error of an endpoint or of the router.
 
-    Raise any exception again that isn't one of ApiError, RenditionsError and HTTPException.
+    If the error isn't an ApiError, a RenditionsError or an HTTPException, raise it again.
     """
     match error:
         case ApiError(status=status):

@@ -80,7 +80,7 @@ async def read_json(request: Request, *, is_optional: bool = False) -> Mapping[s
             HTTPStatus.BAD_REQUEST, f"the body of the request isn't valid JSON ({error})"
         ) from error
     if not isinstance(data, dict):
-        detail = f"expected a JSON object, found {type(data).__name__}"
+        detail = f"expected a JSON object, found {json.dumps(data)[:60]}"
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
     return data
 
@@ -88,10 +88,11 @@ async def read_json(request: Request, *, is_optional: bool = False) -> Mapping[s
 def check_body(
     body: Mapping[str, Any], required: Mapping[str, type], optional: Mapping[str, Any]
 ) -> tuple[Any, ...]:
-    """Return the values of a JSON body; raise ApiError that lists all mistakes.
+    """Return the values of a JSON body; raise an ApiError that lists all mistakes.
 
     The values come in the order of ``required``, then of ``optional``. ``required`` has the type of each
-    value, and ``optional`` the default. A name in neither of them is a mistake.
+    value. ``optional`` has the default of each value, whose type the value must have. A name in neither of
+    them is a mistake.
     """
     types = {**required, **{name: type(default) for name, default in optional.items()}}
     values = {name: _read_number(value, types.get(name)) for name, value in body.items()}

@@ -46,7 +46,7 @@ register_url_convertor("name", _NameConvertor())
 def make_application(routes: Sequence[BaseRoute]) -> Starlette:
     """Return the application with these routes.
 
-    This function changes the routes: they then refuse unknown query parameters.
+    This function changes the routes of the API's operations: they then refuse unknown query parameters.
     """
     own = [route for route in routes if isinstance(route, Route)]
     paths = {spell(route) for route in own}

@@ -300,7 +300,8 @@ _STATE = {
             "superseded": {"type": ["string", "null"]},
             "generation": {
                 "type": ["integer", "null"],
-                "description": "The number of the pipeline file's version that the catalog uses",
+                "description": "The number of the pipeline file's version that the catalog uses; null "
+                "before the first version is applied",
             },
             "file_problem": {
                 "type": ["string", "null"],

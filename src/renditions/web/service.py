@@ -18,8 +18,8 @@ from renditions.web.problems import ApiError
 from renditions.web.readiness import Readiness
 
 SUPERSEDED = (
-    "This catalog uses another version of the pipeline file, so this process writes nothing. "
-    "To apply the version here, run renditions sync (or deploy)"
+    "This catalog uses another version of the pipeline file than this server, so the server writes nothing. "
+    "To apply the server's version, run renditions sync (or deploy)"
 )
 
 
@@ -43,7 +43,7 @@ class Service:
     waiting: Waiting = field(default_factory=Waiting)
     """The pictures that wait, as far as this process knows."""
     find_polling: Callable[[], str | None] = lambda: None
-    """Returns a sentence about the folder that this process polls; None without one."""
+    """Returns a sentence about the folder that this process polls; None if it polls none."""
     find_file_problem: Callable[[], str | None] = lambda: None
     """Returns why the newest version of the pipeline file isn't applied; None if it is."""
     read_kept_totals: Callable[[], Counted | None] = lambda: None

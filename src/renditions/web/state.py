@@ -83,9 +83,9 @@ def allow_removals(service: Service, count: int) -> dict[str, Any]:
 
 
 def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
-    """Return the number of pictures by action, and the first differences to show.
+    """Return the number of pictures by action, and the first differences.
 
-    These are the pictures that need an action or have a warning.
+    Return at most ``MOST_PLANNED`` differences: those of pictures that need an action or have a warning.
     """
     counts: Counter[str] = Counter()
     listed: list[Mapping[str, Any]] = []

@@ -31,8 +31,8 @@ FORM_SECONDS = 15 * 60
 
 _PART = rf"[^./{HIDDEN}][^/{HIDDEN}]*"
 NAME_PATTERN = rf"({_PART}/)*{_PART}"
-"""The names that uploads may have: without control characters, and without parts that are empty or begin with
-a dot."""
+"""The names that uploads may have: without characters in ``HIDDEN``, and without parts that are empty or
+begin with a dot."""
 
 _S3_VARIABLE = "${filename}"
 """S3 replaces this text in a form's key with the name of the file, so such a form allows many keys.
