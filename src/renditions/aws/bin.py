@@ -73,7 +73,8 @@ class S3Bin:
                 answer = self._client.get_bucket_versioning(Bucket=self._place.bucket)
         except StoreRefused as error:
             log.warning(
-                "%s. So there is no bin: a deletion is final. To have a bin, allow s3:GetBucketVersioning",
+                "%s. So there is no bin: a deletion is final. A bin needs the permission "
+                "s3:GetBucketVersioning",
                 error,
             )
             return None

@@ -105,8 +105,8 @@ class Clients:
         """The client of S3 that signs URLs.
 
         On AWS it signs URLs that name the region, except for us-east-1. By default botocore signs global
-        URLs. For a new bucket, these redirect to the region, and browsers don't follow a redirect when they
-        upload.
+        URLs. The global URL of a new bucket redirects to the region, and browsers don't follow a redirect
+        when they upload.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
         """
         host = urlsplit(self.s3.meta.endpoint_url).hostname or ""

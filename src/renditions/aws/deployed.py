@@ -28,8 +28,8 @@ def check_bucket(bucket: str, *, sends_events: bool) -> None:
             configured = client.get_bucket_notification_configuration(Bucket=bucket) if sends_events else {}
     except Failed as error:
         raise UsageError(
-            f"can't deploy onto {error}. Create the bucket and allow yourself to read its settings, or name "
-            "a folder as the store: then the deployment creates a bucket."
+            f"can't deploy onto {error}. The bucket must exist, and you need permission to read its "
+            "settings. Or name a folder as the store: then the deployment creates a bucket."
         ) from error
     if sends_events and "EventBridgeConfiguration" not in configured:
         raise UsageError(

@@ -116,7 +116,8 @@ class TableReader:
     def find_content(self, sha256: str) -> tuple[str, ...]:
         """Return the keys of at most ``MOST_TWINS`` items with this content.
 
-        If the index :data:`BY_CONTENT` can't be queried, log a warning and return no keys.
+        If the table lacks the index :data:`BY_CONTENT`, or the policy doesn't allow its use, log a warning
+        and return no keys.
         """
         rows = self.query_index(BY_CONTENT, "sha256", sha256)
         try:

@@ -14,8 +14,8 @@ from renditions.model.places import S3Place
 class Signer:
     """A signer of URLs for objects below a prefix. Signing needs no request to S3.
 
-    The methods raise ``StoreRefused`` if there are no credentials, ``StoreFailed`` if these can't be
-    retrieved now, and ``KeyRefused`` for a key that S3 doesn't accept.
+    The methods raise ``StoreRefused`` if there are no credentials, ``StoreFailed`` if the credentials can't
+    be retrieved now, and ``KeyRefused`` for a key that S3 doesn't accept.
 
     Args:
         client: An S3 client, see :attr:`Clients.signing_s3 <renditions.aws.clients.Clients.signing_s3>`.

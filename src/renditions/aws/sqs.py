@@ -29,7 +29,7 @@ class Received:
 
     id: str
     receipt: str
-    """The handle that deletes this delivery or keeps it hidden."""
+    """The handle of this delivery. A request needs it to delete the message, or to keep it hidden."""
     body: str
     deliveries: int
     """Which delivery attempt this is, starting at 1."""

@@ -19,7 +19,7 @@ def transact(
     operations: Sequence[dict[str, Any]],
     added: Sequence[str] = (),
 ) -> None:
-    """Send one transaction, and try again if it conflicts with another transaction.
+    """Send one transaction; try again if it is throttled or conflicts with another.
 
     Args:
         client: A DynamoDB client.

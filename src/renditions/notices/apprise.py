@@ -42,7 +42,9 @@ class AppriseNotifier:
         try:
             services = _open_services(fill_in(self._notify.to, self._environ).removeprefix("apprise:"))
         except VariableUnset as error:
-            raise NotifyRefused(f"{spelled}: {error}. Set it and run the command again") from None
+            raise NotifyRefused(
+                f"{spelled}: {error}. Set it, and start Renditions again (for a function: deploy again)"
+            ) from None
         if services is None:
             raise NotifyRefused(
                 f"{spelled}: apprise doesn't know this form of URL. Correct the value of the environment "

@@ -86,11 +86,13 @@ class WebhookNotifier:
             secrets = fill_in(self._notify.secret or "", self._environ)
         except VariableUnset as error:
             raise NotifyRefused(
-                f"{self._notify.spelled}: {error}. Set it and run the command again"
+                f"{self._notify.spelled}: {error}. Set it, and start Renditions again (for a function: "
+                "deploy again)"
             ) from None
         except ValueError as error:
             raise NotifyRefused(
-                f"{self._notify.spelled}: {error}. Correct them and run the command again"
+                f"{self._notify.spelled}: {error}. Correct them, and start Renditions again (for a function: "
+                "deploy again)"
             ) from None
         try:
             headers = make_headers(_id_of(notice), body, secrets, time.time())
@@ -104,8 +106,8 @@ class WebhookNotifier:
         status = f"the receiver answered with status {answer.code}"
         if answer.code in _REDIRECTS:
             return NotifyRefused(
-                f"{self._notify.spelled}: {status}, a redirect. Redirects aren't followed; name the final "
-                "URL in the pipeline file"
+                f"{self._notify.spelled}: {status}, a redirect. Redirects aren't followed. Declare the final "
+                "URL as the target"
             )
         can_pass = answer.code >= 500 or answer.code in PASSING
         error = NotifyFailed if can_pass else NotifyRefused

@@ -169,7 +169,8 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
     Raises:
         PipelineError: A variable is invalid or doesn't fit the pipeline, or a function can't use something
             that the pipeline declares, such as a store or a notice target.
-        UsageError: A library that a part needs isn't installed, or AWS has no region configured.
+        UsageError: A library that a part needs isn't installed, no AWS region is configured, or the AWS
+            settings are invalid.
 
     """
     pipeline, problems = override(from_plain(json.loads(file.read_text("utf-8"))), environ)

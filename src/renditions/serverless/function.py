@@ -5,7 +5,7 @@ The function decodes the event, processes its pictures, and answers the caller.
 The function processes several pictures at once, so that it reads and writes some while it renders others. If
 the time left is too short for one more picture, the function gives the other pictures back unprocessed. If
 pictures fail, it reports the failed messages to SQS, or the failed tasks to S3 Batch Operations, so that they
-are redelivered. For any other event it raises an exception.
+are tried again. If pictures of any other event fail, it raises an exception.
 
 The function renders pictures in its own process. A harmful picture can crash or block one call, at most until
 the function's time limit. Lambda then starts the function again, and SQS redelivers the messages. A message
@@ -51,7 +51,7 @@ from renditions.serverless.telemetry import HELD, log_to_stdout, metrics
 log = logging.getLogger(__name__)
 
 FAN_OUT_SECONDS = 5.0
-"""How much time a call must have left to list one more page. With less, another call continues."""
+"""How much time a call must have left to go on with a tick. With less, a later call goes on with it."""
 
 EXTRA_THREADS = 2
 """How many pictures the function reads or writes while each core renders one."""
@@ -106,8 +106,8 @@ class Function:
         If a newer deployment has replaced this function, the messages go back into the queue.
 
         Raises:
-            Failed: A part of an event that isn't from a queue or a batch job failed; the event must be sent
-                again.
+            Failed: A part of the event failed, and the event isn't from a queue or a batch job. The caller
+                must send it again.
             Superseded, BindingRefused: The function must not write to the catalog, and the event doesn't
                 come from a queue, or the function knows no queue.
 

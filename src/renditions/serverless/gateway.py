@@ -2,10 +2,10 @@
 
 The function accepts the gateway's payloads of version 2.0 and 1.0.
 
-The function answers only calls that an authorizer allowed (JWT, IAM, or a function), calls for the page's own
-files, which contain no pictures, the health check, and signed URLs of renditions. Clients upload straight to
-the bucket, whose notification starts the processing. They download straight from the buckets, by signed URLs,
-or from CloudFront.
+The function answers calls that an authorizer (JWT, IAM, or a function) allowed. Of all other calls, it
+answers only those for the page's own files (they contain no pictures), for the health check, and for signed
+URLs of renditions. Clients upload straight to the bucket, whose notification starts the processing. They
+download straight from the buckets, by signed URLs, or from CloudFront.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -56,14 +56,14 @@ def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any],
     The returned function uses the parts that ``open_bundled`` opens. Besides the variables of
     ``open_bundled``, ``environ`` may have these:
 
-    - ``SERVING_URL``: the URL at which CloudFront serves the output store publicly.
-    - ``PAGE_FILES_URL``: the URL at which CloudFront serves the page's files.
+    - ``SERVING_URL``: the URL at which CloudFront serves the output store publicly, with a final slash.
+    - ``PAGE_FILES_URL``: the URL at which CloudFront serves the page's files, with a final slash.
     - ``RENDITIONS_SIGNING_KEYS``: the keys of signed URLs.
 
     Raises:
         PipelineError: See ``open_bundled``.
         UsageError: A store isn't in a bucket, or the keys aren't valid. See also ``open_bundled``.
-        StoreRefused: There are no AWS credentials.
+        StoreFailed: The AWS credentials can't be retrieved now, or there are none (``StoreRefused``).
 
     """
     log_to_stdout()
@@ -144,8 +144,9 @@ class Authorized:
         if not (self.keys and scope["path"].startswith(SIGNED_FOLDER) and is_signed(query)):
             return problem(
                 HTTPStatus.UNAUTHORIZED,
-                "Not authorized: no authorizer of the API allowed this request, and its URL isn't signed. "
-                "Below /i/, use a URL from 'renditions sign'. Elsewhere, send the token that it expects.",
+                "Not authorized: no authorizer of the API allowed this request, and its URL has no signature "
+                "that the API accepts here. Below /i/, use a URL from 'renditions sign'. Elsewhere, send the "
+                "token that the authorizer expects.",
             )
         why = self.keys.find_problem(scope["path"], query, self.clock_seconds())
         if scope["method"] != "GET":

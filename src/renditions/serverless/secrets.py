@@ -19,7 +19,7 @@ def read_secrets(environ: MutableMapping[str, str]) -> None:
 
     Raises:
         Failed: A secret can't be read, or isn't a text.
-        UsageError: botocore isn't installed, or AWS has no region configured.
+        UsageError: botocore isn't installed, no AWS region is configured, or the AWS settings are invalid.
 
     """
     found = {name: match for name, value in environ.items() if (match := ARN.fullmatch(value))}

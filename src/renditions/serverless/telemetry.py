@@ -36,11 +36,13 @@ METRICS: Mapping[str, Metric] = {
     ),
     "OriginalBytes": Metric("Bytes", _BY_RESULT, "The size of a picture that is done or rejected."),
     "OutputBytes": Metric("Bytes", _BY_RESULT, "The size of a picture's renditions, if it has any."),
-    "RefusedMessages": Metric("Count", "FunctionName", "Messages about no picture of this pipeline."),
+    "RefusedMessages": Metric(
+        "Count", "FunctionName", "Messages that aren't understood, or aren't about this pipeline."
+    ),
     "Superseded": Metric(
         "Count",
         "FunctionName",
-        "Calls that must not write: the catalog has another version or another pipeline.",
+        "Calls that the catalog refused: it uses another version, or belongs to another pipeline.",
     ),
     "InvalidationsFailed": Metric(
         "Count", "FunctionName", "Calls after which CloudFront may serve former outputs."
@@ -54,7 +56,7 @@ METRICS: Mapping[str, Metric] = {
 """Every metric, by its name."""
 
 HELD: Mapping[str, str] = {"removals": "RemovalsHeld", "output": "OutputsHeld", "catalog": "CatalogLost"}
-"""The metric of each kind of work that a tick holds back. Each counts something else."""
+"""The metric of each kind of work that a tick holds back. Each metric counts something else."""
 
 
 class JsonLines(logging.Handler):
