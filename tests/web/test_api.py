@@ -839,6 +839,14 @@ def test_the_openapi_document_lists_the_statuses_of_answers_and_has_valid_exampl
         assert f"#/components/schemas/{schema}" in text
 
 
+def test_the_openapi_document_describes_all_fields_of_the_outcome_of_a_renamed_picture(
+    client: TestClient,
+) -> None:
+    described = client.get("/openapi.json").json()["components"]["schemas"]["Outcome"]["properties"]
+    item = Outcome("new.jpg", "done", renamed_from="old.jpg").to_item()
+    assert described.keys() == {*item, "picture"}
+
+
 def test_the_openapi_document_lists_the_statuses_of_superseded_servers_and_full_disks(
     client: TestClient,
 ) -> None:

@@ -21,6 +21,7 @@ _TIME = {"type": "string", "format": "date-time"}
 _STATUS = {"enum": list(STATUSES)}
 _CODE = TEXT | {"description": "A stable short name of the error or warning; docs/errors.md lists them"}
 _COUNT = {"type": "integer", "minimum": 0}
+_RENAMED_FROM = TEXT | {"description": "The former name, if the picture was renamed"}
 
 
 def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
@@ -180,6 +181,7 @@ _PICTURES = {
             "code": _CODE | {"type": ["string", "null"]},
             "renditions": _KEYS_BY_RENDITION,
             "picture": {"anyOf": [ref("Picture"), {"type": "null"}]},
+            "renamed_from": _RENAMED_FROM,
         },
         ("name", "result", "reason", "code", "renditions", "picture"),
     ),
@@ -344,7 +346,7 @@ _STATE = {
                                 {"key": TEXT, "etag": TEXT, "delete_after": TEXT, "place": TEXT}, ("key",)
                             )
                         ),
-                        "renamed_from": TEXT | {"description": "The former name, if the picture was renamed"},
+                        "renamed_from": _RENAMED_FROM,
                         "warning": TEXT,
                     },
                     ("name", "action", "why", "make", "delete"),
