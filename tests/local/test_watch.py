@@ -200,7 +200,7 @@ def test_the_watch_fails_if_the_folder_is_missing_or_is_a_file(tmp_path: Path) -
     with pytest.raises(StoreFailed, match=r"is missing: create it, or mount its disk"):
         next(watch_keys(tmp_path / "missing", threading.Event(), TICK_SECONDS))
     (tmp_path / "file").touch()
-    with pytest.raises(StoreFailed, match="it is not a folder"):
+    with pytest.raises(StoreFailed, match=r"it isn't a folder\. Set \[source\] store"):
         next(watch_keys(tmp_path / "file", threading.Event(), TICK_SECONDS))
 
 

@@ -29,7 +29,7 @@ _ADVICE = {
     sqlite3.SQLITE_READONLY: _WHEN_READ_ONLY,
     sqlite3.SQLITE_PERM: _WHEN_READ_ONLY,
     sqlite3.SQLITE_CANTOPEN: _WHEN_READ_ONLY,
-    sqlite3.SQLITE_FULL: "Free space on the disk, and run the command again",
+    sqlite3.SQLITE_FULL: "Free space on the disk, then try again",
     sqlite3.SQLITE_IOERR: "Check the disk and its connection",
 }
 """What a person can do, by SQLite's primary result code (https://sqlite.org/rescode.html)."""

@@ -19,7 +19,10 @@ MOST_BYTES = 200_000_000
 """The most bytes of all previews of a catalog together. Above this, the cache deletes the oldest ones."""
 
 _KEPT_SHARE = 0.9
-"""The share of ``MOST_BYTES`` that the cache then keeps, so that it needn't search again for each preview."""
+"""How much of the limit the cache keeps when it deletes the oldest previews.
+
+It keeps less than the limit, so that it needn't search for the oldest ones again for each new preview.
+"""
 
 
 class PreviewCache:
@@ -64,8 +67,8 @@ class PreviewCache:
                         other.unlink(missing_ok=True)
         except OSError as error:
             raise Failed(
-                f"can't keep the preview of {name} in {self._folder}: {error.strerror}. Free some space, or "
-                "start the server with --no-previews"
+                f"can't keep the preview of {name} in {self._folder}: {error.strerror}. Check the "
+                "folder's permissions and free space, or start the server with --no-previews"
             ) from error
         # Another process may delete a preview meanwhile. The next call then continues.
         try:

@@ -46,7 +46,9 @@ class Root:
             if not make:
                 raise NotMade from None
         except NotADirectoryError:
-            raise StoreFailed(f"{self.path} is not a folder. Name a folder as the store") from None
+            raise StoreFailed(
+                f"{self.path} is not a folder. In the pipeline file, set this store to a folder"
+            ) from None
         make_root(self.path)
         return os.open(self.path, OPEN_FOLDER)
 

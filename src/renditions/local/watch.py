@@ -89,7 +89,7 @@ class _Folders:
                 f"can't watch {self._root}: {error.strerror}. Check the path and its permissions"
             ) from error
         if not stat.S_ISDIR(status.st_mode):
-            raise StoreFailed(f"can't watch {self._root}: it is not a folder. Name a folder")
+            raise StoreFailed(f"can't watch {self._root}: it isn't a folder. Set [source] store to a folder")
         return status.st_dev, status.st_ino
 
     def is_root_replaced(self) -> bool:
