@@ -31,7 +31,7 @@ class NotFree(Exception):
 def take_lock(file: int) -> None:
     """Lock an open file as soon as no other descriptor has the lock.
 
-    The system has no wait with a limit for these locks, so this function tries again and again.
+    The system can't limit the time of a wait for such a lock, so this function tries again and again.
 
     Raises:
         NotFree: Another descriptor had the lock for ``WAIT_SECONDS``.
@@ -50,9 +50,10 @@ def take_lock(file: int) -> None:
 
 
 def describe_holder(*files: os.stat_result) -> str:
-    """Return a text that says what to do, and if possible which process holds a lock.
+    """Return a text about a lock that wasn't free in time, and what to do.
 
-    The lock is on one of these files, and wasn't free in time.
+    If possible, the text says which process holds the lock. ``files`` has the status of each file that the
+    lock may be on.
     """
     waited = f"its lock wasn't free within {WAIT_SECONDS:g} s"
     for holder in _find_holders(files):

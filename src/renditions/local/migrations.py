@@ -80,6 +80,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
     ),
 )
-"""The migrations from each version to the next, each in one transaction. A catalog's version (``PRAGMA
-user_version``) is the number of its migrations.
+"""The migrations from each version to the next, each in one transaction.
+
+A catalog's version (``PRAGMA user_version``) is the number of its migrations.
 """

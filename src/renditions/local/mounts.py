@@ -1,4 +1,4 @@
-"""File systems that don't report other machines' changes.
+"""File systems that don't report other machines' changes: silent file systems.
 
 Examples are network mounts and FUSE. The kernel reports only the changes that this machine makes through the
 mount. It doesn't learn of changes by a server, by another machine, or through another path.
@@ -22,7 +22,7 @@ _SILENT = frozenset(
         *("fuse", "macfuse", "osxfuse"),
     )
 )
-"""The types of these file systems on Linux and macOS. Types that begin with ``fuse.`` count too."""
+"""The types of silent file systems on Linux and macOS. Types that begin with ``fuse.`` count too."""
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
 
@@ -49,9 +49,10 @@ def find_silent_mount(folder: Path) -> Mount | None:
 
 
 def choose_silent_mount(folder: Path, mounts: Iterator[Mount]) -> Mount | None:
-    """Choose a silent mount from these, as :func:`find_silent_mount` does, or None.
+    """Choose from ``mounts`` as :func:`find_silent_mount` does from the system's.
 
-    Of two mounts with the same path, the later one covers the earlier one.
+    Return None if neither exists. If two mounts have the same path, the later one counts, because it covers
+    the earlier one.
     """
     real = Path(os.path.realpath(folder))
     by_path = {mount.path: mount for mount in mounts}

@@ -70,7 +70,7 @@ def find_overlaps(source: Path, output: Path, catalog_id: str = "") -> Iterator[
 def read_mounts() -> tuple[Mount, ...]:
     """Return the mounts that this process sees, in the order of mounting.
 
-    The result is empty on a system without this table, such as macOS.
+    The result is empty on a system without ``/proc/self/mountinfo``, such as macOS.
     """
     try:
         lines = os.fsdecode(_MOUNTS.read_bytes()).splitlines()

@@ -47,9 +47,10 @@ class Spellings:
 
     A disk may ignore case or Unicode forms.
 
-    If a lookup finds a file, but not under a spelling that differs in case, the folder tells upper from lower
-    case. The same is true of forms. Until this is known, the folder's listings decide. They may be up to two
-    seconds old. Threads may share one object.
+    If a lookup finds a file under its own spelling, but not under a spelling with the other case, the folder
+    distinguishes upper and lower case. In the same way, this class finds out whether the folder distinguishes
+    Unicode forms. Until it knows, it compares with the folder's listings, which may be up to two seconds old.
+    Threads may share one object.
     """
 
     def __init__(self) -> None:
@@ -78,7 +79,7 @@ class Spellings:
 
 
 def _swap_case(parts: Sequence[bytes]) -> Sequence[bytes]:
-    """Return the path with the last part in the other case.
+    """Return the path with upper and lower case swapped in its last part.
 
     Return the same path if the part has no ASCII letters: a lookup then shows nothing, and a listing decides.
     """

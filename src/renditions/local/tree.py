@@ -100,7 +100,7 @@ def _is_work(name: bytes) -> bool:
 
 
 def open_folder(root: int, parts: Sequence[bytes], *, make: bool = False) -> int:
-    """Open the folder at this path; with ``make``, create missing folders.
+    """Return a new descriptor of a folder; with ``make``, create missing folders.
 
     Raises:
         OSError: The folder can't be opened. The error number is in ``ABSENT`` if the path doesn't exist, or
@@ -147,11 +147,11 @@ class _Listing(NamedTuple):
 class Listings:
     """How folders spell names, on a disk that ignores case or Unicode forms.
 
-    A sync asks for each picture. If each answer listed the folder, the time would grow with the square of the
-    number of pictures. So a name in the last listing at each depth counts as listed for ``USED_SECONDS``, as
-    long as the folder's modification time stays the same. A few disks (exFAT through FUSE) don't change this
-    time at a rename; there the former name can count as listed for ``USED_SECONDS``. Threads may share one
-    object.
+    A sync asks about each picture. If each answer listed the folder, the time would grow with the square of
+    the number of pictures. So a name in the last listing at each depth counts as listed for ``USED_SECONDS``,
+    as long as the folder's modification time stays the same. A few disks (exFAT through FUSE) don't change
+    this time at a rename; there the former name can count as listed for ``USED_SECONDS``. Threads may share
+    one object.
     """
 
     USED_SECONDS = 2.0
@@ -341,7 +341,12 @@ def make_root(root: Path) -> None:
 def remove_empty(root: int, parts: Sequence[bytes]) -> None:
     """Remove the empty folders on this path, the last one first.
 
-    Stop at the first folder that isn't empty, or that can't be removed.
+    Stop at the first folder that isn't empty, is in use, or that this user may not remove. Skip folders that
+    don't exist.
+
+    Raises:
+        OSError: A folder can't be removed for another reason, such as a read-only disk.
+
     """
     for depth in range(len(parts), 0, -1):
         try:

@@ -35,7 +35,9 @@ class LayerState:
 
     name: str
     state: State
-    """``on``: the layer confines the process. ``missing``: the system lacks it. ``off``: it wasn't asked for.
+    """``on``: the layer confines the process.
+
+    ``missing``: the system lacks the layer. ``off``: the caller didn't ask for it.
     """
     detail: str = ""
     """Why the layer is missing, or which version of it is on."""
@@ -51,7 +53,7 @@ class Layer:
     apply: Callable[[int], str]
     """Confines the calling process, which keeps the socket with this descriptor.
 
-    Returns a detail, or raises an error.
+    Returns a detail. Raises ``UnavailableError`` or ``OSError`` if the system lacks the layer.
     """
     only_linux: bool = True
     is_extra: bool = False

@@ -36,7 +36,7 @@ class Guard:
         self, process: subprocess.Popen[bytes], seconds: float, memory_bytes: int | None = None
     ) -> None:
         self.exceeded: Literal["time", "memory"] | None = None
-        """The limit that the process exceeded."""
+        """The limit that the process exceeded; None if it exceeded none."""
         self.seconds = seconds
         self._process = process
         self._ends_at = time.monotonic() + seconds

@@ -47,7 +47,7 @@ def _explain(error: OSError) -> Failed:
 class WorkerProcess:
     """A worker process and the pool's end of its socket.
 
-    One thread at a time uses it, but any thread may kill it.
+    Only one thread at a time may use it. But any thread may kill it.
 
     Raises:
         Failed: The process can't be started.

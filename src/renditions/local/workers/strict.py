@@ -28,7 +28,7 @@ def read(hint: Any, value: Any) -> Any:
     texts as keys, or None.
 
     Raises:
-        MalformedError: The value isn't of this type, or exceeds the limits above.
+        MalformedError: The value isn't of this type, or exceeds a limit of this module.
 
     """
     choices = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
