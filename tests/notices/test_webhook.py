@@ -310,7 +310,7 @@ def test_check_names_an_unset_variable_and_sync_works_without_it(
     ("entry", "problem"),
     [
         ('to = "webhook:https://a.example/"', "notify[0].secret: expected a variable that has the secret"),
-        ('to = "webhook:https://a.example/"\nsecret = "abc"', "notify[0].secret: expected a variable of"),
+        ('to = "webhook:https://a.example/"\nsecret = "abc"', "notify[0].secret: expected a reference to"),
         ('to = "log:"\nsecret = "${HOOK}"', 'notify[0].secret: expected no secret with "log:"'),
         ('to = "webhook:ftp://a.example/"\nsecret = "${HOOK}"', "notify[0].to: expected"),
         ('to = "webhook:https://ann:pw@a.example/"\nsecret = "${HOOK}"', "notify[0].to: expected"),

@@ -38,7 +38,11 @@ class Backend:
     botocore isn't among them, since Lambda's runtime has it.
     """
     variable: str | None = None
-    """The environment variable that can name a target of this kind: its value is a URL without the prefix."""
+    """For a notifier: the environment variable that names a target of this kind.
+
+    Its value is the target's URL without the prefix. This target replaces the declared targets of this kind,
+    or is added if there are none. None: this kind has no such variable.
+    """
     is_signed: bool = False
     """For a notifier: whether it signs its notices with the secret of the ``[[notify]]`` entry."""
     has_sender: bool = False
@@ -216,7 +220,7 @@ LISTING = "renditions.local.listing:listed"
 OVERLAP = "renditions.local.overlap:find_overlaps"
 """The function that finds the parts of an output folder that lie in the source.
 
-``find_overlaps(source, output, catalog_id)``
+``find_overlaps(source, output, catalog_id) -> Iterator[str]``
 """
 
 

@@ -16,7 +16,7 @@ MOST_NAMES = 5
 """How many pictures a digest names for each cause."""
 
 MOST_REASON_LENGTH = 300
-"""A digest shortens the reasons of its causes to this length."""
+"""How many characters of each reason a digest keeps at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ class DigestGroup:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """The notices of one target in one message: one for each picture."""
+    """One message to a target in place of notices, each about one picture."""
 
     pictures: tuple[Reported, ...]
-    """The pictures, in the order of their times."""
+    """The pictures, the one with the earliest notice first."""
     groups: tuple[DigestGroup, ...]
     """The causes, the most frequent first; then one group for all other causes of each event."""
 

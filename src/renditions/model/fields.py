@@ -147,7 +147,7 @@ class Glob:
 
 @dataclass(frozen=True, slots=True)
 class MostBytes:
-    """An annotation: the size of the largest file that an attachment may have."""
+    """An annotation: how many bytes the file of an attachment may have at most."""
 
     size: int
 
@@ -192,7 +192,7 @@ CatalogKey = Annotated[
 ]
 NotifyUrl = Annotated[str, Pattern(join_patterns(NOTIFIERS), spell_forms(NOTIFIERS))]
 Reference = Annotated[
-    str, Pattern(r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}(?!\n)$", 'a variable of the environment: "${NAME}"')
+    str, Pattern(r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}(?!\n)$", 'a reference to an environment variable: "${NAME}"')
 ]
 """A reference to an environment variable, for a value that must not be in the file."""
 BaseUrl = Annotated[
@@ -209,7 +209,7 @@ Origin = Annotated[
         'an origin as browsers send it, such as "https://shop.example" or "http://localhost:3000", or "*"',
     ),
 ]
-"""Browsers send an origin in lower case, without a path and without its scheme's own port (RFC 6454, 6.2)."""
+"""Browsers send an origin in lower case, without a path or its scheme's default port (RFC 6454, 6.2)."""
 Colour = Annotated[
     str,
     Pattern(

@@ -80,7 +80,7 @@ class SourceFormat:
     is_scriptable: bool = False
     """Whether its files may contain code that a browser runs.
 
-    The API then serves originals only as downloads.
+    The API serves such originals only as downloads.
     """
     is_exif: bool = False
     """Whether the whole file has the structure of EXIF data."""
@@ -135,7 +135,8 @@ class OutputFormat:
     binder: str | None = None
     """f(files, recipe, resolutions): joins the encoded pages in one file.
 
-    None: the encoder takes all pages as one tall image."""
+    None: the encoder takes all pages as one tall image.
+    """
     copier: str | None = None
     """f(content, *, keeps_metadata, keeps_profile): returns a copy of the source file without other metadata.
 
@@ -167,7 +168,7 @@ class OutputFormat:
     """The range of ``effort``; None if the encoder has no such option."""
     has_lossless_choice: bool = False
     choices: tuple[str, ...] = ()
-    """The fields of a recipe that apply to this format, out of those in ``checks.ENCODER_CHOICES``."""
+    """Which fields of ``pipeline_file.checks.ENCODER_CHOICES`` a recipe for this format may have."""
     browser_rank: int | None = None
     """Its place in the order in which pages offer formats to browsers; 1 comes first.
 

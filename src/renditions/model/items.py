@@ -24,7 +24,10 @@ def format_time(moment: datetime) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """Return the time that :func:`format_time` wrote."""
+    """Return the time that :func:`format_time` wrote.
+
+    Raises ValueError if it didn't write the text.
+    """
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 

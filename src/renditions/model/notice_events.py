@@ -40,14 +40,15 @@ NOTICE_EVENTS: Mapping[str, NoticeEvent] = {
     "removed": NoticeEvent("Picture removed", "A picture is gone: its outputs and its record were deleted."),
     "removals_held": NoticeEvent(
         "Removals held",
-        "An unattended run didn't remove missing pictures or undeclared outputs, and waits for permission.",
+        "An unattended run held back the removal of missing pictures or undeclared outputs until a person "
+        "permits it.",
         is_trouble=True,
         is_for_all=True,
     ),
     "output_held": NoticeEvent(
         "Output held",
-        "An unattended run didn't make missing outputs again, or found that the catalog was lost, and waits "
-        "for permission.",
+        "An unattended run held back work until a person permits it: making missing outputs again, or "
+        "everything, because the catalog was probably lost.",
         is_trouble=True,
         is_for_all=True,
     ),

@@ -131,7 +131,7 @@ class UnsentNotice:
     attempts: int = 0
     """How many attempts have failed; 0 again after a person resent the notice."""
     reason: str = ""
-    """Why the last attempt failed, or why Renditions postponed it."""
+    """Why the last attempt failed, or why Renditions postponed the notice."""
     deleted: tuple[str, ...] = ()
     """See :attr:`Removal.deleted`."""
     is_collected: bool = False
@@ -190,10 +190,10 @@ class UnsentNotice:
         )
 
     def to_shown(self, pipeline: Pipeline) -> dict[str, Any]:
-        """Return the JSON form with the target for people.
+        """Return the JSON form for people, which the command line and the API show.
 
-        The target is its URL without the parts that may be secret. The command line and the API show this
-        form. The form of :meth:`to_item` has a hash as its target.
+        Its target is a URL without the parts that may be secret; :meth:`to_item` has a hash there. This form
+        also says whether the notice is given up.
         """
         target = pipeline.spell_target(self.target)
         item = self.to_item() | {"target": target, "given_up": self.again_at is None}

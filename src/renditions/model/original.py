@@ -1,4 +1,4 @@
-"""A source object's facts: its format, dimensions, and picture's analysis."""
+"""Facts about a source object: its format, its dimensions, and the analysis."""
 
 from __future__ import annotations
 
@@ -110,9 +110,9 @@ class Original:
     """None if no analysis is declared, if the analysis found nothing, or if the picture is rejected."""
 
     def completed_from(self, earlier: Original | None) -> Original:
-        """Return these facts, with missing dimensions from an earlier reading.
+        """Return these facts, with missing dimensions and frames from an earlier reading.
 
-        The earlier reading must be of the same bytes.
+        ``earlier`` must be a reading of the same bytes; None: there is no such reading.
         """
         if self.width is not None or earlier is None:
             return self

@@ -38,7 +38,7 @@ class OutputPlace:
     verify: Annotated[
         Verify,
         "When unattended runs check that outputs exist and are unchanged. schedule: at each full comparison, "
-        "if the outputs are in a folder. always: also in a bucket, and at each schedule's tick on AWS.",
+        "if the outputs are in a folder. always: also in a bucket, and at each tick of the schedule on AWS.",
     ] = "schedule"
     keep_replaced: Annotated[
         Seconds | None,

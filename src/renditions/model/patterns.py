@@ -74,7 +74,7 @@ def find_exclusion(exclude: tuple[str, ...], path: str) -> str | None:
 
     Return None if no pattern does. A pattern without a slash, except at its end, applies to each part of the
     path. Any other pattern applies to the path from its start. A pattern that ends with a slash applies only
-    to folders.
+    to folders. Case doesn't matter.
     """
     folder = path[: path.rfind("/", 0, -1) + 1]
     return _find_folder_exclusion(exclude, folder) or _match(exclude, path, len(folder))

@@ -200,7 +200,7 @@ class Pipeline:
 
         The source store, the fields of ``[output]`` in ``NOT_OF_THE_OUTPUTS``, ``[catalog]`` and
         ``[[notify]]`` don't count. The fingerprint depends on the contents of ``source:KEY`` attachments, so
-        read those contents first.
+        read those contents first; otherwise this raises ``ValueError``.
         """
         source, output = declared_in(self.source), declared_in(self.output)
         declared = {
@@ -215,7 +215,7 @@ class Pipeline:
     def rules(self) -> str:
         """The fingerprint of ``[accept]``, ``[analyze]`` and ``[limits]``.
 
-        The time limit doesn't count: only few pictures need more time, and ``renditions retry`` tries them
+        The time limit doesn't count: only a few pictures need more time, and ``renditions retry`` tries them
         again. How workers are confined doesn't count, and fields at their default don't count either.
         """
         accept, analyze = self.accept.fingerprint(), declared_in(self.analyze)

@@ -17,7 +17,8 @@ from renditions.model.fields import declared_in, unwrap
 def to_plain(value: Any, write_bytes: Callable[[bytes], Any]) -> Any:
     """Return dataclasses, tuples and mappings as dicts and lists.
 
-    ``write_bytes`` converts bytes.
+    Fields of a dataclass that have their default are left out, except those with a ``default_factory``.
+    ``write_bytes`` converts bytes. Other values stay unchanged.
     """
     if is_dataclass(value):
         return {name: to_plain(field, write_bytes) for name, field in declared_in(value).items()}

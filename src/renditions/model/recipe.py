@@ -75,8 +75,8 @@ class Watermark:
     ] = None
     face: Annotated[
         Annotated[int, Range(0, 255)] | None,
-        "The number of the font in a collection, from 0. By default the first of those that lack the fewest "
-        "characters.",
+        "The number of the font in a collection, from 0. By default, the first of the fonts that lack the "
+        "fewest characters.",
     ] = None
     colour: Annotated[Colour, "The text's colour."] = "white"
     size: Annotated[
@@ -190,9 +190,9 @@ class Rendition:
         "picture's record, or the center if there is none.",
     ] = "center"
     focus: Annotated[Focus | None, "The point that cover keeps as near to the middle as possible."] = None
-    background: Annotated[Colour, "The colour of padding, and of transparency in formats without it."] = (
-        "white"
-    )
+    background: Annotated[
+        Colour, "The colour of padding, and of transparent parts if the format has no transparency."
+    ] = "white"
     enlarge: Annotated[bool, "Whether smaller pictures are enlarged. SVG and PDF always are."] = False
     pixel_ratio: Annotated[
         Annotated[float, Range(1, 5)],
@@ -295,7 +295,7 @@ class Rendition:
     page_size: Annotated[
         PageSize | None,
         "The paper size of a PDF's pages, in portrait or landscape like the picture. The picture is centred "
-        "and fills the page. With dpi, it has that resolution instead if it then fits.",
+        "and fills the page. With dpi, the picture has that resolution instead, if it then fits.",
     ] = None
     data_uri: Annotated[bool, "Whether Base64 text is a data: URI (RFC 2397)."] = False
     max_bytes: Annotated[

@@ -66,7 +66,10 @@ class Output:
     width: int | None = None
     height: int | None = None
     seconds: float | None = field(default=None, compare=False)
-    """How long it took to make the file from the decoded picture."""
+    """How long it took to make the file from the decoded picture.
+
+    None for a format that holds the picture's file.
+    """
     sha256: str = ""
     """The SHA-256 of its content, in hexadecimal; empty in records of version 0.1."""
     is_restored: bool = False
@@ -105,7 +108,7 @@ class OwedNotice:
 
 
 MOST_EVENTS = 12
-"""How many events a record keeps. Reasons are shortened too, so a record stays small."""
+"""How many events a record keeps. Their reasons are shortened too, so a record stays small."""
 
 MOST_REASON_LENGTH = 300
 
@@ -125,8 +128,8 @@ class Record:
     """The catalog's row for one source object.
 
     The first write sets ``revision`` to a random number, and each later write raises it by 1. A catalog
-    stores a record only if the stored record still has the same revision. Then no other process has written
-    the record since this process read it. 0 means that no record is stored yet.
+    replaces a stored record only if its revision is still the one that this process read. Then no other
+    process has written the record meanwhile. 0 means that no record is stored yet.
     """
 
     name: str
@@ -183,7 +186,7 @@ class Record:
     owed: tuple[OwedNotice, ...] = ()
     lease: Lease | None = None
     history: tuple[Event, ...] = ()
-    """The newest events, in the order of time."""
+    """The newest events, oldest first."""
     place: str = ""
     """The output store that holds the outputs, spelled as in ``Binding``; empty in version 0.1."""
     headers: str = ""
@@ -225,7 +228,10 @@ class Record:
         return dataclasses.replace(self, etag=etag, outputs=outputs)
 
     def with_event(self, timestamp: datetime, status: Status, reason: str) -> Record:
-        """Return the record with one more event, unless that event repeats the last one."""
+        """Return the record with one more event, unless that event repeats the last one.
+
+        The event's reason is shortened, and the record keeps only its newest ``MOST_EVENTS`` events.
+        """
         event = Event(timestamp, status, reason[:MOST_REASON_LENGTH])
         if (
             self.history

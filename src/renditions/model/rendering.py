@@ -21,7 +21,10 @@ class Rendered:
     """The width of one frame or page in pixels; None if the renderer didn't read the pixels."""
     height: int | None = None
     seconds: float | None = field(default=None, compare=False)
-    """How long it took to make the file from the decoded picture."""
+    """How long it took to make the file from the decoded picture.
+
+    None for a format that holds the picture's file.
+    """
     measured: Measured | None = None
     """The measurements of a trial; None if the rendition wasn't made in a trial."""
 
@@ -31,11 +34,15 @@ class Measured:
     """The measurements of one finished rendition in a trial."""
 
     quality: int | None = None
-    """The encoder's quality; None for a lossless file or a format without a quality."""
+    """The encoder's quality.
+
+    None for a lossless file, for a format without a quality, and for a copy of the source's file.
+    """
     score: float | None = None
     """How similar the file looks to the pixels before encoding, as ``quality = "auto"`` scores it.
 
-    100 is identical. None unless the file is a single still picture in a format that browsers show.
+    100 is identical. None for an animation, for several pages, for a format that browsers don't show, and for
+    a copy of the source's file.
     """
 
 

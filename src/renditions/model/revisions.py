@@ -1,7 +1,8 @@
 """The revisions of the engine: its deliberate changes since version 0.1.
 
-If an output depends on a newer revision, Renditions makes the output again. The upgrade of a library isn't a
-revision. Otherwise the worker would make every output of a large catalog again after each upgrade.
+If an output depends on a revision that is newer than the output, Renditions makes the output again. The
+upgrade of a library isn't a revision. Otherwise the worker would make every output of a large catalog again
+after each upgrade.
 """
 
 from __future__ import annotations

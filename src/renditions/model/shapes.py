@@ -122,7 +122,7 @@ def describe_record(key: str = "image_name") -> Schema:
                 },
                 ("timestamp", "status", "reason"),
             ),
-            "The newest 12 events, in the order of time.",
+            "The newest 12 events, oldest first.",
         ),
         "source_missing_since": time(
             'When Renditions first missed the picture in the source, with [source] on_delete = "keep"'
@@ -191,7 +191,7 @@ _OUTPUT = {
     "size_bytes": count("The size, in bytes."),
     "width": count("The width, in pixels."),
     "height": count("The height, in pixels."),
-    "seconds": number("How long it took to make the file from the decoded picture."),
+    "seconds": number("How long it took to make the file from the decoded picture, in seconds."),
     "sha256": text("The SHA-256, in hexadecimal."),
     "is_restored": flag("Whether the output was made again because it was missing or replaced."),
     "focus": table(
@@ -238,7 +238,7 @@ _INTERNAL = {
         "Former outputs that are kept for a while.",
     ),
     "refused_keys": listing(text("A key."), "Output keys that hold a file which Renditions didn't write."),
-    "removable_until": time("Until when a person allows the removal of this missing picture"),
+    "removable_until": time("When a person's permission to remove this missing picture ends"),
     "revision": count("Internal: the number of the record's last write."),
 }
 

@@ -79,8 +79,8 @@ class Source:
     keep_deleted: Annotated[
         SecondsOrNone,
         Default("30 d"),
-        "How long a picture that a person deletes on the page or by the API stays in the bin, from where it "
-        'can be restored. "0 s" deletes at once. A bucket without versions has no bin.',
+        "How long the bin keeps a picture that a person deletes on the page or by the API, so that it can be "
+        'restored. "0 s" deletes at once. A bucket without versions has no bin.',
     ] = 30 * 86_400.0
     on_delete: Annotated[
         OnDelete,

@@ -25,8 +25,8 @@ WARNINGS: Mapping[WarningCode, str] = {
     "damaged": 'The picture is damaged, and `[accept] damaged = "lenient"` renders what can be decoded.',
     "reference-dropped": "A drawing refers to something outside of it, which is never loaded.",
     "html-dropped": "A drawing contains HTML (`foreignObject`), which isn't drawn.",
-    "not-drawn": "A drawing has placed letters, text along a path, or CSS that only browsers draw, such as "
-    "variables, `calc()` and `@media`.",
+    "not-drawn": "A drawing has positions of single letters, lengths of texts, text along a path, or CSS "
+    "that only browsers draw, such as variables, `calc()` and `@media`.",
     "glyph-missing": "A drawing, a PDF or a watermark has characters that no font has. In a PDF they are "
     "left out; otherwise \ufffd stands in for each.",
 }
@@ -48,7 +48,7 @@ class PictureWarning:
     """One of :data:`WARNINGS`, or a code of a newer version."""
     text: str
     renditions: tuple[str, ...] = ()
-    """The renditions that it is about; empty if it is about the picture."""
+    """The renditions that the warning is about; empty if it is about the picture."""
 
     def __str__(self) -> str:
         """Return the text, with the renditions and the code in brackets."""
@@ -69,8 +69,8 @@ class PictureWarning:
 def combine(warnings: Iterable[PictureWarning]) -> tuple[PictureWarning, ...]:
     """Return one warning for each code and text.
 
-    It is about the renditions of all warnings with this code and text. If one of them is about the picture,
-    it is about the picture.
+    The warning in the result is about the renditions of all warnings with its code and text. If one of those
+    warnings is about the picture, the result is about the picture, too.
     """
     combined: dict[tuple[str, str], PictureWarning] = {}
     for warning in warnings:
