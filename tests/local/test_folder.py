@@ -300,7 +300,7 @@ def test_only_unfinished_files_of_dead_writers_are_removed(root: Path) -> None:
         assert names_in(work) == ["living.part", "lock"]
 
 
-def test_a_folder_that_another_process_locks_costs_no_descriptor(
+def test_a_write_that_fails_at_the_lock_leaves_no_descriptor_open(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("renditions.local.locks.WAIT_SECONDS", 0.0)

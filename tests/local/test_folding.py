@@ -215,7 +215,7 @@ def test_is_spelled_is_true_only_for_the_spelling_that_an_exfat_disk_lists(tmp_p
             assert not store.is_spelled(other)
 
 
-def test_a_folder_that_tells_upper_from_lower_case_looks_for_another_spelling_only_once(
+def test_the_store_looks_for_a_spelling_in_the_other_case_only_once_if_the_folder_distinguishes_case(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"one")
@@ -267,7 +267,7 @@ def test_is_spelled_is_true_for_both_of_two_files_whose_names_differ_only_in_cas
         assert FolderStore(tmp_path).is_spelled(name)
 
 
-def test_a_missing_file_does_not_show_that_a_folder_tells_upper_from_lower_case(
+def test_a_missing_file_does_not_show_that_a_folder_distinguishes_upper_and_lower_case(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file may be deleted after it is found, before its spelling is compared."""
@@ -301,7 +301,7 @@ def test_is_spelled_is_true_only_for_the_listed_form_on_a_disk_that_ignores_only
         assert not store.is_spelled(unicodedata.normalize("NFD", key))
 
 
-def test_a_folder_that_tells_forms_apart_looks_for_another_form_only_once(
+def test_the_store_looks_for_another_form_only_once_if_the_folder_distinguishes_forms(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in (COMPOSED, DECOMPOSED, "É.jpg"):

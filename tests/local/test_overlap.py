@@ -190,7 +190,7 @@ def test_a_copy_of_a_project_is_accepted_although_it_has_the_same_marks(tmp_path
     assert run(tmp_path / "second", "sync").code == 0
 
 
-def test_a_folder_is_located_on_its_device_by_the_last_mount_above_it() -> None:
+def test_a_folder_is_located_by_the_deepest_mount_above_it_and_the_last_one_there() -> None:
     mounts = (
         Mount(PurePath("/"), "8:1", PurePath("/"), "/dev/sda1"),
         Mount(PurePath("/home"), "0:30", PurePath("/@home"), "/dev/sdb1"),

@@ -89,7 +89,7 @@ def test_only_lock_files_of_dead_owners_are_removed(tmp_path: Path) -> None:
             assert not owner.is_gone(living_id)
 
 
-def test_an_owner_id_of_another_folder_or_of_another_form_does_not_count_as_gone(tmp_path: Path) -> None:
+def test_an_owner_of_another_folder_and_an_invalid_owner_id_do_not_count_as_gone(tmp_path: Path) -> None:
     here = Owner(tmp_path / "here")
     place, own = here.id.split(":")
     elsewhere = Owner(tmp_path / "elsewhere")

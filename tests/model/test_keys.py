@@ -24,7 +24,7 @@ def fill(template: str, name: str) -> str:
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4])
-def test_a_template_counts_as_unique_exactly_if_no_two_small_names_get_one_key(length: int) -> None:
+def test_a_template_counts_as_unique_exactly_if_no_two_of_many_short_names_get_one_key(length: int) -> None:
     for parts in product(PARTS, repeat=length):
         template = "".join(parts)
         pair = find_sharing_names(template)

@@ -312,7 +312,7 @@ def test_each_of_many_threads_gets_its_own_answers_from_few_workers(pool: Render
     assert (ends.count("died"), ends.count("made")) == (40, 360)
 
 
-def test_closing_the_pool_waits_for_the_running_picture_and_ends_the_workers(tmp_path: Path) -> None:
+def test_closing_the_pool_waits_for_the_picture_in_progress_and_ends_the_workers(tmp_path: Path) -> None:
     pool = RenderPool(2, LIMIT_SECONDS, "local.workers.pool_jobs:act", layers=())
     worker = worker_of(run(pool, b"x"))
     with ThreadPoolExecutor(1) as thread:
@@ -325,7 +325,7 @@ def test_closing_the_pool_waits_for_the_running_picture_and_ends_the_workers(tmp
         run(pool, b"x")
 
 
-def test_a_stopped_pool_finishes_the_running_picture_and_begins_none_that_waits(tmp_path: Path) -> None:
+def test_a_stopped_pool_finishes_the_picture_in_progress_and_begins_none_that_waits(tmp_path: Path) -> None:
     stop = threading.Event()
     with (
         RenderPool(1, LIMIT_SECONDS, "local.workers.pool_jobs:act", layers=(), stop=stop) as pool,
@@ -425,7 +425,7 @@ def children_of(pid: int) -> set[int]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_running_pictures_finish_after_a_signal_to_every_process(tmp_path: Path, number: int) -> None:
+def test_pictures_in_progress_finish_after_a_signal_to_every_process(tmp_path: Path, number: int) -> None:
     """Ctrl-C and service managers send such a signal.
 
     Here the parent finishes its work before it ends.
