@@ -232,7 +232,7 @@ class OpenPipeline:
             prefix: A folder of the source: its pictures are synced too. Without both, all are synced.
             renditions: Only these renditions or families; None for all.
             on_progress: Gets the outcomes, in this thread. Most pictures that need nothing have none.
-            stop: If it is set, the run begins no further picture.
+            stop: If it is set, the run begins no further picture. Ctrl-C (KeyboardInterrupt) sets it.
 
         Raises:
             UsageError: A name, the prefix or a rendition matches nothing, or isn't a text.
@@ -259,7 +259,7 @@ class OpenPipeline:
             Superseded: The catalog uses another version of the pipeline file.
 
         """
-        return self._run().process(check_text(name), ALLOWED)
+        return self._run().workers.processing(None)(check_text(name), ALLOWED)
 
     def record(self, name: str) -> Record | None:
         """Return what the catalog knows about one picture; None if it has no record.
@@ -334,7 +334,7 @@ class OpenPipeline:
         """
         running = self._run()
         session = Session(running.parts, running.standing, stop or threading.Event())
-        machine.watch(session, running.process, workers=running.workers, on_outcome=on_progress or _ignore)
+        machine.watch(session, running.workers, on_outcome=on_progress or _ignore)
 
     @property
     def _start(self) -> Start:
@@ -376,8 +376,8 @@ class OpenPipeline:
             if self._running is None:
                 parts = self._open()
                 standing = parts.bind(self._start)
-                process = self._stack.enter_context(open_workers(parts, self._workers, standing))
-                self._running = Running(parts, standing, process, self._workers, self._is_attended)
+                workers = self._stack.enter_context(open_workers(parts, self._workers, standing))
+                self._running = Running(parts, standing, workers, self._is_attended)
             return self._running
 
 

@@ -105,7 +105,8 @@ def test_a_tick_that_finds_its_table_lost_sends_no_message_and_reports_the_loss_
     loaded = load(folder / "renditions.toml", os.environ)
     with open_parts(loaded.pipeline, loaded.directory, loaded.file) as parts:
         standing = parts.bind(FOLLOWS)
-        with open_workers(parts, 1, standing) as process:
+        with open_workers(parts, 1, standing) as workers:
+            process = workers.processing(None)
             for _ in range(2):
                 ticked, sent = tick(parts, account)
                 assert sent == []

@@ -26,7 +26,7 @@ from renditions.core.process import Process, Processor
 from renditions.core.reconcile import sync
 from renditions.model.recipe import Rendition
 from renditions.pipeline_file.reading import load
-from renditions.runtime.machine import count_threads, watch
+from renditions.runtime.machine import Workers, watch
 from renditions.runtime.parts import open_parts
 from renditions.runtime.reload import Session
 from world import World, make_pipeline
@@ -181,9 +181,10 @@ def test_files_that_arrive_during_a_sync_are_processed_with_a_limited_number_of_
             return processor.process(name, ask)
 
         pace = Pace(process)
+        workers = Workers(2, lambda _: pace)
         session = Session(parts, parts.bind(Start(sets_generation=True)), stop)
         with ThreadPoolExecutor(1) as executor:
-            watching = executor.submit(watch, session, pace, workers=2, on_outcome=void, hints=hints)
+            watching = executor.submit(watch, session, workers, on_outcome=void, hints=hints)
             try:
                 assert begun.wait(60)
                 for number in range(FILES):
@@ -196,5 +197,5 @@ def test_files_that_arrive_during_a_sync_are_processed_with_a_limited_number_of_
                 stop.set()
             watching.result()
         assert hints.most <= MOST
-        assert pace.most <= 2 * count_threads(2)
+        assert pace.most <= 2 * workers.threads
         assert {difference.action for difference in parts.plan()} == {"keep"}

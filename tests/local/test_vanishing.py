@@ -39,9 +39,10 @@ def watching(root: Path) -> Iterator[World]:
     stop = threading.Event()
 
     def watch() -> None:
-        parts, process = world.parts(), world.processor().process
+        parts = world.parts()
+        workers = machine.Workers(2, lambda _: world.processor().process)
         session = Session(parts, parts.bind(Start(sets_generation=True)), stop)
-        machine.watch(session, process, workers=2, on_outcome=lambda _: None)
+        machine.watch(session, workers, on_outcome=lambda _: None)
 
     thread = threading.Thread(target=watch)
     thread.start()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +16,7 @@ import pytest
 import renditions
 from commands import draw, run, write_pipeline
 from renditions import errors
+from renditions.local.sqlite import SqliteCatalog
 
 
 def test_the_command_plan_finds_nothing_to_do_after_a_sync_from_python(site: Path) -> None:
@@ -140,6 +144,39 @@ def test_watch_processes_new_files_until_it_is_stopped(site: Path) -> None:
         record = pipeline.record("new.jpg")
     assert record is not None
     assert record.status == "done"
+
+
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_a_stopped_sync_leaves_pictures_that_wait_for_a_worker_to_the_next_sync(
+    site: Path, *, is_interrupted: bool
+) -> None:
+    """The program's main thread gets Ctrl-C, or another thread sets the event."""
+    write_pipeline(site, '[renditions.slow]\nformat = "avif"\n')
+    names = ["a.jpg", "b.jpg", "c.jpg"]
+    for number, name in enumerate(names):
+        draw(site / "inbox" / name, 3200, 2400, seed=number)
+    stop = threading.Event()
+
+    def end() -> None:
+        with SqliteCatalog(site / "renditions.db") as catalog:
+            while len(list(catalog.list())) < len(names):
+                time.sleep(0.01)
+        if is_interrupted:
+            signal.raise_signal(signal.SIGINT)
+        else:
+            stop.set()
+
+    with renditions.open(site / "renditions.toml", workers=1) as pipeline:
+        assert pipeline.record("a.jpg") is None  # the catalog exists
+        thread = threading.Thread(target=end)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt) if is_interrupted else nullcontext():
+            assert pipeline.sync(names, stop=stop).interrupted
+        thread.join()
+        assert len(list((site / "processed").rglob("*.avif"))) < len(names)
+        assert {record.status for record in pipeline.records()} <= {"done"}
+        assert pipeline.sync(names).all_done
+        assert len(list((site / "processed").rglob("*.avif"))) == len(names)
 
 
 def test_a_sync_whose_stop_event_is_set_is_interrupted(site: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -62,6 +63,22 @@ def test_a_request_for_the_record_of_an_unknown_picture_gets_503_if_the_source_c
     answer = request(world, path, process)
     assert (answer.status_code, answer.json()["code"]) == (503, "store-failed")
     assert "/srv" not in answer.text
+
+
+def test_a_request_for_a_picture_that_an_ending_server_does_not_render_gets_503_after_one_attempt() -> None:
+    world, calls = World(), list[str]()
+    world.upload(NAME, b"one")
+
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
+        calls.append(name)
+        return Outcome(name, "waiting", "processing stopped", timedelta())
+
+    service = replace(open_service(world), process=process, is_ending=lambda: True)
+    with TestClient(make_app(service, secret=b"secret", reach=REACH)) as client:
+        answer = client.get(f"/i/thumb/{NAME}")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert "The server is being stopped" in answer.json()["detail"]
+    assert calls == [NAME]
 
 
 def test_a_request_for_a_picture_that_is_still_being_copied_waits_for_it(

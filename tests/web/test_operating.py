@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from commands import RENDITIONS, draw, write_pipeline
+from commands import RENDITIONS, draw, run, write_pipeline
 from faults.test_disk import can_mount
 from web.browser import find_port, wait_for
 
@@ -104,6 +105,44 @@ def test_cancelled_uploads_and_cut_downloads_leave_no_traceback(tmp_path: Path) 
             assert client.recv(15).startswith(b"HTTP/1.1 200 OK")
     slow.close()
     listener.close()
+
+
+def test_a_stopped_server_renders_no_picture_for_clients_that_wait_for_a_worker(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, '[renditions.slow]\nformat = "avif"\non_demand = true\n')
+    names = [f"{number}.jpg" for number in range(4)]
+    for number, name in enumerate(names):
+        draw(tmp_path / "inbox" / name, 3200, 2400, seed=number)
+    port = find_port()
+    command = [str(RENDITIONS), "serve", "--workers", "1", "--port", str(port)]
+    with (
+        subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as server,
+        ThreadPoolExecutor(len(names)) as threads,
+    ):
+        url = f"http://127.0.0.1:{port}"
+        wait_for(url)
+        wait_until(lambda: ask(f"{url}/stats")[1]["by_status"]["done"] == len(names))
+        waiting = [threads.submit(ask_for_file, f"{url}/i/slow/{name}") for name in names]
+        wait_until(lambda: ask(f"{url}/stats")[1]["by_status"]["processing"] >= len(names) - 1)
+        server.terminate()
+        answers = [each.result() for each in waiting]
+        _, said = server.communicate(timeout=60)
+    assert server.returncode == 0
+    assert "Traceback" not in said
+    made = len(list((tmp_path / "processed").rglob("*.avif")))
+    assert made < len(names)
+    assert sorted(answers) == [200] * made + [503] * (len(names) - made)
+    run(tmp_path, "sync")
+    assert len(list((tmp_path / "processed").rglob("*.avif"))) == len(names)
+
+
+def ask_for_file(url: str) -> int:
+    """Return the status of the answer."""
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - our own
+            answer.read()
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def fill(disk: Path) -> None:

@@ -14,6 +14,7 @@ from hashing import expected_output, hash_render
 from renditions.core.forget import Reach as Everything
 from renditions.core.forget import forget
 from renditions.core.neighbours import Neighbours
+from renditions.core.ports import Stopped
 from renditions.errors import UsageError
 from renditions.local.previews import PreviewCache
 from renditions.model.pipeline import Accept, Analyze
@@ -37,10 +38,13 @@ class Site:
         self.world = World()
         self.cache = PreviewCache(folder / "previews")
         self.rendered: list[bytes] = []
+        self.is_stopped = False
 
     def render(
         self, content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
     ) -> Rendering:
+        if self.is_stopped:
+            raise Stopped
         self.rendered.append(content)
         return hash_render(content, accept, recipes, analyze)
 
@@ -89,6 +93,17 @@ def test_a_picture_for_which_no_preview_is_possible_is_not_rendered_repeatedly(
     assert [client.get(PATH).status_code for _ in range(3)] == [422] * 3
     assert site.rendered == [b"half"]
     assert client.get("/previews/none.jpg").status_code == 404
+
+
+def test_an_ending_server_makes_no_preview_and_answers_503(site: Site, client: TestClient) -> None:
+    site.add(b"one")
+
+    site.is_stopped = True
+    answer = client.get(PATH)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert "The server is being stopped" in answer.json()["detail"]
+    site.is_stopped = False
+    assert client.get(PATH).status_code == 200
 
 
 def test_no_record_or_total_counts_a_preview_as_a_rendition(site: Site, client: TestClient) -> None:

@@ -37,13 +37,12 @@ def demo(
         standing = parts.bind(Start(sets_generation=True))
         with (
             display.show_progress("pictures", None, quiet=as_json) as progress,
-            open_workers(parts, workers, standing, stop=stop) as process,
+            open_workers(parts, workers, standing) as opened,
         ):
             summary = sync_parts(
                 parts,
-                process,
+                opened,
                 parts.make_guard(standing, is_attended=True),
-                workers=workers,
                 stop=stop,
                 on_outcome=lambda _: progress.advance(progress.task_ids[0]),
             )

@@ -169,8 +169,8 @@ def forget(
             raise UsageError(f"there is no picture {name!r}, and no record of one. {advice}")
         ask(_question(name, is_there=is_there), yes=yes)
         standing = parts.bind(FOLLOWS)
-        with open_workers(parts, 1, standing) as process:
-            report = forget_picture(name, _reach(parts, process, standing))
+        with open_workers(parts, 1, standing) as workers:
+            report = forget_picture(name, _reach(parts, workers.processing(None), standing))
     if not report.removed and not report.left:
         raise UsageError(f"can't find {name!r}: it has no picture, no record and no outputs. Check the name.")
     if as_json:

@@ -44,7 +44,7 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
     with (
         stopping() as stop,
         display.show_progress("pictures", _count_work(parts, order), quiet=manner.as_json) as progress,
-        open_workers(parts, manner.workers, standing, stop=stop) as process,
+        open_workers(parts, manner.workers, standing) as workers,
     ):
 
         def tell(outcome: Outcome) -> None:
@@ -52,7 +52,7 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
                 progress.advance(progress.task_ids[0])
             troubles.print(outcome)
 
-        running = Running(parts, standing, process, manner.workers, manner.is_attended)
+        running = Running(parts, standing, workers, manner.is_attended)
         summary = running.sync(order, stop, tell)
     for remark in summary.remarks:
         messages.print(f"[yellow]{escape(remark)}[/]")

@@ -42,7 +42,7 @@ from renditions.model.places import S3Place, parse_store
 from renditions.pipeline_file.reading import LoadedPipeline, load
 from renditions.runtime import machine
 from renditions.runtime.edge import watch_outputs
-from renditions.runtime.machine import count_threads, open_workers
+from renditions.runtime.machine import open_workers
 from renditions.runtime.parts import now, open_queue
 from renditions.runtime.reload import PipelineFile, Session, run_reloading
 from renditions.web.signing import SigningKeys
@@ -86,9 +86,9 @@ def watch(
                 "can't watch: this catalog uses another version of the pipeline file. Run "
                 "renditions sync to apply this version"
             )
-        with open_workers(parts, workers, session.standing, stop=session.ended) as process:
+        with open_workers(parts, workers, session.standing) as opened:
             messages.print(f"watching {escape(parts.pipeline.source.store)} (Ctrl-C to stop)")
-            machine.watch(session, process, workers=workers, on_outcome=tell)
+            machine.watch(session, opened, on_outcome=tell)
 
     path = chosen_file(context, file)
     _run(path, _load(path), run, unattended=unattended)
@@ -222,13 +222,13 @@ def worker(
         taken = open_queue(deployed.queue, parts.shared)
         guard = parts.make_guard(standing, is_attended=False)
         tick = Tick(parts.plan_tick, guard, place, taken.send, parts.end_run, now)
-        with open_workers(parts, workers, standing, stop=stop) as process:
+        with open_workers(parts, workers, standing) as started:
             worker = Worker(
                 taken,
                 place,
-                process,
+                started.processing(stop),
                 tick,
-                count_threads(workers),
+                started.threads,
                 tell,
                 send_due=partial(parts.outbox.send_due, NOTICE_SECONDS),
                 invalidate=partial(invalidate, {}),

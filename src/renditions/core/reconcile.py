@@ -10,6 +10,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -326,7 +327,8 @@ def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Itera
     """
     folding = run.folding()
     running: dict[Future[Outcome], Places] = {}
-    with ThreadPoolExecutor(run.threads, thread_name_prefix="picture") as executor:
+    executor = ThreadPoolExecutor(run.threads, thread_name_prefix="picture")
+    with executor, _stopped_by_interrupt(run.stop):
         for difference in differences:
             if run.stop.is_set():
                 break
@@ -342,6 +344,20 @@ def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Itera
             running[executor.submit(run.process, difference.name, asked)] = places
         while running:
             yield from _take_ended(running)
+
+
+@contextmanager
+def _stopped_by_interrupt(stop: threading.Event) -> Iterator[None]:
+    """Set ``stop`` if Ctrl-C interrupts the block.
+
+    Then pictures that wait for a worker aren't rendered. The commands handle Ctrl-C themselves, but other
+    Python programs get KeyboardInterrupt.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        stop.set()
+        raise
 
 
 def _take_ended(running: dict[Future[Outcome], Places]) -> Iterator[Outcome]:

@@ -14,7 +14,9 @@ import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from renditions.core.leases import PERMISSION_LASTS, permit_removal
 from renditions.core.left_out import LeftOut
 from renditions.core.outcome import Outcome
 from renditions.core.ports import Stopped
-from renditions.core.process import Process
+from renditions.core.process import Process, Processor
 from renditions.core.reconcile import EVERYTHING_ONCE, Order, Run, count_pictures
 from renditions.core.selection import Selection
 from renditions.core.summary import Summary
@@ -58,20 +60,32 @@ RENAME_MARGIN = timedelta(seconds=2)
 have been renamed."""
 
 
-@contextmanager
-def open_workers(
-    parts: Parts,
-    workers: int,
-    standing: Standing,
-    on_open: Callable[[RenderPool], None] = lambda _: None,
-    stop: threading.Event | None = None,
-) -> Iterator[Process]:
-    """Open a pool of worker processes; yield a function that processes a picture.
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The worker processes that render one pipeline's pictures."""
 
-    The function gets the picture's name. If one picture fails, it returns an outcome with the error. It
-    raises only ``Superseded``, because that error concerns every picture. If the picture was removed or
-    renamed, it deletes the page's previews under the old name. ``on_open`` receives the pool. If ``stop`` is
-    set, a picture that no worker renders yet waits for the next run.
+    count: int
+    """How many there are at most."""
+    processing: Callable[[threading.Event | None], Process]
+    """Returns a function that processes the picture of one name.
+
+    If a picture fails, that function returns an outcome with the error. It raises only ``Superseded``,
+    because that error concerns every picture. If the picture was removed or renamed, the function deletes the
+    page's previews under the old name. Once the event is set, a picture that no worker renders yet waits for
+    the next run.
+    """
+    find_problem: Callable[[], str | None] = lambda: None
+    """Returns why the newest worker didn't start; None if it did, or before the first worker."""
+
+    @property
+    def threads(self) -> int:
+        """How many pictures to have in progress at once: two more than there are workers."""
+        return self.count + 2
+
+
+@contextmanager
+def open_workers(parts: Parts, count: int, standing: Standing) -> Iterator[Workers]:
+    """Open a pool of worker processes.
 
     Raises:
         Unconfined: The system can't confine workers as the pipeline file demands.
@@ -79,35 +93,42 @@ def open_workers(
             starts.
 
     """
-    limits = parts.attached.limits
     previews = find_preview_cache(parts.pipeline, parts.directory)
-    with _own(parts.owners) as owner, open_pool(parts, workers, stop) as render:
-        on_open(render)
-        if limits.confine == "require":
-            render.start()  # raises before the first picture
-        processor = parts.make_processor(render, owner, standing)
+    with _own(parts.owners) as owner, open_pool(parts, count) as pool:
+        if parts.attached.limits.confine == "require":
+            pool.start()  # raises before the first picture
+        processor = parts.make_processor(pool, owner, standing)
 
-        def process(name: str, ask: Ask = PLAIN) -> Outcome:
-            try:
-                outcome = processor.process(name, ask)
-                if previews and (gone := _find_gone(outcome)):
-                    previews.drop(gone)
-            except Superseded:
-                raise
-            except RenditionsError as error:
-                return Outcome.failed(name, error)
-            except Stopped:
-                why = "processing stopped before the picture was rendered"
-                return Outcome(name, "waiting", why, timedelta())
-            return outcome
+        def processing(stop: threading.Event | None) -> Process:
+            return _make_process(replace(processor, render=partial(pool, stop=stop)), previews)
 
-        yield process
+        yield Workers(count, processing, lambda: pool.problem)
 
 
-def open_pool(parts: Parts, workers: int, stop: threading.Event | None = None) -> RenderPool:
+def _make_process(processor: Processor, previews: PreviewCache | None) -> Process:
+    """Return the function that ``Workers.processing`` describes."""
+
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
+        try:
+            outcome = processor.process(name, ask)
+            if previews and (gone := _find_gone(outcome)):
+                previews.drop(gone)
+        except Superseded:
+            raise
+        except RenditionsError as error:
+            return Outcome.failed(name, error)
+        except Stopped:
+            why = "processing stopped before the picture was rendered"
+            return Outcome(name, "waiting", why, timedelta())
+        return outcome
+
+    return process
+
+
+def open_pool(parts: Parts, workers: int) -> RenderPool:
     """Return a pool with the pipeline's limits; it starts workers when it needs them."""
     limits = parts.attached.limits
-    return RenderPool(workers, limits.seconds, limits=limits, stop=stop)
+    return RenderPool(workers, limits.seconds, limits=limits)
 
 
 def find_preview_cache(pipeline: Pipeline, directory: Path) -> PreviewCache | None:
@@ -129,10 +150,9 @@ def _find_gone(outcome: Outcome) -> str | None:
 
 def sync(
     parts: Parts,
-    process: Process,
+    workers: Workers,
     guard: Guard,
     *,
-    workers: int,
     stop: threading.Event,
     on_outcome: Callable[[Outcome], None],
     order: Order = EVERYTHING_ONCE,
@@ -148,10 +168,10 @@ def sync(
     summary = reconcile.sync(
         Run(
             differences=lambda ask: parts.plan(ask=ask, selection=order.selection, left_out=left_out),
-            process=process,
+            process=workers.processing(stop),
             guard=order.limit(guard, parts.catalog),
             ask=order.ask,
-            threads=count_threads(workers),
+            threads=workers.threads,
             stop=stop,
             on_outcome=on_outcome,
             clock=now,
@@ -188,9 +208,8 @@ def allow_removals(parts: Parts, selection: Selection) -> int:
 
 def watch(
     session: Session,
-    process: Process,
+    workers: Workers,
     *,
-    workers: int,
     on_outcome: Callable[[Outcome], None],
     hints: Hints | None = None,
 ) -> None:
@@ -223,7 +242,7 @@ def watch(
         standing.refresh()
         check_apart(parts.pipeline, parts.directory, standing.catalog_id)
         order = Order(Ask(verify=verify, keeps_undeclared=standing.keeps_undeclared))
-        summary = sync(parts, process, guard, workers=workers, stop=stop, on_outcome=note, order=order)
+        summary = sync(parts, workers, guard, stop=stop, on_outcome=note, order=order)
         if not summary.interrupted:
             parts.end_run(summary.held, is_end=False)
             empty_bin(parts)
@@ -235,11 +254,11 @@ def watch(
 
     with closing(_take_hints(watchers, hints, stop)) as taken:
         following = Following(
-            process=process,
+            process=workers.processing(stop),
             sync_all=sync_all,
             guard=guard,
             catalog_size=lambda: count_pictures(parts.catalog),
-            threads=count_threads(workers),
+            threads=workers.threads,
             monotonic_seconds=time.monotonic,
             on_outcome=note,
             removal_pause=timedelta(seconds=parts.pipeline.source.settle) + RENAME_MARGIN,
@@ -330,11 +349,3 @@ def _own(owners: Path | None) -> Iterator[str]:
         return
     with Owner(owners) as owner:
         yield owner.id
-
-
-def count_threads(workers: int) -> int:
-    """Return how many pictures to have in progress at once.
-
-    This is two more than there are workers.
-    """
-    return workers + 2

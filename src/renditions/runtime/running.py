@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 
 from renditions.core.binding import Standing
 from renditions.core.outcome import Outcome
-from renditions.core.process import Process
 from renditions.core.reconcile import Order
 from renditions.core.summary import Summary
 from renditions.model.pipeline import Pipeline
 from renditions.runtime.bin import empty_bin
-from renditions.runtime.machine import sync
+from renditions.runtime.machine import Workers, sync
 from renditions.runtime.parts import Parts
 
 
@@ -23,8 +22,7 @@ class Running:
 
     parts: Parts
     standing: Standing
-    process: Process
-    workers: int
+    workers: Workers
     is_attended: bool
 
     def sync(self, order: Order, stop: threading.Event, on_outcome: Callable[[Outcome], None]) -> Summary:
@@ -41,9 +39,8 @@ class Running:
         order = fit(order, self.parts.pipeline, self.standing)
         summary = sync(
             self.parts,
-            self.process,
+            self.workers,
             self.parts.make_guard(self.standing, is_attended=self.is_attended),
-            workers=self.workers,
             stop=stop,
             on_outcome=on_outcome,
             order=order,

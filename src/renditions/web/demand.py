@@ -19,7 +19,7 @@ from renditions.model.wishes import Wishes
 from renditions.web.causes import explain
 from renditions.web.pictures import Download, change_wishes, find_output, get_picture
 from renditions.web.problems import ApiError
-from renditions.web.service import Service
+from renditions.web.service import ENDING, Service
 
 log = logging.getLogger("renditions.web")
 
@@ -68,7 +68,7 @@ def _attempt(service: Service, rendition: str, name: str, ask: Ask) -> Iterator[
     """Process a picture, repeatedly while that can help, and yield each outcome.
 
     Raise ApiError (503) after a failure, because another attempt would render the picture again. Raise it
-    also if the picture waits for too long.
+    also if the picture waits for too long, or if the server ends.
     """
     for _ in range(_MOST_TRIES):
         outcome = service.process(name, ask)
@@ -81,6 +81,8 @@ def _attempt(service: Service, rendition: str, name: str, ask: Ask) -> Iterator[
         # A rejected picture's outcome names a time too, if old outputs can't be deleted.
         if outcome.again_after is None or outcome.result == "rejected":
             return
+        if service.is_ending():
+            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, f"{name!r} isn't processed now. {ENDING}")
         time.sleep(_PAUSE_SECONDS)
     raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, f"{name!r} is being processed; try again shortly")
 

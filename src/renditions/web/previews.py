@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from renditions.core.ports import Renderer
+from renditions.core.ports import Renderer, Stopped
 from renditions.model.fields import hash_of
 from renditions.model.pipeline import NO_ANALYSIS, Pipeline
 from renditions.model.recipe import Rendition
@@ -23,7 +23,7 @@ from renditions.model.revisions import newest_engine
 from renditions.web.limits import Gate
 from renditions.web.pictures import find_original, get_picture
 from renditions.web.problems import ApiError
-from renditions.web.service import Service
+from renditions.web.service import ENDING, Service
 
 RECIPE = Rendition(width=1024, height=1024, format="webp")
 """The recipe of a preview: the whole picture, at most 1024 pixels on a side."""
@@ -77,7 +77,8 @@ class PreviewApi:
         """Answer with a picture's preview.
 
         Raises:
-            ApiError: There is no such picture, no preview can be made, or too many requests wait.
+            ApiError: There is no such picture, no preview can be made, too many requests wait, or the server
+                ends.
 
         """
         name = request.path_params["name"]
@@ -89,7 +90,12 @@ class PreviewApi:
         with self.waiting.enter():
             # Requests that wait here need no thread, so others are answered meanwhile.
             async with self.rendering:
-                etag, content = await run_in_threadpool(self._make, self.previews, name)
+                try:
+                    etag, content = await run_in_threadpool(self._make, self.previews, name)
+                except Stopped:
+                    raise ApiError(
+                        HTTPStatus.SERVICE_UNAVAILABLE, f"{name!r} has no preview. {ENDING}"
+                    ) from None
         if content == NO_PREVIEW:
             raise ApiError(
                 HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -24,10 +25,9 @@ from starlette.types import ASGIApp
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.follow import Hints
 from renditions.core.outcome import Outcome
-from renditions.core.process import Process
 from renditions.errors import Superseded, UsageError
-from renditions.local.workers.pool import RenderPool
 from renditions.runtime.machine import (
+    Workers,
     describe_polling,
     find_preview_cache,
     find_secret,
@@ -174,13 +174,13 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
     parts, stop = session.parts, session.ended
     announcements, hints, waiting = Announcements(), Hints(), Waiting()
     links = LocalLinks(access.reach.root_path, access.has_previews)
-    pools: list[RenderPool] = []
     announce = _announcer(parts, links, waiting, announcements)
 
     with (
-        _open_process(session, workers, pools.append) as process,
+        _open_workers(session, workers) as opened,
         _open_previews(session, access) as previews,
     ):
+        process = opened.processing(stop) if opened else _refuse
 
         def process_and_announce(name: str, ask: Ask = PLAIN) -> Outcome:
             outcome = process(name, ask)
@@ -196,7 +196,8 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
             waiting=waiting,
             find_polling=lambda: describe_polling(parts),
             find_file_problem=lambda: session.newest.problem,
-            find_worker_problem=lambda: next((pool.problem for pool in pools), None),
+            find_worker_problem=opened.find_problem if opened else lambda: None,
+            is_ending=stop.is_set,
             is_superseded=session.standing is None,
         )
         app = make_app(
@@ -210,7 +211,7 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
         )
         server = _Server(_configure(app, access), announcements, stop)
         checked = watched(service.readiness, CHECK_SECONDS, lambda: hints.add(None))
-        with checked, _following(session, process, workers, announce, hints):
+        with checked, _following(session, opened, announce, hints):
             try:
                 server.run(sockets=[listener.dup()])
             finally:
@@ -240,20 +241,18 @@ def _announcer(
 
 @contextmanager
 def _following(
-    session: Session, process: Process, workers: int, on_outcome: Callable[[Outcome], None], hints: Hints
+    session: Session, workers: Workers | None, on_outcome: Callable[[Outcome], None], hints: Hints
 ) -> Iterator[None]:
     """Follow the source folder in a thread until the session ends.
 
     Afterwards, raise the error that ended the thread. A session that may not write to the catalog follows
     nothing.
     """
-    if session.standing is None:
+    if workers is None:
         yield
         return
     with ThreadPoolExecutor(1, thread_name_prefix="follower") as executor:
-        following = executor.submit(
-            watch, session, process, workers=workers, on_outcome=on_outcome, hints=hints
-        )
+        following = executor.submit(watch, session, workers, on_outcome=on_outcome, hints=hints)
         # If the follower ends, the server must end too: nothing else processes the folder.
         following.add_done_callback(lambda _: session.ended.set())
         yield
@@ -274,21 +273,19 @@ def _configure(app: ASGIApp, access: Access) -> uvicorn.Config:
 
 
 @contextmanager
-def _open_process(session: Session, workers: int, on_open: Callable[[RenderPool], None]) -> Iterator[Process]:
-    """Yield a function that processes a picture.
-
-    If the session may not write to the catalog, the function raises ``Superseded``.
-    """
-    if session.standing:
-        with open_workers(session.parts, workers, session.standing, on_open) as process:
-            yield process
+def _open_workers(session: Session, count: int) -> Iterator[Workers | None]:
+    """Yield the worker processes; None if the session may not write to the catalog."""
+    if session.standing is None:
+        yield None
         return
+    with open_workers(session.parts, count, session.standing) as workers:
+        yield workers
 
-    def refuse(name: str, ask: Ask = PLAIN) -> Outcome:
-        del ask
-        raise Superseded(f"{name} is not processed. {SUPERSEDED}")
 
-    yield refuse
+def _refuse(name: str, ask: Ask = PLAIN) -> Outcome:
+    """Raise Superseded: this process may not write to the catalog."""
+    del ask
+    raise Superseded(f"{name} is not processed. {SUPERSEDED}")
 
 
 @contextmanager
@@ -298,7 +295,8 @@ def _open_previews(session: Session, access: Access) -> Iterator[Previews | None
         yield None
         return
     parts = session.parts
-    with open_pool(parts, 1) as render:  # it starts no worker before the first preview
+    with open_pool(parts, 1) as pool:  # it starts no worker before the first preview
+        render = partial(pool, stop=session.ended)
         yield Previews(render, find_preview_cache(parts.pipeline, parts.directory))
 
 

@@ -22,6 +22,8 @@ SUPERSEDED = (
     "To apply the server's version, run renditions sync (or deploy)"
 )
 
+ENDING = "The server is being stopped, or applies a new pipeline file. Try again shortly"
+
 
 @dataclass(frozen=True)
 class Service:
@@ -50,6 +52,8 @@ class Service:
     """Returns totals that were counted earlier, for a catalog that takes long to count; None to count now."""
     find_worker_problem: Callable[[], str | None] = lambda: None
     """Returns why the newest worker process didn't start; None if it did, or if none was needed yet."""
+    is_ending: Callable[[], bool] = lambda: False
+    """Returns whether the server ends, so that it renders no further picture."""
     is_superseded: bool = False
     """Whether the catalog uses another version of the pipeline file. If so, the API is read-only."""
 

@@ -41,8 +41,8 @@ def pool() -> Iterator[RenderPool]:
         yield opened
 
 
-def run(pool: RenderPool, content: bytes) -> Rendering:
-    return pool(content, Accept(min_width=7), RECIPES)
+def run(pool: RenderPool, content: bytes, stop: threading.Event | None = None) -> Rendering:
+    return pool(content, Accept(min_width=7), RECIPES, stop=stop)
 
 
 def worker_of(rendering: Rendering) -> int:
@@ -328,12 +328,12 @@ def test_closing_the_pool_waits_for_the_picture_in_progress_and_ends_the_workers
 def test_a_stopped_pool_finishes_the_picture_in_progress_and_begins_none_that_waits(tmp_path: Path) -> None:
     stop = threading.Event()
     with (
-        RenderPool(1, LIMIT_SECONDS, "local.workers.pool_jobs:act", layers=(), stop=stop) as pool,
+        RenderPool(1, LIMIT_SECONDS, "local.workers.pool_jobs:act", layers=()) as pool,
         ThreadPoolExecutor(3) as threads,
     ):
         running = threads.submit(run, pool, f"touch {tmp_path / 'end'} 0.3".encode())
         wait_until((tmp_path / "end.began").exists, "it is being processed")
-        waiting = [threads.submit(run, pool, b"x") for _ in range(2)]
+        waiting = [threads.submit(run, pool, b"x", stop) for _ in range(2)]
         stop.set()
         assert running.result().made
         for each in waiting:

@@ -56,7 +56,6 @@ class RenderPool:
         limits: How much of a picture the function may decode, and how much memory a worker may hold. If the
             system doesn't report memory (macOS), only the estimate before decoding is checked.
         layers: The names of the layers that confine workers; None lets ``limits.confine`` choose.
-        stop: If this is set, the pool begins no further picture, but finishes the pictures in progress.
 
     """
 
@@ -67,14 +66,12 @@ class RenderPool:
         render: str = RENDER,
         limits: Limits = _LIMITS,
         layers: Collection[str] | None = None,
-        stop: threading.Event | None = None,
     ) -> None:
         self._seconds = seconds_per_picture
         self._render = render
         self._limits = limits
         self._layers = _layers_of(limits) if layers is None else layers
         self._count = workers
-        self._stop = stop or threading.Event()
         # The last worker used comes first, so that the pool starts no more than it needs.
         self._idle: queue.LifoQueue[WorkerProcess | None] = queue.LifoQueue()
         for _ in range(workers):
@@ -96,8 +93,11 @@ class RenderPool:
         accept: Accept,
         recipes: Mapping[str, Rendition],
         analyze: Analyze = NO_ANALYSIS,
+        stop: threading.Event | None = None,
     ) -> Rendering:
         """See :class:`~renditions.core.ports.Renderer`.
+
+        If ``stop`` is set before a worker is idle, the pool doesn't begin the picture.
 
         Raises:
             RenderTimedOut: The call took longer than the limit. Its worker had rendered other pictures
@@ -112,7 +112,7 @@ class RenderPool:
         """
         job = Job(accept, recipes, analyze, self._limits)
         reply: Rendering | Broken | None = None
-        worker = self._take_idle()
+        worker = self._take_idle(stop)
         try:
             while reply is None:
                 if worker is None or not worker.is_idle():
@@ -205,7 +205,7 @@ class RenderPool:
         else:
             self.terminate()
 
-    def _take_idle(self) -> WorkerProcess | None:
+    def _take_idle(self, stop: threading.Event | None) -> WorkerProcess | None:
         """Wait for an idle worker, and return it; None if one must be started.
 
         Raises:
@@ -213,7 +213,7 @@ class RenderPool:
 
         """
         worker = self._idle.get()
-        if self._stop.is_set():
+        if stop and stop.is_set():
             self._idle.put(worker)
             raise Stopped
         return worker
