@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,32 @@ def test_the_strays_command_lists_and_deletes_outputs_in_a_former_store(folder: 
     assert run(folder, *arguments).code == 0
     assert not (folder / "processed" / "thumb_one.jpg").exists()
     assert (folder / "public" / "thumb_one.jpg").exists()
+
+
+def test_strays_deletes_nothing_in_a_former_store_while_a_record_is_unreadable(folder: Path) -> None:
+    """The record says that the former output is still kept."""
+    file = folder / "renditions.toml"
+    kept = file.read_text().replace('store = "./processed"', 'store = "./processed"\nkeep_replaced = "1 h"')
+    file.write_text(kept)
+    assert run(folder, "sync").code == 0
+    moved = kept.replace("./processed", "./public")
+    file.write_text(moved.replace("{dir}thumb_{name}", "x/{name}"))
+    assert run(folder, "sync").code == 0
+    command = ("strays", "--store", "./processed", "--delete", "thumb_one.jpg", "--yes")
+    assert "'thumb_one.jpg' is no stray" in run(folder, *command).err
+    with closing(sqlite3.connect(folder / "renditions.db")) as db, db:
+        ((whole,),) = db.execute("SELECT item FROM records WHERE name = 'one.jpg'").fetchall()
+        db.execute("UPDATE records SET item = '{}' WHERE name = 'one.jpg'")
+    ended = run(folder, *command)
+    assert ended.code == 1
+    assert "unreadable one.jpg" in ended.err
+    assert "Nothing was deleted" in ended.err
+    assert (folder / "processed" / "thumb_one.jpg").exists()
+    listed = run(folder, "strays", "--store", "./processed")
+    assert (listed.code, "unreadable one.jpg" in listed.err) == (0, True)
+    with closing(sqlite3.connect(folder / "renditions.db")) as db, db:
+        db.execute("UPDATE records SET item = ? WHERE name = 'one.jpg'", [whole])
+    assert "'thumb_one.jpg' is no stray" in run(folder, *command).err
 
 
 def test_forget_removes_every_file_and_record_of_one_picture(folder: Path) -> None:

@@ -8,7 +8,7 @@ record.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import uuid4
@@ -26,7 +26,7 @@ from renditions.core.binding import FOLLOWS, Standing
 from renditions.core.forget import Reach, Report
 from renditions.core.forget import forget as forget_picture
 from renditions.core.leases import Leases
-from renditions.core.ports import Store
+from renditions.core.ports import OnUnreadable, Store, Unreadable
 from renditions.core.process import Process
 from renditions.core.selection import Selection
 from renditions.core.strays import Claims, Stray, delete_stray, list_strays
@@ -88,10 +88,21 @@ class _Place:
         self.store = parts.output if self.is_present else parts.open_place(self.url)
         self.neighbours = parts.read_neighbours(self.store)
 
-    def list(self, selection: Selection) -> Iterator[Stray]:
-        """Yield the strays, and the outputs of other catalogs."""
-        folding = self.store.folding()
-        claims = Claims.read(self.parts.catalog, folding, self.url, is_present=self.is_present)
+    def list(
+        self, selection: Selection, on_unreadable: OnUnreadable | None = display.print_unreadable
+    ) -> Iterator[Stray]:
+        """Yield the strays, and the outputs of other catalogs.
+
+        In a former store, an unreadable record may still need some of them. Without ``on_unreadable``, raise
+        RecordUnreadable then.
+        """
+        claims = Claims.read(
+            self.parts.catalog,
+            self.store.folding(),
+            self.url,
+            is_present=self.is_present,
+            on_unreadable=on_unreadable,
+        )
         return list_strays(self.store, self.neighbours, claims, selection)
 
 
@@ -118,9 +129,11 @@ def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) ->
     place.neighbours = place.parts.read_neighbours(place.store)
     counts: Counter[str] = Counter()
     unmatched = set(selection.names)
-    for stray in place.list(selection):
+    unreadable: list[Unreadable] = []
+    for stray in place.list(selection, unreadable.append):
         counts[stray.whose] += 1
         unmatched.discard(stray.found.key)
+    _insist_readable(unreadable, place.url)
     for each in sorted(unmatched):
         messages.print(f"{escape(repr(each))} is no stray. `renditions strays` lists them.")
     if counts["ours"]:
@@ -130,7 +143,7 @@ def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) ->
 
     def delete_each() -> Iterator[dict[str, Any]]:
         nonlocal left
-        for stray in place.list(selection):
+        for stray in place.list(selection, None):
             why = delete_stray(stray, leases, now, place=place.url, claims=place.is_present)
             left += why is not None
             yield stray.to_item() | {"deleted": why is None} | ({"why": why} if why else {})
@@ -143,6 +156,18 @@ def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) ->
             display.make_data_console().print(f"{sign} {escape(item['key'])}{why}", soft_wrap=True)
         messages.print(f"{counts.total() - left:,} deleted, {left:,} left")
     if left or unmatched:
+        raise typer.Exit(1)
+
+
+def _insist_readable(unreadable: Sequence[Unreadable], url: str) -> None:
+    """Print the unreadable records, and exit with 1 if there are any."""
+    for part in unreadable:
+        display.print_unreadable(part)
+    if unreadable:
+        messages.print(
+            f"Nothing was deleted: such a record may still need files in {escape(url)}. First run renditions "
+            "retry or forget for each of these pictures."
+        )
         raise typer.Exit(1)
 
 

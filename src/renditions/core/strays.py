@@ -17,7 +17,7 @@ from uuid import uuid4
 from renditions.core.catalog import Catalog
 from renditions.core.leases import Leases
 from renditions.core.neighbours import Neighbours
-from renditions.core.ports import IfMatch, Store, StoredObject
+from renditions.core.ports import IfMatch, OnUnreadable, Store, StoredObject
 from renditions.core.readable import get_readable
 from renditions.core.selection import Selection
 from renditions.core.verify import find
@@ -80,12 +80,25 @@ class Claims:
     """The folded keys of objects that records left in this former store and don't claim any more."""
 
     @classmethod
-    def read(cls, catalog: Catalog, folding: Folding, place: str, *, is_present: bool) -> Self:
+    def read(
+        cls,
+        catalog: Catalog,
+        folding: Folding,
+        place: str,
+        *,
+        is_present: bool,
+        on_unreadable: OnUnreadable | None = None,
+    ) -> Self:
         """Return the claims. For a former store, this method reads every record once.
 
-        ``left`` lacks the objects that unreadable records left there, or that a record leaves there later.
+        ``left`` lacks the objects that a record leaves there later, and those of the unreadable records that
+        ``on_unreadable`` receives.
+
+        Raises:
+            RecordUnreadable: A record can't be read, and there is no ``on_unreadable``.
+
         """
-        records = () if is_present else catalog.list(on_unreadable=lambda _: None)
+        records = () if is_present else catalog.list(on_unreadable=on_unreadable)
         left = (
             folding(old.key)
             for record in records
