@@ -121,5 +121,8 @@ def _draw(inbox: Path) -> None:
                 f"can't draw the demo's pictures ({drawn.stderr.strip()[-500:]}). Check the installation of "
                 "pyvips, or name a folder of your own pictures with --photos."
             )
-        if not inbox.exists():  # another demo in this folder may have drawn them meanwhile
+        try:
             drawn_folder.rename(inbox)
+        except OSError:
+            if not inbox.exists():  # another demo in this folder may have drawn them meanwhile
+                raise
