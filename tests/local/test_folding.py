@@ -132,6 +132,23 @@ def test_claims_are_rebuilt_when_the_output_store_begins_to_ignore_case(tmp_path
         catalog.write(make_record("c.jpg", outputs=("a.jpg",)))
 
 
+@pytest.mark.parametrize("folding", [EXACT, IGNORES_CASE, IGNORES_FORM, IGNORES_BOTH])
+def test_a_folding_has_a_name(folding: Folding) -> None:
+    assert Folding.named(folding.name) == folding
+
+
+def test_a_read_only_catalog_reads_claims_as_they_are_after_the_output_store_changed(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    with SqliteCatalog(path, lambda: IGNORES_CASE) as catalog:
+        catalog.write(make_record("one.jpg", outputs=("A.jpg",)))
+    before = path.read_bytes()
+    with SqliteCatalog(path, lambda: EXACT, read_only=True) as catalog:
+        assert catalog.owner_of("a.JPG") == "one.jpg"
+    assert path.read_bytes() == before
+    with SqliteCatalog(path, lambda: EXACT) as catalog:
+        assert [catalog.owner_of(key) for key in ("a.JPG", "A.jpg")] == [None, "one.jpg"]
+
+
 def test_probing_how_a_folder_compares_names_leaves_no_file_except_the_lock(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "out", create=True)
     assert store.folding() == store.folding()

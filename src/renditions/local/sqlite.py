@@ -49,14 +49,19 @@ class SqliteCatalog:
     Args:
         path: The file. The constructor creates a missing file, and migrates an older one.
         folding: Returns how the output store compares keys. The first use of claims calls it.
+        read_only: Whether claims are read as the file has them, even if ``folding`` compares keys in another
+            way. Otherwise the first use of claims rebuilds them.
 
     Raises:
         CatalogFailed: The file can't be used, or a newer version of Renditions migrated it.
 
     """
 
-    def __init__(self, path: Path, folding: Callable[[], Folding] = lambda: EXACT) -> None:
+    def __init__(
+        self, path: Path, folding: Callable[[], Folding] = lambda: EXACT, *, read_only: bool = False
+    ) -> None:
         self._path = path
+        self._read_only = read_only
         self._find_folding = folding
         self._folding: Folding | None = None
         self._connections = Connections(path)
@@ -240,9 +245,10 @@ class SqliteCatalog:
     def _fold(self) -> Folding:
         """Return how claims are compared; first rebuild claims that used another folding."""
         if self._folding is None:
-            folding = self._find_folding()
             rows = self._read("SELECT name FROM folding")
-            if folding.name != (rows[0][0] if rows else EXACT.name):
+            stored = Folding.named(rows[0][0]) if rows else EXACT
+            folding = stored if self._read_only else self._find_folding()
+            if folding != stored:
                 with self._connections.writing() as db:
                     for loser in rebuild_claims(db, folding):
                         self._take_out(db, loser)
@@ -300,8 +306,8 @@ def open_catalog(
 ) -> SqliteCatalog:
     """Return the catalog of ``sqlite:FILE``.
 
-    With ``read_only``, a missing file is an empty catalog in memory. An older file is migrated in
-    any case.
+    With ``read_only``, a missing file is an empty catalog in memory, and claims aren't rebuilt. An older file
+    is migrated in any case.
 
     Raises:
         UsageError: ``declared`` names no file.
@@ -317,4 +323,4 @@ def open_catalog(
         raise CatalogFailed(
             f"can't open {path}: {error.strerror}. Check the path and its permissions"
         ) from error
-    return SqliteCatalog(IN_MEMORY if is_missing else path, folding)
+    return SqliteCatalog(IN_MEMORY if is_missing else path, folding, read_only=read_only)

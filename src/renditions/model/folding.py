@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,12 @@ class Folding:
         """A short text that identifies this folding; catalogs store it."""
         names = ["case"] * self.ignores_case + ["form"] * self.ignores_form
         return " and ".join(names)
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """Return the folding of this name."""
+        names = name.split(" and ")
+        return cls("case" in names, "form" in names)
 
 
 EXACT = Folding()
