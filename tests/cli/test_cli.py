@@ -424,5 +424,5 @@ def test_show_prints_warnings_and_list_selects_pictures_by_warning(folder: Path)
     assert [record["image_name"] for record in listed] == ["moving.png"]
     unknown = run(folder, "list", "--warning", "no-such-code", "--json")
     assert (unknown.code, unknown.data) == (0, [])
-    assert "'no-such-code' is not a known code: animation-dropped, " in " ".join(unknown.err.split())
+    assert "'no-such-code' isn't one of the known codes: animation-dropped, " in " ".join(unknown.err.split())
     assert run(folder, "list", "--warning", "animation-dropped", "--unmatched").code == 2

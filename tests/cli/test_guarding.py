@@ -60,7 +60,7 @@ def test_sync_holds_removals_from_an_empty_source_until_a_person_allows_them(tmp
     assert "held back" in run(tmp_path, "status").out
     allowed = run(tmp_path, "sync", "--allow-removals")
     assert allowed.code == 0
-    assert f"Removals allowed for a day: {MANY}" in allowed.err
+    assert f"Allowed to remove {MANY} missing pictures." in allowed.err
     assert count_outputs(tmp_path) == 0
     assert run(tmp_path, "status", "--json").data["held"] == []
 

@@ -67,7 +67,7 @@ def test_strays_with_the_option_delete_reports_names_that_are_no_strays(folder: 
     (folder / "processed" / "thumb_one.jpg").rename(folder / "processed" / "moved.jpg")
     ended = run(folder, "strays", "--delete", "moved.jpg", "mvoed.jpg", "--yes")
     assert ended.code == 1
-    assert "'mvoed.jpg' is no stray" in ended.err
+    assert "'mvoed.jpg' isn't a stray" in ended.err
     assert "1 deleted, 0 left" in ended.err
     assert run(folder, "strays", "--delete", "/", "--yes").code == 0, "a prefix may match nothing"
 

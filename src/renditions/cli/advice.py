@@ -16,9 +16,9 @@ from renditions.cli.markup import escape
 from renditions.core.selection import Selection
 
 HOW_TO_ALLOW = {
-    "removals": "If they are gone on purpose: renditions sync --allow-removals",
-    "renditions": "To delete them: renditions sync",
-    "output": "To make them again: renditions sync",
+    "removals": "If the pictures are gone on purpose: renditions sync --allow-removals",
+    "renditions": "To delete these outputs: renditions sync",
+    "output": "To make these outputs again: renditions sync",
     "catalog": "To take over the outputs that this catalog wrote: renditions sync --adopt",
 }
 """How a person allows each kind of held work. The text ends with the command."""

@@ -60,7 +60,7 @@ FileOption = Annotated[
     Path | None,
     typer.Option("-p", "--pipeline", metavar="FILE", help="The pipeline file (default: renditions.toml)."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 WorkersOption = Annotated[
     int, typer.Option("--workers", min=1, max=256, help="How many worker processes render pictures.")
 ]
@@ -68,7 +68,7 @@ WORKERS = os.cpu_count() or 1
 
 
 class Command(TyperCommand):
-    """A command that prints its own error, as a line of JSON after ``--json``."""
+    """A command that prints its own error, with ``--json`` as a line of JSON."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command's function; print its error, and exit with the error's code."""
@@ -136,7 +136,8 @@ def main() -> None:
             raise
         _discard_output()
         errors.print(
-            f"[red]error:[/] can't write the output: {error.strerror}. Free some space, and try again"
+            f"[red]error:[/] can't write the output: {error.strerror}. Free some space, or raise this user's "
+            "limit, and try again"
         )
         sys.exit(1)
 
@@ -203,8 +204,8 @@ def start(
 def chosen_file(context: typer.Context, file: Path | None) -> Path:
     """Return the pipeline file that the command line names, or the default.
 
-    The option can stand before or after the command; the one after the command counts. Messages that advise
-    commands then name this file too.
+    The option can stand before or after the command. If both are given, the one after the command counts.
+    Messages that advise commands then name this file too.
     """
     named: Path | None = context.obj
     advice.remember_file(file or named)

@@ -14,10 +14,10 @@ from renditions.cli.markup import escape_lines
 from renditions.model.hidden import reveal_in_json
 
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
-"""Progress, warnings, advice and questions. After ``--quiet``, it prints only questions."""
+"""Prints progress, warnings, advice and questions; with ``--quiet``, only questions."""
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
-"""The error that ended a command. After ``--quiet``, also the log's errors and the notices to ``log:``."""
+"""Prints the error that ended a command; with ``--quiet``, also the log's errors and notices."""
 
 
 class MessageHandler(logging.Handler):

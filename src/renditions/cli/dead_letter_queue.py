@@ -76,6 +76,7 @@ class DeadLetters:
         Raises:
             UsageError: The source isn't in a bucket.
             QueueFailed: The queue can't be read.
+            CatalogFailed: The catalog, which has the reasons of failed pictures, can't be read.
 
         """
         place = parse_store(self.parts.pipeline.source.store, Path())

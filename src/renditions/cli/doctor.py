@@ -60,5 +60,5 @@ def _print(states: tuple[LayerState, ...], declared: Confine) -> None:
         names = ", ".join(state.name for state in missing)
         messages.print(
             f"This system lacks {names}. Run Renditions on Linux 6.12 or newer. If it runs in a container, "
-            "let the container use these system calls."
+            "let the container use the system calls of these layers."
         )

@@ -53,7 +53,8 @@ def init(
             "[source] store in the file."
         ) from error
     messages.print(
-        f"Wrote {escape(str(path))} and {escape(str(inbox))}/. Put pictures there, then run renditions sync"
+        f"Wrote {escape(str(path))} and {escape(str(inbox))}/. Put pictures into this folder, then run "
+        "renditions sync"
     )
 
 

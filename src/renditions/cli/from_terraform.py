@@ -43,8 +43,8 @@ def read_deployed(folder: Path | None, queue: str | None) -> Deployed:
     Without a folder, the result has this process's own environment.
 
     Args:
-        folder: The folder of Terraform's root.
-        queue: The queue that the command line names; it takes precedence.
+        folder: The folder of Terraform's root module.
+        queue: The queue that the command line names. It takes precedence over the deployment's queue.
 
     Raises:
         UsageError: There is no such folder, its ``main.tf`` lacks the output ``environment``, neither

@@ -92,7 +92,7 @@ def list_records(  # noqa: PLR0913 - one for each option
     if warning is not None and warning not in WARNINGS:
         # A newer version may have written records with other codes, so this is no error.
         known = ", ".join(WARNINGS)
-        messages.print(f"[yellow]warning:[/] {escape(repr(warning))} is not a known code: {known}")
+        messages.print(f"[yellow]warning:[/] {escape(repr(warning))} isn't one of the known codes: {known}")
     with opened(context, file, read_only=True) as parts:
         if unmatched:
             print_files(parts, select_files(parts, names), as_json=as_json)

@@ -135,7 +135,7 @@ def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) ->
         unmatched.discard(stray.found.key)
     _insist_readable(unreadable, place.url)
     for each in sorted(unmatched):
-        messages.print(f"{escape(repr(each))} is no stray. `renditions strays` lists them.")
+        messages.print(f"{escape(repr(each))} isn't a stray. To list the strays: renditions strays")
     if counts["ours"]:
         ask(f"Delete the strays of this catalog ({counts['ours']:,}) from {escape(place.url)}?", yes=yes)
     leases = _make_leases(place.parts, place.store, standing)
@@ -214,8 +214,8 @@ def _question(name: str, *, is_there: bool) -> str:
     if is_there:
         return f"Delete {escape(name)}, its renditions and its record? This can't be undone."
     return (
-        f"There is no picture {escape(name)}, and no record of one. Delete what else is left of it, such as "
-        "older versions and what the bin has? This can't be undone."
+        f"There is no picture {escape(name)}, and no record of one. Delete its other traces, such as older "
+        "versions and originals in the bin? This can't be undone."
     )
 
 

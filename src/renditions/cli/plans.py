@@ -78,8 +78,8 @@ class PlanReport:
     """A report that counts the differences of a plan, and prints them.
 
     A short plan has one line for each picture. A long plan groups the pictures by what they need and why.
-    With ``has_details``, it has one line for each picture too. Sizes and times of the files to make are
-    estimated from the present ones; ``workers`` is how many processes render at once.
+    With ``has_details``, a long plan also has one line for each picture, and no groups. Sizes and times of
+    the files to make are estimated from the present ones; ``workers`` is how many processes render at once.
     """
 
     def __init__(self, *, has_details: bool, workers: int) -> None:

@@ -20,7 +20,7 @@ def ask(question: str, *, yes: bool, otherwise: str = "Nothing was changed.") ->
 
 
 def is_yes(question: str) -> bool:
-    """Ask the question, also after ``--quiet``; return whether the answer is yes."""
+    """Ask the question, also with ``--quiet``; return whether the answer is yes."""
     was_quiet, messages.quiet = messages.quiet, False
     messages.print(f"{question} (y/N) ", end="")
     messages.quiet = was_quiet

@@ -25,7 +25,7 @@ AllowedHostOption = Annotated[
 ]
 RootPathOption = Annotated[
     str,
-    typer.Option(metavar="PATH", help="The path below which a proxy serves this server, such as /gallery."),
+    typer.Option(metavar="PATH", help="The path below which a proxy serves the server, such as /gallery."),
 ]
 TrustedProxyOption = Annotated[
     list[str] | None,

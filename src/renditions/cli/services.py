@@ -66,7 +66,7 @@ def watch(
     unattended: UnattendedOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Sync, and then process each picture that arrives in the folder, until Ctrl-C."""
+    """Sync, and then process each picture that arrives or changes, until Ctrl-C."""
     retries = display.Retries()
 
     def tell(outcome: Outcome) -> None:
@@ -196,7 +196,10 @@ def worker(
     """
     deployed = read_deployed(from_terraform, queue)
     if not deployed.queue:
-        raise UsageError("worker: no queue. Name its URL with --queue or QUEUE_URL, or use --from-terraform.")
+        raise UsageError(
+            "worker: no queue. Name its URL with --queue or QUEUE_URL, or use --from-terraform with a "
+            "deployment that has a queue."
+        )
 
     def tell(outcome: Outcome) -> None:
         if outcome.result == "unchanged" or (outcome.result == "waiting" and outcome.again_after is not None):

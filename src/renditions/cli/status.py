@@ -42,7 +42,7 @@ def _count_missing(parts: Parts) -> int:
     """Return how many records are kept although their pictures are missing.
 
     No index has this number, so this function reads every record. It does so only if the pipeline file
-    keeps such records (``on_delete = "keep"``), and else returns 0.
+    keeps such records (``on_delete = "keep"``). Otherwise it returns 0.
     """
     if parts.pipeline.source.on_delete != "keep":
         return 0
@@ -81,7 +81,7 @@ def _print_status(found: CatalogStatus, missing: int, parts: Parts) -> None:
         say("polling", found.polling)
     binding = found.binding
     if binding is None:
-        say("catalog", "no run has used it yet (renditions sync)")
+        say("catalog", "no run has used it yet. To process the pictures: renditions sync")
         return
     if found.former_patterns:
         say("patterns", "the defaults of version 0.1, until you write [source] match or exclude")

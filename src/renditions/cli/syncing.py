@@ -1,4 +1,4 @@
-"""The commands that compare pictures with the pipeline file and update them."""
+"""The commands that compare pictures with the pipeline file, and update outputs."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from renditions.core.readable import get_readable
 from renditions.core.reconcile import Order
 from renditions.core.selection import Selection
 from renditions.errors import UsageError
+from renditions.model.counting import count_of
 from renditions.model.recipe import Focus
 from renditions.model.record import Record, Status
 from renditions.model.salvage import REASON
@@ -55,8 +56,8 @@ VerifyOption = Annotated[
     bool | None,
     typer.Option(
         "--verify/--no-verify",
-        help="Check that outputs exist and are unchanged (default if a person runs this: only "
-        "if they are in a folder).",
+        help="Check that outputs exist and are unchanged (default: only in a folder; in unattended runs, "
+        "output.verify decides).",
     ),
 ]
 VerifyContentOption = Annotated[
@@ -168,7 +169,8 @@ def sync(  # noqa: PLR0913 - one for each option
         standing = parts.bind(start)
         if removals:
             allowed = allow_removals(parts, order.selection)
-            messages.print(f"Removals allowed for a day: {allowed:,}")
+            pictures = count_of(allowed, "missing picture")
+            messages.print(f"Allowed to remove {pictures}. The permission ends in 24 hours.")
         run(parts, standing, order, Manner(workers, as_json, not unattended, strict))
 
 
@@ -244,7 +246,7 @@ def focus(
         if not any(each.gravity == "focus" for each in parts.pipeline.renditions.values()):
             messages.print('[yellow]No rendition has gravity = "focus", so nothing will change.[/]')
         if not wish(parts.catalog, record, replace(record.wishes, focus=point)):
-            raise UsageError(f"{name!r} is being processed; try again shortly")
+            raise UsageError(f"another process changed the record of {name!r} meanwhile; try again")
         run(parts, standing, Order(selection=Selection((name,))), Manner(workers))
 
 

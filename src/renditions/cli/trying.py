@@ -53,7 +53,9 @@ def try_recipes(  # noqa: PLR0913 - one for each option
     changes: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="FIELD=VALUE", help="Use another value for a field; repeat it for more."
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Use another value for a field; repeat the option for more.",
         ),
     ] = None,
     compare: Annotated[

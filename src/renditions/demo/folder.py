@@ -75,7 +75,8 @@ def prepare(directory: Path, photos: Path | None, *, keeps_file: bool = False) -
             _draw(directory / "inbox")
     except OSError as error:
         raise UsageError(
-            f"can't write the demo to {directory}: {error.strerror}. Name another folder."
+            f"can't write the demo to {directory}: {error.strerror}. Choose another folder: "
+            "renditions demo DIR"
         ) from error
     except UnicodeEncodeError as error:
         raise UsageError(
@@ -119,7 +120,7 @@ def _draw(inbox: Path) -> None:
         if drawn.returncode:
             raise Failed(
                 f"can't draw the demo's pictures ({drawn.stderr.strip()[-500:]}). Check the installation of "
-                "pyvips, or name a folder of your own pictures with --photos."
+                "pyvips, or use pictures of your own: renditions demo --photos DIR"
             )
         try:
             drawn_folder.rename(inbox)

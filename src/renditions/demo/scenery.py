@@ -90,7 +90,7 @@ def _dunes(width: int, height: int) -> Any:
 
 
 def _lighthouse(width: int, height: int) -> Any:
-    """Draw a lighthouse at the shore, in portrait format."""
+    """Draw a striped lighthouse behind grassy hills."""
     picture = _sky(width, height, (84, 140, 196), (236, 232, 220))
     clouds = _rough(width, height, 320, seed=14, flat=2.0)
     picture = _blend(picture, (255, 255, 255), _limit(clouds - 0.1) * 0.8)
