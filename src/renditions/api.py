@@ -1,7 +1,6 @@
 """The functions of the public Python API, see ``docs/python.md``.
 
-``import renditions`` imports this module when it is first needed. Its functions run the same code as the
-commands.
+``import renditions`` imports this module on first use. Its functions run the same code as the commands.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ OnProgress = Callable[[Outcome], None]
 def load(pipeline: PathLike | Mapping[str, Any], *, directory: PathLike | None = None) -> LoadedPipeline:
     """Read and check a pipeline: a file, or a mapping with a file's tables.
 
-    Environment variables override stores and the catalog, as they do for the commands.
+    Environment variables such as ``SOURCE_BUCKET`` override fields, as they do for the commands.
 
     Args:
         pipeline: The path of a pipeline file, or its content as :func:`tomllib.load` returns it.
@@ -61,6 +60,7 @@ def load(pipeline: PathLike | Mapping[str, Any], *, directory: PathLike | None =
         PipelineError: The pipeline has problems, and the error lists all of them; or the file can't be read.
         UsageError: The pipeline is a path, and ``directory`` is given; or it is neither a path nor a mapping.
             Or the current folder, where relative paths in a mapping would start, was deleted.
+        Failed: The bundled font, which watermarks of text need, can't be read or is damaged.
 
     """
     if not isinstance(pipeline, Mapping):
@@ -89,6 +89,7 @@ def render(
 ) -> RenderedPicture:
     """Render one picture, without a store and a catalog.
 
+    If only some renditions can't be made from the picture, the result's ``errors`` has the reasons.
     Worker processes decode the picture. They wait for the next call, and end with this process. Threads may
     call this function at the same time.
 
@@ -103,8 +104,8 @@ def render(
         Rejected: The picture breaks a rule, is damaged, or isn't a picture.
         Failed: Something other than the picture failed, such as a worker process.
         PipelineError: The pipeline or the recipes have problems.
-        UsageError: The picture or a watermark can't be read, a rendition is unknown, all are on demand, or an
-            argument has another type.
+        UsageError: The picture or a watermark can't be read, a rendition is unknown, none is named although
+            all are on demand, or an argument has the wrong type.
 
     """
     names, recipes = list_names(renditions), _find_recipes(pipeline)
@@ -145,8 +146,8 @@ def open_pipeline(
             only follows the version of the file that is in force, as servers and scheduled tasks must.
 
     Raises:
-        PipelineError: The pipeline has problems, or its file can't be read.
-        UsageError: ``workers`` isn't a whole number from 1, or :func:`load` refuses the pipeline's type.
+        PipelineError, Failed: See :func:`load`.
+        UsageError: ``workers`` isn't a whole number from 1, or :func:`load` raises this error.
 
     """
     if workers is not None and (type(workers) is not int or workers < 1):
@@ -161,7 +162,8 @@ class OpenPipeline:
     Nothing is opened before the first method needs it. Only :meth:`sync`, :meth:`process` and :meth:`watch`
     change stores and records, but opening a catalog file of an older version migrates it.
     Methods raise ``Failed`` if a store or the catalog fails, and ``UsageError`` if a part can't be opened. If
-    only one picture fails, :meth:`sync`, :meth:`process` and :meth:`watch` give its outcome instead.
+    only one picture fails, :meth:`sync`, :meth:`process` and :meth:`watch` report its outcome instead.
+    An empty list of names without a prefix, or of renditions, chooses no picture.
     """
 
     def __init__(self, pipeline: LoadedPipeline, workers: int, *, unattended: bool) -> None:
@@ -199,13 +201,13 @@ class OpenPipeline:
     ) -> Iterator[Difference]:
         """Yield what :meth:`sync` would do with each picture, without doing it.
 
-        Pictures that need nothing have the action ``keep``. The iteration raises the errors, not the call.
+        The arguments are those of :meth:`sync`. Pictures that need nothing have the action ``keep``. The
+        iteration raises the errors, not the call.
 
         Raises:
             UsageError: A name, the prefix or a rendition matches nothing, or isn't a text.
-            BindingRefused: The catalog belongs to another pipeline file, source or deployment.
+            BindingRefused, CatalogLost: See :meth:`sync`.
             Superseded: The program is unattended, and the catalog uses another version of the pipeline file.
-            CatalogLost: The catalog is empty, but most of the first wanted output keys hold files.
 
         """
         with self._reading() as parts:
@@ -229,7 +231,7 @@ class OpenPipeline:
 
         Args:
             names: The pictures to sync, by their keys in the source.
-            prefix: A folder of the source: its pictures are synced too. Without both, all are synced.
+            prefix: A folder of the source: its pictures are synced too. Without names and prefix: all.
             renditions: Only these renditions or families; None for all.
             on_progress: Gets the outcomes, in this thread. Most pictures that need nothing have none.
             stop: If it is set, the run begins no further picture. Ctrl-C (KeyboardInterrupt) sets it.
@@ -255,8 +257,7 @@ class OpenPipeline:
 
         Raises:
             UsageError: The name isn't a text.
-            BindingRefused: The catalog belongs to another pipeline file, source or deployment.
-            Superseded: The catalog uses another version of the pipeline file.
+            BindingRefused, Superseded: See :meth:`sync`.
 
         """
         return self._run().workers.processing(None)(check_text(name), ALLOWED)
@@ -304,12 +305,13 @@ class OpenPipeline:
 
         Args:
             names: The pictures, by their keys in the source.
-            prefix: A folder of the source: its pictures are listed too. Without both, all are listed.
+            prefix: A folder of the source: its pictures are listed too. Without names and prefix: all.
             sizes: How wide pages show the pictures, as HTML's ``sizes``.
             sign: Signs the URLs of renditions with ``on_demand``; None leaves them unsigned.
 
         Raises:
             UsageError: A name has no record, the prefix matches nothing, or one of them isn't a text.
+            RecordUnreadable: The record of a named picture can't be read. Other such records are logged.
 
         """
         with self._reading() as parts:
@@ -327,9 +329,7 @@ class OpenPipeline:
 
         Raises:
             UsageError: The source isn't a folder, or outputs could land in it.
-            BindingRefused: The catalog belongs to another pipeline file, source or deployment.
-            Superseded: The catalog uses another version of the pipeline file.
-            CatalogLost: The catalog is empty, but most of the first wanted output keys hold files.
+            BindingRefused, Superseded, CatalogLost: See :meth:`sync`.
 
         """
         running = self._run()

@@ -3,7 +3,7 @@
 Each has an exit code, an HTTP status and a code for programs.
 
     RenditionsError
-    ├── UsageError            the call is wrong: an unknown name, a missing argument
+    ├── UsageError            the call can't work: for example, a name is unknown or a library is missing
     ├── PipelineError         the pipeline file is wrong; carries every problem found in it
     ├── Rejected              the declared renditions can't be made from the picture: don't try again
     │   ├── NotAccepted         it breaks a rule of [accept] or a limit, or isn't supported
@@ -42,7 +42,7 @@ Each class has five attributes:
     http_status  the status of the API's answer
     retryable    whether the same call can succeed later although no person changes anything
     is_try       whether the error counts as one of the picture's three attempts. Renditions gives a picture
-                 up after these. Missing space or a lost connection doesn't count.
+                 up after the third one. Missing space or a lost connection doesn't count.
 
 ``docs/errors.md`` lists the first four, with the first line of each docstring.
 """
@@ -72,7 +72,7 @@ class RenditionsError(Exception):
 
 
 class UsageError(RenditionsError):
-    """The call itself is wrong: an unknown name, a missing argument."""
+    """The call can't work: for example, a name is unknown or a library is missing."""
 
     code = "invalid-usage"
     exit_code = 2
@@ -84,13 +84,17 @@ class Problem:
     """One fault in a pipeline file."""
 
     place: str
-    """The field's dotted path, such as ``renditions.thumb.width``; empty if the whole file is wrong."""
+    """The field's dotted path, such as ``renditions.thumb.width``; empty if the whole file is wrong.
+
+    If the text isn't TOML or UTF-8, this is a line and a column. If an environment variable is wrong, this is
+    its name.
+    """
     expected: str
     """A description of the values that the field may have."""
     found: str
     """The value in the file, or a description of it."""
     line: int | None = field(default=None, compare=False)
-    """The line of the field, or of the table that lacks it; None if the file has no such line."""
+    """The line of the field, or of the table that lacks it; None if there is none, or ``place`` has it."""
 
     def __str__(self) -> str:
         """Return ``line 3: place: expected …, found …``."""
@@ -278,8 +282,8 @@ class RecordUnreadable(CatalogRefused):
         quoted = shlex.quote(name)
         super().__init__(
             f"the record of {name!r} in {catalog} can't be read: it is damaged, or a newer version of "
-            f"Renditions wrote it. To process the picture again: renditions retry {quoted}; to delete it: "
-            f"renditions forget {quoted}"
+            f"Renditions wrote it. To process the picture again: renditions retry {quoted}; to delete the "
+            f"picture, its renditions and its record: renditions forget {quoted}"
         )
 
 
@@ -350,7 +354,7 @@ class Superseded(RenditionsError):
 
 
 class Conflict(RenditionsError):
-    """Another process changed the record or object after this one read it."""
+    """Another process changed the record or object after this process read it."""
 
     code = "changed-meanwhile"
     http_status = 409

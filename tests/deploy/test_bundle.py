@@ -205,7 +205,7 @@ def test_only_run_time_files_of_a_wheel_are_bundled(tmp_path: Path) -> None:
 
 
 def test_building_a_bundle_fails_and_names_a_library_that_is_not_installed() -> None:
-    with pytest.raises(UsageError, match=r"The pipeline needs no-such-library, which isn't installed here"):
+    with pytest.raises(UsageError, match=r"The bundle needs no-such-library, which isn't installed here"):
         list(collect_libraries(["no-such-library"], HERE, Pins()))
 
 

@@ -94,7 +94,7 @@ def test_a_browser_gets_the_best_format_that_it_can_show(
     assert ask(asked, accept) == PHOTO.format(f"800-{chosen}", extension)
 
 
-def test_the_function_changes_only_keys_of_the_most_common_format(
+def test_the_function_changes_only_keys_in_the_format_that_the_img_element_requests(
     ask: Callable[[str, str | None], str],
 ) -> None:
     """A page can link to the key of another format. This key is left unchanged."""
@@ -120,7 +120,7 @@ def test_a_function_without_formats_to_choose_or_too_large_for_cloudfront_is_not
     with pytest.raises(UsageError, match="there is no format to choose: no rendition"):
         write_function(load(plain, tmp_path), file)
     widths = ", ".join(str(width) for width in range(100, 200))
-    with pytest.raises(UsageError, match=rf"CloudFront accepts {MOST_BYTES:,}"):
+    with pytest.raises(UsageError, match=rf"CloudFront accepts at most {MOST_BYTES:,}"):
         write_function(load(PIPELINE.replace("400, 800", widths), tmp_path), file)
     assert not file.exists()
 

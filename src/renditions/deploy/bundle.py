@@ -127,11 +127,11 @@ def build(
         lock: The file with the hashes of the libraries, see ``Pins``.
 
     Raises:
-        UsageError: The file can't be written, a library isn't installed here (or fonttools, for a watermark's
-            font), a wheel isn't in the lock, the lock can't be read, there is neither pip nor uv, or the
-            content is larger than Lambda allows.
-        Failed: pip can't download a library for the target, the target's Python can't compile the files, or
-            there is no space for temporary files.
+        UsageError: The file can't be written, a library that the bundle needs isn't installed here, fonttools
+            isn't installed although a watermark declares a font, a wheel isn't in the lock, the lock can't be
+            read, there is neither pip nor uv, or the content is larger than Lambda allows.
+        Failed: pip can't download a library for the target, the target's Python can't compile the files,
+            there is no space for temporary files, or the bundled font can't be read.
 
     """
     libraries = (*role.libraries, *find_libraries(pipeline))

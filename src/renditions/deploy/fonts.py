@@ -30,6 +30,7 @@ def with_small_fonts(pipeline: Pipeline) -> Pipeline:
 
     Raises:
         UsageError: fonttools isn't installed.
+        Failed: The bundled font can't be read, or is damaged.
 
     """
     reduced: dict[Watermark, Watermark] = {}

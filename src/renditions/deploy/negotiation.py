@@ -53,7 +53,7 @@ def write_function(pipeline: Pipeline, file: Path) -> None:
     code = FUNCTION.read_text("utf-8").replace("FAMILIES = []", f"FAMILIES = [\n{rules},\n]")
     if (size_bytes := len(code.encode())) > MOST_BYTES:
         raise UsageError(
-            f"the function that chooses formats has {size_bytes:,} bytes, and CloudFront accepts "
+            f"the function that chooses formats has {size_bytes:,} bytes, and CloudFront accepts at most "
             f"{MOST_BYTES:,}. Declare fewer widths or formats"
         )
     try:

@@ -66,10 +66,11 @@ KEPT = (
 )
 """The types of the resources that hold or protect pictures, renditions and records.
 
-Some are in the list for other reasons. The log group reserves the deployment's name, which the kept table
-has too. The output bucket's policy names CloudFront's distribution, and the distribution names the HTTP API.
-Without its stage and routes, this API answers nothing. No resource in the list depends on a type outside it,
-because Terraform destroys with a resource everything that depends on it.
+Some are in the list for other reasons. The kept table has the deployment's name. The log group reserves this
+name, so that no other deployment can take it. The output bucket's policy names CloudFront's distribution, and
+the distribution names the HTTP API. Without its stage and routes, this API answers nothing. No resource in
+the list depends on a type outside it, because Terraform destroys with a resource everything that depends on
+it.
 """
 
 MAIN = Path(__file__).with_name("deployment.tf").read_text("utf-8")
@@ -89,7 +90,8 @@ class Deployment:
     def choose_name(self, file: Path, wanted: str | None) -> str:
         """Return the deployment's name.
 
-        The wanted name comes first, then the deployment's present name, then the pipeline file's folder.
+        This is the wanted name, or else the deployment's present name, or else a name made from the pipeline
+        file's folder.
 
         Raises:
             UsageError: The wanted name is invalid, or has no effect because ``main.tf`` sets the name. Or
@@ -174,7 +176,7 @@ class Deployment:
         return bool(others) and self._plan("-destroy", *_as_targets(others))
 
     def unlock_pictures(self) -> None:
-        """Remove the protection of buckets and table, and plan to destroy everything.
+        """Remove the buckets' and the table's protection; plan to destroy everything.
 
         Raises:
             UsageError: The table or a bucket is still protected. The destruction would fail there, after it
@@ -246,7 +248,7 @@ class Deployment:
         return any(one["type"].startswith("aws_") for one in self._read_resources())
 
     def find_unused(self, pipeline: Pipeline, target: Target) -> list[str]:
-        """Name the pipeline's values that ``main.tf`` should use and doesn't.
+        """Return the names of values that ``main.tf`` should use and doesn't.
 
         The ``main.tf`` of an older version lacks the values that were added later.
         """
@@ -257,8 +259,8 @@ class Deployment:
     def find_unset(self, pipeline: Pipeline) -> list[str]:
         """Return the variables of the notices that ``main.tf`` doesn't name.
 
-        They are in targets and in secrets. The function gets these environment variables from the module's
-        input ``secrets``.
+        Targets and secrets of notices refer to these environment variables. The function gets them from the
+        module's input ``secrets``.
         """
         main = (self.folder / "main.tf").read_text("utf-8")
         targets = "".join(f"{entry.to} {entry.secret or ''}" for entry in pipeline.notify)

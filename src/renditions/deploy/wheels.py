@@ -3,7 +3,7 @@
 This works on any machine, without Docker and without a compiler.
 
 pip downloads the wheels from its configured index, in the versions that are installed here. So AWS
-runs the versions that this machine tested, and the same installation gives the same files. The lock must
+runs the same versions as this machine, and the same installation gives the same files. The lock must
 list each wheel's SHA-256, so it doesn't matter which index or cache the wheel comes from. An environment that
 uv made has no pip; there, ``uv tool run`` runs pip.
 """
@@ -124,7 +124,7 @@ def _find_installed(name: str) -> Distribution:
         return distribution(name)
     except PackageNotFoundError:
         raise UsageError(
-            f"The pipeline needs {name}, which isn't installed here. Run: pip install 'renditions[all]'"
+            f"The bundle needs {name}, which isn't installed here. Run: pip install 'renditions[all]'"
         ) from None
 
 

@@ -26,7 +26,7 @@ class Declared:
     backend: Backend
     table: Sequence[Backend]
     variable: str | None = None
-    """The environment variable that can name another store or table on Lambda."""
+    """The environment variable that can name another store or table on Lambda; None for a notice target."""
 
 
 def find_declared(pipeline: Pipeline) -> tuple[Declared, ...]:
@@ -73,9 +73,9 @@ def describe_missing(declared: Declared, module: str) -> Problem:
 
 
 def find_target_problems(pipeline: Pipeline, environ: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield a problem for each notice target that this environment doesn't suit.
+    """Yield a problem for each notice target's URL or secret that isn't valid.
 
-    A variable isn't set, or its value is invalid.
+    A variable in it isn't set in ``environ``, or the value is invalid.
     """
     _, _, _, *targets = find_declared(pipeline)
     for notify, target in zip(pipeline.notify, targets, strict=True):

@@ -29,7 +29,7 @@ class _Override:
 
 
 def override(pipeline: Pipeline, environ: Mapping[str, str]) -> tuple[Pipeline, list[Problem]]:
-    """Return the pipeline with the environment's values, and the problems in these.
+    """Return the pipeline with the environment's values, and these values' problems.
 
     An empty variable counts as unset. A variable with an invalid value changes nothing.
 

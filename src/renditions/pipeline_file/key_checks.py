@@ -16,7 +16,7 @@ from renditions.pipeline_file.pattern_checks import make_examples
 def check_keys_apart(
     templates: dict[str, str], tables: dict[str, str], source: Source, *, is_folder: bool
 ) -> Iterator[Problem]:
-    """Yield a problem for two renditions whose keys are equal or one below the other.
+    """Yield a problem for renditions with equal or nested keys, once per two tables.
 
     A key below another one, such as ``a.jpg/b.jpg`` beside ``a.jpg``, is a problem only in a folder.
     Different templates can give the same key (``{name}`` and ``{stem}.jpg``), so this function compares the
@@ -76,8 +76,9 @@ def check_loop(
 ) -> Iterator[Problem]:
     """Yield a problem for outputs that could land in the source and become pictures.
 
-    An output's URL begins with the output store and the template's text before the first field. If neither
-    this beginning nor the source store begins with the other, no output can land in the source.
+    The start of an output's URL is known: the output store, and the template's text before the first field.
+    An output can land in the source only if this start begins with the source store, or the source store
+    begins with this start.
 
     Args:
         pipeline: The pipeline, whose stores the problems name.

@@ -54,9 +54,9 @@ class LoadedPipeline:
 
     pipeline: Pipeline
     directory: Path
-    """The folder of the file, where relative paths in it start."""
+    """The folder where relative paths start: the file's folder, or the one that was given with a mapping."""
     file: str = ""
-    """The file's name, without its folder."""
+    """The file's name, without its folder; empty for a mapping."""
     warnings: tuple[str, ...] = ()
     text: str = field(default="", repr=False)
     """The file's text; empty for a mapping."""
