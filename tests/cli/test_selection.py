@@ -91,7 +91,7 @@ def test_the_error_about_an_unknown_name_suggests_the_name_of_the_typed_path(
     ("command", "typed"),
     [("sync", "cats"), ("list", "cats"), ("manifest", "cats"), ("plan", "inbox/cats"), ("show", "cats")],
 )
-def test_the_error_about_a_folder_without_a_slash_says_where_the_slash_selects_its_pictures(
+def test_naming_a_folder_without_its_slash_fails_with_the_name_that_selects_its_pictures(
     synced: Path, command: str, typed: str
 ) -> None:
     refused = run(synced, command, typed)
@@ -240,7 +240,7 @@ def test_a_picture_with_an_unreadable_record_can_be_retried_or_forgotten(synced:
     assert run(synced, "sync", "--strict").code == 0
 
 
-def test_retry_skips_an_unreadable_record(synced: Path) -> None:
+def test_retry_without_names_reports_and_skips_an_unreadable_record(synced: Path) -> None:
     with sqlite3.connect(synced / "renditions.db") as db:
         db.execute("UPDATE records SET status = 'failed', item = '{}' WHERE name = 'cats/a.jpg'")
     ended = run(synced, "retry")

@@ -459,7 +459,7 @@ def test_list_and_query_yield_every_one_of_many_records(which: str, catalog: Cat
     assert [record.name for record in catalog.query()] == [record.name for record in newest_first]
 
 
-def test_query_lists_each_of_many_records_of_the_same_time_once(which: str, catalog: Catalog) -> None:
+def test_query_lists_each_of_many_records_with_the_same_time_once(which: str, catalog: Catalog) -> None:
     count = scaled(which, 450)
     for number in range(count):
         catalog.write(make_record(f"{number}", status="failed"))

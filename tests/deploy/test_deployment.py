@@ -139,7 +139,7 @@ def test_deploy_and_destroy_apply_nothing_without_the_answer_yes(
     assert "apply" not in [call[0] for call in calls(folder)]
 
 
-def test_deploy_says_after_the_answer_no_that_nothing_was_applied_because_its_folder_has_changed(
+def test_deploy_writes_its_folder_and_says_after_the_answer_no_that_nothing_was_applied(
     folder: Path,
 ) -> None:
     ended = run(folder, "deploy", answer="n\n")

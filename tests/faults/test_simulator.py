@@ -20,7 +20,7 @@ def test_every_simulated_history_ends_with_the_right_outputs_and_records(first: 
         History(number).run()
 
 
-def test_two_simulated_histories_with_one_number_make_as_many_calls_and_send_the_same_notices() -> None:
+def test_simulated_histories_of_the_same_number_make_equally_many_calls_and_send_the_same_notices() -> None:
     once, again = History(7), History(7)
     once.run()
     again.run()

@@ -118,7 +118,7 @@ def test_the_bucket_notification_is_created_after_its_permissions() -> None:
     assert set(waits_for) == {"${aws_sqs_queue_policy.this}", "${aws_lambda_permission.uploads}"}
 
 
-def test_the_queue_allows_two_deliveries_more_than_attempts() -> None:
+def test_the_queue_allows_two_more_deliveries_than_a_picture_has_attempts() -> None:
     text = (MODULE / "trigger.tf").read_text()
     deliveries = int(re.findall(r"deliveries += (\d+)", text)[0])
     assert deliveries == MAX_ATTEMPTS + 2
@@ -130,7 +130,7 @@ def test_the_queue_hides_a_message_until_the_lease_of_a_killed_call_has_ended() 
     assert read_locals("trigger.tf")["locals", "lease_margin_seconds"] == LEASE_MARGIN.total_seconds()
 
 
-def test_the_module_runs_a_bundle_on_the_target_that_package_builds_it_for_by_default() -> None:
+def test_the_module_and_the_command_package_have_the_same_default_processor_and_python() -> None:
     kind = str(read("variables.tf", "variable")["function"]["type"]).replace("\\", "")
     for name, value in (("architecture", ARCHITECTURE), ("python", PYTHON)):
         assert re.findall(rf'{name}\b.*?optional\(string, "([^"]+)"\)', kind)[0] == value

@@ -404,7 +404,7 @@ def test_an_origin_in_the_form_that_browsers_send_or_a_star_is_accepted(origin: 
         "ftp://shop.example", "https://shop.example:0", "https://ann@shop.example",
     ],
 )  # fmt: skip
-def test_an_origin_in_another_form_is_refused_with_its_line(origin: str) -> None:
+def test_an_origin_in_a_form_that_browsers_do_not_send_is_refused_with_its_line(origin: str) -> None:
     text = pipeline_text(more=f'cors_origins = [\n"{origin}"]')
     expected, found = problems(text)["output.cors_origins[0]"]
     assert expected.startswith('an origin as browsers send it, such as "https://shop.example"')

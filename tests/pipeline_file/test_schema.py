@@ -120,7 +120,7 @@ TABLES: dict[str, tuple[Any, list[dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_loader_and_schema_agree_on_each_two_fields_of_a_table(table: str) -> None:
+def test_loader_and_schema_agree_on_each_pair_of_fields_of_a_table(table: str) -> None:
     """The loader may refuse more, but only by rules that the schema doesn't have."""
     cls, bases = TABLES[table]
     values = {name: samples(name, hint) for name, hint in hints_of(cls).items()}

@@ -232,7 +232,7 @@ def test_a_mapping_can_have_paths_and_tuples(site: Path) -> None:
         renditions.load(tables | {"renditions": {5: {"size": 1}}})
 
 
-def test_reading_on_after_the_pipeline_was_closed_says_so(site: Path) -> None:
+def test_an_iteration_that_goes_on_after_the_pipeline_was_closed_raises_an_error(site: Path) -> None:
     with renditions.open(site / "renditions.toml") as pipeline:
         pipeline.sync()
         records = pipeline.records()

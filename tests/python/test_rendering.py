@@ -125,7 +125,7 @@ def test_render_returns_the_warnings_about_a_picture(site: Path) -> None:
     assert [each.code for each in renditions.render(content, loaded).warnings] == ["reference-dropped"]
 
 
-def test_recipes_can_have_numbers_of_numpy(site: Path) -> None:
+def test_recipes_can_have_numpy_numbers(site: Path) -> None:
     picture = site / "inbox" / "a.jpg"
     recipe = {"widths": [np.int64(60), np.uint16(80)], "quality": np.int32(40), "blur": np.float32(0.5)}
     plain = {"widths": [60, 80], "quality": 40, "blur": 0.5}
