@@ -131,13 +131,30 @@ def test_the_answer_to_an_invalid_upload_request_lists_all_errors(client: TestCl
     [
         (b"[]", 422), (b"{", 400), (b"[" * 100_001, 413), (b"[" * 90_000, 400), (b'{"name": 1}', 422),
         (b'{"name": "a.jpg", "type": "image/jpeg", "size_bytes": true}', 422),
-        (b'{"name": "\\ud800.jpg", "type": "image/jpeg", "size_bytes": 1}', 422),
     ],
 )  # fmt: skip
 def test_the_answer_to_an_invalid_request_has_a_reason(client: TestClient, body: bytes, status: int) -> None:
     answer = client.post("/uploads", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == status
     assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/batch", b'{"action": "retry", "names": ["\\ud800.jpg"]}'),
+        ("/batch", b'{"\\udfff": 1}'),
+        ("/retry", b'{"cursor": "1.\\ud800"}'),
+        ("/uploads", b'{"name": "\\ud800.jpg", "type": "image/jpeg", "size_bytes": 1}'),
+    ],
+)
+def test_a_json_body_with_half_a_surrogate_pair_is_an_invalid_request(
+    client: TestClient, path: str, body: bytes
+) -> None:
+    """Neither a catalog nor an answer can hold such a text."""
+    answer = client.post(path, content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
+    assert "expected Unicode text, found half a surrogate pair" in answer.json()["detail"]
 
 
 def test_an_upload_whose_fields_or_file_differ_from_its_form_is_refused(

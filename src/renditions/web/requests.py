@@ -63,7 +63,8 @@ async def read_json(request: Request, *, is_optional: bool = False) -> Mapping[s
     Return an empty object if the body is optional and missing.
 
     Raises:
-        ApiError: The body has another media type, is too long, or isn't a JSON object.
+        ApiError: The body has another media type, is too long, isn't a JSON object, or has a text that isn't
+            Unicode.
 
     """
     body = await Request(request.scope, limit_body(request, MOST_BODY_BYTES)).body()
@@ -82,6 +83,11 @@ async def read_json(request: Request, *, is_optional: bool = False) -> Mapping[s
     if not isinstance(data, dict):
         detail = f"expected a JSON object, found {json.dumps(data)[:60]}"
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:  # JSON allows half a surrogate pair, and no answer could repeat it
+        detail = f"expected Unicode text, found half a surrogate pair, {error.object[error.start]!r}"
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from error
     return data
 
 
