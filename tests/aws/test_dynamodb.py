@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,14 @@ from renditions.model.backends import CATALOGS
 from renditions.model.binding import Binding
 from renditions.model.catalog_place import CatalogPlace
 from renditions.model.folding import EXACT, Folding
+from renditions.model.kept import KeptWishes
+from renditions.model.notices import UnsentNotice
 from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
 from renditions.model.reason import Reason
 from renditions.model.record import ATTRIBUTES, MOST_EVENTS, MOST_REASON_LENGTH, Event, Output, Record, Status
 from renditions.model.registry import Shared
 from renditions.model.retired import Retired
+from renditions.model.wishes import NO_WISHES
 from world import World
 
 DYNAMODB = next(backend for backend in CATALOGS if backend.prefix == "dynamodb:")
@@ -198,10 +201,27 @@ def test_a_name_that_the_table_can_not_hold_has_no_record_and_is_refused_for_wri
         catalog.rename(make_record(), name)
 
 
-def test_reading_or_writing_a_record_whose_name_is_not_text_is_refused(catalog: DynamoCatalog) -> None:
-    for use in (catalog.get, lambda name: catalog.write(make_record(name))):
-        with pytest.raises(CatalogRefused, match="expected a name of Unicode text"):
-            use("\udcff")
+def test_each_use_of_a_name_or_key_that_is_not_text_is_refused(catalog: DynamoCatalog) -> None:
+    name = "\udcff.jpg"
+    unsent = UnsentNotice("removed", "t", name, NOW, NOW)
+    uses: tuple[Callable[[], object], ...] = (
+        lambda: catalog.get(name),
+        lambda: catalog.get_all([name], lambda _: None),
+        lambda: catalog.repair(name),
+        lambda: catalog.write(make_record(name)),
+        lambda: catalog.write(make_record(outputs=(name,))),
+        lambda: catalog.rename(make_record(), name),
+        lambda: catalog.owner_of(name),
+        lambda: catalog.keep_wishes(KeptWishes(name, "", NO_WISHES, NOW)),
+        lambda: catalog.find_wishes(name),
+        lambda: catalog.drop_wishes(name),
+        lambda: catalog.keep_notice(unsent),
+        lambda: catalog.drop_notice(unsent),
+        lambda: list(catalog.unsent_notices(name)),
+    )
+    for use in uses:
+        with pytest.raises(CatalogRefused, match=r"can't hold '\\udcff.jpg': it isn't Unicode text"):
+            use()
 
 
 def test_a_record_with_as_many_and_as_long_keys_as_possible_fits_into_an_item(catalog: DynamoCatalog) -> None:

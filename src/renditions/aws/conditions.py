@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from renditions.aws.table import NUL
+from renditions.aws.table import NUL, encode_text
 from renditions.errors import CatalogRefused, Conflict, KeyTaken
 
 MAX_NAME_BYTES = 1024
@@ -88,10 +88,7 @@ def is_name(name: str) -> bool:
 
     Raise CatalogRefused if it isn't Unicode text.
     """
-    try:
-        size_bytes = len(name.encode())
-    except UnicodeEncodeError as error:
-        raise CatalogRefused(f"expected a name of Unicode text, found {name!r}") from error
+    size_bytes = len(encode_text(name))
     return 1 <= size_bytes <= MAX_NAME_BYTES and not name.startswith(NUL)  # keys of other items begin with it
 
 

@@ -33,6 +33,7 @@ from dataclasses import astuple
 from datetime import datetime
 from typing import Any
 
+from renditions.errors import CatalogRefused
 from renditions.model.binding import Binding
 from renditions.model.items import format_time, parse_time
 from renditions.model.kept import KeptWishes
@@ -133,9 +134,10 @@ def claim_key(output_key: str) -> str:
     """Return the partition key of an output key's claim.
 
     It contains the SHA-256 of the output key instead of the key. The table's partition key is also the sort
-    key of the index :data:`BY_NAME`, and a sort key has at most 1,024 bytes.
+    key of the index :data:`BY_NAME`, and a sort key has at most 1,024 bytes. See :func:`encode_text` for the
+    error.
     """
-    return CLAIM + hashlib.sha256(output_key.encode()).hexdigest()
+    return CLAIM + _hash(output_key)
 
 
 def wishes_key(name: str) -> str:
@@ -143,7 +145,7 @@ def wishes_key(name: str) -> str:
 
     It contains the SHA-256 of the name, for the same reason as :func:`claim_key`.
     """
-    return WISHES + hashlib.sha256(name.encode()).hexdigest()
+    return WISHES + _hash(name)
 
 
 def notice_key(name: str, *rest: str) -> str:
@@ -153,7 +155,27 @@ def notice_key(name: str, *rest: str) -> str:
     Without ``rest``, return only the start, which all notices about the picture share.
     """
     parts = ([name], rest) if rest else ([name],)
-    return NOTICE + " ".join(hashlib.sha256("\0".join(part).encode()).hexdigest() for part in parts)
+    return NOTICE + " ".join(_hash("\0".join(part)) for part in parts)
+
+
+def encode_text(text: str) -> bytes:
+    """Return the text in UTF-8, the only form in which a table can hold it.
+
+    Raises:
+        CatalogRefused: The text isn't Unicode. A name from the command line can be such a text, and so can a
+            name in JSON that has half a surrogate pair.
+
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise CatalogRefused(
+            f"a catalog in DynamoDB can't hold {text!r}: it isn't Unicode text. Rename the picture"
+        ) from error
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(encode_text(text)).hexdigest()
 
 
 def notice_to_item(notice: UnsentNotice) -> Item:
