@@ -290,6 +290,52 @@ def test_one_write_can_free_more_keys_than_a_transaction_holds(
     assert count_items(table) == 3
 
 
+def test_a_taken_key_leaves_a_record_unchanged_that_would_free_more_keys_than_a_transaction_holds(
+    catalog: DynamoCatalog, hoarder: Record
+) -> None:
+    catalog.write(make_record("other.jpg", pending_keys=("taken",)))
+    with pytest.raises(KeyTaken) as refusal:
+        catalog.write(replace(hoarder, pending_keys=("0", "new", "taken")))
+    assert (refusal.value.key, refusal.value.owner) == ("taken", "other.jpg")
+    assert catalog.get("a.jpg") == hoarder
+    assert {catalog.owner_of(key) for key in hoarder.pending_keys} == {"a.jpg"}
+
+
+def test_a_key_that_is_taken_while_keys_are_freed_changes_the_record_and_forgets_no_former_output(
+    catalog: DynamoCatalog, hoarder: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The outputs stay in a former store for a while.
+
+    The record has other keys in the new store.
+    """
+    here = catalog.write(replace(hoarder, place="s3://former/"))
+    left = tuple(Retired(key, "", NOW, here.place) for key in here.pending_keys)
+    moved = replace(here, place="s3://new/", pending_keys=("new", "taken"), retired=left)
+    transact, count = catalog._transact, iter(range(9))
+
+    def transact_late(*args: Any) -> None:
+        if next(count) == 1:
+            transact(["b.jpg"], [{"Put": catalog._put(make_record("b.jpg").raised(), 0)},
+                                 catalog._claim("taken", "b.jpg")], ["taken"])  # fmt: skip
+        transact(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog, "_transact", transact_late)
+        with pytest.raises(Conflict, match=r"the record of 'a.jpg' changed"):
+            catalog.write(moved)
+    found = catalog.get("a.jpg")
+    assert found
+    assert (found.goal, found.place, found.revision > here.revision) == ("", "s3://former/", True)
+    freed = {key for key in here.pending_keys if catalog.owner_of(key) is None}
+    assert freed
+    assert freed == set(here.pending_keys) - found.claimed_keys()
+    assert set(found.retired) == {old for old in left if old.key in freed}
+    with pytest.raises(KeyTaken):
+        catalog.write(replace(moved, revision=found.revision))
+    written = catalog.write(replace(moved, revision=found.revision, pending_keys=("new",)))
+    assert catalog.get("a.jpg") == written
+
+
 def test_a_record_with_more_keys_than_a_transaction_holds_can_be_deleted(
     catalog: DynamoCatalog, table: str, hoarder: Record
 ) -> None:

@@ -19,9 +19,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from renditions.aws.clients import Clients, error_code
+from renditions.aws.clients import Clients
 from renditions.aws.conditions import (
     changed,
     check_name,
@@ -31,7 +29,7 @@ from renditions.aws.conditions import (
     only_with,
 )
 from renditions.aws.notice_items import NoticeItems
-from renditions.aws.reading import ATTEMPTS, READ_AT_ONCE, TableReader, pause
+from renditions.aws.reading import READ_AT_ONCE, TableReader
 from renditions.aws.table import (
     BINDING,
     BY_NAME,
@@ -49,10 +47,10 @@ from renditions.aws.table import (
     row_to_totals,
     wishes_key,
 )
-from renditions.aws.transactions import transact
+from renditions.aws.transactions import put_alone, transact
 from renditions.core.catalog import Place, SameContent
 from renditions.core.ports import OnUnreadable
-from renditions.errors import CatalogFailed, CatalogRefused, Conflict, UsageError
+from renditions.errors import CatalogRefused, Conflict, KeyTaken, UsageError
 from renditions.model.binding import Binding
 from renditions.model.catalog_place import CatalogPlace
 from renditions.model.folding import Folding
@@ -61,6 +59,7 @@ from renditions.model.kept import KeptWishes
 from renditions.model.notices import UnsentNotice
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.registry import Shared
+from renditions.model.retired import Retired
 from renditions.model.salvage import read_claims, salvage
 from renditions.model.totals import Totals
 
@@ -88,6 +87,7 @@ class DynamoCatalog:
         self._reader = TableReader(client, table, key_name)
         self._notices = NoticeItems(client, table, self._reader)
         self._transact = partial(transact, client, self._reader)
+        self._put_alone = partial(put_alone, client, self._reader)
 
     def get(self, name: str) -> Record | None:
         """See :meth:`Catalog.get <renditions.core.catalog.Catalog.get>`."""
@@ -121,12 +121,16 @@ class DynamoCatalog:
     def write(self, record: Record) -> Record:
         """See :meth:`Catalog.write <renditions.core.catalog.Catalog.write>`.
 
-        If one transaction can't free all keys, others free some of them first. They aren't undone if the last
-        transaction fails.
+        If one transaction can't free all keys, others free some of them first, but only if a read finds the
+        new keys free. If another picture claims a new key after that read, this method raises Conflict and
+        not KeyTaken. The record has changed, so the caller must compare the picture again:
+
+            A  read: k is free     free 99 keys → r8                put if r8, claim k → Conflict
+            B                                          claim k
 
         Raises:
-            CatalogRefused: The table can't hold the record's name, the record claims more than 99 new keys at
-                once, or it is larger than DynamoDB allows for an item (400 kB).
+            CatalogRefused: The table can't hold the record's name or a key, the record claims more than 99
+                new keys at once, or it is larger than DynamoDB allows for an item (400 kB).
 
         """
         check_name(record.name)
@@ -140,15 +144,21 @@ class DynamoCatalog:
                 f"most {MAX_CLAIMS} new output keys at once. Declare the renditions in several steps"
             )
         revision = record.revision
-        if stored:
-            revision, freed = self._shed(stored, freed, MAX_CLAIMS - len(added))
+        if stored and len(added) + len(freed) > MAX_CLAIMS:
+            self._insist_free(added, record.name)
+            revision, freed = self._shed(stored, freed, MAX_CLAIMS - len(added), record.retired)
         written = replace(record, revision=revision).raised()
         put = self._put(written, revision)
-        if added or freed:
-            claims = [self._claim(key, record.name) for key in added]
-            self._transact([record.name], [{"Put": put}, *claims, *map(self._unclaim, freed)], added)
-        else:
+        if not (added or freed):
             self._put_alone(record.name, put)
+            return written
+        claims = [self._claim(key, record.name) for key in added]
+        try:
+            self._transact([record.name], [{"Put": put}, *claims, *map(self._unclaim, freed)], added)
+        except KeyTaken as taken:
+            if revision == record.revision:
+                raise
+            raise changed(record.name) from taken
         return written
 
     def delete(self, record: Record, notices: Sequence[UnsentNotice] = ()) -> None:
@@ -302,53 +312,40 @@ class DynamoCatalog:
             raise changed(record.name)
         return stored
 
-    def _put_alone(self, name: str, put: dict[str, Any]) -> None:
-        """Write a record whose claims stay the same; raise Conflict at another revision.
+    def _insist_free(self, keys: Sequence[str], name: str) -> None:
+        """Raise KeyTaken if a record of another name claims one of the keys.
 
-        If the answer to a write got lost, botocore writes again. DynamoDB refuses the second write, because
-        the first one already raised the revision. The stored item then has the values of this write:
-
-            A  put if r7 → r8 …the answer is lost…   put if r7 → refused, and the stored item is our own
-
-        This method compares the values and not their texts, because DynamoDB returns the number 8.0 as 8.
-        (Transactions don't need this: botocore gives each a token by which DynamoDB recognises the second.)
+        There may be up to 99 keys.
         """
-        with self._reader.reported():
-            for attempt in range(ATTEMPTS):
-                try:
-                    self._client.put_item(**put)
-                except ClientError as error:
-                    if error_code(error) == "TransactionConflictException":
-                        pause(attempt)
-                        continue
-                    if error_code(error) != "ConditionalCheckFailedException":
-                        raise
-                    is_repeated = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
-                    stored = read_attributes(error.response.get("Item", {}))
-                    if not (is_repeated and stored == read_attributes(put["Item"])):
-                        raise changed(name) from error
-                return
-        raise CatalogFailed(
-            f"{self._reader}: can't write {name!r}: another transaction wrote it at each of {ATTEMPTS} "
-            "attempts. Try again later."
-        )
+        by_item = {claim_key(key): key for key in keys}
+        for item in self._reader.find_all([*by_item]) if by_item else ():
+            if (owner := item["owner"]["S"]) != name:
+                raise KeyTaken(by_item[item[self._key_name]["S"]], owner)
 
-    def _shed(self, stored: Record, freed: Sequence[str], room: int) -> tuple[int, Sequence[str]]:
+    def _shed(
+        self, stored: Record, freed: Sequence[str], room: int, retired: Sequence[Retired] = ()
+    ) -> tuple[int, Sequence[str]]:
         """Free keys in separate transactions until the rest fits into one transaction.
 
         Return the stored record's new revision and the remaining keys. The revision must rise: otherwise a
         worker that read the record earlier would believe that the record still claims the freed keys. This
         method empties the record's goal, so that the picture is checked again if the process ends before the
         last write.
+
+        ``retired`` has the former outputs of the record to write. Some may be objects under freed keys that
+        stay in a former output store. The stored record names them from now on: otherwise nothing would
+        delete these objects if the last write failed.
         """
         while len(freed) > room:
             now, freed = set(freed[:MAX_CLAIMS]), freed[MAX_CLAIMS:]
+            kept = (old for old in stored.retired if old.place or old.key not in now)
+            left = (old for old in retired if old.place and old.key in now)
             stored = replace(
                 stored,
                 goal="",
                 outputs=tuple(output for output in stored.outputs if output.key not in now),
                 pending_keys=tuple(key for key in stored.pending_keys if key not in now),
-                retired=tuple(old for old in stored.retired if old.place or old.key not in now),
+                retired=tuple(dict.fromkeys((*kept, *left))),
             )
             put = self._put(stored.raised(), stored.revision)
             self._transact([stored.name], [{"Put": put}, *map(self._unclaim, sorted(now))])
