@@ -16,7 +16,7 @@ from typing import Any
 
 from aws.account import count_messages
 from contract.cloud import CLIENTS
-from renditions.aws.sqs import MAX_BATCH, Queue, Received
+from renditions.aws.sqs import Queue, Received
 from serverless.runtime_api import Ended
 
 
@@ -35,7 +35,7 @@ class Poller:
     def poll(self, wait_seconds: int = 1) -> bool:
         """Pass one batch to the function; return whether there was one."""
         queue = Queue(CLIENTS.sqs, self.url)
-        messages = queue.receive(MAX_BATCH, wait_seconds)
+        messages = queue.receive(wait_seconds=wait_seconds)
         if not messages:
             return False
         self.deliveries += len(messages)

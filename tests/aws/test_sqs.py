@@ -12,7 +12,7 @@ import pytest
 from aws.answers import Answer, answering
 from contract.cloud import CLIENTS, name_of
 from renditions.aws.sqs import Queue, Received, open_queue
-from renditions.errors import QueueFailed, QueueRefused
+from renditions.errors import QueueFailed, QueueRefused, UsageError
 from renditions.messages.events import decode
 from renditions.model.registry import Shared
 
@@ -63,6 +63,29 @@ def test_a_message_that_a_receiver_gives_back_is_redelivered_with_a_higher_count
     queue.hide([first], 0)
     (second,) = queue.receive(wait_seconds=5)
     assert (first.id, first.deliveries, second.deliveries) == (second.id, 1, 2)
+
+
+def test_more_or_larger_messages_than_one_request_can_have_are_handled_in_several_requests(url: str) -> None:
+    queue = Queue(CLIENTS.sqs, url)
+    bodies = [f"{number:02}".ljust(100_000, "x") for number in range(4)] + [f"{n}" for n in range(10, 32)]
+    queue.send(bodies)
+    received: list[Received] = []
+    while some := queue.receive(limit=12, wait_seconds=1):
+        received += some
+    assert sorted(message.body for message in received) == sorted(bodies)
+    queue.hide(received, 0)
+    again: list[Received] = []
+    while some := queue.look(limit=12, hide_seconds=60):
+        again += some
+    assert sorted(message.body for message in again) == sorted(bodies)
+    queue.delete(again)
+    counts = CLIENTS.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert counts["ApproximateNumberOfMessagesNotVisible"] == "0"
+
+
+def test_a_fifo_queue_is_refused_with_advice() -> None:
+    with pytest.raises(UsageError, match=r"/pictures.fifo: it is a FIFO queue.* Use a standard queue"):
+        open_queue("https://sqs.eu-west-1.amazonaws.com/123456789012/pictures.fifo", Shared())
 
 
 def test_a_message_has_the_form_of_a_record_that_lambda_gets(url: str) -> None:

@@ -15,11 +15,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from renditions.aws.clients import PASSING, Clients, reported
-from renditions.errors import QueueFailed, QueueRefused
+from renditions.errors import QueueFailed, QueueRefused, UsageError
+from renditions.model.batches import MAX_BATCH, in_batches, pack
 from renditions.model.registry import Shared
 
-MAX_BATCH = 10
-"""How many messages one request to SQS can have."""
+MAX_BATCH_BYTES = 262_144
+"""How many bytes the messages of one request have together.
+
+AWS accepts 1,048,576 bytes. Many compatible servers accept only this many, as AWS did until 2025.
+"""
 LONGEST_WAIT_SECONDS = 20
 
 
@@ -77,18 +81,19 @@ class Queue:
         self._url = url
 
     def send(self, bodies: Sequence[str], delay_seconds: int = 0) -> None:
-        """Put up to ten messages into the queue.
+        """Put messages into the queue, in as few requests as SQS allows.
 
-        SQS limits the bytes of all of them together. Receivers can get them after ``delay_seconds`` (at most
-        900).
+        Receivers can get them after ``delay_seconds`` (at most 900). If a request fails, the messages of
+        earlier requests are in the queue, and later requests aren't sent.
         """
-        entries = [
-            {"Id": str(number), "MessageBody": body, "DelaySeconds": delay_seconds}
-            for number, body in enumerate(bodies)
-        ]
-        with self._reported():
-            answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-        self._check("send", answer)
+        for some in pack(bodies, MAX_BATCH, MAX_BATCH_BYTES, lambda body: len(body.encode())):
+            entries = [
+                {"Id": str(number), "MessageBody": body, "DelaySeconds": delay_seconds}
+                for number, body in enumerate(some)
+            ]
+            with self._reported():
+                answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+            self._check("send", answer)
 
     def receive(
         self,
@@ -96,7 +101,7 @@ class Queue:
         wait_seconds: int = LONGEST_WAIT_SECONDS,
         hide_seconds: int | None = None,
     ) -> list[Received]:
-        """Take up to ``limit`` (1 to 10) messages.
+        """Take up to ``limit`` messages, but at most ``MAX_BATCH``.
 
         Wait up to ``wait_seconds`` (at most 20) for the first one. SQS hides these messages from other
         receivers for ``hide_seconds``; by default, for the queue's own visibility timeout.
@@ -105,7 +110,7 @@ class Queue:
         with self._reported():
             answer = self._client.receive_message(
                 QueueUrl=self._url,
-                MaxNumberOfMessages=limit,
+                MaxNumberOfMessages=min(limit, MAX_BATCH),
                 WaitTimeSeconds=wait_seconds,
                 AttributeNames=["ApproximateReceiveCount"],
                 **hidden,
@@ -121,7 +126,9 @@ class Queue:
         ]
 
     def look(self, limit: int, hide_seconds: int) -> list[Received]:
-        """Take up to ``limit`` (1 to 10) messages, with their attributes and times.
+        """Take up to ``limit`` messages, with their attributes and times.
+
+        One call takes at most ``MAX_BATCH``.
 
         SQS shows a message only to a receiver that takes it. So it hides these messages from other receivers
         for ``hide_seconds``, and counts one more delivery of each.
@@ -129,7 +136,7 @@ class Queue:
         with self._reported():
             answer = self._client.receive_message(
                 QueueUrl=self._url,
-                MaxNumberOfMessages=limit,
+                MaxNumberOfMessages=min(limit, MAX_BATCH),
                 WaitTimeSeconds=1,
                 VisibilityTimeout=hide_seconds,
                 AttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
@@ -163,26 +170,28 @@ class Queue:
         return str(answer["QueueUrl"])
 
     def delete(self, messages: Sequence[Received]) -> None:
-        """Delete up to ten messages from the queue."""
-        entries = [
-            {"Id": str(number), "ReceiptHandle": message.receipt} for number, message in enumerate(messages)
-        ]
-        with self._reported():
-            answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
-        self._check("delete", answer)
+        """Delete messages from the queue."""
+        for some in in_batches(messages):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": message.receipt} for number, message in enumerate(some)
+            ]
+            with self._reported():
+                answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
+            self._check("delete", answer)
 
     def hide(self, messages: Sequence[Received], seconds: int) -> None:
-        """Hide up to ten messages from other receivers for this long, from now.
+        """Hide messages from other receivers for this long, from now.
 
         With 0, other receivers can get the messages at once.
         """
-        entries = [
-            {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}
-            for number, message in enumerate(messages)
-        ]
-        with self._reported():
-            answer = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
-        self._check("hide", answer)
+        for some in in_batches(messages):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}
+                for number, message in enumerate(some)
+            ]
+            with self._reported():
+                answer = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+            self._check("hide", answer)
 
     def _check(self, action: str, answer: dict[str, Any]) -> None:
         """Raise an error if a successful request failed for some of its messages."""
@@ -199,5 +208,16 @@ class Queue:
 
 
 def open_queue(url: str, shared: Shared) -> Queue:
-    """Return the queue of this URL."""
+    """Return the queue of this URL.
+
+    Raises:
+        UsageError: It is a FIFO queue. S3 can't send notifications to one, and Renditions sends its own
+            messages without the group that such a queue needs.
+
+    """
+    if url.endswith(".fifo"):
+        raise UsageError(
+            f"can't use the queue {url}: it is a FIFO queue, to which S3 can't send notifications. Use a "
+            "standard queue"
+        )
     return Queue(shared.get(Clients).sqs, url)

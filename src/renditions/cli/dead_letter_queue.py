@@ -23,7 +23,7 @@ from renditions.core.leases import reopen
 from renditions.core.readable import get_readable
 from renditions.errors import UsageError
 from renditions.messages.dead_letter_queue import DeadLetter, look
-from renditions.messages.intake import AT_ONCE
+from renditions.model.batches import in_batches
 from renditions.model.counting import count_of
 from renditions.model.places import S3Place, parse_store
 from renditions.runtime.parts import Parts, open_queue
@@ -91,20 +91,13 @@ class DeadLetters:
 
     def show_again(self) -> None:
         """Make the messages that this command didn't delete visible to other readers."""
-        for some in _in_batches(self.looked):
-            self.dead.hide(some, 0)
+        self.dead.hide(self.looked, 0)
 
     def delete(self, letters: Sequence[DeadLetter]) -> None:
         """Delete messages from the dead-letter queue."""
         deleted = [letter.received for letter in letters]
-        for some in _in_batches(deleted):
-            self.dead.delete(some)
+        self.dead.delete(deleted)
         self.looked = [message for message in self.looked if message not in deleted]
-
-
-def _in_batches(some: Sequence[Received]) -> Iterator[Sequence[Received]]:
-    for start in range(0, len(some), AT_ONCE):
-        yield some[start : start + AT_ONCE]
 
 
 @contextmanager
@@ -179,8 +172,7 @@ def redrive(
             )
         letters.parts.bind(FOLLOWS)
         chosen = _choose(letters, ids, every=every)
-        for start in range(0, len(chosen), AT_ONCE):
-            some = chosen[start : start + AT_ONCE]
+        for some in in_batches(chosen):
             for letter in some:
                 _reopen(letters.parts, letter)
             letters.queue.send([letter.body for letter in some])

@@ -220,9 +220,9 @@ def worker(
                 f"worker: expected a source in a bucket, found {store!r}. Change [source] store in the "
                 "pipeline file, or set SOURCE_BUCKET."
             )
+        taken = open_queue(deployed.queue, parts.shared)
         standing = parts.bind(FOLLOWS)
         messages.print(f"taking messages from {escape(deployed.queue)} (Ctrl-C to stop)")
-        taken = open_queue(deployed.queue, parts.shared)
         guard = parts.make_guard(standing, is_attended=False)
         tick = Tick(parts.plan_tick, guard, place, taken.send, parts.end_run, now)
         with open_workers(parts, workers, standing) as started:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from renditions.errors import RecordUnreadable
 from renditions.messages.events import SyncRequest, decode
-from renditions.messages.intake import AT_ONCE, Picture, Refused, read_task
+from renditions.messages.intake import Picture, Refused, read_task
 from renditions.model.places import S3Place
 from renditions.model.record import Record
 
@@ -74,7 +74,7 @@ def look(
     """
     seen: set[str] = set()
     while len(seen) < limit:
-        received = queue.look(min(AT_ONCE, limit - len(seen)), LOOK_SECONDS)
+        received = queue.look(limit - len(seen), LOOK_SECONDS)
         fresh = [message for message in received if message.id not in seen]
         if not fresh:
             return

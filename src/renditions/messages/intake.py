@@ -14,8 +14,6 @@ from renditions.core.outcome import Outcome
 from renditions.messages.events import Change, Content, Ignored, SyncRequest, Unknown
 from renditions.model.places import S3Place
 
-AT_ONCE = 10
-"""How many messages one request to SQS can have."""
 MESSAGE_REFUSED = "message-refused"
 """The code of the outcome of a message that isn't understood, or isn't about this pipeline."""
 FIRST_PAUSE_SECONDS = 30

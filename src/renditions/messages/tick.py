@@ -25,7 +25,7 @@ from renditions.core.difference import Difference
 from renditions.core.guard import Census, Guard
 from renditions.errors import CatalogLost
 from renditions.messages.events import Kind, SyncRequest, encode_change, encode_sync
-from renditions.messages.intake import AT_ONCE
+from renditions.model.batches import MAX_BATCH
 from renditions.model.binding import Held
 from renditions.model.places import S3Place
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 _NOTHING_TO_DO = ("keep", "hold", "unreadable")
 
 Send = Callable[[Sequence[str]], None]
-"""Puts up to ten messages into the queue."""
+"""Puts messages into the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class _Batch:
         """
         self._bodies.append(body)
         self._sent += 1
-        if len(self._bodies) == AT_ONCE:
+        if len(self._bodies) == MAX_BATCH:
             self._send(self._bodies)
             self._bodies = []
 

@@ -24,7 +24,6 @@ from renditions.core.process import Process
 from renditions.errors import Failed, QueueFailed, RenditionsError, Superseded
 from renditions.messages.events import SyncRequest, decode
 from renditions.messages.intake import (
-    AT_ONCE,
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
     Picture,
@@ -35,6 +34,7 @@ from renditions.messages.intake import (
     redelivery_pause,
 )
 from renditions.messages.tick import Tick
+from renditions.model.batches import in_batches
 from renditions.model.places import S3Place
 
 if TYPE_CHECKING:
@@ -108,9 +108,9 @@ class Held:
         while not over.wait(self._times.beat):
             with self._lock:
                 messages = list(self._messages.values())
-                for start in range(0, len(messages), AT_ONCE):
+                for some in in_batches(messages):  # one by one, so that a failure concerns only its part
                     try:
-                        self._queue.hide(messages[start : start + AT_ONCE], self._times.hold)
+                        self._queue.hide(some, self._times.hold)
                     except QueueFailed as error:
                         log.warning("%s. Other workers may receive the messages in progress.", error)
 

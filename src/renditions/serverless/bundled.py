@@ -65,9 +65,9 @@ class Bundled:
     """The memory and the cores that the pictures of a call share."""
     start: Start
     send: Callable[[Sequence[str]], None] | None
-    """Puts up to ten messages into the queue of the function for pictures; None without a queue."""
+    """Puts messages into the queue of the function for pictures; None without a queue."""
     postpone: Callable[[Sequence[str]], None] | None
-    """Puts up to ten messages back into that queue with a delay; None without a queue."""
+    """Puts messages back into that queue with a delay; None without a queue."""
     redelivery: Redelivery | None
     """Puts messages that aren't done back into that queue; None without a queue."""
     refetch: Invalidate

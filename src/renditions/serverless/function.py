@@ -36,7 +36,7 @@ from renditions.core.process import Process
 from renditions.core.reconcile import Run
 from renditions.errors import BindingRefused, CatalogLost, Failed, NoTimeLeft, Superseded
 from renditions.messages.events import Incoming, Message, SyncRequest, decode, find_bodies
-from renditions.messages.intake import AT_ONCE, Picture, Refused, Task, needs_redelivery, read_task
+from renditions.messages.intake import Picture, Refused, Task, needs_redelivery, read_task
 from renditions.messages.tick import Tick, hold_lost
 from renditions.model.binding import Held
 from renditions.model.places import S3Place
@@ -87,9 +87,9 @@ class Function:
     verify: Verify = "no"
     """How a tick without a queue checks the outputs of the pictures that it processes."""
     send: Callable[[Sequence[str]], None] | None = None
-    """Puts up to ten messages into the function's queue; None without a queue."""
+    """Puts messages into the function's queue; None without a queue."""
     postpone: Callable[[Sequence[str]], None] | None = None
-    """Puts up to ten messages into the function's queue with a delay; None without a queue."""
+    """Puts messages into the function's queue with a delay; None without a queue."""
     pace: Pace = field(default_factory=Pace)
     redelivery: Redelivery | None = None
     """Puts messages that aren't done back into the function's queue; None without a queue."""
@@ -124,8 +124,7 @@ class Function:
                 raise
             # Send the messages as new ones. A redelivery would count as a failed attempt, and after a few
             # failed attempts the queue would move the message to its dead-letter queue.
-            for start in range(0, len(bodies), AT_ONCE):
-                self.postpone(bodies[start : start + AT_ONCE])
+            self.postpone(bodies)
             return {"batchItemFailures": []}
 
     def _handle(self, event: Any, context: Context) -> Any:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from renditions.core.outcome import Outcome
 from renditions.errors import NoTimeLeft, QueueFailed
 from renditions.messages.events import Message
-from renditions.messages.intake import AT_ONCE, needs_redelivery, redelivery_pause
+from renditions.messages.intake import needs_redelivery, redelivery_pause
+from renditions.model.batches import in_batches
 
 if TYPE_CHECKING:
     from renditions.aws.sqs import Received
@@ -39,9 +40,9 @@ class Redelivery:
     queue: str
     """The queue's name."""
     send: Callable[[Sequence[str]], object]
-    """Puts up to ten new messages into the queue."""
+    """Puts new messages into the queue."""
     hide: Callable[[Sequence[Received], int], object]
-    """Hides up to ten received messages for this many seconds."""
+    """Hides received messages for this many seconds."""
     read: Callable[[Mapping[str, Any]], Received | None]
     """Returns the received message of a record of Lambda's event; None if the record lacks something."""
 
@@ -71,12 +72,11 @@ class Redelivery:
             if received:
                 pauses[redelivery_pause(undone, received.deliveries)].append(received)
         for seconds, messages in pauses.items():
-            for start in range(0, len(messages), AT_ONCE):
-                _attempt(self.hide, messages[start : start + AT_ONCE], seconds)
-        for start in range(0, len(resent), AT_ONCE):
-            some = resent[start : start + AT_ONCE]
-            if not _attempt(self.send, [body for _, body in some]):
-                failed += [identifier for identifier, _ in some]
+            for some in in_batches(messages):
+                _attempt(self.hide, some, seconds)
+        for part in in_batches(resent):
+            if not _attempt(self.send, [body for _, body in part]):
+                failed += [identifier for identifier, _ in part]
         return failed
 
     def _is_ours(self, record: Mapping[str, Any]) -> bool:
