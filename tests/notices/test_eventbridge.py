@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from aws.answers import Answer, answering
 from contract.catalogs import make_record
 from contract.cloud import CLIENTS, name_of
 from contract.test_catalog import FULL
-from notices.receiving import DONE, HELD, REJECTED, read_one
+from notices.receiving import DONE, HELD, LARGE, REJECTED, read_one
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.model.notices import Notice
 from renditions.model.notify import Notify
@@ -62,6 +63,25 @@ def test_a_notice_that_a_successful_answer_reports_as_refused_raises_an_error(
     with answering([Answer(200, body)]) as (clients, _), pytest.raises(error, match="words") as raised:
         EventBridgeNotifier(clients.events, "default").send(REJECTED)
     assert type(raised.value) is error
+
+
+def test_an_event_that_is_too_large_for_a_bus_is_sent_in_a_short_form() -> None:
+    refused = {"__type": "ValidationException", "message": "Total size of the entries is over the limit."}
+    sent: list[dict[str, Any]] = []
+    with answering([Answer(400, json.dumps(refused)), Answer(200, PUT)]) as (clients, _):
+        clients.events.meta.events.register(
+            "provide-client-params.events.PutEvents", lambda params, **_: sent.append(params)
+        )
+        EventBridgeNotifier(clients.events, "default").send(LARGE)
+    whole, short = (json.loads(params["Entries"][0]["Detail"]) for params in sent)
+    assert whole == LARGE.to_item()
+    assert short == LARGE.to_short_item()
+    assert short["left_out"] == ["reason", "renditions"]
+    with (
+        answering([Answer(400, json.dumps(refused)), Answer(200, PUT)]) as (clients, _),
+        pytest.raises(NotifyRefused, match="over the limit"),
+    ):
+        EventBridgeNotifier(clients.events, "default").send(DONE)
 
 
 def test_an_incomplete_answer_of_eventbridge_causes_a_retryable_error() -> None:

@@ -16,7 +16,7 @@ from aws.proxy import BAD_GATEWAY
 from contract.catalogs import make_record
 from contract.cloud import CLIENTS, name_of
 from contract.test_catalog import FULL
-from notices.receiving import DONE, HELD, REJECTED, read_one
+from notices.receiving import DONE, HELD, LARGE, REJECTED, read_one
 from renditions.aws.clients import Clients
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.model.notices import Notice
@@ -27,6 +27,10 @@ from renditions.notices.sns import SnsNotifier, open_notifier
 pytestmark = pytest.mark.usefixtures("aws")
 
 ARN = "arn:aws:sns:eu-west-1:123456789012:missing"
+TOO_LONG = (
+    "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidParameter</Code>"
+    "<Message>Invalid parameter: Message too long</Message></Error></ErrorResponse>"
+)
 PUBLISHED = "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>"
 
 
@@ -107,6 +111,35 @@ def test_a_long_sms_is_shortened_without_cutting_a_character() -> None:
     text = json.loads(request["Message"])["sms"]
     assert len(text.encode()) <= 1600
     assert text.endswith("é")
+
+
+def test_a_notice_that_is_too_long_for_a_topic_arrives_in_a_short_form(topic: str, queue: str) -> None:
+    SnsNotifier(CLIENTS.sns, Notify(on=("done",), to=f"sns:{topic}")).send(LARGE)
+    item = read_one(queue)
+    assert (item["event"], item["image_name"], item["status"], item["etag"]) == ("done", "é.jpg", "done", "e")
+    assert item["left_out"] == ["reason", "renditions"]
+    assert item["reason"] == LARGE.to_item()["reason"][:300]
+
+
+def test_people_receive_the_beginning_of_a_text_that_is_too_long_for_a_topic() -> None:
+    sent: list[dict[str, Any]] = []
+    with answering([Answer(400, TOO_LONG), Answer(200, PUBLISHED)]) as (clients, _):
+        clients.sns.meta.events.register(
+            "provide-client-params.sns.Publish", lambda params, **_: sent.append(params)
+        )
+        SnsNotifier(clients.sns, Notify(on=("done",), to=f"sns:{ARN}")).send(LARGE)
+    whole, short = (json.loads(params["Message"])["email"] for params in sent)
+    assert len(short.encode()) < 8_010 < len(whole.encode())
+    assert whole.startswith(short.removesuffix("…"))
+    assert short.endswith("…")
+
+
+def test_a_refused_notice_that_is_short_already_is_sent_only_once() -> None:
+    with (
+        answering([Answer(400, TOO_LONG), Answer(200, PUBLISHED)]) as (clients, _),
+        pytest.raises(NotifyRefused, match="Message too long"),
+    ):
+        SnsNotifier(clients.sns, Notify(on=("done",), to=f"sns:{ARN}")).send(DONE)
 
 
 def test_the_error_about_a_missing_topic_names_the_topic_and_is_permanent() -> None:

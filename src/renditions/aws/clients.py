@@ -256,6 +256,15 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def caused_by(error: Failed, *codes: str) -> bool:
+    """Return whether AWS's answer had one of these error codes.
+
+    ``error`` is one that :func:`reported` raised.
+    """
+    cause = error.__cause__
+    return isinstance(cause, ClientError) and error_code(cause) in codes
+
+
 _CHECK_NAME = "Check the name, the account and the region"
 _CHECK_POLICIES = "Check the policies of these credentials and of the resource"
 _CHECK_CREDENTIALS = "Check the AWS credentials, or log in again"

@@ -10,9 +10,7 @@ from contextlib import AbstractContextManager
 from itertools import groupby, islice
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from renditions.aws.clients import error_code, reported
+from renditions.aws.clients import caused_by, reported
 from renditions.aws.table import BY_CONTENT, BY_NAME, BY_STATUS, Item, item_to_record
 from renditions.core.catalog import MOST_TWINS
 from renditions.core.ports import OnUnreadable, Unreadable
@@ -123,8 +121,7 @@ class TableReader:
         try:
             return tuple(row[self.key_name]["S"] for row in islice(rows, MOST_TWINS))
         except CatalogRefused as error:
-            cause = error.__cause__
-            if not (isinstance(cause, ClientError) and error_code(cause) in _NO_INDEX):
+            if not caused_by(error, *_NO_INDEX):
                 raise
             log.warning(
                 "%s: the index %s can't be queried, so renamed pictures are not recognised. Apply the "

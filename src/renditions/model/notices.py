@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +22,9 @@ FIRST_PAUSE = timedelta(minutes=5)
 """The pause after the first failure. Each further failure doubles it, up to ``LONGEST_PAUSE``."""
 
 LONGEST_PAUSE = timedelta(hours=6)
+
+MOST_PART_LENGTH = 1_000
+"""The short form of a notice leaves out lists and objects that are longer in JSON."""
 
 _INTERNAL = frozenset(
     {"attempts", "goal", "history", "lease", "owed", "pending_keys", "revision", "rules", "setbacks"}
@@ -109,6 +113,21 @@ class Notice:
         item = self.subject.to_item()
         named = {"source": self.source} if self.source else {}
         return {"event": self.event} | named | {name: item[name] for name in item if name not in _INTERNAL}
+
+    def to_short_item(self) -> dict[str, Any]:
+        """Return a JSON form of only a few kilobytes.
+
+        It is for a target that refuses the whole notice because of its size. ``left_out`` names the
+        attributes that are missing or shortened.
+        """
+        whole = self.to_item()
+        short = {
+            name: value[:MOST_REASON_LENGTH] if name == "reason" else value
+            for name, value in whole.items()
+            if isinstance(value, str) or len(json.dumps(value)) <= MOST_PART_LENGTH
+        }
+        left_out = [name for name, value in whole.items() if short.get(name) != value]
+        return short | without_empty({"left_out": left_out})
 
 
 @dataclass(frozen=True, slots=True)
