@@ -24,6 +24,7 @@ from commands import draw
 from contract.cloud import CLIENTS
 from deploy.test_bundle import HERE, build_from_index
 from messages.test_events import load
+from renditions.aws.dynamodb import DynamoCatalog
 from renditions.deploy.bundle import API
 from renditions.pipeline_file.plain import to_plain
 from renditions.pipeline_file.reading import parse
@@ -205,6 +206,50 @@ def test_a_name_that_no_picture_can_have_is_not_found(
         handle = open_gateway(file, environ)
         for method, path in (("GET", "/pictures/"), ("DELETE", "/pictures/"), ("GET", "/renditions/text/")):
             assert handle(make_call("2.0", method, path + name), Call())["statusCode"] == 404
+
+
+def test_the_api_of_a_replaced_deployment_changes_nothing_and_says_so(
+    environ: dict[str, str],  # noqa: F811 - a fixture
+    tmp_path: Path,
+) -> None:
+    """Between two deployments, each function may get a call before it is replaced."""
+    draw(tmp_path / "photo.jpg", 64, 48)
+    content = (tmp_path / "photo.jpg").read_bytes()
+    CLIENTS.s3.put_object(Bucket=environ["SOURCE_BUCKET"], Key=NAME, Body=content)
+
+    def deploy(text: str, at: str) -> Any:
+        file = tmp_path / f"{at}.json"
+        file.write_text(json.dumps(to_plain(parse(text, "test", tmp_path, {}).pipeline)))
+        return open_gateway(file, {**environ, "DEPLOYED_AT": at})
+
+    def ask(handle: Any, method: str, path: str, body: Any = None) -> Any:
+        return read(handle(make_call("2.0", method, path, body), Call()))
+
+    pictures = f"/pictures/{NAME}"
+    with event_loop():
+        replaced = deploy(PIPELINE, "2026-01-01T00:00:00Z")
+        assert ask(replaced, "POST", f"{pictures}/process")["result"] == "done"
+        assert ask(replaced, "GET", "/status")["superseded"] is None
+        newer = deploy(PIPELINE.replace('./inbox"', './inbox"\nread_only = true'), "2026-02-01T00:00:00Z")
+        assert ask(newer, "GET", "/status")["superseded"] is None
+        ask(newer, "POST", f"{pictures}/process")
+        before = DynamoCatalog(CLIENTS.dynamodb, environ["TABLE_NAME"]).get(NAME)
+        for method, path, body in (
+            ("DELETE", pictures, None),
+            ("POST", "/uploads", {"name": "b.jpg", "type": "image/jpeg", "size_bytes": 9}),
+            ("POST", f"{pictures}/process", None),
+            ("PUT", f"{pictures}/focus", {"x": 1, "y": 2}),
+            ("POST", "/retry", {"statuses": ["done"]}),
+            ("POST", "/removals/allow", {"count": 1}),
+        ):
+            refused = ask(replaced, method, path, body)
+            assert (refused["status"], refused["code"]) == (503, "superseded"), path
+        status = ask(replaced, "GET", "/status")
+        assert ask(replaced, "GET", pictures)["status"] == "done"
+    assert status["read_only"]
+    assert status["superseded"].startswith("This catalog uses another version of the pipeline file")
+    assert CLIENTS.s3.get_object(Bucket=environ["SOURCE_BUCKET"], Key=NAME)["Body"].read() == content
+    assert DynamoCatalog(CLIENTS.dynamodb, environ["TABLE_NAME"]).get(NAME) == before
 
 
 async def _answer_ok(_scope: Any, _receive: Any, send: Any) -> None:

@@ -18,7 +18,15 @@ from starlette.testclient import TestClient
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.outcome import Outcome
 from renditions.core.ports import IfMatch
-from renditions.errors import Conflict, StoreFailed, StoreFull, StoreRefused, Undecodable, UsageError
+from renditions.errors import (
+    Conflict,
+    StoreFailed,
+    StoreFull,
+    StoreRefused,
+    Superseded,
+    Undecodable,
+    UsageError,
+)
 from renditions.model.families import expand
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Accept
@@ -34,6 +42,7 @@ from renditions.web.pages import FILES
 from renditions.web.pictures import MOST_RETRIED
 from renditions.web.problems import ApiError, answer_error
 from renditions.web.reach import Reach
+from renditions.web.server import SUPERSEDED
 from renditions.web.service import Service
 from world import World
 
@@ -560,7 +569,7 @@ def test_each_retry_request_reopens_a_limited_number_of_pictures(world: World, c
 def test_a_superseded_server_answers_reads_and_refuses_changes(world: World) -> None:
     world.upload("photo.jpg", b"one")
     world.settle()
-    service = replace(open_service(world), is_superseded=True)
+    service = replace(open_service(world), find_refusal=lambda: Superseded(SUPERSEDED))
     with TestClient(make_app(service, secret=b"secret", reach=REACH)) as client:
         status = client.get("/status").json()
         assert status["read_only"]

@@ -169,9 +169,14 @@ def bind(catalog: Catalog, claimant: Claimant) -> Binding:
             continue  # another process bound it meanwhile: compare again
 
 
-def check_binding(catalog: Catalog, claimant: Claimant) -> None:
-    """Raise the error that :func:`bind` would raise, and change nothing."""
-    _agree(catalog.read_binding(), claimant)
+def check_binding(catalog: Catalog, claimant: Claimant) -> Binding | None:
+    """Raise the error that :func:`bind` would raise, and change nothing.
+
+    Return the present binding.
+    """
+    known = catalog.read_binding()
+    _agree(known, claimant)
+    return known
 
 
 def _agree(known: Binding | None, claimant: Claimant) -> Binding:

@@ -234,8 +234,7 @@ class Parts:
 
     def check_binding(self, start: Start) -> None:
         """Raise the error that ``bind`` would raise, without changing the catalog."""
-        check_binding(self.catalog, self._claimant(start))
-        binding = self.catalog.read_binding()
+        binding = check_binding(self.catalog, self._claimant(start))
         check_apart(self.pipeline, self.directory, binding.catalog_id if binding else "")
 
     def _claimant(self, start: Start) -> Claimant:

@@ -23,7 +23,7 @@ from renditions.core.binding import Standing, Start
 from renditions.core.guard import Guard
 from renditions.core.outcome import Outcome
 from renditions.core.process import Processor
-from renditions.errors import PipelineError, RenditionsError, UsageError
+from renditions.errors import BindingRefused, PipelineError, RenditionsError, Superseded, UsageError
 from renditions.model.binding import Held
 from renditions.model.places import S3Place, parse_store
 from renditions.model.totals import Counted
@@ -51,6 +51,9 @@ This many take about 13 requests to the table. For a larger table, the API shows
 
 NOTICE_SECONDS = 3.0
 """How long the end of a run may send due notices, so that the call ends within its time limit."""
+
+NOT_IN_FORCE = (Superseded, BindingRefused)
+"""The errors that the catalog raises if this function must not write to it."""
 
 _kept_open = ExitStack()
 """The open parts. Nothing closes them: Lambda kills the process without warning."""
@@ -82,6 +85,18 @@ class Bundled:
         function, this raises the errors of :meth:`Parts.bind <renditions.runtime.parts.Parts.bind>`.
         """
         return self._processor.process(name, ask)
+
+    def find_refusal(self) -> RenditionsError | None:
+        """Return why this function must not write to the catalog; None if it may.
+
+        It is the error that :meth:`process` would raise. This method asks the catalog each time, because a
+        newer deployment may replace the pipeline while the function runs.
+        """
+        try:
+            self.parts.check_binding(self.start)
+        except NOT_IN_FORCE as error:
+            return error
+        return None
 
     def open_guard(self) -> Guard:
         """Return the guard for a schedule's tick.

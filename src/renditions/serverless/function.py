@@ -34,7 +34,7 @@ from renditions.core.guard import Guard
 from renditions.core.outcome import Outcome, retry_pause
 from renditions.core.process import Process
 from renditions.core.reconcile import Run
-from renditions.errors import BindingRefused, CatalogLost, Failed, NoTimeLeft, Superseded
+from renditions.errors import CatalogLost, Failed, NoTimeLeft
 from renditions.messages.events import Incoming, Message, SyncRequest, decode, find_bodies
 from renditions.messages.intake import Picture, Refused, Task, needs_redelivery, read_task
 from renditions.messages.tick import Tick, hold_lost
@@ -43,7 +43,7 @@ from renditions.model.places import S3Place
 from renditions.model.reason import Reason
 from renditions.runtime.parts import now
 from renditions.serverless.allowance import Allowance, Context, Pace
-from renditions.serverless.bundled import find_bucket, open_bundled
+from renditions.serverless.bundled import NOT_IN_FORCE, find_bucket, open_bundled
 from renditions.serverless.redelivery import Redelivery
 from renditions.serverless.room import Room
 from renditions.serverless.telemetry import HELD, log_to_stdout, metrics
@@ -58,9 +58,6 @@ EXTRA_THREADS = 2
 
 MAX_RESULT_LENGTH = 1024
 """The longest ``resultString`` in a report of S3 Batch Operations, in characters."""
-
-NOT_IN_FORCE = (Superseded, BindingRefused)
-"""The errors that the catalog raises if this function must not write to it."""
 
 NOTHING = Outcome("", "unchanged")
 """The outcome of a message that isn't about one picture."""

@@ -114,6 +114,7 @@ def make_service(opened: Bundled, links: Links) -> Service:
         announcements=Announcements(),
         links=links,
         read_kept_totals=opened.read_kept_totals,
+        find_refusal=opened.find_refusal,
     )
 
 

@@ -68,8 +68,8 @@ class Readiness:
     """The check whether the server can do its work. Any thread may use it."""
 
     parts: Parts
-    writes: bool = True
-    """Whether this server writes to the catalog and the stores."""
+    writes: Callable[[], bool] = lambda: True
+    """Returns whether this server writes to the catalog and the stores."""
     find_worker_problem: Callable[[], str | None] = lambda: None
     """Returns why the newest worker process didn't start; None if it did, or if none was needed yet."""
     _found: tuple[Trouble, ...] = field(default=(), init=False)
@@ -115,9 +115,9 @@ class Readiness:
 
     def _find(self) -> Iterator[Trouble]:
         full = set()
-        for part, folder in self._folders() if self.writes else ():
+        for part, folder in self._folders():
             free_bytes = _count_free_bytes(folder)
-            if free_bytes < LEAST_FREE_BYTES:
+            if free_bytes < LEAST_FREE_BYTES and self.writes():
                 full.add(part)
                 detail = (
                     f"The disk is full: {free_bytes:,} bytes are free, and at least "
@@ -153,7 +153,7 @@ class Readiness:
         If this server writes, also write and delete an entry without meaning.
         """
         self.parts.catalog.read_binding()
-        if self.writes:
+        if self.writes():
             self.parts.catalog.keep_wishes(KeptWishes(_PROBE, "", NO_WISHES, datetime.now(UTC)))
             self.parts.catalog.drop_wishes(_PROBE)
 

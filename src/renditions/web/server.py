@@ -49,13 +49,17 @@ from renditions.web.placing import place
 from renditions.web.previews import Previews
 from renditions.web.reach import Reach
 from renditions.web.readiness import watched
-from renditions.web.service import SUPERSEDED, Service
+from renditions.web.service import Service
 from renditions.web.signing import SigningKeys
 
 log = logging.getLogger("renditions.web")
 
 SECRET_BYTES = 32
 SHUTDOWN_SECONDS = 5
+SUPERSEDED = (
+    "This catalog uses another version of the pipeline file than this server, so the server writes nothing. "
+    "To apply the server's version, run renditions sync (or deploy)"
+)
 CHECK_SECONDS = 5.0
 """How often the server checks whether it can do its work."""
 GONE_SECONDS = 60
@@ -198,7 +202,7 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
             find_file_problem=lambda: session.newest.problem,
             find_worker_problem=opened.find_problem if opened else lambda: None,
             is_ending=stop.is_set,
-            is_superseded=session.standing is None,
+            find_refusal=lambda: Superseded(SUPERSEDED) if session.standing is None else None,
         )
         app = make_app(
             service,

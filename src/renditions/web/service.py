@@ -8,7 +8,7 @@ from functools import cached_property
 from http import HTTPStatus
 
 from renditions.core.process import Process
-from renditions.errors import Superseded
+from renditions.errors import RenditionsError
 from renditions.model.totals import Counted
 from renditions.runtime.parts import Parts
 from renditions.runtime.status import Waiting
@@ -16,11 +16,6 @@ from renditions.web.links import Links
 from renditions.web.live import Announcements
 from renditions.web.problems import ApiError
 from renditions.web.readiness import Readiness
-
-SUPERSEDED = (
-    "This catalog uses another version of the pipeline file than this server, so the server writes nothing. "
-    "To apply the server's version, run renditions sync (or deploy)"
-)
 
 ENDING = "The server is being stopped, or applies a new pipeline file. Try again shortly"
 
@@ -54,14 +49,17 @@ class Service:
     """Returns why the newest worker process didn't start; None if it did, or if none was needed yet."""
     is_ending: Callable[[], bool] = lambda: False
     """Returns whether the server ends, so that it renders no further picture."""
-    is_superseded: bool = False
-    """Whether the catalog uses another version of the pipeline file. If so, the API is read-only."""
+    find_refusal: Callable[[], RenditionsError | None] = lambda: None
+    """Returns why this process must not write: the catalog uses another version of the pipeline file, or
+    belongs to another one. Then the API is read-only. None if this process may write."""
 
     @cached_property
     def readiness(self) -> Readiness:
         """The checks that say whether this process can do its work."""
         return Readiness(
-            self.parts, writes=not self.is_superseded, find_worker_problem=self.find_worker_problem
+            self.parts,
+            writes=lambda: self.find_refusal() is None,
+            find_worker_problem=self.find_worker_problem,
         )
 
     def count(self) -> Counted:
@@ -71,8 +69,7 @@ class Service:
     def insist_writable(self) -> None:
         """Raise ApiError (403) if the source is read-only.
 
-        Nothing can be uploaded or deleted then. Raise Superseded in the same cases as
-        :meth:`insist_in_force`.
+        Nothing can be uploaded or deleted then. Also raise the errors of :meth:`insist_in_force`.
         """
         self.insist_in_force()
         if self.parts.pipeline.source.read_only:
@@ -83,6 +80,6 @@ class Service:
             raise ApiError(HTTPStatus.FORBIDDEN, detail)
 
     def insist_in_force(self) -> None:
-        """Raise Superseded if the catalog uses another version of the pipeline file."""
-        if self.is_superseded:
-            raise Superseded(SUPERSEDED)
+        """Raise the error of ``find_refusal`` if this process must not write."""
+        if refusal := self.find_refusal():
+            raise refusal

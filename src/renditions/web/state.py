@@ -18,7 +18,7 @@ from renditions.model.totals import Totals
 from renditions.runtime.bin import keeps_deleted
 from renditions.runtime.status import read_status
 from renditions.web.problems import ApiError
-from renditions.web.service import SUPERSEDED, Service
+from renditions.web.service import Service
 
 MOST_PLANNED = 1_000
 """How many differences a plan lists at most. Its counts include all differences."""
@@ -27,10 +27,9 @@ MOST_PLANNED = 1_000
 def describe_status(service: Service) -> dict[str, Any]:
     """Return the state of the catalog, of the pipeline file and of this process.
 
-    ``read_only`` is true if the source is read-only, or if another version of the pipeline file is in force
-    (``superseded``).
+    ``read_only`` is true if the source is read-only, or if this process must not write (``superseded``).
     """
-    keep_deleted = service.parts.pipeline.source.keep_deleted
+    keep_deleted, refusal = service.parts.pipeline.source.keep_deleted, service.find_refusal()
     found = read_status(
         service.parts,
         service.count().by_status,
@@ -39,9 +38,9 @@ def describe_status(service: Service) -> dict[str, Any]:
     )
     return found.to_item() | {
         "troubles": [each.to_item() for each in service.readiness.latest()],
-        "read_only": service.parts.pipeline.source.read_only or service.is_superseded,
+        "read_only": service.parts.pipeline.source.read_only or refusal is not None,
         "keep_deleted_seconds": keep_deleted if keeps_deleted(service.parts) else 0,
-        "superseded": SUPERSEDED if service.is_superseded else None,
+        "superseded": str(refusal) if refusal else None,
         "generation": found.binding.generation_number if found.binding else None,
         "file_problem": service.find_file_problem(),
     }
