@@ -64,7 +64,8 @@ class Room:
     def begin(self, has_time: Callable[[], bool]) -> None:
         """Begin a call, whose remaining time limits how long its pictures wait.
 
-        ``has_time`` returns whether there is time to render one more picture.
+        ``has_time`` returns whether there is time to render one more picture. The API's function doesn't need
+        this method: a request renders one picture at a time, so none waits, and each may have all the memory.
         """
         self._has_time = has_time
 
