@@ -96,12 +96,11 @@ def open_lambda() -> Any:
 def write_root(folder: Path, trigger: str | None = None, api: str = "null") -> None:
     """Write a main.tf with a user's changes.
 
-    Without a trigger, the pipeline's source decides, and ``api`` is ignored.
+    Without a trigger, the pipeline's source decides.
     """
     folder.mkdir(parents=True)
-    own = f'trigger       = "{trigger}"\n  api           = {api}\n'
-    text = re.sub(r"trigger +=.*\n", own, MAIN, count=1) if trigger else MAIN
-    text = text.replace("notices = {", SUBSCRIBERS)
+    text = re.sub(r"trigger +=.*", f'trigger = "{trigger}"', MAIN, count=1) if trigger else MAIN
+    text = text.replace("notices = {", f"api = {api}\n\n  {SUBSCRIBERS}")
     (folder / "main.tf").write_text(text + OUTPUTS)
     (folder / "provider.tf").write_text(PROVIDER)
 
