@@ -181,6 +181,27 @@ def test_a_failing_target_gets_only_one_attempt_after_each_pause(world: World) -
     assert (events(world), unsent(world)) == (["done"] * 5, [])
 
 
+def test_a_notice_that_its_target_always_refuses_delays_others_only_once(world: World) -> None:
+    class Picky(MemoryNotifier):
+        def send(self, notice: Notice) -> None:
+            if notice.name == "0.jpg":
+                raise NotifyRefused("too large")
+            super().send(notice)
+
+    picky = Picky()
+    processor = world.processor(notifiers={ALL.target: picky})
+    for number in range(4):
+        world.upload(f"{number}.jpg", b"one")
+        processor.process(f"{number}.jpg")
+    assert (picky.sent, len(unsent(world))) == ([], 4)
+    for _ in range(2):
+        world.now += 4 * FIRST_PAUSE
+        outbox(world, picky).send_due()
+        assert [notice.name for notice in picky.sent] == ["1.jpg", "2.jpg", "3.jpg"]
+    (refused,) = unsent(world)
+    assert (refused.name, refused.attempts) == ("0.jpg", 3)
+
+
 def test_a_failing_target_does_not_delay_the_notices_of_another_target(world: World) -> None:
     other = Notify(on=("done",), to="sns:arn:aws:sns:eu-west-1:123456789012:other")
     world.pipeline = make_pipeline(notify=(ALL, other))

@@ -154,8 +154,10 @@ class Outbox:
     def _send_single(self, target: str, notices: Sequence[UnsentNotice], deadline: float) -> None:
         """Send a target's due notices until one fails; then postpone the others.
 
-        They wait as long as the failed notice.
+        They wait as long as the failed notice. A target may refuse one notice always and accept the others.
+        So the notices with the fewest attempts come first.
         """
+        notices = sorted(notices, key=lambda each: each.attempts)
         for number, unsent in enumerate(notices):
             if time.monotonic() > deadline:
                 return
