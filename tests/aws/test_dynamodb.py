@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from aws.answers import Answer, answering
 from contract.catalogs import NOW, make_record, names
 from contract.cloud import CLIENTS, make_table, name_of
 from contract.test_catalog import FULL
-from renditions.aws import dynamodb, reading
+from renditions.aws import dynamodb, notice_items, reading
 from renditions.aws.clients import Clients
 from renditions.aws.dynamodb import DynamoCatalog, open_catalog
 from renditions.aws.table import (
@@ -28,6 +28,7 @@ from renditions.aws.table import (
     item_to_record,
     record_to_item,
 )
+from renditions.aws.transactions import transact
 from renditions.core.catalog import SameContent
 from renditions.core.ports import Unreadable
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken, RecordUnreadable, UsageError
@@ -380,6 +381,24 @@ def test_a_record_can_be_deleted_after_a_crash_that_interrupted_freeing_its_keys
             assert key not in left.claimed_keys()
     catalog.delete(left)
     assert catalog.get("a.jpg") is None
+
+
+def test_large_notices_are_kept_in_transactions_below_the_limit_of_dynamodb(
+    catalog: DynamoCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = tuple(f"{number:02}".ljust(1024, "x") for number in range(99))
+    notices = [UnsentNotice("removed", "t", f"{number}.jpg", NOW, NOW, deleted=keys) for number in range(90)]
+    lengths: list[int] = []
+
+    def measure(client: Any, reader: Any, names: Any, operations: Sequence[dict[str, Any]]) -> None:
+        lengths.append(len(json.dumps(operations)))
+        transact(client, reader, names, operations)
+
+    monkeypatch.setattr(notice_items, "transact", measure)
+    catalog.keep_notice(*notices)
+    assert sorted(each.name for each in catalog.unsent_notices()) == sorted(each.name for each in notices)
+    assert len(lengths) == 3
+    assert max(lengths) < 4 * 2**20
 
 
 def test_writing_a_record_that_is_too_large_is_refused(catalog: DynamoCatalog) -> None:

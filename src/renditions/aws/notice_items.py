@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
 from typing import Any
@@ -9,10 +10,17 @@ from typing import Any
 from renditions.aws.reading import READ_AT_ONCE, TableReader
 from renditions.aws.table import BY_NAME, NOTICE, NOTICE_KIND, item_to_notice, notice_key, notice_to_item
 from renditions.aws.transactions import transact
+from renditions.model.batches import pack
 from renditions.model.notices import UnsentNotice
 
 WRITTEN_AT_ONCE = 100
 """How many items a transaction has at most."""
+
+WRITTEN_BYTES = 4_000_000
+"""How many bytes the operations of a transaction have in JSON at most.
+
+DynamoDB allows 4 MB for their items, which are smaller. A notice of a removal has the keys of all outputs.
+"""
 
 
 class NoticeItems:
@@ -26,7 +34,7 @@ class NoticeItems:
     def keep(self, notices: Sequence[UnsentNotice]) -> None:
         """Keep notices; each replaces a stored notice with the same ``id``.
 
-        One transaction writes at most ``WRITTEN_AT_ONCE`` notices.
+        One transaction writes at most ``WRITTEN_AT_ONCE`` notices, and at most ``WRITTEN_BYTES``.
         """
         if len(notices) == 1:
             with self._reader.reported():
@@ -60,5 +68,5 @@ class NoticeItems:
         return {"TableName": self._table, "Item": item}
 
     def _write(self, operations: Sequence[dict[str, Any]]) -> None:
-        for start in range(0, len(operations), WRITTEN_AT_ONCE):
-            transact(self._client, self._reader, ["notices"], operations[start : start + WRITTEN_AT_ONCE])
+        for some in pack(operations, WRITTEN_AT_ONCE, WRITTEN_BYTES, lambda each: len(json.dumps(each))):
+            transact(self._client, self._reader, ["notices"], some)
