@@ -120,10 +120,18 @@ class PipelineError(RenditionsError):
 
 
 class Rejected(RenditionsError):
-    """The declared renditions can't be made from this picture; don't try again."""
+    """The declared renditions can't be made from this picture; don't try again.
+
+    ``why`` is the reason, and ``advice`` says what to do if the reason doesn't. The error's text has both.
+    """
 
     code = "rejected"
     http_status = 422
+
+    def __init__(self, why: str = "", advice: str = "") -> None:
+        super().__init__(f"{why}. {advice}" if advice else why)
+        self.why = why
+        self.advice = advice
 
 
 class NotAccepted(Rejected):
@@ -163,7 +171,7 @@ class KeyTaken(Rejected):
     http_status = 409
 
     def __init__(self, key: str, owner: str, advice: str = "Rename one of the two pictures") -> None:
-        super().__init__(f"the output key {key!r} belongs to {owner!r}. {advice}")
+        super().__init__(f"the output key {key!r} belongs to {owner!r}", advice)
         self.key = key
         self.owner = owner
 

@@ -6,6 +6,7 @@ The texts about the patient contain a marker.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,7 @@ def refusal(content: bytes, accept: Accept = ACCEPT, limits: Limits | None = Non
     result = render(content, accept, {"it": PNG}, limits=limits or Limits())
     assert result.made == {}
     assert result.rejected is not None
+    assert re.search(r"\. [A-Z][a-z]+ ", result.rejected.text), "what to do"
     return result.rejected.text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import itertools
+import re
 import sys
 import time
 from dataclasses import replace
@@ -183,7 +184,9 @@ def test_a_truncated_page_fails_only_the_renditions_that_show_this_page() -> Non
     rendering = render(source[:-40], Accept(), recipes)
     assert rendering.rejected is None
     assert set(rendering.made) == {"cover"}
-    assert rendering.errors["all"].text.startswith("page 4: the picture is damaged")
+    found = rendering.errors["all"].text
+    assert found.startswith("page 4: the picture is damaged")
+    assert found.endswith('. Upload it again, or set [accept] damaged = "lenient"')
 
 
 PDF = Accept(formats=("pdf",))
@@ -276,9 +279,11 @@ def test_the_recorded_size_is_that_of_the_displayed_page(page: str, size: tuple[
 )
 def test_a_pdf_page_whose_media_box_has_no_area_is_rejected(box: str, area: str) -> None:
     result = render(pdf(f"/MediaBox {box}"), PDF, {"it": Rendition(format="png")})
-    assert str(result.rejected) == f"the page has no area: its size is {area} points"
+    assert str(result.rejected).startswith(f"the page has no area: its size is {area} points. ")
     result = render(pdf(LANDSCAPE, f"/MediaBox {box}"), PDF, {"it": Rendition(format="png", pages="2")})
-    assert "the page has no area" in str(result.errors["it"])
+    assert re.search(
+        r"page 2: the page has no area: .*\. Upload it again, or open it", str(result.errors["it"])
+    )
 
 
 def test_a_pdf_page_without_a_media_box_is_us_letter() -> None:
@@ -355,7 +360,7 @@ def test_the_reason_for_rejecting_a_pdf_does_not_depend_on_the_pdf_before_it() -
         "/ID [<00> <00>]",
     )
     assert "needs a password" in why_not(locked, Rendition(), PDF)
-    assert why_not(pdf(), Rendition(), PDF) == "the PDF has no pages"
+    assert why_not(pdf(), Rendition(), PDF) == "the PDF has no pages. Upload one with pages"
 
 
 def test_a_pdf_with_an_unknown_encryption_is_not_reported_as_damage() -> None:

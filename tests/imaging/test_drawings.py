@@ -6,6 +6,7 @@ A drawing is rejected if it has forbidden content, is too complex or is damaged.
 from __future__ import annotations
 
 import base64
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -218,7 +219,9 @@ BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
     ],
 )  # fmt: skip
 def test_forbidden_too_complex_and_damaged_drawings_are_rejected(content: bytes, reason: str) -> None:
-    assert reason in refusal(content)
+    found = refusal(content)
+    assert reason in found
+    assert re.search(r"\. (Simplify|Remove|Embed|Export|Declare|Correct|Upload) ", found), "what to do"
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,11 @@ def test_a_format_is_identified_by_the_first_bytes(content: bytes, name: str | N
 @pytest.mark.parametrize(
     ("content", "accept", "reason"),
     [
-        (b"", Accept(), "the file is empty"),
+        (b"", Accept(), "the file is empty. Upload it again"),
         (
             b"holiday.jpg in name only",
             Accept(formats=("jpeg", "png")),
-            "not a picture in a known format. Accepted formats: jpeg, png",
+            "not a picture in a known format. Upload it in one of these formats: jpeg, png",
         ),
         (
             b"<svg xmlns='http://www.w3.org/2000/svg' width='1' height='1'/>",

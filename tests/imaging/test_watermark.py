@@ -208,7 +208,7 @@ def test_a_damaged_watermark_fails_its_rendition_with_the_reason() -> None:
     assert result.rejected is None
     assert result.made.keys() == {"plain"}
     assert str(result.errors["marked"]).startswith(
-        "the watermark 'logo.png': the PNG ends before its IEND chunk"
+        "the watermark 'logo.png': the PNG ends before its IEND chunk. Name another picture"
     )
 
 

@@ -153,7 +153,7 @@ def _make_from(
     for task in sorted(tasks, key=lambda task: -_area(task.plan.resized)):
         try:
             started = time.perf_counter()
-            with translated(Unrenderable, "the picture can't be resized"):
+            with translated(Unrenderable, "the picture can't be resized", "Declare another size"):
                 level = _find_level(levels, task)
                 picture = Frames(walk(level, task), task.plan.output, level.timing, dpi=_dpi_of(task))
             pages = finished.setdefault(task.name, {})

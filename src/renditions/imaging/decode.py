@@ -26,7 +26,7 @@ from renditions.imaging.geometry import (
     stored_at,
     whole_for,
 )
-from renditions.imaging.probe import Header, warn_of_damage
+from renditions.imaging.probe import Header, as_salvageable, warn_of_damage
 from renditions.imaging.registry import find_code
 from renditions.imaging.resample import enlarge
 from renditions.imaging.vips import get_int, raise_if_warned, translated
@@ -209,8 +209,10 @@ def _decode(
         _check_data(content, header, frames)
         return _decode_strictly(content, header, decode)
     except Undecodable as damage:
-        if not header.is_lenient or header.drawing:
+        if header.drawing or not SOURCE_FORMATS[header.format].is_salvageable:
             raise
+        if not header.is_lenient:
+            raise as_salvageable(damage) from damage
         with translated(Undecodable, _DAMAGED):
             found = decode(content, {"fail_on": "none"})
         warn_of_damage(damage)

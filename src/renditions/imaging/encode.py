@@ -6,6 +6,7 @@ By default, a recipe keeps none.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from renditions.errors import Unrenderable
@@ -29,8 +30,13 @@ def encode(frames: Frames, output_format: str, recipe: Rendition, quality: int |
         Failed: Memory ran out.
 
     """
-    with translated(Unrenderable, f"the picture can't be encoded as {output_format}"):
+    with _translated(output_format):
         return _encode(_join(frames), output_format, recipe, quality)
+
+
+def _translated(output_format: str) -> AbstractContextManager[None]:
+    failure = f"the picture can't be encoded as {output_format}"
+    return translated(Unrenderable, failure, "Declare another size or format")
 
 
 def encode_near(frames: Frames, output_format: str, recipe: Rendition) -> tuple[bytes, int]:
@@ -44,7 +50,7 @@ def encode_near(frames: Frames, output_format: str, recipe: Rendition) -> tuple[
         Failed: Memory ran out.
 
     """
-    with translated(Unrenderable, f"the picture can't be encoded as {output_format}"):
+    with _translated(output_format):
         middle, scale = frames.images[len(frames.images) // 2], OUTPUT_FORMATS[output_format].quality
         content, quality = encode_within(
             in_8_bits(middle),

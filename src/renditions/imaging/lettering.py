@@ -77,7 +77,7 @@ def draw_letters(letters: Letters, ink: str, font_pixels: int) -> Any:
     # Pango also measures characters that the text lacks, in any font that it finds.
     add_own_fonts()
     file, family = _file_of(letters)
-    with translated(Unrenderable, "the watermark's text can't be drawn"):
+    with translated(Unrenderable, "the watermark's text can't be drawn", "Name another font"):
         pieces = "".join(
             f'<span face="{_OWN_FAMILY if piece.is_bundled else family}">{html.escape(piece.text)}</span>'
             for piece in letters.pieces

@@ -56,7 +56,7 @@ def _score(made: Rendered, pages: Sequence[Frames]) -> float | None:
     if not (facts and facts.loader and is_still):
         return None
     with (
-        translated(Unrenderable, "the finished rendition can't be read again"),
+        translated(Unrenderable, "the finished rendition can't be read again", "Declare another format"),
         ThreadPoolExecutor(1) as other,
     ):
         # Two threads, since each half takes about as long as encoding a large JPEG.

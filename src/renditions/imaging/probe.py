@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from renditions.errors import NotAccepted, Undecodable
+from renditions.errors import NotAccepted, Rejected, Undecodable
 from renditions.imaging.geometry import Size
 from renditions.imaging.registry import find_code
 from renditions.imaging.warn import warn
@@ -54,6 +54,8 @@ _STARTS = tuple(
         *((name, signature, None) for name, signature in _OTHER_SIGNATURES),
     )
 )
+_AGAIN = "Upload it again, or open it in another program and save a new copy"
+_LENIENT = 'Upload it again, or set [accept] damaged = "lenient"'
 _START_BYTES = 1024
 """How many bytes at the start of a file may hold a signature."""
 
@@ -156,7 +158,7 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
 
     """
     if not content:
-        raise Undecodable("the file is empty")
+        raise Undecodable("the file is empty", "Upload it again")
     if len(content) > accept.max_bytes:
         raise NotAccepted(
             f"the file has {len(content):,} bytes, more than the {accept.max_bytes:,} that [accept] "
@@ -164,7 +166,7 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
         )
     accepted = ", ".join(accept.formats)
     if format_found is None:
-        raise Undecodable(f"not a picture in a known format. Accepted formats: {accepted}")
+        raise Undecodable("not a picture in a known format", f"Upload it in one of these formats: {accepted}")
     if format_found not in accept.formats:
         advice = f', or add "{format_found}" to [accept] formats' if format_found in SOURCE_FORMATS else ""
         raise NotAccepted(f"{format_found} isn't accepted. Convert the picture to {accepted}{advice}")
@@ -275,14 +277,25 @@ def warn_of_stills(content: bytes, header: Header, recipes: Mapping[str, Renditi
         warn("animation-dropped", "only the first frame of the animation is kept", *stills)
 
 
+def advised(error: Rejected) -> str:
+    """Return the error's text, with general advice if the error is about damage and has no advice."""
+    is_unadvised = isinstance(error, Undecodable) and not error.advice
+    return f"{error}. {_AGAIN}" if is_unadvised else str(error)
+
+
+def as_salvageable(damage: Undecodable) -> Undecodable:
+    """Return the error with advice to decode the picture leniently, unless it has other advice."""
+    return Undecodable(damage.why, damage.advice or _LENIENT)
+
+
 def is_lenient(format_found: str, accept: Accept) -> bool:
     """Return whether damage is tolerated and the decoder can return readable pixels."""
     return accept.damaged == "lenient" and SOURCE_FORMATS[format_found].is_salvageable
 
 
-def warn_of_damage(damage: Exception) -> None:
+def warn_of_damage(damage: Undecodable) -> None:
     """Warn that the renditions show only the pixels that the decoder could read."""
-    warn("damaged", f"renditions show only the part that could be decoded: {damage}")
+    warn("damaged", f"renditions show only the part that could be decoded: {damage.why}")
 
 
 def check_end(content: bytes, format_found: str, *, lenient: bool = False) -> None:

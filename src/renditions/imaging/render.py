@@ -13,6 +13,8 @@ from renditions.errors import Failed, Rejected, Undecodable, Unrenderable
 from renditions.imaging import machine_fonts
 from renditions.imaging.memory import Memory
 from renditions.imaging.probe import (
+    advised,
+    as_salvageable,
     check_animation,
     check_cost,
     check_end,
@@ -32,7 +34,6 @@ from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered, Rendering
 
 _LIMITS = Limits()
-_ADVICE = 'Upload it again, or set [accept] damaged = "lenient"'
 
 
 def render(
@@ -72,7 +73,6 @@ def _render(
     memory: Memory,
 ) -> Rendering:
     original = Original(size_bytes=len(content), format=sniff(content))
-    can_salvage = False
     try:
         source_format = check_file(content, original.format, accept)
         made, withheld = _hold_file(content, source_format, recipes)
@@ -97,10 +97,10 @@ def _render(
             height=header.displayed.height,
             frames=header.frames,
         )
-        can_salvage = SOURCE_FORMATS[source_format].is_salvageable
-        check_end(content, source_format, lenient=lenient)
-        # Of a drawing, only a missing end mark is tolerated.
-        can_salvage = can_salvage and not header.drawing
+        try:
+            check_end(content, source_format, lenient=lenient)
+        except Undecodable as damage:
+            raise as_salvageable(damage) from damage
         check_header(header, accept, limits, with_pixels)
         check_cost(content, header)
         check_animation(content, header, accept)
@@ -111,7 +111,7 @@ def _render(
                 content, header, with_pixels, study, accept.max_pixels, limits.pages, memory
             )
     except Rejected as refusal:
-        return Rendering(original, rejected=_advise(refusal, accept, can_salvage=can_salvage))
+        return Rendering(original, rejected=Reason(advised(refusal), refusal.code))
     except MemoryError as error:
         raise Failed(
             f"not enough memory for a picture of {len(content):,} bytes. Free or add memory, or use fewer "
@@ -121,17 +121,6 @@ def _render(
     original = replace(original, analysis=analysis)
     in_order = {name: made[name] for name in recipes if name in made}
     return Rendering(original, in_order, plans.errors | withheld, plans.stand_ins)
-
-
-def _advise(refusal: Rejected, accept: Accept, *, can_salvage: bool) -> Reason:
-    """Return the reason, with advice to decode leniently if that could help.
-
-    ``can_salvage`` says whether lenient decoding could help against damage.
-    """
-    reason = Reason.of(refusal)
-    if can_salvage and isinstance(refusal, Undecodable) and accept.damaged == "reject":
-        return replace(reason, text=f"{reason.text}. {_ADVICE}")
-    return reason
 
 
 def _hold_file(

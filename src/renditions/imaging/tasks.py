@@ -28,7 +28,7 @@ from renditions.imaging.geometry import (
 )
 from renditions.imaging.memory import Memory, check_memory, check_output, estimate
 from renditions.imaging.pages import choose_pages
-from renditions.imaging.probe import Header, keeps_animation, output_format
+from renditions.imaging.probe import Header, advised, keeps_animation, output_format
 from renditions.model.counting import count_of
 from renditions.model.families import widths_of
 from renditions.model.formats import OUTPUT_FORMATS
@@ -173,7 +173,7 @@ def on_page(number: int, header: Header) -> Iterator[None]:
     except (Undecodable, NotAccepted) as error:
         if number == header.page:
             raise
-        raise Unrenderable(f"page {number + 1:,}: {error}") from error
+        raise Unrenderable(f"page {number + 1:,}: {advised(error)}") from error
 
 
 def _find_stand_ins(name: str, recipe: Rendition, parts: list[tuple[Header, Rectangle]]) -> dict[str, str]:

@@ -158,8 +158,8 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
     has_predictor = found.get(tiff_tags.PREDICTOR, 1) != 1
     if not 0 < samples <= _MOST_DOUBLES or is_apart or has_predictor or colours not in (0, 1, 2):
         raise Undecodable(
-            "64-bit samples are supported only in grey or RGB, stored by pixel and without a predictor. Save "
-            "the picture in another way"
+            "64-bit samples are supported only in grey or RGB, stored by pixel and without a predictor",
+            "Save the picture in another way",
         )
     weighted = found.get(tiff_tags.EXTRA_SAMPLES) == _WEIGHTED_ALPHA
     order = "<" if content.startswith(b"II") else ">"

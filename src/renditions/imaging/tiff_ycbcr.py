@@ -73,7 +73,7 @@ def find_conversion(fields: Mapping[int, Field]) -> Conversion | None:
     if not is_ours or subsampling != (1, 1):
         return None
     if found.get(BITS) != _BITS:
-        raise Undecodable("YCbCr in a TIFF is supported only with 8 bits. Save the picture as RGB")
+        raise Undecodable("YCbCr in a TIFF is supported only with 8 bits", "Save the picture as RGB")
     luma = _rationals(fields.get(YCBCR_COEFFICIENTS)) or _BT_601
     references = _rationals(fields.get(REFERENCE_BLACK_WHITE)) or _FULL_RANGE
     is_usable = len(luma) == len(_BT_601) and luma[1] > 0

@@ -106,11 +106,12 @@ def warnings_of_libraries() -> Iterator[list[str]]:
 
 
 @contextmanager
-def translated(refusal: type[Rejected], failure: str) -> Iterator[None]:
+def translated(refusal: type[Rejected], failure: str, advice: str = "") -> Iterator[None]:
     """Raise libvips' errors as ``refusal``, or as ``Failed`` if memory ran out.
 
-    ``failure`` says what failed; see :func:`explain`. If ``refusal`` is ``Undecodable``, an error about a
-    valid file that the libraries can't decode is raised as ``NotAccepted``: such a file isn't damaged.
+    ``failure`` says what failed; see :func:`explain`. ``advice`` says what to do. If ``refusal`` is
+    ``Undecodable``, an error about a valid file that the libraries can't decode is raised as
+    ``NotAccepted``: such a file isn't damaged.
     """
     pyvips.vips_lib.vips_error_clear()  # an earlier picture may have left messages although it didn't fail
     try:
@@ -123,8 +124,8 @@ def translated(refusal: type[Rejected], failure: str) -> Iterator[None]:
             ) from error
         if refusal is Undecodable and _UNSUPPORTED.search(detail):
             reason = f"this way to store pixels isn't supported ({detail[:_MOST_QUOTED]})"
-            raise NotAccepted(f"{reason}. Save the picture in another way") from error
-        raise refusal(explain(failure, detail)) from error
+            raise NotAccepted(reason, "Save the picture in another way") from error
+        raise refusal(explain(failure, detail), advice) from error
 
 
 def raise_if_warned(refusal: type[Rejected], failure: str, decoder: str) -> None:

@@ -125,6 +125,8 @@ def _read(picture: Attachment) -> Any:
         _check_size(header.displayed.width * header.displayed.height, "pixels", _MAX_PIXELS)
         whole = region_of(header.grid, None)
         image = decode_still(content, header, whole, header.displayed, "nothing").images[0]
+    except Undecodable as error:
+        raise Unrenderable(f"the watermark {picture.name!r}: {error.why}. Name another picture") from error
     except Rejected as error:
         raise Unrenderable(f"the watermark {picture.name!r}: {error}") from error
     # This rebuilds the image from its pixels, so that no metadata of the mark gets into the rendition.

@@ -167,7 +167,7 @@ def _read_syntax(pydicom: Any, source: io.BytesIO) -> str:
         name = pydicom.uid.UID_dictionary.get(syntax, ("an unknown one",))[0]
         why = f"the transfer syntax isn't supported ({name})"
         why = why if syntax else "the file names no transfer syntax"
-        raise Undecodable(f"{why}. Save the picture as raw pixels, RLE, JPEG or JPEG 2000")
+        raise Undecodable(why, "Save the picture as raw pixels, RLE, JPEG or JPEG 2000")
     return syntax
 
 
@@ -195,7 +195,8 @@ def read(content: bytes) -> Dicom:
         if tag in short and length > _MAX_SHORT_BYTES:
             raise Undecodable(
                 f"the element {short[tag]} has {length:,} bytes, more than the {_MAX_SHORT_BYTES:,} that are "
-                "allowed. Save the picture again with fewer values in this element"
+                "allowed",
+                "Save the picture again with fewer values in this element",
             )
         if tag == _PIXEL_DATA:
             pixels.append((source.tell(), kind or "OW", length))
@@ -205,10 +206,10 @@ def read(content: bytes) -> Dicom:
         source, stop_when=is_at_pixels, specific_tags=list(tags.values()), force=True
     )
     if not pixels:
-        raise Undecodable("the DICOM file has no pixels")
+        raise Undecodable("the DICOM file has no pixels", "Upload one with a picture")
     start, kind, length = pixels[0]
     if syntax in RAW and length == _UNDEFINED:
-        raise Undecodable("the pixels are compressed, but the file doesn't say how. Save the picture again")
+        raise Undecodable("the pixels are compressed, but the file doesn't say how", "Save the picture again")
     found = Dicom(
         content=content,
         start=start,
@@ -240,14 +241,14 @@ def _check_colours(dicom: Dicom) -> None:
         raise Undecodable(f"the file lacks the element {lacked}")
     if dicom.colours not in (*COLOURS, *GREYS, PALETTE):
         raise Undecodable(
-            f"the photometric interpretation isn't supported ({dicom.colours!r}). Save the picture in greys, "
-            "RGB or YBR, or with a palette"
+            f"the photometric interpretation isn't supported ({dicom.colours!r})",
+            "Save the picture in greys, RGB or YBR, or with a palette",
         )
     has_sign = _whole(dicom.data, "PixelRepresentation", 0) == 1
     if dicom.syntax in LOSSLESS_JPEG and (has_sign or dicom.colours.startswith("YBR")):
         raise Undecodable(
-            "YBR and signed values aren't supported in a lossless JPEG. Save the picture in another transfer "
-            "syntax"
+            "YBR and signed values aren't supported in a lossless JPEG",
+            "Save the picture in another transfer syntax",
         )
     if dicom.samples != samples:
         raise Undecodable(

@@ -17,7 +17,7 @@ from renditions.imaging.extras import import_extra
 from renditions.imaging.formats.iso_media import count_frames, read_code
 from renditions.imaging.geometry import Size
 from renditions.imaging.probe import Header
-from renditions.imaging.vips import GValue, Image
+from renditions.imaging.vips import GValue, Image, explain
 
 _BLOBS = {"icc_profile": "icc-profile-data", "exif": "exif-data", "xmp": "xmp-data"}
 """libheif's and libvips' names for the same blocks."""
@@ -110,4 +110,4 @@ def _translated(failure: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, EOFError, SyntaxError, IndexError, RuntimeError, OSError) as error:
-        raise Undecodable(f"{failure}: {str(error).strip()[:300]}") from error
+        raise Undecodable(explain(failure, str(error).strip())) from error

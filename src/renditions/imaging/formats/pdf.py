@@ -25,10 +25,10 @@ from renditions.model.recipe import PageSize, Rendition
 
 _EXTRA = "pdf"
 _REFUSALS = {
-    4: "the PDF needs a password. Remove the password, and upload the file again",
-    5: "the PDF's encryption isn't supported. Save the PDF without encryption, and upload it again",
+    4: ("the PDF needs a password", "Remove the password, and upload the file again"),
+    5: ("the PDF's encryption isn't supported", "Save the PDF without encryption, and upload it again"),
 }
-"""The reasons for FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY in fpdfview.h."""
+"""The reasons and advice for FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY in fpdfview.h."""
 _LOCK = threading.Lock()
 """Only the thread that holds this lock may call PDFium, which doesn't support several threads."""
 _MOST_NAMED = 3
@@ -214,7 +214,7 @@ def _load(content: bytes) -> Any:
     if not handle:
         code = raw.FPDF_GetLastError()
         raise Undecodable(
-            _REFUSALS.get(code, f"the PDF is damaged (Failed to load document: PDFium's error {code})")
+            *_REFUSALS.get(code, (f"the PDF is damaged (Failed to load document: PDFium's error {code})",))
         )
     return handle
 
@@ -228,7 +228,7 @@ def _open(content: bytes) -> Iterator[Any]:
         try:
             with pdfium.PdfDocument(_load(content)) as document:
                 if not len(document):
-                    raise Undecodable("the PDF has no pages")
+                    raise Undecodable("the PDF has no pages", "Upload one with pages")
                 yield document
         except pdfium.PdfiumError as error:
             raise Undecodable(f"the PDF is damaged ({error})") from error

@@ -45,7 +45,7 @@ def read_header(content: bytes, _: int) -> Header:
     drawing = read_drawing(content)
     for warning in drawing.warnings:
         warn(*warning)
-    with translated(Undecodable, "the drawing has no valid size"):
+    with translated(Undecodable, "the drawing has no valid size", "Declare its width and height"):
         image = _load(drawing, 1)
         stored = Size(image.width, image.height)
         fine = _load(drawing, _fine_scale(stored))

@@ -151,11 +151,10 @@ class _Reader:
         except expat.ExpatError as error:
             if error.code == _AMPLIFIED:
                 raise NotAccepted(_TOO_EXPANDED) from error
-            raise Undecodable(f"the XML isn't well-formed ({error})") from error
+            raise _malformed(str(error)) from error
         except (LookupError, ValueError) as error:
-            raise Undecodable(
-                f"the encoding of the XML isn't supported ({error}). Save the drawing in UTF-8"
-            ) from error
+            why = f"the encoding of the XML isn't supported ({error})"
+            raise Undecodable(why, "Save the drawing in UTF-8") from error
         self._references.check()
         self._replace_missing()
         content = "".join((*self._written, self._after)).encode()
@@ -199,7 +198,9 @@ class _Reader:
         element = self._open_element(name, attributes)
         if not self._open:
             if element.local != "svg":
-                raise Undecodable(f"the first element is {element.local[:100]!r}, not 'svg'")
+                raise Undecodable(
+                    f"the first element is {element.local[:100]!r}, not 'svg'", "Upload an SVG drawing"
+                )
             self._backgrounds = backgrounds_in(attributes.get("style", ""))
             classes = (f".{each}" for each in attributes.get("class", "").split())
             self._root_selectors = (":root", "*", "svg", *classes, f"#{attributes.get('id')}")
@@ -352,10 +353,14 @@ def _check_prefixes(attributes: Iterable[str], namespaces: Container[str]) -> No
     for name in attributes:
         prefix = name.rpartition(":")[0]
         if prefix and prefix not in ("xml", "xmlns") and prefix not in namespaces:
-            raise Undecodable(
-                f"the XML isn't well-formed (the prefix of {name[:100]!r} isn't declared). Declare it with "
-                f"xmlns:{prefix[:100]} in the first element"
+            raise _malformed(
+                f"the prefix of {name[:100]!r} isn't declared",
+                f"Declare it with xmlns:{prefix[:100]} in the first element",
             )
+
+
+def _malformed(why: str, advice: str = "Correct it, or export the drawing again") -> Undecodable:
+    return Undecodable(f"the XML isn't well-formed ({why})", advice)
 
 
 def _plain(text: str) -> str:

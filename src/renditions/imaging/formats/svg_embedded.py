@@ -42,7 +42,7 @@ class Embedded:
                 data = base64.b64decode(data)
             except binascii.Error as error:
                 raise Undecodable(
-                    f"an embedded picture isn't valid Base64 ({error}). Embed the picture again"
+                    f"an embedded picture isn't valid Base64 ({error})", "Embed the picture again"
                 ) from error
         source_format = sniff(data)
         if source_format not in _ACCEPTED:
@@ -50,7 +50,7 @@ class Embedded:
                 f"an embedded picture is in {source_format or 'an unknown format'}. Embed it in "
                 f"{', '.join(_ACCEPTED[:-1])} or {_ACCEPTED[-1]}"
             )
-        with translated(Undecodable, "an embedded picture is damaged"):
+        with translated(Undecodable, "an embedded picture is damaged", "Embed an undamaged copy"):
             image = load(source_format, data)
             self._pixels += image.width * image.height
             if self._pixels > MAX_PIXELS:
