@@ -146,6 +146,16 @@ def test_a_gif_that_ends_between_two_blocks_is_rejected_unless_all_its_pixels_ar
     assert shown(source[:data], PNG).tobytes() == shown(source, PNG).tobytes()
 
 
+def test_a_gif_without_a_trailer_whose_last_run_is_too_long_shows_all_its_pixels() -> None:
+    """Browsers ignore the surplus pixels of a run."""
+    # The codes have 3 bits: clear, 1, and the runs 6 and 7, which are two and three more pixels of colour 1.
+    codes = sum(code << 3 * at for at, code in enumerate((4, 1, 6, 7)))
+    head = b"GIF89a\x05\0\x01\0\xf0\0\0" + b"\0\0\0\xff\0\0"
+    whole = head + b",\0\0\0\0\x05\0\x01\0\0\x02\x02" + codes.to_bytes(2, "little") + b"\0"
+    for content in (whole + b";", whole, whole[:-1]):
+        assert shown(content, PNG).convert("RGB").tobytes() == b"\xff\0\0" * 5
+
+
 @pytest.mark.parametrize("extension", [b"!\xfe\x20a comment", b"!\xff\x0bXMP DataXMP<x", b"!", b"!\xfe"])
 def test_a_gif_that_ends_inside_a_comment_or_metadata_gives_the_same_picture(extension: bytes) -> None:
     source = gif()

@@ -110,7 +110,7 @@ def check_end(content: bytes) -> None:
     try:
         last = deque(frames_in(whole), 1)
         is_sound = whole is content or (
-            bool(last) and not _announces_frame(whole) and _count_in(whole, last[0]) == last[0].pixels
+            bool(last) and not _announces_frame(whole) and _count_in(whole, last[0]) >= last[0].pixels
         )
     except IndexError:
         is_sound = False
