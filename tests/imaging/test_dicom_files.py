@@ -8,6 +8,7 @@ import logging
 import struct
 import sys
 import tracemalloc
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -154,6 +155,17 @@ def test_a_lossless_jpeg_in_dicom_whose_pixels_would_be_wrong_is_refused(change:
     assert refusal(changed.getvalue()).startswith(
         "YBR and signed values aren't supported in a lossless JPEG."
     )
+
+
+def test_warnings_that_quote_a_file_are_ignored_although_another_thread_has_finished() -> None:
+    """The filters of warnings belong to all threads, so a thread must not restore them."""
+    one, another = module.guarded("one"), module.guarded("another")
+    one.__enter__()
+    with another:
+        one.__exit__(None, None, None)
+        warnings.warn_explicit(SECRET, UserWarning, "values.py", 1, module="pydicom.values")
+    with pytest.raises(UserWarning):
+        warnings.warn_explicit("of another library", UserWarning, "values.py", 1, module="values")
 
 
 def without_header(content: bytes) -> bytes:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import logging
 import math
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +63,8 @@ _PREAMBLE_BYTES = 132
 _UNDEFINED = 0xFFFFFFFF
 """The length of an element that ends with a delimiter, such as the fragments of compressed pixels."""
 _LIBRARIES = ("pydicom", "pylibjpeg", "openjpeg")
+_WARNERS = re.compile(rf"(?:{'|'.join(_LIBRARIES)})\b")
+"""Matches the names of the libraries' modules."""
 _MAX_PIXEL_RATIO = 100
 """The largest allowed ratio of a pixel's longer side to its shorter side."""
 _BYTES_PER_FRAGMENT = 8
@@ -357,13 +360,22 @@ def guarded(failure: str) -> Iterator[None]:
 
     ``Undecodable`` doesn't show the original error's message and traceback, because they may quote the file.
     ``failure`` says what failed; the original error's type follows it. This package's own errors and
-    ``MemoryError`` are raised unchanged. Python's warnings are dropped.
+    ``MemoryError`` are raised unchanged. The libraries' warnings, which quote the file, too, are dropped.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        except (RenditionsError, MemoryError):
-            raise
-        except Exception as error:  # noqa: BLE001 - pydicom promises no kind of error for damaged files
-            raise Undecodable(f"{failure} ({type(error).__name__})") from None
+    _ignore_warnings()
+    try:
+        yield
+    except (RenditionsError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - pydicom promises no kind of error for damaged files
+        raise Undecodable(f"{failure} ({type(error).__name__})") from None
+
+
+def _ignore_warnings() -> None:
+    """Ignore the libraries' warnings from now on, whatever other filters are set.
+
+    This function doesn't restore the filters, because they belong to all threads, and several threads decode
+    pictures on Lambda. A thread that restores them would change the filters of the others.
+    """
+    if not (warnings.filters and _WARNERS in warnings.filters[0]):
+        warnings.filterwarnings("ignore", module=_WARNERS.pattern)

@@ -55,7 +55,8 @@ def decode(content: bytes, header: Header, **_: Any) -> Any:
         Failed: Memory ran out, or an optional library isn't installed.
 
     """
-    with guarded(_DAMAGED), translated(Undecodable, _DAMAGED):
+    numpy = import_extra("numpy", "dicom")
+    with guarded(_DAMAGED), translated(Undecodable, _DAMAGED), numpy.errstate(all="ignore"):
         dicom = read(content)
         stored = _read_jpeg(dicom, header.page) if dicom.syntax in JPEG else _read(dicom, header.page)
         if dicom.colours in GREYS:
