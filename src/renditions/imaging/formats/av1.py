@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 _SEQUENCE_HEADER = 1
-_UNSPECIFIED = 2
 _MOST_PROFILE = 2
 
 
