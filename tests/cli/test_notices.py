@@ -12,8 +12,10 @@ import pytest
 
 from commands import draw, run, write_pipeline
 from contract.cloud import CLIENTS, name_of
+from renditions.cli.unsent import print_groups
 from renditions.local.sqlite import SqliteCatalog
 from renditions.model.notices import MOST_SENDINGS
+from renditions.runtime.status import UnsentGroup
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -34,6 +36,17 @@ def topic(tmp_path: Path) -> str:
 
 def create(topic: str) -> None:
     CLIENTS.sns.create_topic(Name=topic.rpartition(":")[2])
+
+
+@pytest.mark.parametrize(("most", "shown"), [(4, "{}+ notices"), (5, "{} notice")])
+def test_each_count_gets_a_plus_sign_if_more_notices_may_wait_than_were_read(
+    capsys: pytest.CaptureFixture[str], most: int, shown: str
+) -> None:
+    groups = [UnsentGroup(f"sns:{n}", "no topic", given_up=False, collected=False, count=n) for n in (1, 3)]
+    print_groups(groups, most)
+    printed = capsys.readouterr().err
+    assert all(f"{shown.format(each.count)}" in printed for each in groups)
+    assert ("+" in printed) == (most == 4)
 
 
 def test_a_refused_notice_is_counted_listed_and_sent_again(tmp_path: Path, topic: str) -> None:

@@ -43,15 +43,16 @@ def print_counts(parts: Parts) -> None:
 def print_groups(groups: Iterable[UnsentGroup], most: int) -> None:
     """Print how many notices to each target aren't sent, and why.
 
-    ``most`` is how many notices :func:`count_unsent` read at most. A count that reaches ``most`` gets a plus
-    sign.
+    ``most`` is how many notices :func:`count_unsent` read at most. If it read as many, there may be more of
+    each group, so each count gets a plus sign.
     """
+    groups = tuple(groups)
+    plus = "+" if sum(group.count for group in groups) >= most else ""
     for group in groups:
         then = "Later runs try again. To send now: renditions notices --resend"
         if group.given_up:
             then = "Given up. To try again: renditions notices --failed --resend"
-        number = f"{group.count:,}{'+' if group.count == most else ''}"
-        number = f"{number} notice{'' if group.count == 1 else 's'}"
+        number = f"{group.count:,}{plus} notice{'' if group.count == 1 and not plus else 's'}"
         if group.collected and not group.reason:
             messages.print(f"[dim]waiting for a digest:[/] {number} to {escape(group.target)}")
             continue
