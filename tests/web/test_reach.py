@@ -53,6 +53,11 @@ def test_the_error_about_a_port_in_use_advises_another_port_and_that_about_a_hos
     assert "attempting" not in str(refused.value)
 
 
+def test_the_error_about_an_ipv6_address_has_it_in_brackets_as_in_a_url() -> None:
+    with pytest.raises(UsageError, match=r"^can't listen on \[2001:db8::1\]:8000 \("):
+        open_listener("2001:db8::1", 8000)  # an address for documentation, RFC 3849
+
+
 @contextmanager
 def opened(
     reach: Reach, *, url: str = "http://localhost", peer: str = CLIENT, **options: Any

@@ -93,7 +93,8 @@ def open_listener(host: str, port: int) -> socket.socket:
     except OSError as error:
         why = (error.strerror or "").partition(" (while")[0]
         advice = _PORT_ADVICE.get(error.errno or 0, "Choose an address of this machine as --host")
-        raise UsageError(f"can't listen on {host}:{port} ({why}). {advice}.") from error
+        place = f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}"
+        raise UsageError(f"can't listen on {place} ({why}). {advice}.") from error
     notice_gone(listener)
     return listener
 
