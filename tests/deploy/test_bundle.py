@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -299,6 +300,28 @@ def test_building_a_bundle_says_what_to_do_if_the_disk_for_temporary_files_is_fu
     with pytest.raises(Failed, match=r"No space left on device.* Free space there, or set TMPDIR"):
         build(preset("base64"), tmp_path / "bundle.zip", HERE)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_building_a_bundle_gives_no_advice_about_temporary_files_if_something_else_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/opt/python")
+
+    monkeypatch.setattr("renditions.deploy.bundle._find_python", lambda _: "/opt/python")
+    monkeypatch.setattr("subprocess.run", fail)
+    with pytest.raises(
+        Failed, match=r"^can't build the bundle \(\[Errno 13\].*'/opt/python'\)\. Remove the cause"
+    ):
+        build(preset("base64"), tmp_path / "bundle.zip", HERE)
+
+
+def test_building_a_bundle_says_what_to_do_if_there_is_no_folder_for_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(Failed, match=r"No such file or directory.* Free space there, or set TMPDIR"):
+        build(preset("base64"), tmp_path / "bundle.zip", HERE)
 
 
 def test_a_bundle_that_lambda_would_refuse_is_not_written(

@@ -27,6 +27,7 @@ from typing import Final, Literal
 
 from renditions.deploy.pins import Pins
 from renditions.errors import Failed, UsageError
+from renditions.local.failures import NO_SPACE
 
 Architecture = Literal["arm64", "x86_64"]
 ARCHITECTURE: Final = "arm64"
@@ -108,11 +109,18 @@ def collect_libraries(names: Sequence[str], target: Target, pins: Pins) -> Itera
 
 @contextmanager
 def open_temporary() -> Iterator[Path]:
-    """Yield a temporary folder; raise Failed if it can't be created or written to."""
+    """Yield a temporary folder; raise Failed if it can't be created or written to.
+
+    Other errors of the system in the block become Failed, too.
+    """
+    folder = ""
     try:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
     except OSError as error:
+        is_about_folder = not folder or error.errno in NO_SPACE or str(error.filename).startswith(folder)
+        if not is_about_folder:
+            raise Failed(f"can't build the bundle ({error}). Remove the cause, and try again") from error
         raise Failed(
             f"can't build the bundle in the folder for temporary files ({error}). Free space there, or set "
             "TMPDIR to another folder"
