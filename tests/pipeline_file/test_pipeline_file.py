@@ -511,6 +511,33 @@ def test_a_text_that_is_not_toml_in_utf_8_is_reported_with_its_place(
     assert str(caught.value).startswith(f"{file}: {told}")
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            "[renditions.größe]",
+            "'[renditions.größe]' (with 'ö' it isn't a name of a-z, 0-9, - and _, with no ",
+        ),
+        (
+            "[renditions.my thumb]",
+            "(with a space it isn't a name of a-z, 0-9, - and _, with no - or _ first)",
+        ),
+        ("[[notify]]\nbücher = 1", "'bücher = 1' (a name with 'ü' must stand in quotes)"),
+        ("[output.überschrift]", "(a name with 'ü' must stand in quotes)"),
+        ("äpfel = 1", "(a name with 'ä' must stand in quotes)"),
+        ("[output.headers.Cache Control]", "(a name with a space must stand in quotes)"),
+        ("[output\nstore = 1", "'[output' (Expected ']' at the end of a table declaration)"),
+        ("[output]\nstore 1", "'store 1' (Expected '=' after a key in a key/value pair)"),
+    ],
+)
+def test_a_name_with_a_character_that_toml_allows_only_in_quotes_is_reported_as_such(
+    text: str, found: str
+) -> None:
+    with pytest.raises(PipelineError) as caught:
+        read(text)
+    assert found in str(caught.value)
+
+
 def test_a_template_that_lets_pictures_share_an_output_gets_a_warning() -> None:
     (warning,) = read(pipeline_text('key = "{dir}{stem}.jpg"')).warnings
     assert "photo.jpg and photo.jpeg" in warning

@@ -13,7 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from renditions.errors import PipelineError, Problem
+from renditions.model.fields import NAME
 from renditions.pipeline_file.lines import shorten
+
+_OF_NAMES = (
+    "Expected ']' at the end of a table declaration",
+    "Expected ']]' at the end of an array declaration",
+    "Expected '=' after a key in a key/value pair",
+    "Invalid initial character for a key part",
+    "Invalid statement",
+)
+"""tomllib's reasons if a character can't be in a name."""
+_NOT_BARE = re.compile(r"[^\W\x00-\x7f]|[+/:@&()!?*%$~]")
+"""A character that a name can have only in quotes."""
 
 
 def read_text(path: Path) -> str:
@@ -70,11 +82,30 @@ def _find_encoding_problem(error: UnicodeDecodeError) -> Problem:
 
 def _find_syntax_problem(message: str, text: str) -> Problem:
     """Return tomllib's error as a problem, with its line and column if known."""
-    if match := re.fullmatch(r"(.*) \(at (line (\d+), column \d+)\)", message):
-        reason, place, number = _spell(match[1]), match[2], int(match[3])
-        found = shorten(repr(text.splitlines()[number - 1].strip()))
-        return Problem(place, "TOML", f"{found} ({reason})")
+    if match := re.fullmatch(r"(.*) \(at (line (\d+), column (\d+))\)", message):
+        line = text.split("\n")[int(match[3]) - 1]
+        reason = _spell_name(match[1], line, int(match[4]) - 1) or _spell(match[1])
+        return Problem(match[2], "TOML", f"{shorten(repr(line.strip()))} ({reason})")
     return Problem("", "TOML", message)
+
+
+def _spell_name(reason: str, line: str, at: int) -> str | None:
+    """Return what is wrong with the name that ends before ``at``; None if ``reason`` is about something else.
+
+    TOML allows only a few characters in names without quotes.
+    """
+    is_table = line.lstrip().startswith("[")
+    if reason not in _OF_NAMES:
+        return None
+    if _NOT_BARE.match(line, at):
+        wrong = repr(line[at])
+    elif is_table and line[at - 1 : at].isspace() and line[at : at + 1].isalnum():
+        wrong = "a space"
+    else:
+        return None
+    if re.match(r"\s*\[\s*renditions\s*\.", line):
+        return f"with {wrong} it isn't {NAME.expected}"
+    return f"a name with {wrong} must stand in quotes"
 
 
 def _spell(reason: str) -> str:
