@@ -287,7 +287,8 @@ class RecordUnreadable(CatalogRefused):
     code = "record-unreadable"
 
     def __init__(self, catalog: str, name: str) -> None:
-        quoted = shlex.quote(name)
+        # Like model.shell.as_argument, which this module can't import.
+        quoted = "-- " * name.startswith("-") + shlex.quote(name)
         super().__init__(
             f"the record of {name!r} in {catalog} can't be read: it is damaged, or a newer version of "
             f"Renditions wrote it. To process the picture again: renditions retry {quoted}; to delete the "

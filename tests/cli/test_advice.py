@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from commands import Ended, draw, run, write_pipeline
-from renditions.cli.advice import complete
+from renditions.cli.advice import complete, spell_selection
 from renditions.core.binding import hold
+from renditions.core.selection import Selection
 from renditions.local.sqlite import SqliteCatalog
 from renditions.model.binding import Held
 
@@ -209,6 +210,25 @@ def test_the_command_in_the_message_makes_an_output_that_went_missing_twice(
     assert ended.code == 1
     assert follow(folder, ended.err).code == 0
     assert (folder / "processed" / NAME).exists()
+
+
+def test_an_advised_command_accepts_a_name_that_begins_with_a_dash(folder: Path) -> None:
+    (folder / "inbox" / NAME).rename(folder / "inbox" / "-all.jpg")
+    for _ in range(2):
+        assert run(folder, "sync").code == 0
+        (folder / "processed" / "-all.jpg").unlink()
+    advised = run(folder, "sync").err
+    assert advised.endswith("renditions retry -- -all.jpg\n")
+    assert follow(folder, advised).code == 0
+    assert (folder / "processed" / "-all.jpg").exists()
+    (folder / "inbox" / "-all.jpg").write_bytes(b"")
+    assert (
+        spell_selection(Selection(names=("-all.jpg",), status="rejected")) == " --status rejected -- -all.jpg"
+    )
+    refused = run(folder, "retry", "-q.jpg")
+    assert refused.code == 2
+    assert "put -- before it: renditions retry -- -q.jpg" in " ".join(refused.err.replace("│", " ").split())
+    assert "put --" not in run(folder, "init", "--none").err
 
 
 def test_sync_succeeds_after_the_missing_source_folder_is_created(folder: Path) -> None:

@@ -7,7 +7,6 @@ of their keys. All buckets do so, except directory buckets.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -21,6 +20,7 @@ from renditions.model.folding import EXACT, Folding
 from renditions.model.output_place import OutputPlace
 from renditions.model.places import S3Place
 from renditions.model.registry import Shared
+from renditions.model.shell import as_argument
 from renditions.model.source import Source
 
 MAX_KEY_BYTES = 1024
@@ -335,7 +335,7 @@ class S3Store:
         storage_class = error.response.get("Error", {}).get("StorageClass", "an archive")
         return Archived(
             f"can't be read because it is in {storage_class}. Restore {self._place.spell()}{key}. Then the "
-            f"next sync makes its renditions. To make them at once, run renditions retry {shlex.quote(key)}"
+            f"next sync makes its renditions. To make them at once, run renditions retry {as_argument(key)}"
         )
 
     def _reported(self, key: str = "") -> AbstractContextManager[None]:

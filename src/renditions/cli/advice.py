@@ -40,7 +40,9 @@ def spell_selection(selection: Selection) -> str:
     """Return a selection as arguments of a command, with a space in front."""
     prefixes = (prefix or "/" for prefix in selection.prefixes)
     status = ("--status", selection.status) if selection.status else ()
-    arguments = shlex.join((*selection.names, *prefixes, *status))
+    named = (*selection.names, *prefixes)
+    dashes = ("--",) if any(each.startswith("-") for each in named) else ()
+    arguments = shlex.join((*status, *dashes, *named))
     return f" {arguments}" if arguments else ""
 
 

@@ -24,6 +24,7 @@ from renditions.cli.markup import escape_lines
 from renditions.errors import RenditionsError
 from renditions.model.hidden import reveal_in_json
 from renditions.model.registry import resolve
+from renditions.model.shell import as_argument
 
 COMMANDS: Mapping[str, str] = {
     "init": "renditions.cli.files:init",
@@ -70,6 +71,20 @@ WORKERS = os.cpu_count() or 1
 class Command(TyperCommand):
     """A command that prints its own error, with ``--json`` as a line of JSON."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; if one looks like an option, say how a name begins with a dash."""
+        has_names = any(parameter.param_type_name == "argument" for parameter in self.params)
+        given = [*args]
+        try:
+            return super().parse_args(ctx, args)
+        except _WrongUsage as error:
+            if has_names and hasattr(error, "possibilities"):  # an unknown option
+                named = next((arg for arg in given if arg.startswith(error.option_name)), error.option_name)
+                error.message += (
+                    f". If it is a name, put -- before it: {ctx.command_path} {as_argument(named)}"
+                )
+            raise
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command's function; print its error, and exit with the error's code."""
         try:
@@ -105,6 +120,8 @@ class _Commands(TyperGroup):
         return typer.main.get_command(one)
 
 
+_WrongUsage: Any = typer.BadParameter.__base__
+"""The class of typer's errors about the words of a command line."""
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from renditions.cli import display
@@ -11,6 +10,7 @@ from renditions.cli.markup import escape
 from renditions.core.outcome import is_given_up
 from renditions.core.reasons import Reasons
 from renditions.model.record import Record
+from renditions.model.shell import as_argument
 
 MOST_GROUPS = 5
 """How many reasons of each state are printed at most."""
@@ -42,6 +42,6 @@ def print_next_attempt(record: Record) -> None:
     if record.status == "failed":
         then = "The next sync tries it again."
         if is_given_up(record):
-            again = f"renditions retry {shlex.quote(record.name)}"
+            again = f"renditions retry {as_argument(record.name)}"
             then = f"Renditions gave it up, so syncs skip it. To try again: {again}"
         display.make_data_console().print(f"  {escape(then)}", soft_wrap=True)

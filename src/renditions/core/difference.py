@@ -6,7 +6,6 @@ does the work that ``plan`` showed, if nothing has changed since.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -25,6 +24,7 @@ from renditions.model.keys import spell_key
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Output, Record
 from renditions.model.retired import Retired
+from renditions.model.shell import as_argument
 from renditions.model.wishes import NO_WISHES
 
 IN_PROGRESS = "another process is working on it"
@@ -294,7 +294,7 @@ def _warn_of_drift(name: str, lasting: Mapping[str, str]) -> str | None:
         return None
     drift = ", ".join(f"{rendition} {why} again" for rendition, why in lasting.items())
     them = "it" if len(lasting) == 1 else "them"
-    return f"{drift}. To make {them} again, run renditions retry {shlex.quote(name)}"
+    return f"{drift}. To make {them} again, run renditions retry {as_argument(name)}"
 
 
 def _warn_of_loss(name: str, drift: Mapping[str, str]) -> str | None:
@@ -304,7 +304,7 @@ def _warn_of_loss(name: str, drift: Mapping[str, str]) -> str | None:
     lost = ", ".join(f"{rendition} {why}" for rendition, why in drift.items())
     return (
         f"{lost}, and can't be made again, because the picture is gone from the source. Put the picture "
-        f"back, or run renditions forget {shlex.quote(name)}"
+        f"back, or run renditions forget {as_argument(name)}"
     )
 
 
