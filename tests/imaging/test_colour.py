@@ -158,17 +158,6 @@ def test_a_tiff_of_floating_point_values_becomes_grey_of_0_to_255() -> None:
     assert difference(made, source.convert("L"), "L") < 1
 
 
-def test_a_tiff_in_lab_is_rejected() -> None:
-    """Pillow writes 8-bit L*a*b* in a layout that libvips can't read."""
-    lab = ImageCms.profileToProfile(
-        photo(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
-    )
-    assert lab is not None
-    result = render(encoded(lab, "tiff"), Accept(), {"it": PNG})
-    assert result.rejected
-    assert "this way to store pixels isn't supported" in str(result.rejected)
-
-
 def test_no_format_except_base64_contains_metadata_by_default() -> None:
     """Metadata is EXIF, a GPS position, XMP, a comment or a profile."""
     exif = Image.Exif()

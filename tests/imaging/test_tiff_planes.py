@@ -62,7 +62,7 @@ def test_the_colours_of_a_tiff_are_read_from_separate_planes(kind: str) -> None:
 @pytest.mark.parametrize(
     ("tags", "apart", "what"),
     [
-        ({GREY: (3, [9])}, False, "ICC L*a*b*"),
+        ({GREY: (3, [10])}, False, "ITU L*a*b*"),
         ({GREY: (3, [999])}, False, "PhotometricInterpretation 999"),
         ({GREY: (3, [6]), 530: (3, [1, 1])}, True, "YCbCr with samples in separate planes"),
         ({GREY: (3, [0])}, True, "grey with 0 as white with samples in separate planes"),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from renditions.errors import NotAccepted, Undecodable
-from renditions.imaging import tiff_tags, tiff_ycbcr
+from renditions.imaging import tiff_lab, tiff_tags, tiff_ycbcr
 
 _USUAL = ("uchar", "ushort")
 _BITS = {"char": 8, "short": 16, "int": 32, "uint": 32}
@@ -76,8 +76,8 @@ class Samples:
     """Whether the colours of doubles are multiplied by alpha."""
     is_white_zero: bool = False
     """Whether 0 is white; false for unsigned samples."""
-    conversion: tiff_ycbcr.Conversion | None = None
-    """How YCbCr becomes RGB; None if the samples need no conversion."""
+    conversion: tiff_ycbcr.Conversion | tiff_lab.Lab | None = None
+    """How YCbCr or L*a*b* becomes RGB; None if the samples need no conversion."""
     bands: tuple[int, ...] = ()
     """The samples to keep: the colours and alpha. Empty to keep all samples."""
     is_grey_apart: bool = False
@@ -121,12 +121,13 @@ class Samples:
 def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
     """Return a file that libvips can read, and what to do with the page's samples.
 
-    This function changes entries of the page's directory in three cases:
+    This function changes entries of the page's directory in four cases:
 
     - libvips can't read doubles. The directory of a page with doubles declares pairs of 32-bit numbers
       instead.
     - libvips mixes up the rows of grey samples that have a plane each. The directory of such a page declares
       RGB instead.
+    - libvips reads no L*a*b* of 8 bits. The directory of such a page declares RGB instead.
     - libvips reads no page with impossible values of certain tags (``_CHOICES``). This function replaces an
       impossible value by the tag's default.
 
@@ -153,6 +154,11 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
         tiff_tags.set_short(patched, fields[tiff_tags.PHOTOMETRIC].at, _RGB)
         return bytes(patched), Samples(bands=bands or (0, 1), is_grey_apart=True)
     if not is_double:
+        if lab := tiff_lab.find_lab(colours, found.get(tiff_tags.BITS), samples):
+            patched = bytearray(content)
+            if lab.is_whole:
+                tiff_tags.set_short(patched, fields[tiff_tags.PHOTOMETRIC].at, _RGB)
+            return bytes(patched), Samples(conversion=lab, bands=_choose_bands(_RGB, extra))
         conversion = tiff_ycbcr.find_conversion(fields)
         return content, Samples(is_white_zero=is_white_zero, conversion=conversion, bands=bands)
     has_predictor = found.get(tiff_tags.PREDICTOR, 1) != 1
@@ -195,7 +201,8 @@ def _with_possible_values(content: bytes, fields: Mapping[int, tiff_tags.Field])
 def _check_colours(found: Mapping[int, int]) -> None:
     """Raise ``NotAccepted`` if libvips would read the page's colours wrongly."""
     colours, bits = found.get(tiff_tags.PHOTOMETRIC), found.get(tiff_tags.BITS)
-    if colours is not None and colours not in _READ_COLOURS:
+    is_lab = tiff_lab.find_lab(colours, bits, found.get(tiff_tags.SAMPLES, 1)) is not None
+    if colours is not None and colours not in _READ_COLOURS and not is_lab:
         raise _unsupported(_name(colours))
     if bits == _DOUBLE_BITS and found.get(tiff_tags.SAMPLE_FORMAT, _UNSIGNED) in (_UNSIGNED, _SIGNED):
         raise _unsupported("whole numbers of 64 bits")

@@ -87,6 +87,13 @@ REVISIONS: tuple[Revision, ...] = (
         "svg",
         "As in browsers, the root is transformed around its centre, and variables have their default values.",
     ),
+    Revision(
+        23,
+        "source",
+        "svg",
+        "As in browsers, the root's size and transform can come from any CSS, and pictures keep proportions.",
+    ),
+    Revision(24, "source", "tiff", "L*a*b* has its correct colours."),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 
