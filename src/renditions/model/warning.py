@@ -25,8 +25,8 @@ WARNINGS: Mapping[WarningCode, str] = {
     "damaged": 'The picture is damaged, and `[accept] damaged = "lenient"` renders what can be decoded.',
     "reference-dropped": "A drawing refers to something outside of it, which is never loaded.",
     "html-dropped": "A drawing contains HTML (`foreignObject`), which isn't drawn.",
-    "not-drawn": "A drawing has positions of single letters, lengths of texts, text along a path, or CSS "
-    "that only browsers draw, such as variables, `calc()` and `@media`.",
+    "not-drawn": "A drawing has positions of single letters, lengths of texts, text along a path, an "
+    "animation, or CSS that only browsers draw, such as variables, `calc()` and `@media`.",
     "glyph-missing": "A drawing, a PDF or a watermark has characters that no font has. In a PDF they are "
     "left out; otherwise \ufffd stands in for each.",
 }

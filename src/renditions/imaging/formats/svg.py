@@ -56,7 +56,7 @@ def read_header(content: bytes, _: int) -> Header:
             frames=1,
             drawing=Size(fine.width, fine.height),
             # A filter, such as a blur, also needs the pixels around the part.
-            draws_parts=b"filter" not in drawing.content.lower(),
+            draws_parts=not drawing.has_filter,
         )
 
 

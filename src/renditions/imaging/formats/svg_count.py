@@ -8,7 +8,7 @@ sheet's reference counts once for each element that its selector can match.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,9 +16,38 @@ from renditions.errors import NotAccepted
 
 MAX_ELEMENTS = 100_000
 """How many elements may be drawn. librsvg needs about ten seconds for this many."""
+MAX_EXPANDED = 1_000_000
+"""How many characters entities may add to a drawing."""
+TOO_EXPANDED = f"the drawing's entities add more than {MAX_EXPANDED:,} characters"
 MAX_DEPTH = 200
 """How deep elements and references may be nested. librsvg's parser allows more."""
 SIMPLIFY = "Simplify the drawing"
+
+
+class Budget:
+    """What a drawing, together with the drawings that it embeds, may still have."""
+
+    def __init__(self) -> None:
+        self._elements = MAX_ELEMENTS
+        self._characters = MAX_EXPANDED
+
+    def add_file(self, content: bytes) -> None:
+        """Allow the characters of a drawing's file; the others come from entities."""
+        self._characters += len(content)
+
+    def take_element(self, attributes: Mapping[str, str]) -> None:
+        """Count an element; raise ``NotAccepted`` if it is one too many."""
+        self._elements -= 1
+        if self._elements < 0:
+            raise NotAccepted(f"the drawing has more than {MAX_ELEMENTS:,} elements", SIMPLIFY)
+        for value in attributes.values():
+            self.take_text(value)
+
+    def take_text(self, text: str) -> None:
+        """Count the characters of a text; raise ``NotAccepted`` if they are too many."""
+        self._characters -= len(text)
+        if self._characters < 0:
+            raise NotAccepted(TOO_EXPANDED, SIMPLIFY)
 
 
 @dataclass(slots=True, eq=False)
@@ -75,13 +104,17 @@ class References:
         """Add references of the last open element, each as often as it occurs."""
         self._last.references.update(ids)
 
+    def add_drawn(self, elements: int) -> None:
+        """Count the elements of a drawing that the last open element embeds."""
+        self._last.elements += elements
+
     def add_rule(self, selector: str, ids: Counter[str]) -> None:
         """Add a rule of a style sheet."""
         rule = self._rules.setdefault(selector, _Part(None, elements=0))
         rule.references.update(ids)
 
-    def check(self) -> None:
-        """Raise ``NotAccepted`` if the drawing is too complex.
+    def check(self) -> int:
+        """Return how many elements are drawn; raise ``NotAccepted`` if the drawing is too complex.
 
         A drawing is too complex if it draws too many elements, or if its references are nested too deeply or
         form a circle. A circle that a style sheet closes is allowed. Call this method only once, after the
@@ -95,7 +128,7 @@ class References:
             part.outer.elements += part.elements
             part.outer.references.update(part.references)
         self._by_id |= rules
-        self._count(self._root, ())
+        return self._count(self._root, ()).elements
 
     def _count(self, part: _Part, within: tuple[str, ...]) -> _Drawn:
         """Count the elements that librsvg draws for this part.

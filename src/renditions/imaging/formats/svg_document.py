@@ -11,8 +11,7 @@ This module also warns of content that librsvg doesn't draw.
 from __future__ import annotations
 
 import unicodedata
-from collections import ChainMap
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from xml.parsers import expat
@@ -20,12 +19,15 @@ from xml.sax.saxutils import escape, quoteattr, unescape
 
 from renditions.errors import NotAccepted, Undecodable
 from renditions.imaging.font_choice import STAND_IN
-from renditions.imaging.formats.svg_count import MAX_DEPTH, MAX_ELEMENTS, SIMPLIFY, References
+from renditions.imaging.formats.svg_count import MAX_DEPTH, SIMPLIFY, TOO_EXPANDED, Budget, References
+from renditions.imaging.formats.svg_elements import LANGUAGE, LANGUAGES, SVG, XHTML, Element, open_element
 from renditions.imaging.formats.svg_embedded import Embedded
 from renditions.imaging.formats.svg_file import unpack
+from renditions.imaging.formats.svg_root import Root
 from renditions.imaging.formats.svg_scripts import check_attribute, check_element
-from renditions.imaging.formats.svg_size import with_size
+from renditions.imaging.formats.svg_size import own_size
 from renditions.imaging.formats.svg_style import (
+    NO_COLOURS,
     backgrounds_in,
     references_in,
     rules_in,
@@ -35,32 +37,22 @@ from renditions.imaging.formats.svg_style import (
     with_defaults,
     without_outside,
 )
-from renditions.imaging.formats.svg_transform import take_transform
+from renditions.imaging.formats.svg_unsupported import unsupported_in_element
 from renditions.imaging.machine_fonts import without_machine_s
 from renditions.imaging.typeface import default_font, find_missing
 from renditions.model.warning import WarningCode
 
-_MAX_EXPANDED = 1_000_000
-"""How many characters entities may add to a drawing."""
-_TOO_EXPANDED = f"the drawing's entities add more than {_MAX_EXPANDED:,} characters. {SIMPLIFY}"
 _AMPLIFIED = 43
 """The error code of expat's own limit on entities: XML_ERROR_AMPLIFICATION_LIMIT_BREACH."""
-_SVG = ("http://www.w3.org/2000/svg", "")
-_XHTML = "http://www.w3.org/1999/xhtml"
-_NOT_DRAWN = ("foreignObject", "metadata", "script")
 _SHOWING = ("image", "feImage")
 _COPYING = ("use", "feImage", "pattern")
 """The elements that draw what their ``href`` refers to."""
-_LANGUAGE = "en"
-"""The language of drawings, on machines of every language."""
 _FONT_SIZE = {"font-size": "medium"}
 """The initial font size of CSS, 16 px (CSS Fonts 3, 3.5). librsvg's own one is 12 px."""
-_LANGUAGES = "systemLanguage"
-"""The attribute with the languages that an element is for (SVG 2)."""
-_PLACES = ("x", "y", "dx", "dy", "rotate")
-"""The attributes of a text with a number for each letter. librsvg reads one number."""
 _BLANKS = dict.fromkeys(map(ord, "\t\n\r"))
 _QUOTED_CHARACTERS = 60
+_MOST_EMBEDDED = 5
+"""How deep drawings may embed drawings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +61,9 @@ class Drawing:
 
     content: bytes
     has_text: bool
+    has_filter: bool
+    size: tuple[float, float]
+    """The width and the height in CSS pixels."""
     backgrounds: tuple[str, ...]
     """The possible colours of the background, the first choice first. librsvg draws no background."""
     warnings: tuple[tuple[WarningCode, str], ...]
@@ -89,52 +84,31 @@ def read_drawing(content: bytes) -> Drawing:
     return _Reader(unpack(content)).read()
 
 
-@dataclass(slots=True)
-class _Element:
-    """An element that hasn't ended."""
-
-    name: str
-    local: str
-    namespaces: ChainMap[str, str]
-    """The namespaces that apply in the element, by prefix."""
-    is_drawn: bool = False
-    """Whether the document for librsvg contains the element."""
-    is_text: bool = False
-    """Whether librsvg draws the element's characters."""
-    is_html: bool = False
-    """Whether a browser would draw the element's characters, but librsvg doesn't."""
-    html: str = ""
-    """The words of the first HTML in this ``switch``; empty again after an ``image`` in it."""
-    first_letter: int = 0
-    """How many items ``_Reader._letters`` had when the HTML ended."""
-
-    @property
-    def namespace(self) -> str | None:
-        """The element's namespace: ``""`` without one; None if its prefix isn't declared."""
-        prefix = self.name.rpartition(":")[0]
-        return self.namespaces.get(prefix, None if prefix else "")
-
-
 class _Reader:
     """A reader of one document."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, outer: _Reader | None = None) -> None:
         self._content = content
-        self._open: list[_Element] = []
+        self.depth: int = outer.depth + 1 if outer else 0
+        """How many drawings embed this one."""
+        self.budget: Budget = outer.budget if outer else Budget()
+        self.budget.add_file(content)
+        self.embedded: Embedded = outer.embedded if outer else Embedded()
+        self._open: list[Element] = []
         self._written: list[str] = []
-        self._after = ""
-        """What follows the first element in the document for librsvg."""
-        self._elements = 0
-        self._characters = 0
+        self._root = Root({})
+        self._first: tuple[str, dict[str, str]] = "", {}
+        """The first element's name, and the attributes that librsvg gets."""
+        self.drawn_elements = 0
         self._style = ""
         self._variables = variables_in(content)
         self._html: list[str] = []
         self._backgrounds: tuple[str, ...] = ()
-        self._root_selectors: tuple[str, ...] = ()
         self._letters: list[int] = []
         """The indexes in ``_written`` of the texts that are drawn."""
         self._references = References()
-        self._embedded = Embedded()
+        self._has_text = self._has_filter = False
+        """Whether an embedded drawing has a text or a filter."""
         self._warnings: dict[tuple[WarningCode, str], None] = {}
 
     def read(self) -> Drawing:
@@ -150,15 +124,41 @@ class _Reader:
             parser.Parse(self._content, True)
         except expat.ExpatError as error:
             if error.code == _AMPLIFIED:
-                raise NotAccepted(_TOO_EXPANDED) from error
+                raise NotAccepted(TOO_EXPANDED, SIMPLIFY) from error
             raise _malformed(str(error)) from error
         except (LookupError, ValueError) as error:
             why = f"the encoding of the XML isn't supported ({error})"
             raise Undecodable(why, "Save the drawing in UTF-8") from error
-        self._references.check()
+        self.drawn_elements = self._references.check()
         self._replace_missing()
-        content = "".join((*self._written, self._after)).encode()
-        return Drawing(content, bool(self._letters), self._backgrounds, tuple(self._warnings))
+        size = self._frame_root()
+        content = "".join(self._written).encode()
+        return Drawing(
+            content,
+            has_text=self._has_text or bool(self._letters),
+            has_filter=self._has_filter or b"filter" in content.lower(),
+            size=size,
+            backgrounds=self._backgrounds,
+            warnings=tuple(self._warnings),
+        )
+
+    def _frame_root(self) -> tuple[float, float]:
+        """Give the first element its size, which is returned, and its transform.
+
+        Style sheets can declare both, so this comes last.
+        """
+        name, attributes = self._first
+        if not name:
+            raise Undecodable(
+                "the first element isn't drawn: it isn't in SVG's namespace, or is for another language",
+                'Declare xmlns="http://www.w3.org/2000/svg" in it, without systemLanguage',
+            )
+        for text in self._root.unsupported():
+            self._warn("not-drawn", text)
+        frame = self._root.frame(attributes)
+        self._written[0] = frame.before + _start_tag(name, frame.attributes) + frame.inside
+        self._written.append(frame.after)
+        return own_size(frame.attributes)
 
     def _replace_missing(self) -> None:
         """Replace the characters that no font for drawings has, and warn of them.
@@ -194,83 +194,48 @@ class _Reader:
             self._drop(f"{target} {data}")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        self._count(attributes)
-        element = self._open_element(name, attributes)
+        if len(self._open) >= MAX_DEPTH:
+            raise NotAccepted(f"the drawing's elements are nested more than {MAX_DEPTH} deep", SIMPLIFY)
+        self.budget.take_element(attributes)
+        element = open_element(name, attributes, self._open[-1] if self._open else None)
+        if element.local == "include" and element.namespace not in SVG:
+            self._drop(attributes.get("href", name))
         if not self._open:
-            if element.local != "svg":
-                raise Undecodable(
-                    f"the first element is {element.local[:100]!r}, not 'svg'", "Upload an SVG drawing"
-                )
-            self._backgrounds = backgrounds_in(attributes.get("style", ""))
-            classes = (f".{each}" for each in attributes.get("class", "").split())
-            self._root_selectors = (":root", "*", "svg", *classes, f"#{attributes.get('id')}")
-            # Without a language, the machine's would decide which forms letters have.
-            own = {} if "lang" in attributes else {"xml:lang": _LANGUAGE}
-            attributes, before, self._after = take_transform(_FONT_SIZE | own | with_size(attributes))
-            self._written.append(before)
-        if element.namespace in (*_SVG, _XHTML):
+            attributes = self._start_root(element, attributes)
+        if element.namespace in (*SVG, XHTML):
             check_element(element.local)
             for attribute, value in attributes.items():
                 check_attribute(attribute, value)
         self._open.append(element)
         if element.is_drawn:
-            _check_prefixes(attributes, element.namespaces)
-            if element.local == "image" and len(self._open) > 1:
-                self._open[-2].html = ""  # the HTML's picture
-            if element.is_text:
-                self._warn_of_text(element.local, attributes)
-            self._references.start(element.local, attributes)
-            kept = {each: self._read_attribute(element, each, value) for each, value in attributes.items()}
-            written = (f" {each}={quoteattr(value)}" for each, value in kept.items() if value is not None)
-            self._written.append(f"<{name}{''.join(written)}>")
+            self._start_drawn(element, attributes)
 
-    def _warn_of_text(self, name: str, attributes: dict[str, str]) -> None:
-        """Warn of what librsvg ignores in a text (SVG 2, chapter 11)."""
-        if name == "textPath":
-            self._warn("not-drawn", "text along a path (textPath) is left out")
-        if "textLength" in attributes:
-            self._warn("not-drawn", "the length of a text (textLength) is ignored")
-        if any(len(attributes.get(each, "").replace(",", " ").split()) > 1 for each in _PLACES):
-            self._warn(
-                "not-drawn",
-                "single letters aren't placed: only the first number in x, y, dx, dy or rotate of a text is "
-                "used",
-            )
+    def _start_root(self, element: Element, attributes: dict[str, str]) -> dict[str, str]:
+        """Return the first element's attributes without those that ``_frame_root`` handles."""
+        if element.local != "svg":
+            why = f"the first element is {element.local[:100]!r}, not 'svg'"
+            raise Undecodable(why, "Upload an SVG drawing")
+        self._backgrounds = backgrounds_in(attributes.get("style", ""))
+        # Without a language, the machine's would decide which forms letters have.
+        own = {} if "lang" in attributes else {"xml:lang": LANGUAGE}
+        self._root = Root(_FONT_SIZE | own | attributes)
+        return self._root.others
 
-    def _count(self, attributes: dict[str, str]) -> None:
-        self._elements += 1
-        if len(self._open) >= MAX_DEPTH:
-            raise NotAccepted(f"the drawing's elements are nested more than {MAX_DEPTH} deep. {SIMPLIFY}")
-        if self._elements > MAX_ELEMENTS:
-            raise NotAccepted(f"the drawing has more than {MAX_ELEMENTS:,} elements. {SIMPLIFY}")
-        for value in attributes.values():
-            self._count_characters(value)
-
-    def _count_characters(self, text: str) -> None:
-        self._characters += len(text)
-        if self._characters > len(self._content) + _MAX_EXPANDED:
-            raise NotAccepted(_TOO_EXPANDED)
-
-    def _open_element(self, name: str, attributes: dict[str, str]) -> _Element:
-        outer = self._open[-1] if self._open else _Element("", "", ChainMap(), is_drawn=True)
-        declared = {
-            each.partition(":")[2]: value
-            for each, value in attributes.items()
-            if each == "xmlns" or each.startswith("xmlns:")
-        }
-        namespaces = outer.namespaces.new_child(declared) if declared else outer.namespaces
-        element = _Element(name, name.rpartition(":")[2], namespaces)
-        is_svg = element.namespace in _SVG
-        if element.local == "include" and not is_svg:
-            self._drop(attributes.get("href", name))
-        is_spoken = _is_spoken(attributes.get(_LANGUAGES))
-        element.is_drawn = outer.is_drawn and is_svg and element.local not in _NOT_DRAWN and is_spoken
-        element.is_text = element.is_drawn and (outer.is_text or element.local == "text")
-        # Browsers know no other extension.
-        is_shown = attributes.get("requiredExtensions", _XHTML) == _XHTML
-        is_first = element.local == "foreignObject" and outer.is_drawn and is_shown
-        element.is_html = outer.is_html or is_first
-        return element
+    def _start_drawn(self, element: Element, attributes: dict[str, str]) -> None:
+        _check_prefixes(attributes, element.namespaces)
+        if element.local == "image" and len(self._open) > 1:
+            self._open[-2].html = ""  # the HTML's picture
+        for text in unsupported_in_element(element.local, attributes, is_text=element.is_text):
+            self._warn("not-drawn", text)
+        self._references.start(element.local, attributes)
+        self.embedded.size = None
+        read = {each: self._read_attribute(element, each, value) for each, value in attributes.items()}
+        kept = {each: value for each, value in read.items() if value is not None}
+        if element.local == "image":
+            kept |= self.embedded.find_missing_side(kept)
+        if len(self._open) == 1:
+            self._first = element.name, kept
+        self._written.append(_start_tag(element.name, kept))
 
     def _end(self, name: str) -> None:
         element = self._open.pop()
@@ -287,7 +252,7 @@ class _Reader:
             if _plain(unescape("".join(self._written[at] for at in letters))) != _plain(element.html):
                 self._warn_of_html(element.html)
 
-    def _end_html(self, outer: _Element) -> None:
+    def _end_html(self, outer: Element) -> None:
         words = "".join(self._html)
         self._html.clear()
         if outer.local == "switch" and words.strip() and not outer.html:
@@ -301,16 +266,17 @@ class _Reader:
 
     def _end_style(self) -> None:
         style = with_defaults(self._style, self._variables)
-        for text in unsupported_in_sheet(style, self._root_selectors):
+        for text in unsupported_in_sheet(style, self._root.selectors):
             self._warn("not-drawn", text)
         style = without_outside(style, self._drop)
+        self._root.add_sheet(style)
         for selector, ids in rules_in(style):
             self._references.add_rule(selector, ids)
         self._written.append(escape(style))
         self._style = ""
 
     def _read_text(self, text: str) -> None:
-        self._count_characters(text)
+        self.budget.take_text(text)
         if not self._open:
             return
         element = self._open[-1]
@@ -323,9 +289,9 @@ class _Reader:
                 self._letters.append(len(self._written))
             self._written.append(escape(text, {"\r": "&#13;"}))
 
-    def _read_attribute(self, element: _Element, name: str, value: str) -> str | None:
+    def _read_attribute(self, element: Element, name: str, value: str) -> str | None:
         """Return the value to write; None to leave the attribute out."""
-        if name == _LANGUAGES:
+        if name == LANGUAGES:
             return None
         if name.rpartition(":")[2] in ("href", "src") and element.local != "a":
             return self._follow(element, value.strip())
@@ -337,15 +303,31 @@ class _Reader:
             self._references.refer(references_in(value).elements())
         return value
 
-    def _follow(self, element: _Element, target: str) -> str | None:
+    def _follow(self, element: Element, target: str) -> str | None:
         if target.startswith("#") or not target:
             if element.local in _COPYING:
                 self._references.refer((target[1:],))
             return target
         if target[:5].lower() == "data:" and element.local in _SHOWING:
-            return self._embedded.read(target)
+            # librsvg doesn't keep the proportions of a drawing in feImage.
+            return self.embedded.read(target, self._read_embedded if element.local == "image" else None)
         self._drop(target)
         return None
+
+    def _read_embedded(self, content: bytes) -> tuple[bytes, tuple[float, float]]:
+        """Return the safe version and the size of a drawing that the last open element shows."""
+        if self.depth == _MOST_EMBEDDED:
+            raise NotAccepted(f"drawings are embedded more than {_MOST_EMBEDDED} deep", SIMPLIFY)
+        reader = _Reader(content, self)
+        drawing = reader.read()
+        self._references.add_drawn(reader.drawn_elements)
+        self._has_text |= drawing.has_text
+        self._has_filter |= drawing.has_filter
+        for warning in drawing.warnings:
+            self._warn(*warning)
+        if not set(drawing.backgrounds) <= {*NO_COLOURS}:
+            self._warn("not-drawn", "the background of an embedded drawing is left out")
+        return drawing.content, drawing.size
 
 
 def _check_prefixes(attributes: Iterable[str], namespaces: Container[str]) -> None:
@@ -359,6 +341,10 @@ def _check_prefixes(attributes: Iterable[str], namespaces: Container[str]) -> No
             )
 
 
+def _start_tag(name: str, attributes: Mapping[str, str]) -> str:
+    return f"<{name}{''.join(f' {each}={quoteattr(value)}' for each, value in attributes.items())}>"
+
+
 def _malformed(why: str, advice: str = "Correct it, or export the drawing again") -> Undecodable:
     return Undecodable(f"the XML isn't well-formed ({why})", advice)
 
@@ -366,9 +352,3 @@ def _malformed(why: str, advice: str = "Correct it, or export the drawing again"
 def _plain(text: str) -> str:
     """Return the text without white space, which can differ between copies."""
     return "".join(text.split())
-
-
-def _is_spoken(languages: str | None) -> bool:
-    """Return whether an element for these languages is drawn; None means for all."""
-    tags = [each.strip().lower() for each in (languages or "").split(",")]
-    return languages is None or any(f"{tag}-".startswith(f"{_LANGUAGE}-") for tag in tags)

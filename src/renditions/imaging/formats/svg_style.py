@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
+
+from renditions.imaging.formats.svg_unsupported import ANIMATED
 
 _STRING = r"\"[^\"]*+\"?|'[^']*+'?"
 _URL = re.compile(rf"url\(\s*+({_STRING}|[^)\"']*+)\s*+\)?", re.IGNORECASE)
@@ -27,7 +29,12 @@ _UNSUPPORTED = {
         ),
         "the CSS function {}() isn't supported, so its declaration is ignored": (
             r"(?<![\w-])(calc|min|max|clamp|lab|lch|oklab|oklch|color|color-mix"
-            r"|(?:repeating-)?(?:linear|radial|conic)-gradient|circle|ellipse|inset|polygon|path)\("
+            r"|(?:repeating-)?(?:linear|radial|conic)-gradient|circle|ellipse|inset|polygon|path"
+            r"|(?:translate|scale|rotate|matrix)3d|(?:translate|scale|rotate)z|rotate[xy]|perspective)"
+            r"\((?!\s*+0(?:px)?\s*+(?:,\s*+0(?:px)?\s*+)*+\))"  # programs write translateZ(0) for speed
+        ),
+        "percentages in the CSS function {}() aren't supported, so its declaration is ignored": (
+            r"(?<![\w-])(translate[xy]?)\([^)%]*+(?<=[\d.])%"
         ),
         "the CSS unit {} isn't supported, so its declaration is ignored": (
             r"(?<![\w.#-])[+-]?[\d.]++(rem|[sld]?v(?:[wh]|min|max))\b"
@@ -35,6 +42,9 @@ _UNSUPPORTED = {
         "the CSS property {} isn't supported, so it is ignored": (
             r"(?:^|;)\s*+(translate|rotate|scale|transform-origin|transform-box|offset-path"
             r"|alignment-baseline)\s*+:(?!\s*+(?:none|auto|alphabetic|baseline|inherit)\b)"
+        ),
+        ANIMATED: (
+            r"(?:^|;)\s*+((?:-webkit-)?animation(?:-name)?)\s*+:(?!\s*+(?:none|inherit|initial|unset)\b)"
         ),
         "CSS rules with {} aren't supported, so they are ignored": (
             r"(@(?:media|supports|layer|container|scope))\b|(?<!:)(:(?:is|where|has))\("
@@ -51,9 +61,11 @@ _OTHER_TIMES = re.compile(
     r"@media\b.*\b(?:dark|print|reduce)\b|@(?:-\w++-)?keyframes\b", re.IGNORECASE | re.DOTALL
 )
 """Matches rules that browsers don't apply by default, and the steps of animations."""
+_INTERACTIVE = re.compile(r":(?:active|focus|hover|target|visited)\b", re.IGNORECASE)
+"""Matches a selector that matches nothing until a person acts."""
 _TRANSFORM = re.compile(r"(?:^|;)\s*+transform\s*+:", re.IGNORECASE)
 _ORIGIN = re.compile(r"(?:^|;)\s*+transform-(?:origin|box)\s*+:[^;]*+", re.IGNORECASE)
-_NO_COLOURS = ("none", "transparent", "initial", "inherit", "unset")
+NO_COLOURS = ("none", "transparent", "initial", "inherit", "unset")
 _BACKGROUND = re.compile(r"(?:(?<=;)|^)\s*+background(?:-color)?\s*+:([^;]*+)", re.IGNORECASE)
 _MOST_BACKGROUNDS = 8
 """How many of the last declared backgrounds are tried. Each costs two small drawings."""
@@ -61,7 +73,8 @@ _COLOUR = re.compile(r"[#\w%.,()/\s-]{1,100}")
 _DECLARED = re.compile(rb"(--[\w\x80-\xff-]++)\s*+:")
 _VARIABLE = re.compile(r"(?<![\w-])var\(\s*+(--[\w-]++)\s*+(?:,((?:[^()]|\([^()]*+\))*+))?\)", re.IGNORECASE)
 _MOST_NESTED = 8
-"""How deep default values of variables may be nested."""
+"""How deep values of variables may be nested."""
+_MOST_CHARACTERS = 1000
 _TWO_SCHEMES = "light-dark("
 """Programs that write this also write a plain attribute beside the style, which librsvg then uses."""
 _NOWHERE = "url(#-outside-)"
@@ -109,6 +122,18 @@ def with_defaults(text: str, declared: Container[str]) -> str:
     return text
 
 
+def with_values(text: str, values: Mapping[str, str]) -> str:
+    """Return the CSS with the value of each variable, or with its default value.
+
+    Return an empty text if the result would be very long.
+    """
+    for _ in range(_MOST_NESTED if "--" in text else 0):
+        if len(text) > _MOST_CHARACTERS:
+            return ""
+        text = _VARIABLE.sub(lambda match: values.get(match[1], match[2] or "")[:_MOST_CHARACTERS], text)
+    return text.strip()
+
+
 def unsupported_in_attribute(name: str, value: str) -> Iterator[str]:
     """Yield a warning for each part of an attribute's CSS that librsvg ignores."""
     if name == "style":
@@ -122,12 +147,12 @@ def unsupported_in_sheet(text: str, root: Container[str]) -> Iterator[str]:
 
     ``root`` has the simple selectors that match the drawing's first element.
     """
-    for prelude, body, is_default in _rules(text):
-        if not is_default:
+    for prelude, body, is_default in rules_of(text):
+        if not is_default or all(map(_INTERACTIVE.search, prelude.split(","))):
             continue
         yield from _unsupported_in(prelude)
         yield from _unsupported_in(body)
-        values = set(backgrounds_in(body)).difference(_NO_COLOURS)
+        values = set(backgrounds_in(body)).difference(NO_COLOURS)
         if values and any(selector.strip() in root for selector in prelude.split(",")):
             yield (
                 "a background in a style sheet is ignored. To draw it, declare it in the style attribute of "
@@ -173,7 +198,7 @@ def rules_in(text: str) -> Iterator[tuple[str, Counter[str]]]:
     Only one part of a selector is yielded: of the id, the classes, the name and ``*`` that its last element
     has, the one that matches the fewest elements.
     """
-    for prelude, body, _ in _rules(text):
+    for prelude, body, _ in rules_of(text):
         if references := references_in(body):
             for selector in prelude.split(","):
                 last = _COMBINATOR.split(selector.strip())[-1]
@@ -182,7 +207,7 @@ def rules_in(text: str) -> Iterator[tuple[str, Counter[str]]]:
                 yield max(simple, key=_rank, default="*"), references
 
 
-def _rules(text: str) -> Iterator[tuple[str, str, bool]]:
+def rules_of(text: str) -> Iterator[tuple[str, str, bool]]:
     """Yield each rule's prelude and body, and whether browsers apply it by default.
 
     The prelude is the text before the body, such as selectors. The body of a rule around others is the text

@@ -6,44 +6,63 @@ Transforms 1). librsvg transforms it around the upper left corner, in pixels of 
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from xml.sax.saxutils import quoteattr
 
-from renditions.imaging.formats.svg_size import own_size
+from renditions.imaging.formats.svg_size import own_size, to_pixels
 
-_STYLED = re.compile(r"(?:(?<=;)|^)\s*(transform(?:-origin)?)\s*:([^;]*)(?:;|$)", re.IGNORECASE)
-_CENTRES = ("", "center", "center center", "50%", "50% 50%")
-"""The values of ``transform-origin`` that mean the box's centre."""
-_LEFT_OUT = ("transform", "transform-origin", "x", "y")
+TRANSFORM, ORIGIN = "transform", "transform-origin"
+_LEFT_OUT = (TRANSFORM, ORIGIN, "x", "y")
 """The attributes that this module applies, and those that browsers ignore in a first element."""
+_SIDES = {"left": 0.0, "top": 0.0, "center": 0.5, "right": 1.0, "bottom": 1.0}
+"""The keywords of an origin as shares of the box."""
 
 
-def take_transform(attributes: dict[str, str]) -> tuple[dict[str, str], str, str]:
+def take_transform(
+    attributes: Mapping[str, str], styled: Mapping[str, str], mark: Mapping[str, str]
+) -> tuple[dict[str, str], str, str]:
     """Return the first element without its transform, and what surrounds it.
 
     The first value has the element's attributes. The others are the start and the end of an outer drawing of
-    the same size, with the transform in a group. If there is no transform, or one around another point than
-    the centre, the attributes are unchanged, and the other values are empty.
+    the same size, with the transform in a group.
 
     Args:
         attributes: The attributes of the first element, with a size that librsvg can scale.
+        styled: The transform and its origin in CSS, which override the attributes.
+        mark: Further attributes of the outer drawing.
 
     """
-    styled = {name.lower(): value.strip() for name, value in _STYLED.findall(attributes.get("style", ""))}
-    origin = styled.get("transform-origin", attributes.get("transform-origin", "")).strip()
-    applied = {"style": f"transform:{styled['transform']}"} if "transform" in styled else {}
-    if not applied and "transform" in attributes:
-        applied = {"transform": attributes["transform"]}
-    if not applied or origin not in _CENTRES:
-        return attributes, "", ""
-    kept = {name: text for name, text in attributes.items() if name not in _LEFT_OUT}
-    if styled:
-        kept["style"] = _STYLED.sub(";", attributes["style"])
     width, height = own_size(attributes)
-    ((name, value),) = applied.items()
+    across, down = _find_origin(styled.get(ORIGIN, attributes.get(ORIGIN, "")), width, height)
+    applied = {"style": f"transform:{styled[TRANSFORM]}"} if TRANSFORM in styled else {}
+    applied = applied or {TRANSFORM: attributes[TRANSFORM]}
+    kept = {name: text for name, text in attributes.items() if name not in _LEFT_OUT}
+    own = {"width": f"{width:.9g}", "height": f"{height:.9g}", "viewBox": f"0 0 {width:.9g} {height:.9g}"}
     before = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.9g}" height="{height:.9g}" '
-        f'viewBox="0 0 {width:.9g} {height:.9g}"><g transform="translate({width / 2:.9g} {height / 2:.9g})">'
-        f'<g {name}={quoteattr(value)}><g transform="translate({-width / 2:.9g} {-height / 2:.9g})">'
+        f'<svg xmlns="http://www.w3.org/2000/svg"{_spell({**own, **mark})}>'
+        f'<g transform="translate({across:.9g} {down:.9g})"><g{_spell(applied)}>'
+        f'<g transform="translate({-across:.9g} {-down:.9g})">'
     )
     return kept, before, "</g></g></g></svg>"
+
+
+def _spell(attributes: Mapping[str, str]) -> str:
+    return "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
+
+
+def _find_origin(text: str, width: float, height: float) -> tuple[float, float]:
+    """Return the point of a ``transform-origin`` (CSS Transforms 1, 6), or the centre if it isn't valid."""
+    words = [*text.lower().split(), "center", "center"][:2] if text.strip() else ["center", "center"]
+    if words[0] in ("top", "bottom") or words[1] in ("left", "right"):
+        words.reverse()
+    across, down = _to_length(words[0], width), _to_length(words[1], height)
+    return (width / 2, height / 2) if across is None or down is None else (across, down)
+
+
+def _to_length(word: str, side: float) -> float | None:
+    if word in _SIDES:
+        return _SIDES[word] * side
+    if word.endswith("%"):
+        share = to_pixels(word[:-1])
+        return None if share is None else share / 100 * side
+    return to_pixels(word)
