@@ -158,7 +158,7 @@ def test_a_lossless_jpeg_in_dicom_whose_pixels_would_be_wrong_is_refused(change:
 
 
 def test_warnings_that_quote_a_file_are_ignored_although_another_thread_has_finished() -> None:
-    """The filters of warnings belong to all threads, so a thread must not restore them."""
+    """All threads share the filters of warnings, so no thread may restore them."""
     one, another = module.guarded("one"), module.guarded("another")
     one.__enter__()
     with another:

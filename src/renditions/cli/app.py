@@ -72,7 +72,7 @@ class Command(TyperCommand):
     """A command that prints its own error, with ``--json`` as a line of JSON."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments; if one looks like an option, say how a name begins with a dash."""
+        """Parse the arguments. If an option is unknown, advise ``--`` before names."""
         has_names = any(parameter.param_type_name == "argument" for parameter in self.params)
         given = [*args]
         try:

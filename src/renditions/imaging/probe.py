@@ -278,13 +278,19 @@ def warn_of_stills(content: bytes, header: Header, recipes: Mapping[str, Renditi
 
 
 def advised(error: Rejected) -> str:
-    """Return the error's text, with general advice if the error is about damage and has no advice."""
+    """Return the error's text.
+
+    If the error is about damage and has no advice, add general advice.
+    """
     is_unadvised = isinstance(error, Undecodable) and not error.advice
     return f"{error}. {_AGAIN}" if is_unadvised else str(error)
 
 
 def as_salvageable(damage: Undecodable) -> Undecodable:
-    """Return the error with advice to decode the picture leniently, unless it has other advice."""
+    """Return the error with advice to decode the picture leniently.
+
+    Other advice that it has already stays.
+    """
     return Undecodable(damage.why, damage.advice or _LENIENT)
 
 

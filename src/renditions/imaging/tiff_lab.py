@@ -1,7 +1,7 @@
-"""Convert a TIFF's L*a*b* to sRGB, as TIFF 6.0 (section 23) and its supplement for ICC L*a*b* say.
+"""Convert a TIFF's L*a*b* to sRGB.
 
-libvips can't read samples of 8 bits, and takes the white of L*a*b* for that of sRGB. But it is D50, as in
-profiles.
+The sources are TIFF 6.0 (section 23) and its supplement for ICC L*a*b*. libvips can't read samples of 8 bits,
+and takes the white of L*a*b* for that of sRGB. But it is D50, as in profiles.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ class Lab:
 
 
 def find_lab(colours: int | None, bits: int | None, samples: int) -> Lab | None:
-    """Return how L*a*b* is stored; None for other colours, or if this module can't convert them."""
+    """Return how L*a*b* is stored.
+
+    Return None for other colours, and for L*a*b* that this module can't convert.
+    """
     if samples < 3 or colours not in (CIE_LAB, ICC_LAB):
         return None
     if bits == 8:

@@ -90,9 +90,10 @@ def _find_syntax_problem(message: str, text: str) -> Problem:
 
 
 def _spell_name(reason: str, line: str, at: int) -> str | None:
-    """Return what is wrong with the name that ends before ``at``; None if ``reason`` is about something else.
+    """Return what is wrong with the name that ends before ``at``.
 
-    TOML allows only a few characters in names without quotes.
+    Return None if ``reason`` is about something else. TOML allows only a few characters in names without
+    quotes.
     """
     is_table = line.lstrip().startswith("[")
     if reason not in _OF_NAMES:

@@ -114,11 +114,11 @@ class References:
         rule.references.update(ids)
 
     def check(self) -> int:
-        """Return how many elements are drawn; raise ``NotAccepted`` if the drawing is too complex.
+        """Return how many elements are drawn.
 
-        A drawing is too complex if it draws too many elements, or if its references are nested too deeply or
-        form a circle. A circle that a style sheet closes is allowed. Call this method only once, after the
-        last element: it changes the counts.
+        Raise ``NotAccepted`` if the drawing is too complex: if it draws too many elements, or if its
+        references are nested too deeply or form a circle. A circle that a style sheet closes is allowed.
+        Call this method only once, after the last element: it changes the counts.
         """
         rules = {_rule(selector): part for selector, part in self._rules.items()}
         for part in reversed(self._all):

@@ -211,7 +211,7 @@ class _Reader:
             self._start_drawn(element, attributes)
 
     def _start_root(self, element: Element, attributes: dict[str, str]) -> dict[str, str]:
-        """Return the first element's attributes without those that ``_frame_root`` handles."""
+        """Return the first element's attributes that ``_frame_root`` doesn't handle."""
         if element.local != "svg":
             why = f"the first element is {element.local[:100]!r}, not 'svg'"
             raise Undecodable(why, "Upload an SVG drawing")
@@ -315,7 +315,7 @@ class _Reader:
         return None
 
     def _read_embedded(self, content: bytes) -> tuple[bytes, tuple[float, float]]:
-        """Return the safe version and the size of a drawing that the last open element shows."""
+        """Return the safe version and size of a drawing that the open element shows."""
         if self.depth == _MOST_EMBEDDED:
             raise NotAccepted(f"drawings are embedded more than {_MOST_EMBEDDED} deep", SIMPLIFY)
         reader = _Reader(content, self)

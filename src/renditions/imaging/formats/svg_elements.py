@@ -1,4 +1,4 @@
-"""The elements of a drawing: which ones librsvg draws, and which of them have letters or HTML."""
+"""Which elements of a drawing librsvg draws, and which have letters or HTML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find the size and the transform that a drawing's first element declares, as browsers do.
+"""Find the size and transform of a drawing's first element, as browsers do.
 
 Attributes, the ``style`` attribute and style sheets can declare them (CSS Cascade 4, 6). librsvg knows no CSS
 variables, and applies a transform in another way than browsers, see :mod:`.svg_transform`.
@@ -70,7 +70,7 @@ class Root:
                 yield from unsupported_in_attribute(name, text)
 
     def frame(self, others: Mapping[str, str]) -> Frame:
-        """Return the element for librsvg; ``others`` are the attributes of ``others`` that it gets.
+        """Return the element for librsvg, with the attributes ``others``.
 
         Raises:
             NotAccepted: A number in the drawing's size is too large.
@@ -120,7 +120,7 @@ class Root:
         return found
 
     def _values(self) -> dict[str, str]:
-        """Return the declared values of the handled properties, with the values of variables."""
+        """Return the values of the handled properties, with variables replaced."""
         declared = {name: text for name, (_, text) in self._declared.items()}
         return {name: with_values(declared[name], declared) for name in _HANDLED if name in declared}
 

@@ -51,7 +51,10 @@ def _spell(attributes: Mapping[str, str]) -> str:
 
 
 def _find_origin(text: str, width: float, height: float) -> tuple[float, float]:
-    """Return the point of a ``transform-origin`` (CSS Transforms 1, 6), or the centre if it isn't valid."""
+    """Return the point of a ``transform-origin`` (CSS Transforms 1, 6).
+
+    Return the centre if it isn't valid.
+    """
     words = [*text.lower().split(), "center", "center"][:2] if text.strip() else ["center", "center"]
     if words[0] in ("top", "bottom") or words[1] in ("left", "right"):
         words.reverse()

@@ -1,4 +1,4 @@
-"""Find the elements of a drawing that librsvg doesn't draw, and what it ignores in texts.
+"""Find what librsvg doesn't draw of a drawing, and what it ignores in texts.
 
 The sources are SVG 2, chapter 11, and SVG Animations 2.
 """
