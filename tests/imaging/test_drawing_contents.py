@@ -131,7 +131,7 @@ def test_a_drawing_without_a_size_of_its_own_is_sized_as_in_css(
     assert (result.made["it"].width, result.made["it"].height) == (2 * natural[0], 2 * natural[1])
 
 
-def test_a_drawing_without_a_size_is_scaled_to_the_requested_width() -> None:
+def test_a_drawing_without_a_complete_size_is_scaled_to_the_requested_width() -> None:
     for size in ('width="100%" height="100%"', 'width="8"', 'height="6"', ""):
         source = svg('<rect width="4" height="3" fill="red"/>', size)
         width = render(source, SVG, {"it": PNG}).original.width or 0

@@ -178,7 +178,7 @@ def test_invalid_xmp_is_left_out(packet: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 3, 9_000_000])
-def test_an_exif_block_of_a_length_that_no_encoder_takes_is_left_out(size: int) -> None:
+def test_an_exif_block_that_is_too_short_is_left_out_and_one_that_is_too_long_is_shortened(size: int) -> None:
     block = exif_block(orientation=1, copyright="© Жук".encode()).ljust(size, b"\0")[6:][:size]
     source = encoded(photo(40, 30), "webp", exif=block)
     made = rendered(source, Rendition(format="webp", metadata="all")).content

@@ -124,7 +124,8 @@ HELD_WORK = {
 def print_held(what: str, count: int, why: str, selected: str = "") -> None:
     """Print which removals or outputs are held back, why, and how to allow them.
 
-    ``selected`` has the arguments of the command that select pictures.
+    ``selected`` has the arguments that select pictures, with a space before them. It follows the suggested
+    command.
     """
     concerned = f"{HELD_WORK[what]} {count_of(count, 'picture')}"
     messages.print(

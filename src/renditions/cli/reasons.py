@@ -21,7 +21,8 @@ def print_reasons(
 ) -> None:
     """Print how many pictures are in these states, by reason.
 
-    Each reason has an example. ``selected`` has the arguments of the command that select pictures.
+    Each reason has an example. ``selected`` has the arguments that select pictures, with a space before
+    them. It follows the suggested command.
     """
     for state in states:
         advice = f". To try again: renditions retry{selected}" if state == "failed" else ""

@@ -94,8 +94,8 @@ def plan(  # noqa: PLR0913 - one for each option
         bool,
         typer.Option(
             "--exit-code",
-            help="Exit with 4 if pictures differ, with 3 if removals are held back, with 1 if "
-            "only problems are left.",
+            help="Exit with 3 if removals are held back; otherwise with 4 if pictures differ; "
+            "otherwise with 1 if there are problems.",
         ),
     ] = False,
     details: Annotated[

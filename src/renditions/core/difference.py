@@ -298,7 +298,10 @@ def _warn_of_drift(name: str, lasting: Mapping[str, str]) -> str | None:
 
 
 def _warn_of_loss(name: str, drift: Mapping[str, str]) -> str | None:
-    """Return the warning about lost outputs of a picture that is gone and kept."""
+    """Return the warning about lost outputs of a picture whose source is gone.
+
+    Return None if none is lost.
+    """
     if not drift:
         return None
     lost = ", ".join(f"{rendition} {why}" for rendition, why in drift.items())

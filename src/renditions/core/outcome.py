@@ -40,7 +40,10 @@ class Outcome:
     renamed_from: str | None = None
     """The picture's former name, if this call recognised that it was renamed."""
     notice_after: timedelta | None = None
-    """How long the notice of the picture's rejection still waits. The next call after that time sends it."""
+    """How long the notice of the picture's rejection still waits; None if no such notice waits.
+
+    The next call after that time sends it.
+    """
     is_notified: bool = False
     """Whether this call settled the picture and tried to send its owed notices."""
     blocked_by: str | None = None

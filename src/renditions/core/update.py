@@ -213,8 +213,8 @@ class Updater:
         """Record a failure that the picture didn't cause.
 
         The record owes notices only when the picture is given up. A full disk or a lost connection doesn't
-        count as an attempt. So Renditions never gives a picture up because of them. After an error that no
-        retry mends, Renditions gives the picture up at once.
+        count as an attempt. So Renditions never gives a picture up because of them. After an error that
+        a retry can't mend, Renditions gives the picture up at once.
         """
         attempts = begun.attempts + error.is_try if error.retryable else MAX_ATTEMPTS
         setbacks = begun.setbacks + (not error.is_try)

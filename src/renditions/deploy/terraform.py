@@ -69,8 +69,8 @@ KEPT = (
 Some are in the list for other reasons. The kept table has the deployment's name. The log group reserves this
 name, so that no other deployment can take it. The output bucket's policy names CloudFront's distribution, and
 the distribution names the HTTP API. Without its stage and routes, this API answers nothing. No resource in
-the list depends on a type outside it, because Terraform destroys with a resource everything that depends on
-it.
+the list depends on a type outside it: if Terraform destroys a resource, it also destroys everything that
+depends on it.
 """
 
 MAIN = Path(__file__).with_name("deployment.tf").read_text("utf-8")

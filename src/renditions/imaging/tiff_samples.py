@@ -21,7 +21,7 @@ _USUAL = ("uchar", "ushort")
 _BITS = {"char": 8, "short": 16, "int": 32, "uint": 32}
 _FLOATS = ("float", "double")
 _MAX_OVERSHOOT = 16
-"""If no floating point value exceeds this, white is 1, and values above 1 are highlights."""
+"""If all floating point values lie between -16 and 16, white is 1, and values above 1 are highlights."""
 _NO_VALUE = 1e30
 """A larger value, infinity or NaN means that a pixel has no value. This module takes 0 instead."""
 _LEAST_USE = 0.25

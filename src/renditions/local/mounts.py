@@ -51,8 +51,8 @@ def find_silent_mount(folder: Path) -> Mount | None:
 def choose_silent_mount(folder: Path, mounts: Iterator[Mount]) -> Mount | None:
     """Choose from ``mounts`` as :func:`find_silent_mount` does from the system's.
 
-    Return None if neither exists. If two mounts have the same path, the later one counts, because it covers
-    the earlier one.
+    Return None if no silent mount contains the folder or lies below it. If two mounts have the same path, the
+    later one counts, because it covers the earlier one.
     """
     real = Path(os.path.realpath(folder))
     by_path = {mount.path: mount for mount in mounts}

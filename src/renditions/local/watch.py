@@ -121,7 +121,7 @@ class _Folders:
         return None if is_lost else frozenset(filter(None, map(self._key, keys)))
 
     def _walk(self, folder: str) -> Iterator[str]:
-        """Add the folder and all folders below it; yield the files' paths."""
+        """Remember the folder and all folders below it as known; yield the files' paths."""
         for parent, _, names in os.walk(folder):
             self._known.add(parent)
             for name in names:

@@ -30,7 +30,7 @@ class Reported:
     reason: str
     """Why the picture was rejected or failed, in at most ``MOST_REASON_LENGTH`` characters."""
     code: str
-    """The code of the reason."""
+    """The code of the reason; empty if there is none."""
 
 
 @dataclass(slots=True)

@@ -272,7 +272,7 @@ class Rendition:
     metadata: Annotated[
         Metadata,
         "The EXIF, XMP and IPTC data to keep. copyright: the creator and the rights, never the position. "
-        "all: everything except previews and data about only the source's file.",
+        "all: everything except previews and data that describes only the source's file.",
     ] = "none"
     profile: Annotated[
         Profile,

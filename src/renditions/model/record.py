@@ -174,7 +174,7 @@ class Record:
     attempts: int = 0
     """How many attempts for this goal have failed in a row, see ``RenditionsError.is_try``.
 
-    After an error that no retry mends, this is the highest number of attempts.
+    After an error that a retry can't mend, this is the highest number of attempts.
     """
     setbacks: int = 0
     """How often in a row processing has failed for a reason that doesn't count as an attempt.

@@ -203,7 +203,7 @@ _INTERNAL = {
     "goal": text("Internal: a fingerprint over everything that must be made."),
     "rules": text("Internal: the fingerprint of the rules that the picture passed."),
     "attempts": count(
-        "How many attempts for this goal have failed in a row. 3 after an error that no retry mends."
+        "How many attempts for this goal have failed in a row. 3 after an error that a retry can't mend."
     ),
     "setbacks": count(
         "How often in a row processing failed for another reason, such as a full disk or a lost connection. "

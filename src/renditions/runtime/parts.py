@@ -176,8 +176,9 @@ class Parts:
         pages.
 
         Raises:
-            CatalogLost: The catalog has few records, but most of the first wanted output keys hold files.
-                This method checks that only with an empty ``after`` and without ``[output] overwrite``.
+            CatalogLost: The catalog has few records, but most of the first wanted output keys hold files that
+                it didn't write. This method checks that only with an empty ``after`` and without
+                ``[output] overwrite``.
 
         """
         binding = self.catalog.read_binding()

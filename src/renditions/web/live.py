@@ -39,9 +39,9 @@ class Announcements:
     """The newest announcements. Any thread may call ``tell``.
 
     Args:
-        before: The number before that of the first announcement. By default it is the time in microseconds,
-            so the numbers of an earlier run are lower, and a client that continues after one of them gets a
-            reset.
+        before: The first announcement gets the next number after this one. By default it is the time in
+            microseconds, so the numbers of an earlier run are lower. A client that continues after a number
+            of an earlier run gets a reset.
 
     """
 

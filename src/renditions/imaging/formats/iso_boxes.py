@@ -139,9 +139,9 @@ class Items:
         return self.referred(b"dimg", item) or item
 
     def referred(self, kind: bytes, item: int) -> int | None:
-        """Return the number of the first item in this item's reference of this kind.
+        """Return the number of the first item to which a reference of this kind leads.
 
-        Return None without such a reference (23008-12, 6.4).
+        The reference begins at this item. Return None if there is none. The box is ``iref`` (14496-12).
         """
         start, end = self._boxes.get(b"iref", (0, 0))
         size = 4 if start < end and self._content[start] else 2

@@ -82,7 +82,8 @@ def _size_of(page: Any) -> tuple[float, float]:
     """Return the page's size in points.
 
     PDFium gives the size of US Letter to a page whose ``MediaBox`` is missing or has no area. Pages without a
-    ``MediaBox`` are usual. A ``MediaBox`` without an area is damage, so this function returns its own size.
+    ``MediaBox`` are common. A ``MediaBox`` without an area is damage. This function returns the size of that
+    box, with a side of 0, so that the caller can reject the page.
     """
     box = page.get_mediabox(fallback_ok=False)
     if box and (box[0] == box[2] or box[1] == box[3]):
