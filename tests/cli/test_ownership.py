@@ -98,7 +98,7 @@ def test_strays_deletes_nothing_in_a_former_store_while_a_record_is_unreadable(f
     file.write_text(moved.replace("{dir}thumb_{name}", "x/{name}"))
     assert run(folder, "sync").code == 0
     command = ("strays", "--store", "./processed", "--delete", "thumb_one.jpg", "--yes")
-    assert "'thumb_one.jpg' is no stray" in run(folder, *command).err
+    assert "'thumb_one.jpg' isn't a stray" in run(folder, *command).err
     with closing(sqlite3.connect(folder / "renditions.db")) as db, db:
         ((whole,),) = db.execute("SELECT item FROM records WHERE name = 'one.jpg'").fetchall()
         db.execute("UPDATE records SET item = '{}' WHERE name = 'one.jpg'")
@@ -111,7 +111,7 @@ def test_strays_deletes_nothing_in_a_former_store_while_a_record_is_unreadable(f
     assert (listed.code, "unreadable one.jpg" in listed.err) == (0, True)
     with closing(sqlite3.connect(folder / "renditions.db")) as db, db:
         db.execute("UPDATE records SET item = ? WHERE name = 'one.jpg'", [whole])
-    assert "'thumb_one.jpg' is no stray" in run(folder, *command).err
+    assert "'thumb_one.jpg' isn't a stray" in run(folder, *command).err
 
 
 def test_forget_removes_every_file_and_record_of_one_picture(folder: Path) -> None:

@@ -150,15 +150,11 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
     is_double = found.get(tiff_tags.BITS) == _DOUBLE_BITS and kind == _FLOAT
     is_apart = found.get(tiff_tags.PLANAR) == _APART and samples > 1
     if is_apart and colours == _BLACK_IS_ZERO and not is_double:
-        patched = bytearray(content)
-        tiff_tags.set_short(patched, fields[tiff_tags.PHOTOMETRIC].at, _RGB)
-        return bytes(patched), Samples(bands=bands or (0, 1), is_grey_apart=True)
+        return _as_rgb(content, fields), Samples(bands=bands or (0, 1), is_grey_apart=True)
     if not is_double:
         if lab := tiff_lab.find_lab(colours, found.get(tiff_tags.BITS), samples):
-            patched = bytearray(content)
-            if lab.is_whole:
-                tiff_tags.set_short(patched, fields[tiff_tags.PHOTOMETRIC].at, _RGB)
-            return bytes(patched), Samples(conversion=lab, bands=_choose_bands(_RGB, extra))
+            content = _as_rgb(content, fields) if lab.is_whole else content
+            return content, Samples(conversion=lab, bands=_choose_bands(_RGB, extra))
         conversion = tiff_ycbcr.find_conversion(fields)
         return content, Samples(is_white_zero=is_white_zero, conversion=conversion, bands=bands)
     has_predictor = found.get(tiff_tags.PREDICTOR, 1) != 1
@@ -181,6 +177,13 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
     return bytes(patched), Samples(
         is_double=True, is_swapped=is_swapped, is_weighted=weighted, is_white_zero=is_white_zero, bands=bands
     )
+
+
+def _as_rgb(content: bytes, fields: Mapping[int, tiff_tags.Field]) -> bytes:
+    """Return the file with a directory that declares RGB."""
+    patched = bytearray(content)
+    tiff_tags.set_short(patched, fields[tiff_tags.PHOTOMETRIC].at, _RGB)
+    return bytes(patched)
 
 
 def _with_possible_values(content: bytes, fields: Mapping[int, tiff_tags.Field]) -> bytes:

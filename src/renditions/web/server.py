@@ -181,10 +181,7 @@ def serve(session: Session, listener: socket.socket, access: Access, workers: in
     links = LocalLinks(access.reach.root_path, access.has_previews)
     announce = _announcer(parts, links, waiting, announcements)
 
-    with (
-        _open_workers(session, workers) as opened,
-        _open_previews(session, access) as previews,
-    ):
+    with _open_workers(session, workers) as opened, _open_previews(session, access) as previews:
         process = opened.processing(stop) if opened else _refuse
 
         def process_and_announce(name: str, ask: Ask = PLAIN) -> Outcome:
