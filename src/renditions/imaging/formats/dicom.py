@@ -372,7 +372,7 @@ def guarded(failure: str) -> Iterator[None]:
 
 
 def _ignore_warnings() -> None:
-    """Ignore the libraries' warnings from now on, whatever other filters are set.
+    """Ignore the warnings of pydicom and its decoders before other filters count.
 
     This function doesn't restore the filters, because they belong to all threads, and several threads decode
     pictures on Lambda. A thread that restores them would change the filters of the others.
